@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
-    """Return the first true value of `condition()`, or fail with `what` after `patience` seconds."""
+    """Return the first true value of `condition()`; fail with `what` after `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
         value = condition()
