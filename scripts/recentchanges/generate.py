@@ -1,0 +1,156 @@
+"""Endless, plausible events in the schema of Wikimedia's `recentchange` stream.
+
+Nothing is random but the seed: the same arguments give the same bytes. Editors are heavy-tailed
+and take turns at the top, a few are bots; there are several wikis, page creations,
+categorisations, and log events such as new accounts. Everything that repeats is encoded once, in
+`vocabulary`; an event is a template filled with it, cheap enough for benchmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import accumulate
+from random import Random
+
+from scripts.recentchanges.vocabulary import Editor, Page, Summary, Vocabulary
+
+ORIGIN = 1_600_000_000.0
+"""The default time of the first event, in Unix seconds."""
+
+EDITORS = 20_000
+"""The default number of editors there are."""
+
+_BATCH = 1024
+_SKEW = 1.05
+_TYPES = ("edit", "categorize", "log", "new")
+_SHARES = (68, 14, 10, 8)
+_LOGS = (
+    ("newusers", "create", '{"userid":%d}'),
+    ("newusers", "autocreate", '{"userid":%d}'),
+    ("upload", "upload", '{"img_sha1":"%031x"}'),
+    ("delete", "delete", "[]"),
+    ("move", "move", '{"target":"Project:%d","noredir":"0"}'),
+    ("patrol", "patrol", '{"curid":"%d","previd":"0","auto":1}'),
+    ("block", "block", '{"duration":"31 hours","flags":"nocreate","sitewide":true,"id":%d}'),
+)
+
+
+def events(
+    seed: int,
+    *,
+    start: float = ORIGIN,
+    interval: float = 0.03,
+    editors: int = EDITORS,
+) -> Iterator[bytes]:
+    """Events without end: each one JSON object in UTF-8, of about 1 KB, without a newline.
+
+    `start` is the first event's time in Unix seconds, `interval` the seconds between two,
+    `editors` how many different ones there are at most.
+    """
+    random = Random(seed)  # noqa: S311 -- reproducible, not secret
+    vocabulary = Vocabulary(random, editors)
+    ranked = vocabulary.editors
+    weights = list(accumulate((rank + 4) ** -_SKEW for rank in range(len(ranked))))
+    number = 0
+    while True:
+        _take_turns(random, ranked)
+        for editor, kind, summary in zip(
+            random.choices(ranked, cum_weights=weights, k=_BATCH),
+            random.choices(_TYPES, _SHARES, k=_BATCH),
+            random.choices(vocabulary.summaries, k=_BATCH),
+            strict=True,
+        ):
+            number += 1
+            yield _event(random, number, start + (number - 1) * interval, kind, editor, summary)
+
+
+def _take_turns(random: Random, ranked: list[Editor]) -> None:
+    """Let one of the busiest editors rest, and another one begin: nobody stays on top for ever."""
+    first, second = random.randrange(min(20, len(ranked))), random.randrange(min(400, len(ranked)))
+    ranked[first], ranked[second] = ranked[second], ranked[first]
+
+
+def _event(
+    random: Random, number: int, time: float, kind: str, editor: Editor, summary: Summary
+) -> bytes:
+    wiki = editor.home
+    pages = wiki.pages
+    page = pages[int(random.random() ** 2 * len(pages))]
+    if kind == "log":
+        return _log_event(random, number, time, editor, page, summary)
+    size = int(random.paretovariate(1.2) * 400)
+    change = int(random.gauss(40, 300))
+    revision = 1_300_000_000 + number
+    minor = "true" if number & 3 == 0 else "false"
+    if kind == "edit":
+        fields = (
+            f'"notify_url":"https://{wiki.domain}/w/index.php?diff={revision}&oldid='
+            f'{revision - size}","minor":{minor},'
+            f'"length":{{"old":{size},"new":{max(0, size + change)}}},'
+            f'"revision":{{"old":{revision - size},"new":{revision}}}'
+        )
+    elif kind == "new":
+        fields = (
+            f'"notify_url":"https://{wiki.domain}/w/index.php?oldid={revision}&rcid={number}",'
+            f'"minor":{minor},"patrolled":{editor.bot},"length":{{"new":{size}}},'
+            f'"revision":{{"new":{revision}}}'
+        )
+    else:
+        page = wiki.categories[size % len(wiki.categories)]
+        fields = (
+            f'"notify_url":"https://{wiki.domain}/w/index.php?diff={revision}&oldid='
+            f'{revision - size}"'
+        )
+    return _fill(random, number, time, kind, editor, page, summary, fields)
+
+
+def _log_event(
+    random: Random, number: int, time: float, editor: Editor, page: Page, summary: Summary
+) -> bytes:
+    action = random.randrange(len(_LOGS))
+    log_type, log_action, parameters = _LOGS[action]
+    if log_type == "newusers":
+        page = editor.page
+    if "%" in parameters:
+        parameters %= number
+    fields = (
+        f'"log_id":{70_000_000 + number},"log_type":"{log_type}","log_action":"{log_action}",'
+        f'"log_params":{parameters},"log_action_comment":{summary.comment}'
+    )
+    return _fill(random, number, time, "log", editor, page, summary, fields)
+
+
+def _fill(
+    random: Random,
+    number: int,
+    time: float,
+    kind: str,
+    editor: Editor,
+    page: Page,
+    summary: Summary,
+    fields: str,
+) -> bytes:
+    """The event's JSON: what all types have in common around the `fields` of one type."""
+    wiki = editor.home
+    domain = wiki.domain
+    noise = f"{random.getrandbits(128):032x}"
+    moment = int(time)
+    return (
+        f'{{"$schema":"/mediawiki/recentchange/1.0.0","meta":{{"uri":{page.uri},'
+        f'"request_id":"{noise[:8]}-{noise[8:12]}-4{noise[13:16]}-a{noise[17:20]}-{noise[20:]}",'
+        f'"id":"{noise[24:]}-{noise[4:8]}-4{noise[1:4]}-b{noise[5:8]}-{number:012x}",'
+        f'"dt":"{_iso(moment)}","domain":"{domain}","stream":"mediawiki.recentchange",'
+        f'"topic":"eqiad.mediawiki.recentchange","partition":0,"offset":{5_000_000_000 + number}}},'
+        f'"id":{1_900_000_000 + number},"type":"{kind}","namespace":{page.namespace},'
+        f'"title":{page.title},"title_url":{page.uri},"comment":{summary.comment},'
+        f'"timestamp":{moment},"user":{editor.user},"bot":{editor.bot},{fields},'
+        f'"server_url":"https://{domain}","server_name":"{domain}","server_script_path":"/w",'
+        f'"wiki":"{wiki.name}","parsedcomment":{summary.parsed}}}'
+    ).encode()
+
+
+@lru_cache(maxsize=4)
+def _iso(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

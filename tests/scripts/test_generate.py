@@ -1,0 +1,84 @@
+"""Generated events: reproducible, of Wikimedia's shape, heavy-tailed and various."""
+
+import json
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.recentchanges.generate import events
+from tests.support.processes import ROOT
+
+REAL = ROOT.parent / "shared" / "data" / "wikimedia-recentchange-100.ndjson"
+SAMPLE = Path(__file__).parent / "data" / "recentchange.ndjson"
+
+
+def taken(count: int, seed: int = 7) -> list[dict[str, Any]]:
+    return [json.loads(event) for event in islice(events(seed), count)]
+
+
+def shape(event: Any) -> Any:
+    """The names and types of an event's fields, at each depth."""
+    if isinstance(event, dict):
+        return {name: shape(value) for name, value in event.items()}
+    return type(event).__name__
+
+
+def edits(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        pytest.skip(f"../shared is missing: no {path.name}")
+    read = [json.loads(line) for line in path.read_text().splitlines()]
+    return [event for event in read if event["type"] == "edit"]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+    first = list(islice(events(1), 3000))
+    assert first == list(islice(events(1), 3000))
+    assert first != list(islice(events(2), 3000))
+
+
+@pytest.mark.parametrize("path", [REAL, SAMPLE], ids=["real", "sample"])
+def test_an_edit_has_exactly_the_fields_of_a_real_one(path: Path) -> None:
+    shapes = [shape(event) for event in edits(path)]
+    assert all(shape(event) in shapes for event in taken(500) if event["type"] == "edit")
+
+
+def test_lines_are_of_the_size_of_real_ones() -> None:
+    sizes = [len(event) for event in islice(events(3), 5000)]
+    assert 900 < sum(sizes) / len(sizes) < 1200
+    assert not any(b"\n" in event for event in islice(events(3), 5000))
+
+
+def test_there_are_several_wikis_bots_scripts_and_all_types() -> None:
+    found = taken(5000)
+    assert len({event["wiki"] for event in found}) >= 8
+    assert {event["type"] for event in found} == {"edit", "new", "log", "categorize"}
+    assert {"newusers", "upload", "move"} <= {event.get("log_type") for event in found}
+    assert 0.01 < sum(event["bot"] for event in found) / len(found) < 0.5
+    widths = {len(character.encode()) for event in found for character in str(event)}
+    assert widths == {1, 2, 3, 4}
+
+
+def test_editors_are_heavy_tailed_and_new_ones_keep_coming() -> None:
+    users = [event["user"] for event in taken(20_000)]
+    counts = sorted(Counter(users).values(), reverse=True)
+    assert sum(counts[:20]) > len(users) * 0.1
+    assert sum(count == 1 for count in counts) > len(counts) * 0.3
+    assert len(set(users[10_000:]) - set(users[:10_000])) > 1000
+
+
+def test_the_busiest_change_places() -> None:
+    users = [event["user"] for event in taken(40_000)]
+    tops = [
+        {user for user, _ in Counter(users[at : at + 10_000]).most_common(10)}
+        for at in range(0, len(users), 10_000)
+    ]
+    assert any(top != tops[0] for top in tops)
+
+
+def test_ids_are_unique_and_times_advance_by_the_interval() -> None:
+    found = [json.loads(event) for event in islice(events(1, start=1000.0, interval=0.5), 2000)]
+    assert len({event["meta"]["id"] for event in found}) == 2000
+    assert [found[0]["timestamp"], found[-1]["timestamp"]] == [1000, 1999]
