@@ -18,7 +18,8 @@ Emit = Callable[[ZSet], ZSet]
 class Operator(Protocol):
     """Takes the change of each of its inputs at a time, returns the change of its output.
 
-    It is called once for each time, in ascending order, also when nothing changed.
+    It is called in ascending order of time, also when nothing changed, and may be called several
+    times for one time: then each call brings more of that time's change.
     """
 
     @property
@@ -47,8 +48,9 @@ class Node:
 class Dataflow:
     """A query that is running.
 
-    `step` is called with strictly ascending times and the change of each input relation at that
-    time (all that it holds, the first time), and returns the change of the result. What it takes
+    `step` is called with ascending times and the change of each input relation at that time (all
+    that it holds, the first time), and returns the change of the result. One time may come in
+    several steps, when its change is too large for one: large contents are fed in slices. What it takes
     and returns belongs to whoever made it: neither side changes it afterwards.
     """
 
