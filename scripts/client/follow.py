@@ -23,7 +23,6 @@ from scripts.client.state import GAP, Change, RefusalError, ViewState, receive
 from server.protocol import ProtocolError, decode
 
 SILENCE = 15.0
-"""Seconds without a message after which the connection counts as dead."""
 FIRST_DELAY = 0.5
 """Seconds that the first wait may last; each further one may be twice as long."""
 LONGEST_DELAY = 30.0
@@ -62,7 +61,8 @@ class Follower:
 
     `states` holds what is known of each view. `on_change` is called at each consistent point,
     with the state and what changed. `dial` opens a socket, `clock` gives seconds, `sleep`
-    waits, `chance` gives a number from 0 to 1.
+    waits, `chance` gives a number from 0 to 1; after `silence` seconds without a message a
+    connection counts as dead.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Follower:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
+        silence: float = SILENCE,
     ) -> None:
         self.states = {view: ViewState(view) for view in views}
         self.connections = 0
@@ -86,6 +87,7 @@ class Follower:
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
+        self._silence = silence
         self._attempts = 0
         self._moved = asyncio.Event()
 
@@ -101,7 +103,7 @@ class Follower:
         while True:
             pause = None
             try:
-                async with asyncio.timeout(SILENCE):
+                async with asyncio.timeout(self._silence):
                     socket = await self._dial(self.address())
             except HTTPClientError as error:
                 if error.code in _REFUSED:
@@ -131,7 +133,7 @@ class Follower:
         begin = self._clock()
         try:
             while True:
-                async with asyncio.timeout(SILENCE):
+                async with asyncio.timeout(self._silence):
                     text = await socket.read_message()
                 if text is None:
                     break

@@ -1,0 +1,162 @@
+"""A websocket server that says exactly what a test tells it to, in whatever order.
+
+It serves the page and its library too, under a strict Content-Security-Policy, so that the
+browser tests need neither engine nor server. It runs in a thread of its own; its methods may
+be called from any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler, StaticFileHandler
+from tornado.websocket import WebSocketHandler
+
+from server.protocol import Message
+from tests.support.processes import ROOT, wait_until
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
+)
+
+
+class Connection:
+    """One client's websocket, as the server sees it."""
+
+    def __init__(self, stream: ScriptedStream, handler: WebSocketHandler, views: list[str]) -> None:
+        self._stream = stream
+        self._handler = handler
+        self.views = views
+        """What the client asked for: VIEW or VIEW@EPOCH:FRONTIER."""
+        self.ended = threading.Event()
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+
+    def send(self, message: Message | dict[str, Any] | str) -> None:
+        """Send a message of the protocol, anything as JSON, or a text as it is."""
+        text = message if isinstance(message, str) else msgspec.json.encode(message).decode()
+        self._stream.call(lambda: self._handler.write_message(text))
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        self._stream.call(lambda: self._handler.close(code, reason))
+
+    def cut(self) -> None:
+        """Cut the connection as a broken network does: without a word."""
+        self._stream.call(lambda: self._handler.ws_connection.stream.close())
+
+    def wait_closed(self) -> int | None:
+        """Wait until the client is gone; return the code it gave."""
+        wait_until(self.ended.is_set, "the client to close its connection")
+        return self.close_code
+
+
+class ScriptedStream:
+    """Use as a context manager. `connections` are all there ever were, in order."""
+
+    def __init__(self, about: str | None = "generated") -> None:
+        self.connections: list[Connection] = []
+        self.on_open: Callable[[Connection], None] | None = None
+        self.refuse_with: int | None = None
+        """Answer the next handshakes with this status instead."""
+        self.refused = 0
+        self._about = about
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(30)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(30)
+
+    def call(self, action: Callable[[], object]) -> None:
+        """Run `action` in the server's thread and wait until it is done."""
+
+        async def run() -> None:
+            action()
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+
+    def connection(self, number: int) -> Connection:
+        """The connection of that number, counted from 0; waits until it is there."""
+        wait_until(lambda: len(self.connections) > number, f"connection {number}")
+        return self.connections[number]
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        server = HTTPServer(self._application())
+        sockets = bind_sockets(0, "127.0.0.1")
+        server.add_sockets(sockets)
+        self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        self._ready.set()
+        await self._over.wait()
+        server.stop()
+        for connection in self.connections:
+            connection._handler.close()
+        await server.close_all_connections()
+
+    def _application(self) -> Application:
+        stream = self
+
+        class Stream(WebSocketHandler):
+            def prepare(self) -> None:
+                if stream.refuse_with is not None:
+                    stream.refused += 1
+                    self.set_status(stream.refuse_with)
+                    self.finish({"error": "refused by the script"})
+
+            def open(self, *args: str, **kwargs: str) -> None:
+                self.connection = Connection(stream, self, self.get_arguments("view"))
+                stream.connections.append(self.connection)
+                if stream.on_open is not None:
+                    on_open, connection = stream.on_open, self.connection
+                    # Not from here: what the script calls waits for this very thread.
+                    threading.Thread(target=lambda: on_open(connection), daemon=True).start()
+
+            def on_message(self, message: str | bytes) -> None:
+                raise AssertionError(f"clients send nothing, but one sent {message!r}")
+
+            def on_close(self) -> None:
+                self.connection.close_code = self.close_code
+                self.connection.close_reason = self.close_reason
+                self.connection.ended.set()
+
+        class About(RequestHandler):
+            def get(self) -> None:
+                if stream._about is None:
+                    self.send_error(404)
+                else:
+                    self.finish(json.dumps({"source": stream._about}))
+
+        class Page(StaticFileHandler):
+            def set_default_headers(self) -> None:
+                self.set_header("Content-Security-Policy", POLICY)
+
+            def set_extra_headers(self, path: str) -> None:
+                self.set_header("Cache-Control", "no-store")
+
+        files = {"path": str(ROOT / "static"), "default_filename": "index.html"}
+        return Application(
+            [
+                ("/view/stream", Stream),
+                ("/about.json", About),
+                ("/(.*)", Page, files),
+            ]
+        )
