@@ -78,7 +78,7 @@ class ColumnDefinition:
     name: str
     type: SqlType
     nullable: bool = True
-    default: exp.Expression | None = None
+    default: exp.Expr | None = None
     """A constant expression, to be cast to the type; None for NULL."""
 
 
@@ -143,15 +143,15 @@ class Insert:
 class Update:
     table: Name
     alias: str | None
-    assignments: tuple[tuple[str, exp.Expression], ...]
-    where: exp.Expression | None
+    assignments: tuple[tuple[str, exp.Expr], ...]
+    where: exp.Expr | None
 
 
 @dataclass(frozen=True)
 class Delete:
     table: Name
     alias: str | None
-    where: exp.Expression | None
+    where: exp.Expr | None
 
 
 WriteStatement: TypeAlias = Insert | Update | Delete
@@ -163,7 +163,7 @@ WriteStatement: TypeAlias = Insert | Update | Delete
 @dataclass(frozen=True)
 class Select:
     query: exp.Query
-    as_of: exp.Expression | None = None
+    as_of: exp.Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Tail:
     target: Name | exp.Query
     snapshot: bool = True
     progress: bool = False
-    as_of: exp.Expression | None = None
+    as_of: exp.Expr | None = None
 
 
 @dataclass(frozen=True)

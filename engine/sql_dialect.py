@@ -1,0 +1,164 @@
+"""The engine's SQL, as a dialect of sqlglot: PostgreSQL's, with nothing swallowed whole.
+
+sqlglot's own PostgreSQL dialect hands statements such as `SHOW ..` or `DECLARE ..` back as one
+unparsed text; here each is tokens, which `engine.session.parser` reads. Queries and expressions
+are sqlglot's work from end to end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from engine.errors import SqlError
+
+SYNTAX_ERROR = "42601"
+
+
+class EngineSql(Postgres):
+    class Tokenizer(Postgres.Tokenizer):
+        COMMANDS: ClassVar[set[TokenType]] = set()
+        KEYWORDS: ClassVar[dict[str, TokenType]] = {
+            word: kind
+            for word, kind in Postgres.Tokenizer.KEYWORDS.items()
+            if kind is not TokenType.COMMAND
+        }
+
+
+_DIALECT = EngineSql()
+_PUNCTUATION = {
+    TokenType.L_PAREN: "left parenthesis",
+    TokenType.R_PAREN: "right parenthesis",
+    TokenType.COMMA: "comma",
+    TokenType.SEMICOLON: "semicolon",
+    TokenType.DOT: "dot",
+    TokenType.STAR: "star",
+    TokenType.EQ: "equals sign",
+}
+_NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
+
+
+def tokenize(sql: str) -> list[Token]:
+    """Cut `sql` into tokens, which know their place in it; raises SqlError (42601).
+
+    A string in PostgreSQL's `E'..'` form, or between dollar signs, comes out as a plain one.
+    """
+    try:
+        tokens = _DIALECT.tokenize(sql)
+    except TokenError as error:
+        raise SqlError(_what_is_open(sql), SYNTAX_ERROR, position=len(sql) + 1) from error
+    return [_as_plain_string(token) for token in tokens]
+
+
+def _what_is_open(sql: str) -> str:
+    """Name what the tokenizer did not find the end of; comments are tried first."""
+    if "/*" in re.sub(r"/\*.*?\*/", "", sql, flags=re.DOTALL):
+        return "expected the end of a comment (*/), found EOF"
+    return "expected the end of a quoted string or identifier, found EOF"
+
+
+def _as_plain_string(token: Token) -> Token:
+    if token.token_type not in (TokenType.BYTE_STRING, TokenType.HEREDOC_STRING):
+        return token
+    return Token(
+        TokenType.STRING, token.text, token.line, token.col, token.start, token.end, token.comments
+    )
+
+
+def describe(token: Token | None) -> str:
+    """How a message names what was found; None stands for the end of the text."""
+    if token is None:
+        return "EOF"
+    if token.token_type in _PUNCTUATION:
+        return _PUNCTUATION[token.token_type]
+    if token.token_type in _NAMES:
+        return f'identifier "{token.text}"'
+    if token.token_type is TokenType.STRING:
+        return f"string {quote_literal(token.text)}"
+    if token.token_type is TokenType.NUMBER:
+        return f'number "{token.text}"'
+    return token.text.upper()
+
+
+def expected(what: str, token: Token | None, sql: str) -> SqlError:
+    """The syntax error for `token` (None: the end of `sql`) where `what` should be."""
+    position = len(sql) + 1 if token is None else token.start + 1
+    return SqlError(f"Expected {what}, found {describe(token)}", SYNTAX_ERROR, position=position)
+
+
+def parse_query(tokens: Sequence[Token], sql: str) -> exp.Query:
+    """Parse the tokens, a part of `sql`, as a query; raises SqlError."""
+    tree = _parse(tokens, sql, None)
+    if not isinstance(tree, exp.Query):
+        raise expected("a query", tokens[0] if tokens else None, sql)
+    return tree
+
+
+def parse_expression(tokens: Sequence[Token], sql: str) -> exp.Expr:
+    """Parse the tokens, a part of `sql`, as a scalar expression; raises SqlError."""
+    tree = _parse(tokens, sql, exp.Condition)
+    if tree is None:
+        raise expected("an expression", None, sql)
+    return tree
+
+
+def _parse(tokens: Sequence[Token], sql: str, into: type[exp.Expr] | None) -> exp.Expr | None:
+    """Parse the tokens, all of them, as one tree; None when there are none."""
+    parser = _DIALECT.parser()
+    raw_tokens = list(tokens)
+    try:
+        if into is None:
+            trees = parser.parse(raw_tokens, sql)
+        else:
+            trees = parser.parse_into(into, raw_tokens, sql)
+    except ParseError as error:
+        raise _syntax_error(error, tokens, sql) from error
+    except RecursionError as error:
+        raise SqlError("statement is nested too deeply", "54001") from error
+    return trees[0] if trees else None
+
+
+def _syntax_error(error: ParseError, tokens: Sequence[Token], sql: str) -> SqlError:
+    """Say what sqlglot says in the words of `expected`, at the token that it stopped at."""
+    first = error.errors[0] if error.errors else {}
+    description = str(first.get("description") or "")
+    line, column = first.get("line"), first.get("col")
+    at = next(
+        (i for i, token in enumerate(tokens) if (token.line, token.col) == (line, column)), None
+    )
+    token = None if at is None else tokens[at]
+    if match := re.match(r"Expecting (\S+)", description):
+        # Here sqlglot points at the token before the one that does not fit, at the very end only.
+        return expected(_name_of(match[1]), _after(tokens, at), sql)
+    if "Unexpected token" in description:
+        return expected("end of statement", token, sql)
+    if description.startswith(("Required keyword", "Expected")):
+        return expected("an expression or a name", _after(tokens, at), sql)
+    found = describe(token)
+    position = None if token is None else token.start + 1
+    return SqlError(f"Expected a valid statement, found {found}", SYNTAX_ERROR, position=position)
+
+
+def _after(tokens: Sequence[Token], at: int | None) -> Token | None:
+    """The token that does not fit: the one at `at`, or the end if that is the last one."""
+    return None if at is None or at + 1 >= len(tokens) else tokens[at]
+
+
+def _name_of(symbol: str) -> str:
+    return {"(": "left parenthesis", ")": "right parenthesis"}.get(symbol, symbol)
+
+
+def quote_identifier(name: str) -> str:
+    """Quote `name` so that SQL reads exactly it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(text: str) -> str:
+    """Quote `text` so that SQL reads exactly it."""
+    return "'" + text.replace("'", "''") + "'"
