@@ -1,0 +1,176 @@
+"""bool, the integers, oid, and the floats.
+
+Floats are made unambiguous where they are made: `-0.0` is folded to `0.0`, and there is one NaN
+object (`NAN`), for Python's sets and dictionaries find a NaN by identity only. Whoever computes
+a float passes it through `fold`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from typing import Any
+
+from engine.types.base import SqlType, invalid_binary, invalid_syntax, out_of_range
+
+NAN = math.nan
+
+
+def fold(value: float) -> float:
+    """The one representative of all floats that are equal to `value` in SQL."""
+    return value + 0.0 if value == value else NAN
+
+
+class Bool(SqlType):
+    def to_text(self, value: Any) -> str:
+        return "t" if value else "f"
+
+    def from_text(self, text: str) -> bool:
+        try:
+            return _BOOLEANS[text.strip().lower()]
+        except KeyError:
+            raise invalid_syntax(self.sql_name, text) from None
+
+    def to_binary(self, value: Any) -> bytes:
+        return b"\1" if value else b"\0"
+
+    def from_binary(self, data: bytes) -> bool:
+        if len(data) != 1:
+            raise invalid_binary(self.sql_name, data)
+        return data != b"\0"
+
+
+_BOOLEANS = {
+    word[:length]: value
+    for word, least, value in [
+        ("true", 1, True),
+        ("yes", 1, True),
+        ("on", 2, True),
+        ("1", 1, True),
+        ("false", 1, False),
+        ("no", 1, False),
+        ("off", 2, False),
+        ("0", 1, False),
+    ]
+    for length in range(least, len(word) + 1)
+}
+
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+
+
+class Integer(SqlType):
+    """A signed integer of `size` bytes, or an unsigned one (oid)."""
+
+    def __init__(
+        self, name: str, sql_name: str, oid: int, array_oid: int, size: int, signed: bool = True
+    ) -> None:
+        super().__init__(name, sql_name, oid, array_oid, size, "N")
+        self._signed = signed
+        self.least = -(1 << 8 * size - 1) if signed else 0
+        self.most = (1 << (8 * size - 1 if signed else 8 * size)) - 1
+
+    def to_text(self, value: Any) -> str:
+        return str(value)
+
+    def from_text(self, text: str) -> int:
+        trimmed = text.strip()
+        if not _INTEGER.fullmatch(trimmed):
+            reason = "invalid digit found in string"
+            if not trimmed:
+                reason = "cannot parse integer from empty string"
+            raise invalid_syntax(self.sql_name, text, reason)
+        value = int(trimmed) if len(trimmed) < 40 else self.most + 1
+        if not self.least <= value <= self.most:
+            raise out_of_range(self.sql_name, text)
+        return value
+
+    def to_binary(self, value: Any) -> bytes:
+        return int(value).to_bytes(self.size, "big", signed=self._signed)
+
+    def from_binary(self, data: bytes) -> int:
+        if len(data) != self.size:
+            raise invalid_binary(self.sql_name, data)
+        return int.from_bytes(data, "big", signed=self._signed)
+
+
+_FLOAT = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.I | re.A
+)
+_ZERO = re.compile(r"[+-]?[0.]+(?:e.*)?", re.I | re.A)
+
+
+class Float(SqlType):
+    """A binary float; `digits` are the decimals that it always keeps (6 or 15)."""
+
+    def __init__(
+        self, name: str, sql_name: str, oid: int, array_oid: int, size: int, digits: int
+    ) -> None:
+        super().__init__(name, sql_name, oid, array_oid, size, "N")
+        self._digits = digits
+        self._struct = struct.Struct(">d" if size == 8 else ">f")
+
+    def narrow(self, value: float) -> float:
+        """The value of this type next to `value`; OverflowError if it is beyond the range."""
+        if self.size == 4:
+            value = self._struct.unpack(self._struct.pack(value))[0]
+        return fold(value)
+
+    def to_text(self, value: Any) -> str:
+        if value != value:
+            return "NaN"
+        if value in (math.inf, -math.inf):
+            return "Infinity" if value > 0 else "-Infinity"
+        mantissa, _, exponent = self._shortest(value).partition("e")
+        sign = "-" if mantissa.startswith("-") else ""
+        whole, _, fraction = mantissa.lstrip("-").partition(".")
+        power = int(exponent)
+        digits = (whole + fraction).rstrip("0") or "0"
+        if not -4 <= power < self._digits:
+            point = f".{digits[1:]}" if len(digits) > 1 else ""
+            return f"{sign}{digits[0]}{point}e{power:+03d}"
+        if power < 0:
+            return f"{sign}0.{'0' * (-power - 1)}{digits}"
+        whole, fraction = digits[: power + 1].ljust(power + 1, "0"), digits[power + 1 :]
+        return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+    def _shortest(self, value: float) -> str:
+        """The fewest digits that name this value and no other, as `d.ddde+xx`."""
+        for digits in range(self._digits - 1, self._digits + 3):
+            text = f"{value:.{digits}e}"
+            if self.narrow(float(text)) == value:
+                break
+        return text
+
+    def from_text(self, text: str) -> float:
+        trimmed = text.strip()
+        if not _FLOAT.fullmatch(trimmed):
+            raise invalid_syntax(self.sql_name, text)
+        try:
+            value = self.narrow(float(trimmed))
+        except OverflowError:
+            raise out_of_range(self.sql_name, text) from None
+        overflow = math.isinf(value) and "n" not in trimmed.lower()
+        if overflow or (value == 0 and not _ZERO.fullmatch(trimmed)):
+            raise out_of_range(self.sql_name, text)
+        return value
+
+    def to_binary(self, value: Any) -> bytes:
+        return self._struct.pack(value)
+
+    def from_binary(self, data: bytes) -> float:
+        if len(data) != self.size:
+            raise invalid_binary(self.sql_name, data)
+        return fold(self._struct.unpack(data)[0])
+
+    def sort_key(self, value: Any) -> Any:
+        return (value != value, 0.0 if value != value else value)
+
+
+BOOL = Bool("bool", "boolean", 16, 1000, 1, "B")
+INT2 = Integer("int2", "smallint", 21, 1005, 2)
+INT4 = Integer("int4", "integer", 23, 1007, 4)
+INT8 = Integer("int8", "bigint", 20, 1016, 8)
+OID = Integer("oid", "oid", 26, 1028, 4, signed=False)
+FLOAT4 = Float("float4", "real", 700, 1021, 4, 6)
+FLOAT8 = Float("float8", "double precision", 701, 1022, 8, 15)

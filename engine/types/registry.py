@@ -1,0 +1,82 @@
+"""All types by name and by oid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.errors import SqlError
+from engine.types.arrays import Array
+from engine.types.base import SqlType
+from engine.types.interval import INTERVAL
+from engine.types.jsonb import JSONB
+from engine.types.numbers import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, OID
+from engine.types.numeric import NUMERIC
+from engine.types.strings import BPCHAR, BYTEA, NAME, TEXT, UNKNOWN, VARCHAR
+from engine.types.temporal import DATE, TIME, TIMESTAMP, TIMESTAMPTZ
+
+SCALARS: tuple[SqlType, ...] = (
+    TEXT,
+    VARCHAR,
+    BPCHAR,
+    NAME,
+    BOOL,
+    INT2,
+    INT4,
+    INT8,
+    OID,
+    FLOAT4,
+    FLOAT8,
+    NUMERIC,
+    DATE,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    INTERVAL,
+    JSONB,
+    BYTEA,
+)
+_ARRAYS = {element: Array(element) for element in SCALARS}
+_ALL: tuple[SqlType, ...] = (*SCALARS, *_ARRAYS.values(), UNKNOWN)
+_BY_OID = {type_.oid: type_ for type_ in _ALL}
+_BY_NAME = {name: type_ for type_ in _ALL for name in (type_.sql_name, type_.name)}
+_BY_NAME |= {
+    "int": INT4,
+    "float": FLOAT8,
+    "decimal": NUMERIC,
+    "dec": NUMERIC,
+    "string": TEXT,
+    "char": BPCHAR,
+    "json": JSONB,
+    "bytes": BYTEA,
+    "timestamp without time zone": TIMESTAMP,
+    "time without time zone": TIME,
+}
+
+
+def by_name(name: str) -> SqlType:
+    """The type of that name (`int8`, `bigint`, `text[]`, any case); raises SqlError 42704."""
+    found = _BY_NAME.get(" ".join(name.lower().split()))
+    if found is None:
+        raise SqlError(f'type "{name}" does not exist', "42704")
+    return found
+
+
+def by_oid(oid: int) -> SqlType:
+    """The type with that oid; raises SqlError 42704."""
+    found = _BY_OID.get(oid)
+    if found is None:
+        raise SqlError(f"type with oid {oid} does not exist", "42704")
+    return found
+
+
+def array_of(element: SqlType) -> Array:
+    """The type of arrays of `element`; raises SqlError for what has none."""
+    found = _ARRAYS.get(element)
+    if found is None:
+        raise SqlError(f"could not find array type for data type {element.sql_name}", "42704")
+    return found
+
+
+def sort_key(type_: SqlType, value: Any) -> tuple[int, Any]:
+    """A key that sorts values of the type, NULL among them, ascending with NULLs last."""
+    return (1, None) if value is None else (0, type_.sort_key(value))
