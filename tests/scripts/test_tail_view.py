@@ -1,0 +1,469 @@
+"""tail_view.py as a process, against a scripted engine: what it asks, prints, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+import tail_view
+from server.protocol import MAX_TIME, ProtocolError
+from tests.support.processes import Process, wait_until
+from tests.support.recordings import VERSIONS, recorded_facts, recording
+from tests.support.scripted_wire import TEXT, TIMESTAMPTZ, ScriptedWire, Session
+from tests.support.tail_text import progress, row
+
+EPOCH = "1577927045678-u7"
+HEADER = f"# epoch {EPOCH}\n".encode()
+END = b"%d\tt\t\\N\n" % MAX_TIME
+
+
+def play(*pieces: bytes, wait: bool = True) -> Callable[[str, Session], None]:
+    """A TAIL that gives these pieces, and then waits or ends."""
+
+    def tail(_: str, session: Session) -> None:
+        session.copy_begin(4)
+        for piece in pieces:
+            session.copy_data(piece)
+        if wait:
+            session.wait_until_gone()
+        session.copy_end()
+
+    return tail
+
+
+def play_recording(data: bytes) -> Callable[[str, Session], None]:
+    return play(*data.splitlines(keepends=True), wait=False)
+
+
+@dataclass
+class Engine:
+    """Answers as Materialize does; each TAIL takes the next of `tails` (the last one stays)."""
+
+    tails: list[Callable[[str, Session], None]]
+    version: str = "v0.9.4 (0123456789)"
+    ids: list[str] = field(default_factory=lambda: ["u7"])
+    """The view's id at each asking; the last one stays, `` is no such view."""
+
+    def __call__(self, statement: str, session: Session) -> None:
+        if "mz_version" in statement:
+            session.rows([("mz_version", TEXT)], [[self.version]])
+        elif "mz_objects" in statement:
+            name = self.ids.pop(0) if len(self.ids) > 1 else self.ids[0]
+            columns = [("pg_postmaster_start_time", TIMESTAMPTZ), ("id", TEXT)]
+            session.rows(columns, [["2020-01-02 01:04:05.678901+00", name]] if name else [])
+        elif statement.startswith("COPY"):
+            tail = self.tails.pop(0) if len(self.tails) > 1 else self.tails[0]
+            tail(statement, session)
+        else:
+            session.error(f"Expected a statement, found {statement}", "42601")
+
+
+def arguments(dsn: str, *options: str) -> list[str]:
+    return [sys.executable, "tail_view.py", *(options or ("top10",)), "--dsn", dsn]
+
+
+def copies(wire: ScriptedWire) -> list[str]:
+    return [statement for statement in wire.statements if statement.startswith("COPY")]
+
+
+def run(engine: Engine, *options: str) -> tuple[bytes, str, int, list[str]]:
+    """Run to the end: what it printed, said, its status, and the COPYs that it asked for."""
+    with ScriptedWire(engine) as wire:
+        done = subprocess.run(arguments(wire.dsn, *options), capture_output=True, timeout=30)
+        return done.stdout, done.stderr.decode(), done.returncode, copies(wire)
+
+
+@contextmanager
+def running(engine: Engine, *options: str) -> Iterator[tuple[Process, ScriptedWire]]:
+    with ScriptedWire(engine) as wire, Process(arguments(wire.dsn, *options)) as process:
+        yield process, wire
+
+
+def read_until(process: Process, end: bytes) -> bytes:
+    """What it printed up to `end`."""
+    assert process.popen.stdout is not None
+    printed = b""
+    while not printed.endswith(end):
+        chunk = os.read(process.popen.stdout.fileno(), 65536)
+        assert chunk, f"it ended after {printed!r}: {process.stderr}"
+        printed += chunk
+    return printed
+
+
+# The stream's beginning, without a process
+
+
+def feed(beginning: tail_view.Beginning, data: bytes, size: int) -> bytes:
+    return b"".join(
+        beginning.feed(data[start : start + size]) for start in range(0, len(data), size)
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_the_present_begins_at_the_first_progress_row(size: int) -> None:
+    text = row(5, 1, "old") + row(9, 1, "same time") + progress(9) + row(9, 2, "a") + progress(12)
+    printed = feed(tail_view.Beginning(None), text, size)
+    assert printed == progress(9) + row(9, 1, "same time") + row(9, 2, "a") + progress(12)
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_progress_row_at_the_as_of_begins_one_later(size: int) -> None:
+    text = progress(9) + row(10, 1, "a") + progress(11)
+    printed = feed(tail_view.Beginning(None, offset=1), text, size)
+    assert printed == progress(10) + row(10, 1, "a") + progress(11)
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_resumed_stream_begins_at_its_frontier(size: int) -> None:
+    text = progress(9) + row(12, 1, "a") + progress(13)
+    printed = feed(tail_view.Beginning(10), text, size)
+    assert printed == progress(10) + row(12, 1, "a") + progress(13)
+
+
+def test_what_follows_the_beginning_is_passed_on_as_it_is_cut() -> None:
+    beginning = tail_view.Beginning(None)
+    assert beginning.feed(progress(9) + row(9, 1, "a") + b"10\tf") == (
+        progress(9) + row(9, 1, "a") + b"10\tf"
+    )
+    assert beginning.feed(b"\t1\t") == b"\t1\t"
+
+
+def test_the_end_is_also_the_opening_when_nothing_came() -> None:
+    assert tail_view.Beginning(None).end() == END
+
+
+def test_rows_of_the_last_moment_belong_to_the_base() -> None:
+    beginning = tail_view.Beginning(None)
+    assert beginning.feed(row(2**64 - 1, 1, "a", "b")) == b""
+    assert beginning.end() == progress(MAX_TIME, 2)
+
+
+def test_a_resumed_stream_that_ends_has_both_lines() -> None:
+    assert tail_view.Beginning(7).end() == b"7\tt\t\\N\n" + END
+
+
+@pytest.mark.parametrize("line", [b"\n", b"12\n", b"12\tx\t1\n", b"-1\tf\t1\n", b"# epoch\n"])
+def test_what_is_no_row_of_a_tail_is_refused(line: bytes) -> None:
+    with pytest.raises(ProtocolError, match="expected a row of a TAIL"):
+        tail_view.Beginning(None).feed(line)
+
+
+@pytest.mark.parametrize(
+    ("version", "statement"),
+    [
+        ((0, 9), 'COPY (TAIL "s"."a""b" WITH (SNAPSHOT = false, PROGRESS) AS OF 6) TO STDOUT'),
+        (
+            (0, 27),
+            'COPY (SUBSCRIBE "s"."a""b" WITH (SNAPSHOT = false, PROGRESS) AS OF 6) TO STDOUT',
+        ),
+    ],
+)
+def test_the_statement(version: tuple[int, int], statement: str) -> None:
+    assert tail_view.copy_statement('s.a"b', version, as_of=6) == statement
+
+
+# Recordings of a real engine
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["idle", "start-under-load", "odd-values"])
+def test_recordings_from_the_present(version: str, name: str) -> None:
+    recorded = recording(version, f"{name}.copy")
+    printed, said, status, asked = run(Engine([play_recording(recorded)]))
+    width = recorded.split(b"\n", 1)[0].count(b"\t") - 2
+    assert printed == HEADER + recorded + progress(MAX_TIME, width)
+    assert (said, status) == ("", 0)
+    assert asked == ['COPY (TAIL "public"."top10" WITH (SNAPSHOT = false, PROGRESS)) TO STDOUT']
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_recording_of_a_snapshot_read_as_a_present(version: str) -> None:
+    """The snapshot's rows come before the first progress row, and below it: a base holds them."""
+    recorded = recording(version, "snapshot-with-progress.copy")
+    lines = recorded.splitlines(keepends=True)
+    first = next(index for index, line in enumerate(lines) if b"\tt\t" in line)
+    printed, _, status, _ = run(Engine([play_recording(recorded)]))
+    assert printed == HEADER + b"".join(lines[first:]) + progress(MAX_TIME, 2)
+    assert status == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_recording_of_a_resumed_tail(version: str) -> None:
+    recorded = recording(version, "resume-as-of.copy")
+    as_of = recorded_facts(version)["as_of"]
+    engine = Engine([play_recording(recorded)])
+    printed, said, status, asked = run(engine, "top10", "--resume", f"{EPOCH}:{as_of + 1}")
+    assert printed == HEADER + progress(as_of + 1, 2) + recorded + progress(MAX_TIME, 2)
+    assert (said, status) == ("", 0)
+    assert asked[0].endswith(f"PROGRESS) AS OF {as_of}) TO STDOUT")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_recording_of_a_constant_view(version: str) -> None:
+    recorded = recording(version, "constant-view.copy")
+    assert run(Engine([play_recording(recorded)]))[0] == HEADER + progress(MAX_TIME, 2)
+    assert run(Engine([play(wait=False)]))[0] == HEADER + END
+
+
+# Resuming
+
+
+def test_resumes_only_in_the_same_epoch() -> None:
+    engine = Engine([play(progress(50), wait=False)])
+    printed, said, status, asked = run(engine, "top10", "--resume", "1577927045678-u6:40")
+    assert printed == HEADER + progress(50) + progress(MAX_TIME)
+    assert said == (
+        f"tail_view: the epoch of top10 is {EPOCH}, not that of 1577927045678-u6:40:"
+        " from the present\n"
+    )
+    assert (status, "AS OF" in asked[0]) == (0, False)
+
+
+@pytest.mark.parametrize("position", ["", " \n"])
+def test_an_empty_position_means_the_present(position: str) -> None:
+    printed, said, _, asked = run(
+        Engine([play(progress(50), wait=False)]), "top10", "--resume", position
+    )
+    assert printed == HEADER + progress(50) + progress(MAX_TIME)
+    assert (said, "AS OF" in asked[0]) == ("", False)
+
+
+def test_a_view_that_had_ended_is_asked_again_from_the_present_and_quietly() -> None:
+    printed, said, status, asked = run(
+        Engine([play(wait=False)]), "top10", "--resume", f"{EPOCH}:{MAX_TIME}"
+    )
+    assert (printed, said, status) == (HEADER + END, "", 0)
+    assert "AS OF" not in asked[0]
+
+
+def test_a_resume_that_the_engine_refuses_starts_from_the_present() -> None:
+    def refuse(_: str, session: Session) -> None:
+        session.error("Timestamp (39) is not valid for all inputs: [Antichain [40]]")
+
+    engine = Engine([refuse, play(progress(50), wait=False)])
+    printed, said, status, asked = run(engine, "top10", "--resume", f"{EPOCH}:40")
+    assert printed == HEADER + progress(50) + progress(MAX_TIME)
+    assert said == (
+        f"tail_view: cannot resume top10 at {EPOCH}:40 (Timestamp (39) is not valid for all "
+        "inputs: [Antichain [40]]): from the present\n"
+    )
+    assert status == 0
+    assert ["AS OF 39" in statement for statement in asked] == [True, False]
+
+
+def test_a_resume_that_is_refused_late_starts_from_the_present() -> None:
+    def refuse(_: str, session: Session) -> None:
+        session.copy_begin(4)
+        # Longer than a TAIL may be silent before it counts as begun.
+        wait_until(lambda: len(wire.statements) > 3, "the epoch is asked for again")
+        session.error("Timestamp (39) is not valid for all inputs: [Antichain [40]]")
+
+    engine = Engine([refuse, play(progress(50), wait=False)])
+    with ScriptedWire(engine) as wire:
+        done = subprocess.run(
+            arguments(wire.dsn, "top10", "--resume", f"{EPOCH}:40"), capture_output=True, timeout=30
+        )
+    assert done.stdout == HEADER + progress(50) + progress(MAX_TIME)
+
+
+def test_a_lost_connection_is_no_reason_to_start_from_the_present() -> None:
+    engine = Engine([lambda _, session: session.lose()])
+    printed, said, status, asked = run(engine, "top10", "--resume", f"{EPOCH}:40")
+    assert (printed, status, len(asked)) == (b"", 1, 1)
+    assert said == "tail_view: top10: the engine went away\n"
+
+
+# Epochs
+
+
+def test_a_view_replaced_as_its_tail_begins_is_not_printed_under_the_old_name() -> None:
+    """The TAIL may run on the old view or on the new: nobody can tell, so it starts over."""
+    engine = Engine(
+        [play(progress(40), row(41, 1, "of which view?")), play(progress(50), wait=False)],
+        ids=["u6", "u7"],
+    )
+    printed, said, status, asked = run(engine)
+    assert printed == HEADER + progress(50) + progress(MAX_TIME)
+    assert (said, status, len(asked)) == ("", 0, 2)
+
+
+def test_a_silent_tail_is_proved_after_a_second_and_started_over() -> None:
+    engine = Engine([play(), play(progress(50), wait=False)], ids=["u6", "u7"])
+    printed, _, status, asked = run(engine)
+    assert printed == HEADER + progress(50) + progress(MAX_TIME)
+    assert (status, len(asked)) == (0, 2)
+
+
+def test_the_first_row_after_a_long_silence_is_printed() -> None:
+    def late(_: str, session: Session) -> None:
+        session.copy_begin(4)
+        wait_until(lambda: len(wire.statements) > 3, "the epoch is asked for again")
+        session.copy_data(progress(50))
+        session.copy_end()
+
+    with ScriptedWire(Engine([late])) as wire:
+        done = subprocess.run(arguments(wire.dsn), capture_output=True, timeout=30)
+        assert done.stdout == HEADER + progress(50) + progress(MAX_TIME)
+
+
+# Versions
+
+
+def test_newer_engines_are_asked_to_subscribe() -> None:
+    engine = Engine([play(progress(50), row(51, 1, "a"), wait=False)], version="v0.27.0 (abc)")
+    printed, _, _, asked = run(engine)
+    assert printed == HEADER + progress(50) + row(51, 1, "a") + progress(MAX_TIME)
+    assert asked[0].startswith("COPY (SUBSCRIBE ")
+
+
+@pytest.mark.parametrize("version", ["v0.50.0 (abc)", "v0.164.2", "v26.1.0 (abc)"])
+def test_since_v0_50_the_first_progress_row_stands_at_the_as_of(version: str) -> None:
+    engine = Engine([play(progress(50), row(51, 1, "a"), wait=False)], version=version)
+    assert run(engine)[0] == HEADER + progress(51) + row(51, 1, "a") + progress(MAX_TIME)
+
+
+def test_a_version_that_nobody_understands_is_an_error() -> None:
+    _, said, status, _ = run(Engine([play()], version="next"))
+    assert status == 1
+    assert "expected a version such as v0.26.4 from mz_version(), found 'next'" in said
+
+
+# The snapshot for a person
+
+
+def test_the_snapshot_has_no_epoch_and_loses_nothing() -> None:
+    text = [row(49, 1, "a"), progress(50), row(50, -1, "a")]
+    printed, said, status, asked = run(Engine([play(*text, wait=False)]), "top10", "--snapshot")
+    assert (printed, said, status) == (b"".join(text), "", 0)
+    assert asked == ['COPY (TAIL "public"."top10" WITH (SNAPSHOT = true, PROGRESS)) TO STDOUT']
+
+
+# Errors
+
+
+def test_a_refused_connection_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    done = subprocess.run(
+        arguments(f"host=127.0.0.1 port={port} user=materialize"), capture_output=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(
+        rb'tail_view: top10: connection to server at "127.0.0.1", port \d+ failed: '
+        rb"Connection refused\n",
+        done.stderr,
+    )
+
+
+def test_an_unknown_view_is_one_line() -> None:
+    printed, said, status, asked = run(Engine([play()], ids=[""]))
+    assert (printed, status, asked) == (b"", 1, [])
+    assert said == "tail_view: top10: unknown view 'top10'\n"
+
+
+def test_a_view_dropped_before_its_tail_is_unknown_also_when_resuming() -> None:
+    engine = Engine([lambda _, session: session.error("unknown catalog item 'top10'")])
+    printed, said, status, asked = run(engine, "top10", "--resume", f"{EPOCH}:40")
+    assert (printed, status, len(asked)) == (b"", 1, 1)
+    assert said == "tail_view: top10: unknown catalog item 'top10'\n"
+
+
+def test_an_engine_that_dies_is_one_line() -> None:
+    with running(Engine([play(progress(50), row(50, 1, "a"))])) as (process, wire):
+        read_until(process, row(50, 1, "a"))
+        wire.lose_all()
+        assert process.wait() == 1
+        assert process.stderr == "tail_view: top10: the engine went away\n"
+
+
+def test_an_error_in_the_middle_of_a_tail_is_one_line() -> None:
+    def fail(_: str, session: Session) -> None:
+        session.copy_begin(4)
+        session.copy_data(progress(50))
+        session.error("SUBSCRIBE fell behind")
+
+    printed, said, status, _ = run(Engine([fail]), "top10", "--resume", f"{EPOCH}:40")
+    assert (printed, status) == (HEADER + progress(40) + progress(50), 1)
+    assert said == "tail_view: top10: SUBSCRIBE fell behind\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["top10", "--resume", "u7:40"], "expected an epoch such as 1606000000000-u7, found 'u7'"),
+        (["top10", "--resume", "40"], "expected EPOCH:FRONTIER, found '40'"),
+        (["a.b.c"], "expected a view as NAME or SCHEMA.NAME, found 'a.b.c'"),
+        (["top10", "--snapshot", "--resume", "1-u7:1"], "not allowed with argument"),
+    ],
+)
+def test_wrong_options_are_refused_with_what_was_expected(options: list[str], message: str) -> None:
+    done = subprocess.run(arguments("host=127.0.0.1", *options), capture_output=True, timeout=30)
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+
+
+# Stopping
+
+
+def test_it_stops_quietly_when_its_reader_goes_away_though_the_view_is_idle() -> None:
+    with running(Engine([play(progress(50))])) as (process, _):
+        read_until(process, progress(50))
+        assert process.popen.stdout is not None
+        process.popen.stdout.close()
+        assert process.wait(5) == -signal.SIGPIPE
+        assert process.stderr == ""
+
+
+def test_it_stops_quietly_when_its_reader_goes_away_before_the_first_row() -> None:
+    with running(Engine([play()])) as (process, wire):
+        wait_until(lambda: copies(wire), "the TAIL begins")
+        assert process.popen.stdout is not None
+        process.popen.stdout.close()
+        assert process.wait(5) == -signal.SIGPIPE
+        assert process.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_quietly_when_it_is_interrupted(number: signal.Signals) -> None:
+    with running(Engine([play(progress(50))])) as (process, _):
+        read_until(process, progress(50))
+        process.send(number)
+        assert process.wait(5) == -number
+        assert process.stderr == ""
+
+
+def test_a_reader_that_does_not_read_makes_the_engine_wait() -> None:
+    """Back-pressure: the rows of an endless TAIL stay in the engine, not in this process."""
+    sent = 0
+
+    def endless(_: str, session: Session) -> None:
+        nonlocal sent
+        session.copy_begin(4)
+        session.copy_data(progress(50))
+        piece = row(50, 1, "x" * 65536)
+        while True:
+            session.copy_data(piece)
+            sent += len(piece)
+
+    with running(Engine([endless])) as (process, _):
+        last = -1
+
+        def stands_still() -> bool:
+            nonlocal last
+            before, last = last, sent
+            return before == last
+
+        wait_until(lambda: sent > 1_000_000, "rows flow")
+        for _ in range(3):
+            wait_until(stands_still, "the engine has to wait")
+        assert sent < 64 << 20
+        assert process.popen.poll() is None
