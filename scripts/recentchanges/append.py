@@ -1,0 +1,126 @@
+"""Appends lines to a file that is being tailed: never truncated, never left with half a line.
+
+A crash can cut a line anywhere, also inside a character. The next writer completes the cut
+character, since a line that is not UTF-8 breaks every view above the file, and ends the line with
+` torn`, which keeps it from matching the source's pattern. The reader may have seen the first half
+already, so nothing is ever taken back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from scripts.recentchanges.strict import RefusedError, line_of
+
+
+class FullError(Exception):
+    """The file has reached its limit; nothing of what would pass it was written."""
+
+
+class BusyError(Exception):
+    """Another process appends to the file."""
+
+
+class Appender:
+    """The only writer of `path`, which is created if need be and repaired if it was cut.
+
+    `limit` is the number of bytes that the file may reach. `written` and `size` count lines and
+    the file's bytes, `refused` what was left out, by reason. Use as a context manager. Raises
+    BusyError, and OSError where the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path = path
+        self.limit = limit
+        self.written = 0
+        self.refused: Counter[str] = Counter()
+        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            self._lock()
+            self.size = os.fstat(self._file).st_size
+            self.repaired = self._repair()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def append(self, events: Iterable[bytes]) -> None:
+        """Write each event as a line, all of them in one write; count and leave out the refused.
+
+        Raises FullError once the limit is reached, after the lines that fit, and OSError when the
+        disk takes no more.
+        """
+        lines = bytearray()
+        count = 0
+        full = False
+        for event in events:
+            try:
+                line = line_of(event)
+            except RefusedError as error:
+                self.refused[str(error)] += 1
+                continue
+            full = self.size + len(lines) + len(line) > self.limit
+            if full:
+                break
+            lines += line
+            count += 1
+        self._write(lines)
+        self.written += count
+        if full:
+            raise FullError(f"{self.path} has reached its limit of {self.limit:,} bytes")
+
+    def _write(self, data: bytes | bytearray) -> None:
+        """Write all of `data`: a disk that is nearly full takes a part at first."""
+        view = memoryview(data)
+        while view:
+            taken = os.write(self._file, view)
+            self.size += taken
+            view = view[taken:]
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(f"another process is appending to {self.path}") from None
+
+    def _repair(self) -> bool:
+        """End a line that was cut; True if there was one."""
+        end = os.pread(self._file, 3, max(0, self.size - 3))
+        if not end or end.endswith(b"\n"):
+            return False
+        self._write(missing_bytes(end) + b" torn\n")
+        return True
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def missing_bytes(end: bytes) -> bytes:
+    """The bytes that complete the UTF-8 character which `end` cuts; none if it cuts none."""
+    for present in range(1, min(3, len(end)) + 1):
+        lead = end[-present]
+        if lead >= 0xC0:
+            width = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+            missing = width - present
+            # After E0 and F0 the second byte has a higher least value: below it, overlong.
+            second = {0xE0: b"\xa0", 0xF0: b"\x90"}.get(lead, b"\x80") if present == 1 else b"\x80"
+            return (second + b"\x80\x80")[:missing] if missing > 0 else b""
+        if lead < 0x80:
+            break
+    return b""

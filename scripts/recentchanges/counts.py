@@ -1,0 +1,48 @@
+"""What a source says of its progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+from scripts.recentchanges.append import Appender
+
+
+class Counts:
+    """Tells of an appender: a line that is kept up to date on a terminal, and one at the end.
+
+    Each reason for which an event was left out is told when it first occurs.
+    """
+
+    def __init__(self, appender: Appender, out: TextIO = sys.stderr) -> None:
+        self._appender = appender
+        self._out = out
+        self._terminal = out.isatty()
+        self._told: set[str] = set()
+        self._next = 0.0
+
+    def tell(self, message: str) -> None:
+        """Print a line of its own."""
+        clear = "\r\x1b[K" if self._terminal else ""
+        print(f"{clear}source: {message}", file=self._out, flush=True)
+
+    def update(self) -> None:
+        """To be called after each batch."""
+        for reason in self._appender.refused.keys() - self._told:
+            self._told.add(reason)
+            self.tell(f"left out an event: {reason}")
+        if self._terminal and time.monotonic() >= self._next:
+            self._next = time.monotonic() + 0.5
+            print(f"\r\x1b[Ksource: {self}", end="", file=self._out, flush=True)
+
+    def close(self) -> None:
+        self.tell(str(self))
+
+    def __str__(self) -> str:
+        appender = self._appender
+        text = f"{appender.written:,} events written, the file has {appender.size:,} bytes"
+        if appender.refused:
+            reasons = ", ".join(f"{count:,} {why}" for why, count in appender.refused.most_common())
+            text += f"; left out {appender.refused.total():,} ({reasons})"
+        return text

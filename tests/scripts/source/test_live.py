@@ -1,0 +1,175 @@
+"""The live source against a server that speaks Wikimedia's protocol and cuts the line."""
+
+import json
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.recentchanges import live
+from scripts.recentchanges.append import Appender
+from scripts.recentchanges.generate import events as generated
+from tests.support.event_stream import EventStream, serve
+
+EVENTS = list(islice(generated(11, interval=0.4), 40))
+
+
+class EnoughError(Exception):
+    """Ends a source that would go on."""
+
+
+def take(
+    stream: EventStream, count: int, seen: live.Seen | None = None, **options: Any
+) -> tuple[list[bytes], list[str], list[float]]:
+    """The first `count` events, what was told, and the delays between connections."""
+    told: list[str] = []
+    delays: list[float] = []
+    found: list[bytes] = []
+    following = live.events(
+        stream.url,
+        seen or live.Seen(),
+        tell=told.append,
+        sleep=delays.append,
+        jitter=lambda low, high: high,
+        **options,
+    )
+    for batch in following:
+        found += batch
+        if len(found) >= count:
+            break
+    following.close()
+    return found, told, delays
+
+
+def test_the_stream_is_asked_for_as_wikimedia_demands() -> None:
+    with serve(EventStream(EVENTS)) as stream:
+        found, _, _ = take(stream, len(EVENTS), contact="https://example.org/me")
+    assert found == EVENTS
+    (request,) = stream.requests
+    assert request["User-Agent"].startswith("viewstream/0.1.0 (https://example.org/me) ")
+    assert request["Accept"] == "text/event-stream"
+    assert "Last-Event-ID" not in request
+    assert "since" not in request
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize("overlap", [0, 3])
+def test_cut_anywhere_again_and_again_nothing_is_missed_or_doubled(
+    chunked: bool, overlap: int
+) -> None:
+    # Each connection lives a little longer than the last: the cuts fall on ids, data and breaks.
+    plans: Sequence[int | None] = [*range(0, 9000, 251), None]
+    with serve(EventStream(EVENTS, plans, overlap=overlap, chunked=chunked)) as stream:
+        found, told, _ = take(stream, len(EVENTS))
+    assert found == EVENTS
+    assert len(stream.requests) > 10
+    assert len(told) == len(stream.requests) - 1
+    resumed = [
+        request["Last-Event-ID"] for request in stream.requests if "Last-Event-ID" in request
+    ]
+    assert resumed[-1].startswith('[{"topic":"t","partition":0,"offset":')
+
+
+def test_delays_grow_with_failures_and_begin_small_after_an_event() -> None:
+    refusal: tuple[int, dict[str, str]] = (503, {})
+    plans = [refusal, refusal, refusal, 3000, refusal, None]
+    with serve(EventStream(EVENTS, plans)) as stream:
+        _, told, delays = take(stream, len(EVENTS))
+    assert delays == [0.5, 1.0, 2.0, 0.5, 1.0]
+    assert told[0] == "the stream answers 503; connecting again in 0.5 s"
+
+
+def test_the_server_says_when_to_come_back() -> None:
+    with serve(EventStream(EVENTS, [(429, {"Retry-After": "7"}), 2000, None])) as stream:
+        stream.preamble = b"retry: 3000\n\n"
+        _, _, delays = take(stream, len(EVENTS))
+    assert delays == [7.0, 3.0]
+
+
+def test_a_server_that_is_away_is_asked_again() -> None:
+    with serve(EventStream(EVENTS)) as stream:
+        pass
+    delays: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        delays.append(seconds)
+        if len(delays) == 9:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        next(live.events(stream.url, live.Seen(), sleep=sleep, jitter=lambda low, high: high))
+    assert delays == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+def test_silence_counts_as_a_lost_connection() -> None:
+    with serve(EventStream(EVENTS[:5])) as stream:
+
+        def add_an_event(seconds: float) -> None:
+            stream.events = EVENTS[:6]
+
+        following = live.events(stream.url, live.Seen(), silence=0.3, sleep=add_an_event)
+        found: list[bytes] = []
+        while len(found) < 6:
+            found += next(following)
+        following.close()
+    assert found == EVENTS[:6]
+    assert len(stream.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"plans": [(403, {})]}, "the stream answers 403 Forbidden"),
+        ({"plans": [(404, {})]}, "the stream answers 404 Not Found"),
+        ({"content_type": "text/html"}, "expected an event stream at .*, found text/html"),
+    ],
+)
+def test_a_refusal_for_good_ends_the_source(options: dict[str, Any], message: str) -> None:
+    with (
+        serve(EventStream(EVENTS, **options)) as stream,
+        pytest.raises(live.EndedError, match=message),
+    ):
+        take(stream, 1)
+
+
+def test_a_new_process_goes_on_where_the_file_ends(tmp_path: Path) -> None:
+    path = tmp_path / "changes"
+    with Appender(path, 10**9) as appender:
+        appender.append(EVENTS[:17])
+    path.write_bytes(path.read_bytes()[:-300])  # it was killed within its last line
+    with serve(EventStream(EVENTS)) as stream:
+        found, _, _ = take(stream, len(EVENTS) - 16, live.read_seen(path))
+    assert found == EVENTS[16:]
+    assert stream.requests[0]["since"] == json.loads(EVENTS[15])["meta"]["dt"]
+
+
+def test_other_events_and_signs_of_life_are_no_events() -> None:
+    canary = EVENTS[0].replace(b'"domain":"', b'"domain":"canary","was":"', 1)
+    with serve(EventStream([canary, *EVENTS[1:]])) as stream:
+        stream.preamble = b"event: error\ndata: {}\n\n"
+        found, _, _ = take(stream, len(EVENTS) - 1)
+    assert found == EVENTS[1:]
+
+
+def test_what_is_no_event_is_handed_on_to_be_counted() -> None:
+    with serve(EventStream([b"nonsense", b"{}", b"nonsense"])) as stream:
+        found, _, _ = take(stream, 3)
+    assert found == [b"nonsense", b"{}", b"nonsense"]
+
+
+def test_whether_the_stream_answers_is_known_in_time() -> None:
+    with serve(EventStream(EVENTS)) as stream:
+        assert live.answers(stream.url, 10.0)
+    assert not live.answers(stream.url, 1.0)
+    with serve(EventStream([])) as silent:
+        assert not live.answers(silent.url, 0.3)
+
+
+def test_ids_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_REMEMBERED", 10)
+    seen = live.Seen()
+    assert all(seen.is_new(event) for event in EVENTS)
+    assert not seen.is_new(EVENTS[-1])
+    assert seen.is_new(EVENTS[0])
