@@ -1,0 +1,26 @@
+"""Scalar expressions: typed from sqlglot's trees, and compiled to Python functions over rows.
+
+    tree --compile_scalar--> Scalar --compile_rows / compile_batch--> a Python function
+
+`typing.py` gives every expression a type and chooses the functions that it calls, `functions/`
+holds these, `codegen.py` writes the Python. A `Scalar` is a value: it can be kept, compared, moved
+to other columns, and compiled together with others, which then share what they have in common.
+"""
+
+from engine.scalar.codegen import compile_batch, compile_rows, compile_value
+from engine.scalar.compiler import Scope, coerce, common_type, compile_scalar
+from engine.scalar.environment import Environment, Evaluation
+from engine.scalar.scalar import Scalar
+
+__all__ = [
+    "Environment",
+    "Evaluation",
+    "Scalar",
+    "Scope",
+    "coerce",
+    "common_type",
+    "compile_batch",
+    "compile_rows",
+    "compile_scalar",
+    "compile_value",
+]

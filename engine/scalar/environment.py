@@ -1,0 +1,44 @@
+"""What an expression may depend on besides its row: the engine, the time, and parameters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.zset import Value
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Constants of the engine that SQL can ask for.
+
+    `start_time` is when the process started: a naive UTC datetime of whole milliseconds.
+    `clock` gives the present in milliseconds since 1970, for `now()`.
+    """
+
+    start_time: datetime
+    mz_version: str = "v0.26.0-viewstream"
+    version: str = "PostgreSQL 9.6 on x86_64-unknown-linux-gnu (materialized v0.26.0-viewstream)"
+    database: str = "materialize"
+    schema: str = "public"
+    user: str = "materialize"
+    clock: Callable[[], int] = field(default=_wall_clock, compare=False)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of a query: all rows of it see the same time and parameters.
+
+    `time` is what `mz_logical_timestamp()` gives (milliseconds); `parameters` the values of
+    `$1`, `$2` .. as Python objects of their types, None for NULL.
+    """
+
+    environment: Environment
+    time: int = 0
+    parameters: Sequence[Value] = ()
