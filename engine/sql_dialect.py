@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
@@ -19,6 +19,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from engine.errors import SqlError
 
 SYNTAX_ERROR = "42601"
+
+T = TypeVar("T")
 
 
 class EngineSql(Postgres):
@@ -86,18 +88,37 @@ def describe(token: Token | None) -> str:
     return token.text.upper()
 
 
-def expected(what: str, token: Token | None, sql: str) -> SqlError:
-    """The syntax error for `token` (None: the end of `sql`) where `what` should be."""
-    position = len(sql) + 1 if token is None else token.start + 1
+def expected(what: str, token: Token | None, sql: str, end: int | None = None) -> SqlError:
+    """The syntax error for `token` where `what` should be.
+
+    None stands for the end: of `sql`, or of the part of it that ends at `end`.
+    """
+    position = (len(sql) if end is None else end) + 1 if token is None else token.start + 1
     return SqlError(f"Expected {what}, found {describe(token)}", SYNTAX_ERROR, position=position)
 
 
 def parse_query(tokens: Sequence[Token], sql: str) -> exp.Query:
     """Parse the tokens, a part of `sql`, as a query; raises SqlError."""
+    return parse_tree(tokens, sql, "a query", exp.Query)
+
+
+def parse_tree(tokens: Sequence[Token], sql: str, what: str, kind: type[T]) -> T:
+    """Parse the tokens, a part of `sql`, as a tree of that kind; raises SqlError."""
     tree = _parse(tokens, sql, None)
-    if not isinstance(tree, exp.Query):
-        raise expected("a query", tokens[0] if tokens else None, sql)
+    if isinstance(tree, exp.Values):
+        tree = _select_from(tree)
+    if not isinstance(tree, kind):
+        raise expected(what, tokens[0] if tokens else None, sql)
     return tree
+
+
+def _select_from(values: exp.Values) -> exp.Select:
+    """`VALUES ..` as the query that it stands for: a SELECT, with PostgreSQL's column names."""
+    first = values.expressions[0]
+    width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
+    columns = [exp.to_identifier(f"column{number}") for number in range(1, width + 1)]
+    values.set("alias", exp.TableAlias(this=exp.to_identifier("values"), columns=columns))
+    return exp.Select(expressions=[exp.Star()], from_=exp.From(this=values))
 
 
 def parse_expression(tokens: Sequence[Token], sql: str) -> exp.Expr:

@@ -1,0 +1,114 @@
+"""SHOW: settings, and lists of what the catalog holds, which are queries over it."""
+
+from __future__ import annotations
+
+from sqlglot.tokenizer_core import TokenType
+
+from engine.session import statements as s
+from engine.session.tokens import TokenStream
+from engine.sql_dialect import parse_query, quote_literal, tokenize
+
+_TYPES = {
+    "SOURCES": "('source')",
+    "TABLES": "('table')",
+    "VIEWS": "('view', 'materialized-view')",
+    "OBJECTS": "('source', 'table', 'view', 'materialized-view', 'index')",
+}
+_OBJECTS = "mz_objects o JOIN mz_schemas s ON o.schema_id = s.id"
+
+
+def parse_show(tokens: TokenStream) -> s.Statement:
+    tokens.expect_words("SHOW")
+    if tokens.take_words("CREATE"):
+        kind = tokens.expect_one_of("SOURCE", "TABLE", "VIEW", "INDEX")
+        name = tokens.name()
+        tokens.expect_end()
+        return s.ShowCreate(kind.lower(), name)
+    return _parse_list(tokens) or _parse_setting(tokens)
+
+
+def _parse_setting(tokens: TokenStream) -> s.ShowVariable:
+    name: str | None
+    if tokens.take_words("ALL"):
+        name = None
+    elif tokens.take_words("TIME", "ZONE"):
+        name = "timezone"
+    elif tokens.take_words("TRANSACTION", "ISOLATION", "LEVEL"):
+        name = "transaction_isolation"
+    else:
+        name = tokens.identifier("a setting or a kind of object").lower()
+    tokens.expect_end()
+    return s.ShowVariable(name)
+
+
+def _parse_list(tokens: TokenStream) -> s.Select | None:
+    """Read `[FULL] [MATERIALIZED] SOURCES ..` and its like; None if it is none of them."""
+    full = tokens.take_words("FULL")
+    materialized = tokens.take_words("MATERIALIZED")
+    if full or materialized:
+        kind: str | None = tokens.expect_one_of(*_TYPES)
+    else:
+        kind = tokens.take_one_of(
+            *_TYPES, "COLUMNS", "INDEXES", "INDEX", "KEYS", "SCHEMAS", "DATABASES"
+        )
+    if kind is None:
+        return None
+    if kind in _TYPES:
+        return _list_objects(tokens, kind, full=full, materialized=materialized)
+    if kind == "COLUMNS":
+        return _list_columns(tokens)
+    if kind in ("SCHEMAS", "DATABASES"):
+        if tokens.take_one_of("FROM", "IN"):
+            tokens.name()
+        catalog = "mz_schemas" if kind == "SCHEMAS" else "mz_databases"
+        return _select("name", f"SELECT name FROM {catalog}", "name", tokens)  # noqa: S608
+    return _list_indexes(tokens)
+
+
+def _list_objects(tokens: TokenStream, kind: str, *, full: bool, materialized: bool) -> s.Select:
+    schema = tokens.name()[-1] if tokens.take_one_of("FROM", "IN") else "public"
+    condition = f"s.name = {quote_literal(schema)} AND o.type IN {_TYPES[kind]}"
+    if materialized:
+        condition += " AND o.id IN (SELECT on_id FROM mz_indexes)"
+    query = f"SELECT o.name, o.type FROM {_OBJECTS} WHERE {condition}"  # noqa: S608
+    return _select("name, type" if full or kind == "OBJECTS" else "name", query, "name", tokens)
+
+
+def _list_columns(tokens: TokenStream) -> s.Select:
+    condition = _of_relation(tokens, "columns")
+    query = (
+        "SELECT c.name, c.nullable, c.type, c.position FROM mz_columns c"  # noqa: S608
+        f" JOIN mz_objects o ON c.id = o.id JOIN mz_schemas s ON o.schema_id = s.id {condition}"
+    )
+    return _select("name, nullable, type", query, "position", tokens)
+
+
+def _list_indexes(tokens: TokenStream) -> s.Select:
+    condition = _of_relation(tokens, "indexes")
+    query = (
+        "SELECT o.name AS on_name, i.name AS key_name FROM mz_indexes i"  # noqa: S608
+        f" JOIN mz_objects o ON i.on_id = o.id JOIN mz_schemas s ON o.schema_id = s.id {condition}"
+    )
+    return _select("on_name, key_name", query, "key_name", tokens)
+
+
+def _of_relation(tokens: TokenStream, what: str) -> str:
+    """The WHERE clause that picks the one relation named by `FROM name`."""
+    if not tokens.take_one_of("FROM", "IN", "ON"):
+        raise tokens.unexpected(f"FROM and the relation whose {what} to show")
+    *schema, name = tokens.name()
+    clause = f"WHERE o.name = {quote_literal(name)}"
+    return f"{clause} AND s.name = {quote_literal(schema[-1])}" if schema else clause
+
+
+def _select(columns: str, query: str, order_by: str, tokens: TokenStream) -> s.Select:
+    """Select from `query`, filtered by `LIKE pattern` or `WHERE condition` if one follows."""
+    where = ""
+    if tokens.take_words("LIKE"):
+        where = f" WHERE name LIKE {quote_literal(tokens.string('a pattern'))}"
+    elif tokens.at(TokenType.WHERE):
+        where = f" {tokens.text()}"
+        tokens.rest()
+    tokens.expect_end()
+    sql = f"SELECT {columns} FROM ({query}) AS listed{where} ORDER BY {order_by}"  # noqa: S608
+    return s.Select(parse_query(tokenize(sql), sql))
