@@ -1,0 +1,133 @@
+// The JavaScript client core against the vectors that the Python core runs too.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { addToChecksum, rowHash } from "../../static/viewstream/checksum.js";
+import { RefusalError, ViewState, receive, receiveAtOnce } from "../../static/viewstream/state.js";
+
+const read = (name) => JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url)));
+const sorted = (list) => list.map((entry) => JSON.stringify(entry)).sort();
+
+function described(change) {
+  if (change === null) return null;
+  const { epoch, lower, upper, rows } = change;
+  return {
+    epoch,
+    lower,
+    upper,
+    rows: sorted([...rows.values()].map(({ row, weight }) => [weight, row])),
+  };
+}
+
+for (const { name, steps, max_waiting: maxWaiting } of read("client.json")) {
+  test(name, () => {
+    const state = new ViewState("v", { maxWaiting });
+    for (const step of steps) {
+      if (step.disconnected) {
+        state.disconnected();
+      } else if (step.refused) {
+        assert.throws(
+          () => receiveAtOnce(state, step.receive),
+          (error) => error instanceof RefusalError && error.code === step.refused,
+        );
+      } else {
+        const { change } = step;
+        const expected = change && { ...change, rows: sorted(change.rows) };
+        assert.deepEqual(described(receiveAtOnce(state, step.receive)), expected);
+      }
+      if ("rows" in step) assert.deepEqual(sorted([...state.listed()]), sorted(step.rows));
+      if ("resume" in step) assert.equal(state.resume, step.resume);
+      if ("unverified" in step) assert.equal(state.unverified, step.unverified);
+      if ("status" in step) {
+        const { status } = state;
+        assert.deepEqual(status && [status.state, status.reason], step.status);
+      }
+    }
+  });
+}
+
+const checksums = read("checksum.json");
+
+for (const { why, row, hash } of checksums.rows) {
+  test(`row hash: ${why}`, () => assert.equal(rowHash(JSON.stringify(row)), hash));
+}
+
+for (const { why, weighted, checksum } of checksums.multisets) {
+  test(`checksum: ${why}`, () => {
+    const sum = (total, [weight, row]) => addToChecksum(total, weight, rowHash(JSON.stringify(row)));
+    assert.equal(weighted.reduce(sum, 0), checksum);
+  });
+}
+
+const COLUMNS = [{ name: "user", type: "text" }];
+const EPOCH = "1-u1";
+
+function bigBase(upper, size) {
+  const rows = Array.from({ length: size }, (_, at) => [`user ${at}`]);
+  return { type: "base", view: "v", epoch: EPOCH, upper, columns: COLUMNS, rows };
+}
+
+test("a large base is worked on in slices, and changes nothing until it is done", () => {
+  const state = new ViewState("v");
+  receiveAtOnce(state, bigBase(5, 3));
+  const task = receive(state, bigBase(10, 5_000));
+  let pauses = 0;
+  while (!task.next().done) {
+    pauses += 1;
+    if (state.held.frontier === 5) assert.equal(state.rows.size, 3);
+  }
+  assert.ok(pauses > 20, `${pauses} pauses`);
+  assert.equal(state.resume, "v@1-u1:10");
+  assert.equal(state.rows.size, 5_000);
+});
+
+test("a message that is given up half way changes nothing", () => {
+  const state = new ViewState("v");
+  receiveAtOnce(state, bigBase(5, 600));
+  const updates = Array.from({ length: 600 }, (_, at) => [6, 1, [`new ${at}`]]);
+  const delta = { type: "delta", view: "v", epoch: EPOCH, lower: 5, upper: 10, updates };
+  const task = receive(state, delta);
+  assert.equal(task.next().done, false);
+  task.return();
+  assert.equal(state.resume, "v@1-u1:5");
+  assert.equal(state.rows.size, 600);
+});
+
+test("a type of message that is not known is left alone", () => {
+  const state = new ViewState("v");
+  assert.equal(receiveAtOnce(state, { type: "weather", view: "v" }), null);
+});
+
+const base = bigBase(5, 1);
+const delta = { type: "delta", view: "v", epoch: EPOCH, lower: 5, upper: 10, updates: [] };
+
+for (const [what, message] of [
+  ["an upper that is text", { ...base, upper: "6" }],
+  ["an upper that is not whole", { ...base, upper: 6.5 }],
+  ["an upper above 2^53-1", { ...base, upper: 2 ** 53 }],
+  ["no columns", { ...base, upper: 6, columns: undefined }],
+  ["a column without a type", { ...base, upper: 6, columns: [{ name: "user" }] }],
+  ["rows that are objects", { ...base, upper: 6, rows: [{ user: "Alice" }] }],
+  ["a row with a number", { ...base, upper: 6, rows: [[1]] }],
+  ["a row that is too long", { ...base, upper: 6, rows: [["a", "b"]] }],
+  ["no epoch", { ...base, upper: 6, epoch: undefined }],
+  ["a lower that is missing", { ...delta, lower: undefined }],
+  ["no updates", { ...delta, updates: undefined }],
+  ["an update of two parts", { ...delta, updates: [[6, 1]] }],
+  ["an update of null", { ...delta, updates: [null] }],
+  ["a diff that is text", { ...delta, updates: [[6, "1", ["a"]]] }],
+  ["a row in an update that is text", { ...delta, updates: [[6, 1, "a"]] }],
+]) {
+  test(`refused: ${what}`, () => {
+    const state = new ViewState("v");
+    receiveAtOnce(state, base);
+    assert.throws(
+      () => receiveAtOnce(state, message),
+      (error) => error.code === 4000 && error.message.startsWith("expected "),
+    );
+    assert.equal(state.rows.size, 1);
+    assert.equal(state.resume, "v");
+  });
+}
