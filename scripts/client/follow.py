@@ -27,7 +27,7 @@ FIRST_DELAY = 0.5
 """Seconds that the first wait may last; each further one may be twice as long."""
 LONGEST_DELAY = 30.0
 SETTLED = 5.0
-"""Seconds after which a connection counts as one that worked: waits begin small again."""
+"""A connection that lasted so long after its first message worked: waits begin small again."""
 MAX_MESSAGE = 2**30
 _RETRY = re.compile(r"retry=(\d{1,4}(?:\.\d{1,3})?)")
 _REFUSED = {400, 401, 403, 404}
@@ -130,13 +130,14 @@ class Follower:
     async def _converse(self, socket: Socket) -> float | None:
         """Read one connection to its end; return for how long the server asked to stay away."""
         self.connections += 1
-        begin = self._clock()
+        answered: float | None = None
         try:
             while True:
                 async with asyncio.timeout(self._silence):
                     text = await socket.read_message()
                 if text is None:
                     break
+                answered = self._clock() if answered is None else answered
                 self._take(text)
         except RefusalError as refusal:
             self.closed_with.append(refusal.code)
@@ -148,7 +149,7 @@ class Follower:
             for state in self.states.values():
                 state.disconnected()
             self._moved.set()
-        if self._clock() - begin >= SETTLED:
+        if answered is not None and self._clock() - answered >= SETTLED:
             self._attempts = 0
         match = _RETRY.fullmatch(socket.close_reason or "")
         return float(match[1]) if match else None

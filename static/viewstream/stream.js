@@ -11,7 +11,7 @@ import { askedToWait, backoff } from "./wait.js";
 
 /** Without a message for so long, a connection counts as dead. Milliseconds. */
 export const SILENCE = 15_000;
-/** A connection that lasted so long worked: waits begin small again. */
+/** A connection that lasted so long after its first message worked: waits begin small again. */
 const SETTLED = 5_000;
 /** For how long messages may be worked on before the page gets a turn. */
 const TURN = 8;
@@ -62,7 +62,7 @@ export class Stream {
   #task = null;
   #working = false;
   #attempts = 0;
-  #openedAt = 0;
+  #answeredAt = null;
   #heardAt = 0;
   #silenceTimer = null;
   #retryTimer = null;
@@ -122,7 +122,7 @@ export class Stream {
     this.#waitIsOrdered = false;
     const socket = new WebSocket(this.#address());
     this.#socket = socket;
-    this.#openedAt = now();
+    this.#answeredAt = null;
     this.#heardAt = now();
     this.#listenForSilence();
     // A socket that has been given up may still have events to come: they are nobody's.
@@ -134,6 +134,7 @@ export class Stream {
     });
     socket.onmessage = ours((event) => {
       this.#heardAt = now();
+      this.#answeredAt ??= now();
       this.#queue.push(event.data);
       if (!this.#working) this.#work(socket);
     });
@@ -240,7 +241,8 @@ export class Stream {
     this.#queue = [];
     this.#task = null;
     this.#working = false;
-    if (now() - this.#openedAt >= SETTLED) this.#attempts = 0;
+    const answered = this.#answeredAt !== null;
+    if (answered && now() - this.#answeredAt >= SETTLED) this.#attempts = 0;
     for (const view of this.views.values()) {
       view.core.disconnected();
       view.connection("connecting");

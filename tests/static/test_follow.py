@@ -165,7 +165,7 @@ def test_waits_grow_with_full_jitter_up_to_a_bound() -> None:
 def test_waits_begin_small_again_after_a_connection_that_lasted() -> None:
     stage = Stage([OSError(), OSError(), FakeSocket([base(1)]), FakeSocket([])], lasts=6.0)
     stage.play()
-    assert stage.pauses == [0.5, 1, 0.5, 0.5]
+    assert stage.pauses == [0.5, 1, 0.5, 1]
 
 
 def test_a_connection_that_ends_at_once_does_not_make_waits_small() -> None:
