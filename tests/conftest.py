@@ -1,0 +1,3 @@
+"""What all tests share: see `tests/support`."""
+
+pytest_plugins = ["tests.support.forbid_skips"]
