@@ -92,10 +92,10 @@ export class Stream {
   close() {
     const { events } = this.#environment;
     for (const name of WAKE_EVENTS) events?.removeEventListener?.(name, this.#wake);
+    this.#closed = true;
     this.#leave(1000, "");
     this.#environment.clearTimeout(this.#retryTimer);
     this.retryAt = null;
-    this.#closed = true;
     for (const view of this.views.values()) view.connection("closed");
   }
 
@@ -245,7 +245,7 @@ export class Stream {
     if (answered && now() - this.#answeredAt >= SETTLED) this.#attempts = 0;
     for (const view of this.views.values()) {
       view.core.disconnected();
-      view.connection("connecting");
+      view.connection(this.#closed ? "closed" : "connecting");
     }
     if (code !== undefined) socket.close(code, shortened(reason));
   }
