@@ -8,12 +8,13 @@ are sqlglot's work from end to end.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.postgres import PostgresParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.errors import SqlError
@@ -23,7 +24,39 @@ SYNTAX_ERROR = "42601"
 T = TypeVar("T")
 
 
+_PLANNED_FUNCTIONS = {
+    *("ARRAY_AGG", "AVG", "BOOL_AND", "BOOL_OR", "COUNT", "MAX", "MIN", "SUM"),
+    *("STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP"),
+    *("JSONB_OBJECT_AGG", "JSON_OBJECT_AGG", "GENERATE_SERIES", "UNNEST"),
+    *("ROW_NUMBER", "RANK", "DENSE_RANK", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE"),
+    *("COALESCE", "GREATEST", "LEAST", "NULLIF"),
+}
+_FUNCTIONS_WITH_SYNTAX = {
+    *("CAST", "EXTRACT", "OVERLAY", "POSITION", "STRING_AGG", "SUBSTRING", "TRIM"),
+}
+
+
 class EngineSql(Postgres):
+    INDEX_OFFSET = 0  # a subscript stays as it was written
+
+    class Parser(PostgresParser):
+        """Scalar functions keep the names and arguments with which they were written.
+
+        sqlglot would turn many of them into another dialect's (`to_date` into `StrToDate` with
+        another format), which serves to transpile but loses what was asked for.
+        """
+
+        FUNCTIONS: ClassVar[Mapping[str, Callable[..., exp.Expr]]] = {
+            name: build
+            for name, build in PostgresParser.FUNCTIONS.items()
+            if name in _PLANNED_FUNCTIONS
+        }
+        FUNCTION_PARSERS: ClassVar[Mapping[str, Callable[..., exp.Expr | None]]] = {
+            name: parse
+            for name, parse in PostgresParser.FUNCTION_PARSERS.items()
+            if name in _FUNCTIONS_WITH_SYNTAX
+        }
+
     class Tokenizer(Postgres.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()
         KEYWORDS: ClassVar[dict[str, TokenType]] = {
