@@ -1,0 +1,401 @@
+"""The core of post_deltas.py: COPY's text in, deltas of closed times out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from post_deltas import DIFFS, Cutter, UnreadableLineError, undo_escapes
+from server.protocol import MAX_TIME, Delta, Row, decode_delta
+from tests.support.recordings import VERSIONS, recorded_facts, recording
+from tests.support.tail_text import progress, row
+
+EPOCH = "1577927045678-u7"
+HEADER = f"# epoch {EPOCH}\n".encode()
+OPENING = HEADER + progress(10)
+
+
+def opened(limit: int = 1 << 20, opening: bytes = OPENING) -> Cutter:
+    """A cutter that read the first two lines and whose first, empty delta was taken."""
+    cutter = Cutter("top10", limit)
+    cutter.feed(opening)
+    assert decode_delta(cutter.take(limit)).updates == []
+    return cutter
+
+
+def cut(text: bytes, opening: bytes = OPENING) -> Delta:
+    """The one delta that `text` comes to."""
+    cutter = opened(opening=opening)
+    cutter.feed(text)
+    return decode_delta(cutter.take(1 << 20))
+
+
+def updates(text: bytes) -> list[tuple[int, int, list[str | None]]]:
+    return [(time, diff, list(values)) for time, diff, values in cut(text).updates]
+
+
+# What closes a time
+
+
+def test_the_first_delta_is_empty_and_says_where_the_stream_begins() -> None:
+    cutter = Cutter("top10")
+    cutter.feed(OPENING + row(10, 1, "a") + progress(12))
+    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 10, 10, [])
+    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 10, 12, [(10, 1, ("a",))])
+    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 12, 12, [])
+
+
+def test_a_progress_line_closes_what_is_below_it() -> None:
+    delta = cut(row(11, 1, "a") + progress(12) + row(12, 1, "open"))
+    assert delta == Delta("top10", EPOCH, 10, 12, [(11, 1, ("a",))])
+
+
+def test_a_progress_line_does_not_close_its_own_time() -> None:
+    assert cut(row(11, 1, "a") + progress(11)) == Delta("top10", EPOCH, 10, 11, [])
+
+
+def test_rows_at_the_time_of_the_progress_line_before_them_belong_together() -> None:
+    text = row(11, 1, "a") + progress(11) + row(11, 1, "b") + progress(12)
+    assert updates(text) == [(11, 1, ["a"]), (11, 1, ["b"])]
+
+
+def test_a_row_of_a_later_time_closes_a_time() -> None:
+    delta = cut(row(11, 1, "a") + row(13, 1, "open"))
+    assert delta == Delta("top10", EPOCH, 10, 13, [(11, 1, ("a",))])
+
+
+def test_several_times_are_one_delta() -> None:
+    text = row(11, 1, "a") + row(12, -1, "a") + row(12, 1, "b") + progress(20)
+    assert updates(text) == [(11, 1, ["a"]), (12, -1, ["a"]), (12, 1, ["b"])]
+
+
+@pytest.mark.parametrize("time", [9, 10])
+def test_a_progress_line_that_does_not_advance_changes_nothing(time: int) -> None:
+    assert cut(progress(time) + row(10, 1, "a") + progress(11)).updates == [(10, 1, ("a",))]
+
+
+def test_equal_rows_of_one_time_are_merged_and_what_cancels_is_gone() -> None:
+    text = row(11, 2, "a") + row(11, -1, "b") + row(11, 3, "a") + row(11, 1, "b") + progress(12)
+    assert updates(text) == [(11, 5, ["a"])]
+
+
+def test_times_are_never_merged() -> None:
+    text = row(11, 1, "a") + row(12, -1, "a") + progress(13)
+    assert updates(text) == [(11, 1, ["a"]), (12, -1, ["a"])]
+
+
+def test_a_delta_in_which_everything_cancels_still_advances() -> None:
+    delta = cut(row(11, 1, "a") + row(11, -1, "a") + progress(12))
+    assert delta == Delta("top10", EPOCH, 10, 12, [])
+
+
+def test_a_view_that_ends() -> None:
+    text = row(11, 1, "a") + row(2**64 - 1, 1, "last") + progress(2**64 - 1) + progress(MAX_TIME)
+    delta = cut(text)
+    assert delta.upper == MAX_TIME
+    assert delta.updates == [(11, 1, ("a",)), (MAX_TIME - 1, 1, ("last",))]
+
+
+def test_a_stream_may_open_at_its_end() -> None:
+    cutter = Cutter("top10")
+    cutter.feed(HEADER + progress(MAX_TIME))
+    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, MAX_TIME, MAX_TIME, [])
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("", ""),
+        (r"\N", None),
+        (r"\\N", r"\N"),
+        (r"a\tb\nc\rd\\e", "a\tb\nc\rd\\e"),
+        (r"\\n", r"\n"),
+        (r"\\\n", "\\\n"),
+        ("\x01\x7f\u202e😀\r", "\x01\x7f\u202e😀\r"),
+        ('"', '"'),
+    ],
+)
+def test_values(field: str, value: str | None) -> None:
+    assert undo_escapes(field) == value
+    assert updates(row(11, 1, "x", field) + progress(12)) == [(11, 1, ["x", value])]
+
+
+@pytest.mark.parametrize("diff", ["1", "-1", "2", "-2", "10", "-12345678901"])
+def test_diffs_of_any_size(diff: str) -> None:
+    assert updates(row(11, int(diff), "a") + progress(12)) == [(11, int(diff), ["a"])]
+
+
+def test_empty_strings_at_the_end_of_a_line_are_values() -> None:
+    assert updates(row(11, 1, "a", "", "") + progress(12)) == [(11, 1, ["a", "", ""])]
+
+
+def test_a_relation_without_columns() -> None:
+    assert updates(b"11\tf\t3\n" + progress(12)) == [(11, 3, [])]
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"10\tt\t\\N\n", r"line 1: expected # epoch EPOCH.*, found '10"),
+        (b"# epoch u7\n", "line 1: expected # epoch EPOCH.*, found '# epoch u7'"),
+        (b"1577927045678-u7\n", "line 1: expected # epoch EPOCH"),
+        (HEADER + b"10\tf\t1\ta\n", "line 2: expected a progress line"),
+        (HEADER + HEADER, "line 2: expected TIME"),
+        (OPENING + b"\n", "line 3: expected TIME"),
+        (OPENING + b"11\tf\n", "line 3: expected TIME"),
+        (OPENING + b"-1\tf\t1\ta\n", "line 3: expected TIME"),
+        (OPENING + b"1_1\tf\t1\ta\n", "line 3: expected TIME"),
+        (OPENING + b"11.5\tf\t1\ta\n", "line 3: expected TIME"),
+        (OPENING + b"11\tx\t1\ta\n", "line 3: expected a progress line"),
+        (OPENING + b"11\tt\t1\ta\n", "line 3: expected a progress line"),
+        (OPENING + b"9\tf\t1\ta\n", "line 3: expected a time of at least 10, found '9"),
+        (OPENING + b"11\tf\t0\ta\n", "line 3: expected a diff that is an integer and not 0"),
+        (OPENING + b"11\tf\t+1\ta\n", "line 3: expected a diff"),
+        (OPENING + b"11\tf\t\\N\ta\n", "line 3: expected a diff"),
+        (OPENING + b"11\tf\t1.0\ta\n", "line 3: expected a diff"),
+        (OPENING + row(11, 1, "a") + row(11, 1), "line 4: expected 1 values, as in the rows"),
+        (OPENING + row(11, 1, "a") * 3 + row(11, 1, "a", "b"), "line 6: expected 1 values"),
+        (
+            OPENING + b"11\tf\t1\ta\\x\n",
+            r"line 3: expected only the escapes.*'11\\tf\\t1\\ta\\\\x'",
+        ),
+        (OPENING + b"11\tf\t1\ta\\\n", "line 3: expected only the escapes"),
+        (OPENING + b"11\tf\t1\ta\\N\n", "line 3: expected only the escapes"),
+        (OPENING + row(11, 1, "a") + b"11\tf\t1\t\xff\n", r"line 4: expected UTF-8, found b'11"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_what_it_cannot_read_is_refused_with_its_number(
+    text: bytes, message: str, size: int
+) -> None:
+    cutter = Cutter("top10")
+    with pytest.raises(UnreadableLineError, match=message):
+        for start in range(0, len(text), size):
+            cutter.feed(text[start : start + size])
+
+
+def test_what_was_closed_before_an_unreadable_line_can_be_taken() -> None:
+    cutter = opened()
+    with pytest.raises(UnreadableLineError):
+        cutter.feed(row(11, 1, "a") + row(12, 1, "b") + b"\xff\n")
+    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 10, 12, [(11, 1, ("a",))])
+
+
+def test_a_very_long_line_is_not_repeated_whole() -> None:
+    with pytest.raises(UnreadableLineError) as caught:
+        Cutter("top10").feed(b"x" * 100_000 + b"\n")
+    assert len(str(caught.value)) < 1200
+
+
+# Bodies
+
+
+def test_a_body_holds_as_many_times_as_fit_and_never_half_of_one() -> None:
+    cutter = opened()
+    cutter.feed(b"".join(row(time, 1, "x" * 100) for time in range(11, 41)) + progress(50))
+    deltas = []
+    while cutter.waiting:
+        deltas.append(decode_delta(cutter.take(1000)))
+    assert [len(delta.updates) for delta in deltas] == [9, 9, 9, 3]
+    assert [delta.lower for delta in deltas] == [10, *(delta.upper for delta in deltas[:-1])]
+    assert deltas[-1].upper == 50
+
+
+def test_a_time_larger_than_asked_for_is_taken_alone_while_a_body_can_hold_it() -> None:
+    cutter = opened(limit=10_000)
+    text = row(11, 1, "a") + b"".join(row(12, 1, f"{n:04}") for n in range(200)) + row(13, 1, "b")
+    cutter.feed(text + progress(14))
+    sizes = [len(decode_delta(cutter.take(100)).updates) for _ in range(3)]
+    assert sizes == [1, 200, 1]
+
+
+@pytest.mark.parametrize("size", [64, 4096, 1 << 20])
+def test_a_time_that_no_body_can_hold_is_left_out_and_leaves_a_gap(size: int) -> None:
+    cutter = opened(limit=2000)
+    text = row(11, 1, "a") + b"".join(row(12, 1, f"{n:04}") for n in range(500)) + row(13, 1, "b")
+    text += progress(14)
+    for start in range(0, len(text), size):
+        cutter.feed(text[start : start + size])
+    assert decode_delta(cutter.take(1000)) == Delta("top10", EPOCH, 10, 12, [(11, 1, ("a",))])
+    assert decode_delta(cutter.take(1000)) == Delta("top10", EPOCH, 13, 14, [(13, 1, ("b",))])
+    assert cutter.left_out == [12]
+
+
+def test_an_open_time_without_bound_costs_no_memory() -> None:
+    cutter = opened(limit=10_000)
+    for number in range(3000):
+        cutter.feed(row(12, 1, f"{number:099}"))
+        assert len(cutter._rows) < 120
+    cutter.feed(progress(13))
+    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 13, 13, [])
+    assert cutter.left_out == [12]
+
+
+def test_a_long_open_time_that_cancels_is_not_left_out() -> None:
+    cutter = opened(limit=2000)
+    for number in range(500):
+        cutter.feed(row(12, 1, f"{number:099}") + row(12, -1, f"{number:099}"))
+    cutter.feed(row(12, 1, "left") + progress(13))
+    assert decode_delta(cutter.take(100)).updates == [(12, 1, ("left",))]
+
+
+def test_a_body_of_escapes_is_within_the_limit() -> None:
+    cutter = opened(limit=4000)
+    for time in range(11, 31):
+        cutter.feed(row(time, 1, '"\x01' * 200))
+    cutter.feed(progress(40))
+    taken = 0
+    while cutter.waiting:
+        body = cutter.take(2000)
+        assert len(body) <= 4000
+        taken += len(decode_delta(body).updates)
+    assert taken == 20
+
+
+# Any text, cut anywhere
+
+TEXT = st.text(st.sampled_from('ab\\\t\n\r"N\x01é😀'), max_size=4)
+ROWS = st.tuples(st.none() | TEXT, st.none() | TEXT)
+
+
+def escape(value: str | None) -> str:
+    """As COPY does it: written the other way round than what is tested."""
+    if value is None:
+        return r"\N"
+    for character, escaped in (("\\", r"\\"), ("\n", r"\n"), ("\r", r"\r"), ("\t", r"\t")):
+        value = value.replace(character, escaped)
+    return value
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[bytes, list[tuple[int, int, Row]], int]:
+    """A stream's text, all its updates, and the time below which all is closed."""
+    now = 10
+    text, all_updates, closed = OPENING, [], 10
+    for _ in range(draw(st.integers(0, 12))):
+        now += draw(st.sampled_from([0, 0, 0, 1, 7]))
+        if draw(st.booleans()):
+            text += progress(now, 2)
+            closed = max(closed, now)
+        else:
+            diff, values = draw(st.sampled_from([1, -1, 2, -2, 11])), draw(ROWS)
+            text += row(now, diff, *map(escape, values))
+            all_updates.append((now, diff, values))
+            closed = max(closed, now)
+    return text, all_updates, closed
+
+
+def total(parts: Iterable[tuple[int, int, Row]]) -> dict[tuple[int, Row], int]:
+    counts: Counter[tuple[int, Row]] = Counter()
+    for time, diff, values in parts:
+        counts[time, values] += diff
+    return {key: diff for key, diff in counts.items() if diff}
+
+
+@settings(max_examples=150, deadline=None)
+@given(streams(), st.lists(st.integers(1, 40), max_size=30), st.integers(0, 300))
+def test_any_stream_cut_anywhere_and_taken_at_any_size_is_the_same(
+    stream: tuple[bytes, list[tuple[int, int, Row]], int], cuts: list[int], size: int
+) -> None:
+    text, all_updates, closed = stream
+    cutter = Cutter("top10")
+    taken: list[Delta] = []
+    while text:
+        length = cuts.pop() if cuts else len(text)
+        cutter.feed(text[:length])
+        text = text[length:]
+        if cutter.upper is not None and length % 2:
+            taken.append(decode_delta(cutter.take(size)))
+    while not taken or cutter.waiting or cutter.lower != cutter.upper:
+        taken.append(decode_delta(cutter.take(size)))
+    assert [delta.lower for delta in taken] == [10, *(delta.upper for delta in taken[:-1])]
+    assert taken[-1].upper == closed
+    found = [update for delta in taken for update in delta.updates]
+    assert total(found) == total(update for update in all_updates if update[0] < closed)
+    assert len(total(found)) == len(found)
+
+
+@settings(max_examples=50, deadline=None)
+@given(streams(), st.data())
+def test_an_end_of_input_at_any_byte_loses_no_closed_time(
+    stream: tuple[bytes, list[tuple[int, int, Row]], int], data: st.DataObject
+) -> None:
+    text, all_updates, _ = stream
+    cutter = Cutter("top10")
+    cutter.feed(text[: data.draw(st.integers(0, len(text)))])
+    if cutter.upper is None:
+        return
+    cutter.take(0)
+    delta = decode_delta(cutter.take(1 << 20))
+    expected = total(update for update in all_updates if update[0] < delta.upper)
+    assert total(delta.updates) == expected
+
+
+def test_the_short_way_reads_what_the_long_way_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"".join(row(11, diff, "a", r"\N", "") for diff in (1, -1, 1, 9, -9, 3))
+    text += b"".join(row(11, diff, "b", "", "") for diff in (1, -1, 1, 9, -9, 3)) + progress(12)
+    short = updates(text)
+    monkeypatch.setattr("post_deltas.DIFFS", {})
+    assert DIFFS
+    assert updates(text) == short
+
+
+# Recordings of a real engine
+
+
+def digest(version: str, name: str, opening: int) -> tuple[list[Delta], bytes]:
+    """The deltas of a recording that was given the lines that tail_view.py adds."""
+    recorded = recording(version, name)
+    cutter = opened(opening=HEADER + progress(opening))
+    for start in range(0, len(recorded), 50):
+        cutter.feed(recorded[start : start + 50])
+    cutter.feed(progress(MAX_TIME))
+    deltas = []
+    while cutter.lower != cutter.upper:
+        deltas.append(decode_delta(cutter.take(200)))
+    return deltas, recorded
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_recording_of_a_resumed_tail_brings_one_select_to_the_next(version: str) -> None:
+    facts = recorded_facts(version)
+    deltas, _ = digest(version, "resume-as-of.copy", facts["as_of"] + 1)
+    rows: Counter[Row] = Counter(tuple(values) for values in facts["rows_at_as_of"])
+    for delta in deltas:
+        for time, diff, values in delta.updates:
+            assert time < facts["frontier"]
+            rows[values] += diff
+    assert +rows == Counter(tuple(values) for values in facts["rows_before_frontier"])
+    assert min(rows.values()) == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "name", ["start-under-load", "snapshot-with-progress", "odd-values", "idle", "constant-view"]
+)
+def test_recordings_lose_no_update(version: str, name: str) -> None:
+    deltas, recorded = digest(version, f"{name}.copy", 0)
+    expected: Counter[tuple[int, Row]] = Counter()
+    for line in recorded.decode().split("\n")[:-1]:
+        time, progressed, diff, *fields = line.split("\t")
+        if progressed == "f":
+            # JSON has the same four escapes, so it serves as the other implementation.
+            values = tuple(
+                None if field == r"\N" else json.loads('"' + field.replace('"', r"\"") + '"')
+                for field in fields
+            )
+            expected[min(int(time), MAX_TIME - 1), values] += int(diff)
+    assert total(update for delta in deltas for update in delta.updates) == dict(expected)
+    assert [delta.lower for delta in deltas] == [0, *(delta.upper for delta in deltas[:-1])]
+    assert deltas[-1].upper == MAX_TIME
