@@ -25,6 +25,7 @@ import threading
 import time
 from collections import deque
 
+import msgspec
 import requests
 
 from server.protocol import (
@@ -114,6 +115,11 @@ class Cutter:
         self._held += len(text)
         if self._held > self._largest:
             self._bound_open_time()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something that the deltas taken so far do not tell."""
+        return self.upper is not None and not (self._opened and self.upper == self.lower)
 
     def take(self, size: int) -> bytes:
         """The next delta as a body: from `lower`, as many closed times as `size` bytes hold.
@@ -278,10 +284,9 @@ class Input(threading.Thread):
         cutter = self.cutter
         with self.changed:
             while not cutter.waiting:
-                advanced = cutter.upper != cutter.lower
-                if self.ended and not advanced:
+                if self.ended and not cutter.has_news:
                     return None
-                due = sent + (PROGRESS_DELAY if advanced else HEARTBEAT)
+                due = sent + (PROGRESS_DELAY if cutter.has_news else HEARTBEAT)
                 left = due - time.monotonic() if cutter.upper is not None else None
                 if self.ended or (left is not None and left <= 0):
                     break
@@ -289,6 +294,11 @@ class Input(threading.Thread):
             body = cutter.take(self._room)
             self.changed.notify()
             return body
+
+
+class _Stand(msgspec.Struct):
+    epoch: str | None
+    frontier: int | None
 
 
 class Server:
@@ -312,8 +322,13 @@ class Server:
         )
         if response.status_code != 200:
             raise RefusedError(answer_of(response))
-        position = response.json().get("position")
-        return parse_position(position) if position else None
+        try:
+            stand = msgspec.json.decode(response.content, type=_Stand)
+        except msgspec.DecodeError as error:
+            raise ProtocolError(f"expected where the server stands: {error}") from error
+        if stand.epoch is None or stand.frontier is None:
+            return None
+        return parse_position(f"{stand.epoch}:{stand.frontier}")
 
     def post(self, body: bytes) -> None:
         """Post a delta until it is taken; raises RefusedError when it never will be."""

@@ -1,0 +1,357 @@
+"""post_deltas.py as a process, against a scripted server: what it posts, when, and how it ends."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from server.protocol import MAX_TIME, Delta
+from tests.support.processes import Process, wait_until
+from tests.support.scripted_http import Answer, Request, Script, ScriptedHttp
+from tests.support.tail_text import progress, row
+
+EPOCH = "1577927045678-u7"
+HEADER = f"# epoch {EPOCH}\n".encode()
+OPENING = HEADER + progress(10)
+
+
+def arguments(url: str, *options: str) -> list[str]:
+    return [sys.executable, "post_deltas.py", "top10", "--server", url, *options]
+
+
+def run(
+    text: bytes,
+    script: Script = lambda _: Answer(),
+    *options: str,
+    env: dict[str, str] | None = None,
+) -> tuple[list[Delta], str, int]:
+    """Post a text whole: the deltas that came, what was said, and the status."""
+    with ScriptedHttp(script) as server:
+        done = subprocess.run(
+            arguments(server.url, *options),
+            input=text,
+            capture_output=True,
+            timeout=30,
+            env={**os.environ, **(env or {})},
+        )
+        assert done.stdout == b""
+        return server.deltas, done.stderr.decode(), done.returncode
+
+
+@contextmanager
+def running(url: str, *options: str) -> Iterator[Process]:
+    with Process(arguments(url, *options), stdin=subprocess.PIPE) as process:
+        yield process
+
+
+def write(process: Process, text: bytes) -> None:
+    assert process.popen.stdin is not None
+    process.popen.stdin.write(text)
+    process.popen.stdin.flush()
+
+
+def sequence(answers: Iterable[Answer]) -> Script:
+    """The opening delta is taken; then one answer after the other, and the rest is taken."""
+    following = itertools.chain([Answer()], answers, itertools.repeat(Answer()))
+    return lambda _: next(following)
+
+
+def delta(lower: int, upper: int, *updates: tuple[int, int, tuple[str | None, ...]]) -> Delta:
+    return Delta("top10", EPOCH, lower, upper, list(updates))
+
+
+# What is posted
+
+
+def test_it_posts_what_is_closed_and_ends_with_its_input() -> None:
+    deltas, said, status = run(OPENING + row(11, 2, "a", "") + progress(12) + row(12, 1, "b", "c"))
+    assert deltas == [delta(10, 10), delta(10, 12, (11, 2, ("a", "")))]
+    assert (said, status) == ("", 0)
+
+
+@pytest.mark.parametrize("text", [b"", HEADER[:5], HEADER, OPENING[:-1]])
+def test_an_input_that_ends_before_it_begins_posts_nothing(text: bytes) -> None:
+    assert run(text) == ([], "", 0)
+
+
+def test_what_follows_the_last_newline_is_thrown_away() -> None:
+    deltas, _, status = run(OPENING + row(11, 1, "a") + progress(12) + progress(1300)[:-1])
+    assert deltas[-1] == delta(10, 12, (11, 1, ("a",)))
+    assert status == 0
+
+
+def test_a_request_is_json_with_the_token() -> None:
+    with ScriptedHttp() as server:
+        subprocess.run(
+            arguments(server.url + "/"),
+            input=OPENING,
+            check=True,
+            timeout=30,
+            env={**os.environ, "VIEWSTREAM_TOKEN": "secret", "HTTP_PROXY": "http://127.0.0.1:9"},
+        )
+        (request,) = server.requests
+    assert (request.method, request.target) == ("POST", "/view/deltas")
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["authorization"] == "Bearer secret"
+
+
+def test_a_delta_grows_while_a_post_is_under_way() -> None:
+    """Back-pressure turns into larger deltas: whatever came meanwhile is one POST."""
+    released = threading.Event()
+
+    def slow(request: Request) -> Answer:
+        if len(server.requests) == 2:
+            assert released.wait(30)
+        return Answer()
+
+    with ScriptedHttp(slow) as server, running(server.url) as process:
+        write(process, OPENING + row(11, 1, "a") + progress(12))
+        wait_until(lambda: len(server.requests) == 2, "the first update is posted")
+        for instant in range(12, 112):
+            write(process, row(instant, 1, "a") + progress(instant + 1))
+        # All hundred lie in the pipe or in the process now: the next POST is held back.
+        released.set()
+        wait_until(lambda: server.deltas[-1].upper == 112, "all is posted")
+        assert len(server.requests) <= 4
+
+
+def test_a_server_that_is_away_makes_the_writer_wait() -> None:
+    """Back-pressure: what cannot be posted stays before the pipe, not in this process."""
+    with (
+        ScriptedHttp(lambda _: Answer(503)) as server,
+        running(server.url, "--body-limit", "100000") as process,
+    ):
+        assert process.popen.stdin is not None
+        pipe = process.popen.stdin.fileno()
+        os.set_blocking(pipe, False)
+        text = OPENING + b"".join(row(time, 1, "x" * 1000) for time in range(11, 5011))
+        sent, last = 0, time.monotonic()
+        while time.monotonic() - last < 1:  # for a second nothing was taken: it is full
+            try:
+                sent += os.write(pipe, text[sent : sent + 4096])
+                last = time.monotonic()
+            except BlockingIOError:
+                time.sleep(0.01)
+            assert sent < 1_500_000
+        assert sent > 100_000
+
+
+def test_a_time_that_no_body_can_hold_is_left_out_with_a_warning() -> None:
+    text = OPENING + b"".join(row(11, 1, f"{n:04}") for n in range(500)) + row(12, 1, "b")
+    deltas, said, status = run(text + progress(13), lambda _: Answer(), "--body-limit", "2000")
+    assert deltas == [delta(10, 10), delta(12, 13, (12, 1, ("b",)))]
+    assert said == "post_deltas: top10: the updates at 11 are more than 2000 bytes: left out\n"
+    assert status == 0
+
+
+# When it is posted
+
+
+def test_a_silent_view_is_posted_as_alive_every_five_seconds() -> None:
+    with ScriptedHttp() as server, running(server.url) as process:
+        write(process, OPENING)
+        wait_until(lambda: server.requests, "the opening")
+        begin = time.monotonic()
+        wait_until(lambda: len(server.requests) > 1, "a sign of life")
+        assert 4 < time.monotonic() - begin < 8
+        assert server.deltas == [delta(10, 10)] * 2
+
+
+def test_progress_alone_waits_for_a_second() -> None:
+    with ScriptedHttp() as server, running(server.url) as process:
+        write(process, OPENING)
+        wait_until(lambda: server.requests, "the opening")
+        begin = time.monotonic()
+        instant = 10
+        while len(server.requests) < 3:
+            instant += 1
+            write(process, progress(instant))
+            time.sleep(0.02)  # the ticks of an idle engine
+        assert 1.5 < time.monotonic() - begin < 5
+
+
+def test_an_update_does_not_wait() -> None:
+    with ScriptedHttp() as server, running(server.url) as process:
+        write(process, OPENING)
+        wait_until(lambda: server.requests, "the opening")
+        begin = time.monotonic()
+        write(process, row(11, 1, "a") + progress(12))
+        wait_until(lambda: len(server.requests) > 1, "the update")
+        assert time.monotonic() - begin < 0.9
+        assert server.deltas[1] == delta(10, 12, (11, 1, ("a",)))
+
+
+# Answers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(409, {"error": "a gap"}),
+        Answer(500, {"error": "a fault"}),
+        Answer(503, {"error": "the engine does not answer"}, {"Retry-After": "1"}),
+        Answer(502, b"<html>bad gateway</html>"),
+        Answer(None),
+    ],
+)
+def test_what_may_pass_is_tried_again(answer: Answer) -> None:
+    deltas, said, status = run(OPENING + row(11, 1, "a") + progress(12), sequence([answer] * 2))
+    assert deltas == [delta(10, 10), *[delta(10, 12, (11, 1, ("a",)))] * 3]
+    assert said.splitlines()[-1] == "post_deltas: top10: the server takes deltas again"
+    assert len(said.splitlines()) == 2
+    assert status == 0
+
+
+def test_the_seconds_that_the_server_asks_for_are_kept() -> None:
+    answers = sequence([Answer(503, {"error": "later"}, {"Retry-After": "2"})])
+    begin = time.monotonic()
+    run(OPENING + row(11, 1, "a") + progress(12), answers)
+    assert time.monotonic() - begin > 2
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 410, 413, 415])
+def test_what_is_refused_for_good_ends_it_with_the_servers_sentence(status: int) -> None:
+    answer = Answer(status, {"error": "this is why"}, {"Location": "/elsewhere"})
+    deltas, said, code = run(OPENING + row(11, 1, "a") + progress(12), sequence([answer]))
+    assert len(deltas) == 2
+    assert said == f"post_deltas: top10: the server answered {status}: this is why\n"
+    assert code == 1
+
+
+def test_a_refusal_ends_it_though_its_input_is_silent() -> None:
+    ended = Answer(410, {"error": "this epoch has ended"})
+    with ScriptedHttp(lambda _: ended) as server, running(server.url) as process:
+        write(process, OPENING)
+        assert process.wait(10) == 1
+        assert "this epoch has ended" in process.stderr
+
+
+def test_a_server_that_comes_back_gets_everything() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with running(f"http://127.0.0.1:{port}") as process:
+        write(process, OPENING + row(11, 1, "a") + progress(12))
+        process.wait_for("the server does not answer: Connection refused; trying again\n")
+        with ScriptedHttp(port=port) as server:
+            wait_until(lambda: len(server.requests) >= 2, "the deltas arrive")
+            assert server.deltas[:2] == [delta(10, 10), delta(10, 12, (11, 1, ("a",)))]
+        assert process.stderr.count("\n") <= 2
+
+
+def test_closed_deltas_are_delivered_after_the_input_ended() -> None:
+    gate = threading.Event()
+    script: Script = lambda _: Answer() if gate.is_set() else Answer(503)  # noqa: E731
+    with ScriptedHttp(script) as server, running(server.url) as process:
+        write(process, OPENING + row(11, 1, "a") + progress(12) + row(12, 1, "open"))
+        assert process.popen.stdin is not None
+        process.popen.stdin.close()
+        wait_until(lambda: server.requests, "it tries")
+        assert process.popen.poll() is None
+        gate.set()
+        assert process.wait(20) == 0
+        assert server.deltas[-1] == delta(10, 12, (11, 1, ("a",)))
+
+
+# Ends
+
+
+def test_an_unreadable_line_ends_it_after_what_was_closed() -> None:
+    text = OPENING + row(11, 1, "a") + progress(12) + b"12\tf\tone\ta\n" + progress(13)
+    deltas, said, status = run(text)
+    assert deltas[-1] == delta(10, 12, (11, 1, ("a",)))
+    assert said == (
+        "post_deltas: top10: line 5: expected a diff that is an integer and not 0, "
+        r"found '12\tf\tone\ta'" + "\n"
+    )
+    assert status == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("status", [200, 503])
+def test_it_stops_quietly_when_it_is_interrupted(number: signal.Signals, status: int) -> None:
+    answer = Answer(status, {"error": "away"})
+    with ScriptedHttp(lambda _: answer) as server, running(server.url) as process:
+        write(process, OPENING)
+        wait_until(lambda: server.requests, "the opening")
+        process.send(number)
+        assert process.wait(5) == -number
+        assert "Traceback" not in process.stderr
+
+
+def test_a_view_that_has_ended() -> None:
+    deltas, said, status = run(HEADER + progress(MAX_TIME))
+    assert (deltas, said, status) == ([delta(MAX_TIME, MAX_TIME)], "", 0)
+
+
+# Where the server stands
+
+
+def frontier(script: Script) -> subprocess.CompletedProcess[str]:
+    with ScriptedHttp(script) as server:
+        done = subprocess.run(
+            arguments(server.url, "--frontier"), capture_output=True, text=True, timeout=30
+        )
+        (request,) = server.requests
+        assert (request.method, request.target) == ("GET", "/view/frontier?view=top10")
+        return done
+
+
+def test_the_frontier_is_one_word() -> None:
+    done = frontier(lambda _: Answer(200, {"view": "top10", "epoch": EPOCH, "frontier": 42}))
+    assert (done.stdout, done.stderr, done.returncode) == (f"{EPOCH}:42\n", "", 0)
+
+
+def test_nowhere_is_an_empty_line() -> None:
+    done = frontier(lambda _: Answer(200, {"view": "top10", "epoch": None, "frontier": None}))
+    assert (done.stdout, done.stderr, done.returncode) == ("\n", "", 0)
+
+
+def test_a_view_that_is_not_served_is_one_line() -> None:
+    done = frontier(lambda _: Answer(404, {"error": "no view 'top10' is served here"}))
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr == (
+        "post_deltas: top10: the server answered 404: no view 'top10' is served here\n"
+    )
+
+
+@pytest.mark.parametrize("body", [b"<html>", [], {"epoch": "x", "frontier": 1}])
+def test_an_answer_that_is_no_frontier_is_one_line(body: object) -> None:
+    done = frontier(lambda _: Answer(200, body))
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith("post_deltas: top10: expected ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_server_that_is_not_there_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    done = subprocess.run(
+        arguments(f"http://127.0.0.1:{port}", "--frontier"), capture_output=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert done.stderr == b"post_deltas: top10: the server does not answer: Connection refused\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--body-limit", "10"], "expected a body limit of at least 1024 bytes, found 10"),
+        (["--body-limit", "much"], "invalid int value: 'much'"),
+    ],
+)
+def test_wrong_options_are_refused(options: list[str], message: str) -> None:
+    done = subprocess.run(
+        arguments("http://127.0.0.1:9", *options), capture_output=True, timeout=30
+    )
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
