@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketError, websocket_connect
+from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
 
 from scripts.client.state import GAP, Change, RefusalError, ViewState, receive
 from server.protocol import ProtocolError, decode
@@ -53,7 +53,21 @@ class Socket(Protocol):
 async def dial(url: str) -> Socket:
     """Open a websocket to `url`; raises OSError, HTTPClientError or WebSocketError."""
     request = HTTPRequest(url, connect_timeout=SILENCE, request_timeout=SILENCE)
-    return await websocket_connect(request, max_message_size=MAX_MESSAGE)
+    opening = asyncio.ensure_future(websocket_connect(request, max_message_size=MAX_MESSAGE))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # A handshake under way cannot be called off. Most are over in a moment, and then the
+        # connection can be closed; the others are given up by the request's own timeout.
+        opening.add_done_callback(_close_unwanted)
+        await asyncio.wait([opening], timeout=1.0)
+        raise
+
+
+def _close_unwanted(opening: asyncio.Future[WebSocketClientConnection]) -> None:
+    """Nobody waits for this connection any more, but it may open all the same."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 class Follower:
