@@ -17,7 +17,7 @@ import msgspec
 MAX_TIME = 2**53 - 1
 """The largest time, and the `upper` of a view that can no longer change."""
 
-BODY_LIMIT = 16 * 2**20
+BODY_LIMIT = 8 * 2**20
 """Bytes of the largest body that a server takes in a POST, unless it was told otherwise."""
 
 Row: TypeAlias = tuple[str | None, ...]

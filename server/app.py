@@ -1,0 +1,145 @@
+"""Puts the server together, and runs it until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from server.connection import Connection
+from server.database import Database
+from server.handlers import Deltas, Exposition, Frontier, Health, NotFound, Page, Parts
+from server.hub.hub import Hub
+from server.keeper import Keeper
+from server.listening import Door
+from server.loop import Pump, now
+from server.metrics import Metrics
+from server.options import Options
+from server.reader import Reader
+from server.stream import MAX_MESSAGE, Stream
+
+log = logging.getLogger("server")
+
+STALLED = 4008
+GOING_AWAY = 1001
+RETURNS_PER_SECOND = 500
+"""How many clients are told to come back in any one second after a shutdown."""
+FAREWELL = 2.0
+"""Seconds that clients have to answer the close of a shutdown."""
+
+
+class Server:
+    """One server. `start`, then `stop`; `url` says where it listens."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listen; raises OSError if the address cannot be had."""
+        options = self._options
+        loop = asyncio.get_running_loop()
+        self._metrics = Metrics()
+        self._database = Database(options.dsn)
+        self._keeper = Keeper(
+            Reader(self._database),
+            self._metrics,
+            compress_from=options.compress_from,
+            epoch_every=options.epoch_every,
+        )
+        self._pump = Pump(loop)
+        self.hub = Hub(options.views, options.limits, self._pump.on_work, self._keeper.want)
+        self._parts = Parts(self.hub, self._keeper, self._metrics, options)
+        self._watch()
+        sockets = bind_sockets(options.port, options.host, backlog=4096)
+        host, port = sockets[0].getsockname()[:2]
+        scheme = "http" if options.certificate is None else "https"
+        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        # The body limit is the handler's, which can say so; Tornado's own must not come first.
+        http = HTTPServer(
+            application(self._parts), max_body_size=1 << 62, idle_connection_timeout=120
+        )
+        self._door = Door(http, sockets, _tls(options))
+        self._pump.start(self.hub)
+        self._keeper.start(self.hub)
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """Tell every client when to come back, spread out, and end."""
+        self._door.close()
+        self._ticking.cancel()
+        await self._keeper.stop()
+        self._database.close()
+        spread = 1 + len(self._parts.streams) / RETURNS_PER_SECOND
+        for stream in list(self._parts.streams):
+            stream.shut(GOING_AWAY, f"retry={random.uniform(0.2, spread):.1f}")  # noqa: S311
+        if self._parts.streams:
+            self._parts.all_gone.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._parts.all_gone.wait(), FAREWELL)
+
+    def _watch(self) -> None:
+        hub = self.hub
+        self._metrics.watch_clients(
+            lambda: len(hub.clients), lambda: sum(not one.is_ready for one in hub.clients)
+        )
+        for view in hub.views.values():
+            self._metrics.watch_view(view)
+
+    async def _tick(self) -> None:
+        mismatches = dict.fromkeys(self.hub.views.values(), 0)
+        while True:
+            await asyncio.sleep(1)
+            self.hub.tick(now())
+            self._close_stalled()
+            for view, seen in mismatches.items():
+                if view.audit_mismatches > seen:
+                    mismatches[view] = view.audit_mismatches
+                    log.warning(
+                        "view %s: a base is not what the TAIL came to (%d times so far)",
+                        view.name,
+                        view.audit_mismatches,
+                    )
+
+    def _close_stalled(self) -> None:
+        oldest = asyncio.get_running_loop().time() - self._options.stall_timeout
+        for client in list(self.hub.clients):
+            assert isinstance(client, Connection)
+            if client.progress_at is not None and client.progress_at < oldest:
+                client.close(STALLED, f"nothing was taken for {self._options.stall_timeout:g} s")
+
+
+def application(parts: Parts) -> Application:
+    """Which path leads where."""
+    shared = {"parts": parts}
+    return Application(
+        [
+            ("/view/stream", Stream, shared),
+            ("/view/deltas", Deltas, shared),
+            ("/view/frontier", Frontier, shared),
+            ("/view/.*", NotFound, shared),
+            ("/healthz", Health, shared),
+            ("/metrics", Exposition, shared),
+            (
+                "/(.*)",
+                Page,
+                {"path": str(parts.options.static), "default_filename": "index.html"},
+            ),
+        ],
+        websocket_max_message_size=MAX_MESSAGE,
+        log_function=lambda handler: None,
+    )
+
+
+def _tls(options: Options) -> ssl.SSLContext | None:
+    if options.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(options.certificate, options.key)
+    return context

@@ -1,0 +1,248 @@
+"""The HTTP side, but for the websocket: every refusal is a status and one sentence of JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler, stream_request_body
+
+from server.hub.hub import Hub
+from server.hub.view import Outcome, View
+from server.keeper import Keeper
+from server.loop import now
+from server.metrics import Metrics
+from server.options import Options
+from server.protocol import Delta, ProtocolError, decode_delta
+from server.rules import Refusal, refuse_post
+
+if TYPE_CHECKING:
+    from server.stream import Stream
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Content-Security-Policy of the dashboard: nothing is loaded from another host."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the handlers work with."""
+
+    hub: Hub
+    keeper: Keeper
+    metrics: Metrics
+    options: Options
+    streams: set[Stream] = field(default_factory=set)
+    """Websockets that are open."""
+    all_gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the last of them has closed."""
+
+
+class Handler(RequestHandler):
+    """Answers in JSON, errors too."""
+
+    def initialize(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "viewstream")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    def answer(self, status: int, body: dict[str, Any]) -> None:
+        """Finish with `body` as JSON."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode(body) + b"\n")
+
+    def refuse(self, refusal: Refusal, **more: object) -> None:
+        """Finish with a status and a sentence."""
+        self.parts.metrics.refusals.labels(refusal.status).inc()
+        self.answer(refusal.status, {"error": refusal.sentence, **more})
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What Tornado refuses, or what failed, said in the same way."""
+        sentence = HTTPStatus(status_code).phrase.lower()
+        error = kwargs.get("exc_info", (None, None))[1]
+        if isinstance(error, HTTPError) and error.log_message and status_code < 500:
+            sentence = error.log_message % error.args if error.args else error.log_message
+        self.refuse(Refusal(status_code, sentence))
+
+    def served_view(self, name: str) -> View | None:
+        """The view of that name; if it is not served, refuse and return None."""
+        view = self.parts.hub.views.get(name)
+        if view is None:
+            self.refuse(unknown_view(name))
+        return view
+
+
+def unknown_view(name: str) -> Refusal:
+    return Refusal(404, f"the view {name!r} is not served here")
+
+
+class NotFound(Handler):
+    """Whatever has no handler."""
+
+    def prepare(self) -> None:
+        self.refuse(Refusal(404, f"there is nothing at {self.request.path!r}"))
+
+
+@stream_request_body
+class Deltas(Handler):
+    """POST /view/deltas: a pipeline brings a delta."""
+
+    def prepare(self) -> None:
+        self._body = bytearray()
+        if self.request.method != "POST":
+            self.set_header("Allow", "POST")
+            self.refuse(Refusal(405, f"expected POST, found {self.request.method}"))
+            return
+        remote = self.request.remote_ip or ""
+        refusal = refuse_post(self.request.headers, remote, self.parts.options.token)
+        if refusal is None:
+            refusal = self._refuse_size(int(self.request.headers.get("Content-Length", "0")))
+        if refusal is not None:
+            if refusal.status == 401:
+                self.set_header("WWW-Authenticate", "Bearer")
+            self.refuse(refusal)
+
+    def _refuse_size(self, size: int) -> Refusal | None:
+        limit = self.parts.options.max_body
+        if size > limit:
+            return Refusal(413, f"the body is larger than the limit of {limit} bytes")
+        return None
+
+    def data_received(self, chunk: bytes) -> None:
+        if self._finished:
+            return
+        refusal = self._refuse_size(len(self._body) + len(chunk))
+        if refusal is not None:
+            self.refuse(refusal)
+        else:
+            self._body += chunk
+
+    async def post(self) -> None:
+        if self._finished:
+            return
+        try:
+            delta = decode_delta(bytes(self._body))
+        except ProtocolError as error:
+            self.refuse(Refusal(400, str(error)))
+            return
+        self._body.clear()
+        view = self.served_view(delta.view)
+        if view is not None:
+            await self._take(view, delta)
+
+    async def _take(self, view: View, delta: Delta) -> None:
+        hub = self.parts.hub
+        asked = view.epochs.asked
+        outcome = hub.post(delta, now(), asked)
+        if outcome is Outcome.UNKNOWN:
+            if not await self.parts.keeper.settle(view, asked):
+                self._report(view, outcome)
+                self.set_header("Retry-After", "1")
+                self.refuse(Refusal(503, f"the epoch cannot be checked: {view.failure}"))
+                return
+            outcome = hub.post(delta, now(), asked)
+        self._report(view, outcome)
+        if outcome in (Outcome.TAKEN, Outcome.HAD):
+            self.answer(200, {"head": view.head, "taken": outcome is Outcome.TAKEN})
+        elif outcome is Outcome.GAP:
+            sentence = f"the delta begins at {delta.lower}, above the head {view.head}"
+            self.refuse(Refusal(409, sentence), head=view.head)
+        else:
+            sentence = f"the epoch {delta.epoch} has ended: the engine names {view.epochs.current}"
+            self.refuse(Refusal(410, sentence), epoch=view.epochs.current)
+
+    def _report(self, view: View, outcome: Outcome) -> None:
+        self.parts.metrics.posts.labels(view.name, outcome.name.lower()).inc()
+
+
+class Frontier(Handler):
+    """GET /view/frontier?view=NAME: where a pipeline may resume."""
+
+    def get(self) -> None:
+        names = self.get_query_arguments("view")
+        if len(names) != 1:
+            self.refuse(Refusal(400, "expected one view: /view/frontier?view=NAME"))
+            return
+        view = self.served_view(names[0])
+        if view is not None:
+            position = view.position
+            self.answer(
+                200,
+                {
+                    "view": view.name,
+                    "epoch": None if position is None else position.epoch,
+                    "frontier": None if position is None else position.frontier,
+                },
+            )
+
+
+class Health(Handler):
+    """GET /healthz: the server is up; what it says of its views is for people and alarms."""
+
+    def get(self) -> None:
+        at = now()
+        views = {name: _health(view, at) for name, view in self.parts.hub.views.items()}
+        is_well = all(view["problem"] is None for view in views.values())
+        self.answer(
+            200,
+            {
+                "status": "ok" if is_well else "degraded",
+                "clients": len(self.parts.hub.clients),
+                "views": views,
+            },
+        )
+
+
+def _health(view: View, at: int) -> dict[str, Any]:
+    status = view.status(at)
+    problem = view.failure
+    if problem is None and view.audit.is_in_doubt:
+        problem = "the rows that the engine answers are not what its TAIL came to"
+    if problem is None and status.state != "live":
+        problem = status.reason
+    return {
+        "state": status.state,
+        "problem": problem,
+        "epoch": view.epochs.current,
+        "lower": None if view.log is None else view.log.lower,
+        "head": None if view.log is None else view.log.head,
+        "log_bytes": 0 if view.log is None else view.log.size,
+        "listeners": len(view.listeners),
+        "base_reads": view.reads,
+        "audit_mismatches": view.audit_mismatches,
+        "base_upper": None if view.base is None else view.base.upper,
+    }
+
+
+class Exposition(Handler):
+    """GET /metrics, for Prometheus."""
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.finish(self.parts.metrics.text())
+
+
+class Page(StaticFileHandler):
+    """The dashboard and the client library, as files."""
+
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "viewstream")
+        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-cache")  # asked again each time, by its ETag
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        sentence = f"there is nothing at {self.request.path!r}"
+        if status_code != 404:
+            sentence = HTTPStatus(status_code).phrase.lower()
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode({"error": sentence}) + b"\n")

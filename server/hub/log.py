@@ -1,0 +1,121 @@
+"""The log of one view: an unbroken line of intervals [lower, head) of one epoch."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+
+import msgspec
+
+from server.framing import Message
+from server.protocol import Delta, Row, Update
+
+_decode = msgspec.json.Decoder(Delta).decode
+
+
+class GapError(Exception):
+    """A delta begins above the head: taking it would leave a gap."""
+
+
+class Entry:
+    """One delta as it was sent, kept as those very bytes; none if nothing happened in it."""
+
+    __slots__ = ("at", "lower", "message", "upper")
+
+    def __init__(self, lower: int, upper: int, message: Message | None, at: int) -> None:
+        self.lower = lower
+        self.upper = upper
+        self.message = message
+        self.at = at
+
+    @property
+    def size(self) -> int:
+        return 0 if self.message is None else self.message.size
+
+    def updates(self) -> list[Update]:
+        if self.message is None:
+            return []
+        return list(_decode(self.message.payload).updates)
+
+
+class Log:
+    """What is kept of a view's history. All of it is consolidated by (time, row) only."""
+
+    def __init__(self, lower: int) -> None:
+        self.lower = lower
+        self.head = lower
+        self.size = 0
+        """Bytes of the deltas that are kept."""
+        self._entries: deque[Entry] = deque()
+
+    def cut(self, delta: Delta) -> Delta | None:
+        """What of `delta` is new here, by the interval rule; None if nothing is.
+
+        Raises GapError. The log is as it was: `append` takes what comes out.
+        """
+        if delta.lower > self.head:
+            raise GapError(f"expected a delta from {self.head} on, found one from {delta.lower}")
+        if delta.upper <= self.head:
+            return None
+        updates = [update for update in delta.updates if update[0] >= self.head]
+        return Delta(delta.view, delta.epoch, self.head, delta.upper, updates)
+
+    def append(self, upper: int, message: Message | None, now: int) -> None:
+        """Keep [head, upper) as `message`, or as an interval without updates."""
+        entries = self._entries
+        if message is None and entries and entries[-1].message is None:
+            entries[-1].upper, entries[-1].at = upper, now
+        else:
+            entry = Entry(self.head, upper, message, now)
+            entries.append(entry)
+            self.size += entry.size
+        self.head = upper
+
+    def since(self, frontier: int) -> list[tuple[Row, int]] | None:
+        """What changed from `frontier` to the head, folded over times; None if not known.
+
+        The result holds no row twice and no weight 0.
+        """
+        if frontier < self.lower:
+            return None
+        weights: dict[Row, int] = {}
+        for _, diff, row in self.updates_since(frontier):
+            weights[row] = weights.get(row, 0) + diff
+        return [(row, weight) for row, weight in weights.items() if weight]
+
+    def updates_since(self, frontier: int) -> Iterator[Update]:
+        """Every update that is kept with a time at or above `frontier`, in the order of times."""
+        for entry in self._since(frontier):
+            for update in entry.updates():
+                if update[0] >= frontier:
+                    yield update
+
+    def size_since(self, frontier: int) -> int:
+        """At most so many bytes have come in since `frontier`."""
+        return sum(entry.size for entry in self._since(frontier))
+
+    def trim(self, *, max_bytes: int, oldest: int, pinned: int | None) -> None:
+        """Forget from the front what is too much or came before `oldest`.
+
+        Nothing at or above `pinned` is forgotten, except to come below twice `max_bytes`.
+        """
+        entries = self._entries
+        while entries:
+            first = entries[0]
+            is_free = pinned is None or first.upper <= pinned or self.size > 2 * max_bytes
+            if not is_free or (self.size <= max_bytes and first.at >= oldest):
+                return
+            entries.popleft()
+            self.size -= first.size
+            self.lower = first.upper
+
+    def _since(self, frontier: int) -> Iterator[Entry]:
+        """The entries that reach above `frontier`: few, as a rule, and at the end."""
+        start = bisect_right(self._entries, frontier, key=_upper_of)
+        for index in range(start, len(self._entries)):
+            yield self._entries[index]
+
+
+def _upper_of(entry: Entry) -> int:
+    return entry.upper

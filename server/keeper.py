@@ -1,0 +1,137 @@
+"""Asks the engine what the hub wants to know, and hands it the answers.
+
+For each view there are two loops, so that a long read of the rows does not keep a POST waiting: one
+reads bases when the hub wants one, the other asks for the epoch every few seconds, and at once
+when a POST or a client brings one that the hub does not have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from server.database import EngineError
+from server.encoding import encode_base
+from server.hub.base import ReadBase
+from server.hub.hub import Hub
+from server.hub.view import View
+from server.loop import now
+from server.metrics import Metrics
+from server.reader import Reader
+
+log = logging.getLogger("server")
+
+FIRST_REST = 0.05
+"""Seconds from one read of a view to the next, if the first one fits nobody; doubles."""
+LONGEST_REST = 1.0
+
+
+class _Ward:
+    """What the loops of one view share with those who wait for an answer."""
+
+    def __init__(self) -> None:
+        self.base_wanted = asyncio.Event()
+        self.epoch_wanted = asyncio.Event()
+        self.answered = asyncio.Condition()
+
+
+class Keeper:
+    def __init__(
+        self,
+        reader: Reader,
+        metrics: Metrics,
+        *,
+        compress_from: int | None,
+        epoch_every: float,
+    ) -> None:
+        self._reader = reader
+        self._metrics = metrics
+        self._compress_from = compress_from
+        self._epoch_every = epoch_every
+        self._wards: dict[View, _Ward] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, hub: Hub) -> None:
+        for view in hub.views.values():
+            ward = self._wards[view] = _Ward()
+            self._tasks.append(asyncio.create_task(self._keep_base(hub, view, ward)))
+            self._tasks.append(asyncio.create_task(self._keep_epoch(hub, view, ward)))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def want(self, view: View) -> None:
+        """Note what the view wants to know."""
+        ward = self._wards[view]
+        if view.wants_base:
+            ward.base_wanted.set()
+        if view.wants_epoch:
+            ward.epoch_wanted.set()
+
+    async def settle(self, view: View, asked: int) -> bool:
+        """Wait until a question later than number `asked` is answered; False if that failed."""
+        ward = self._wards[view]
+        view.wants_epoch = True
+        ward.epoch_wanted.set()
+        async with ward.answered:
+            while view.epochs.settled <= asked:
+                failures = view.failures
+                await ward.answered.wait()
+                if view.failures != failures and view.epochs.settled <= asked:
+                    return False
+        return True
+
+    async def _keep_base(self, hub: Hub, view: View, ward: _Ward) -> None:
+        rest = FIRST_REST
+        while True:
+            while not view.wants_base:
+                rest = FIRST_REST
+                ward.base_wanted.clear()
+                await ward.base_wanted.wait()
+            await self._read_base(hub, view)
+            await _notify(ward)
+            await asyncio.sleep(rest)
+            rest = min(2 * rest, LONGEST_REST)
+            if not view.listeners and view.unread is None:
+                view.wants_base = False
+
+    async def _read_base(self, hub: Hub, view: View) -> None:
+        question = view.epochs.ask()
+        try:
+            reading = await self._reader.base(view.name)
+        except EngineError as error:
+            self._fail(view, str(error), of_base=True)
+            return
+        message = await encode_base(view.name, reading, self._compress_from)
+        base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
+        self._metrics.base_reads.labels(view.name).inc()
+        hub.answered(view, question, reading.epoch, base, now())
+
+    async def _keep_epoch(self, hub: Hub, view: View, ward: _Ward) -> None:
+        while True:
+            ward.epoch_wanted.clear()
+            view.wants_epoch = False
+            question = view.epochs.ask()
+            try:
+                epoch = await self._reader.epoch(view.name)
+            except EngineError as error:
+                self._fail(view, str(error), of_base=False)
+            else:
+                if not hub.answered(view, question, epoch, None, now()):
+                    continue
+            await _notify(ward)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ward.epoch_wanted.wait(), self._epoch_every)
+
+    def _fail(self, view: View, reason: str, *, of_base: bool) -> None:
+        if reason not in (view.unread, view.unasked):
+            log.warning("view %s: %s", view.name, reason)
+        view.failed(reason, of_base=of_base)
+
+
+async def _notify(ward: _Ward) -> None:
+    async with ward.answered:
+        ward.answered.notify_all()

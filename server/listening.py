@@ -1,0 +1,70 @@
+"""Accepts connections a few at a time, so that a storm of them leaves the loop to others too."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Sequence
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream, SSLIOStream
+from tornado.netutil import ssl_wrap_socket
+
+log = logging.getLogger("server")
+
+AT_ONCE = 16
+"""Connections that are accepted in one turn of the loop: 5 ms or so of handshakes."""
+REST = 0.5
+"""Seconds to wait after a connection could not be accepted."""
+MAX_BUFFER = 1 << 20
+"""Bytes that are read ahead from one client."""
+
+
+class Door:
+    """Hands accepted connections to an HTTP server."""
+
+    def __init__(
+        self, http: HTTPServer, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None
+    ) -> None:
+        self._http = http
+        self._sockets = sockets
+        self._tls = tls
+        self._loop = asyncio.get_running_loop()
+        for listener in sockets:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def close(self) -> None:
+        for listener in self._sockets:
+            self._loop.remove_reader(listener)
+            listener.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                connection, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._rest(listener, error)
+                return
+            self._http.handle_stream(self._stream(connection), address)
+
+    def _rest(self, listener: socket.socket, error: OSError) -> None:
+        """Out of descriptors, as a rule: try again soon, for the socket stays ready meanwhile."""
+        log.warning("cannot accept a connection: %s", error)
+        self._loop.remove_reader(listener)
+        self._loop.call_later(REST, self._again, listener)
+
+    def _again(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _stream(self, connection: socket.socket) -> IOStream:
+        if self._tls is None:
+            return IOStream(connection, max_buffer_size=MAX_BUFFER)
+        wrapped = ssl_wrap_socket(
+            connection, self._tls, server_side=True, do_handshake_on_connect=False
+        )
+        return SSLIOStream(wrapped, max_buffer_size=MAX_BUFFER)

@@ -1,0 +1,208 @@
+"""The command line of `python -m server`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from server.hub.limits import Limits
+from server.protocol import ProtocolError, split_view_name
+
+DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
+STATIC = Path(__file__).parent.parent / "static"
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Times in seconds, sizes in bytes; the bounds of the hub are in `limits`."""
+
+    views: tuple[str, ...]
+    host: str = "127.0.0.1"
+    port: int = 8888
+    dsn: str = DSN
+    token: str | None = None
+    origins: frozenset[str] = frozenset()
+    static: Path = STATIC
+    certificate: Path | None = None
+    key: Path | None = None
+    max_body: int = 8 << 20
+    max_clients: int = 20_000
+    stall_timeout: float = 60.0
+    epoch_every: float = 3.0
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def compress_from(self) -> int | None:
+        return self.limits.compress_from
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Read the command line; ends the process with a message if it is wrong."""
+    given = _parser().parse_args(arguments)
+    if (given.certificate is None) != (given.key is None):
+        _parser().error("--certificate and --key go together")
+    if len(set(given.views)) != len(given.views):
+        _parser().error("expected each view once")
+    host, port = given.listen
+    return Options(
+        views=tuple(given.views),
+        host=host,
+        port=port,
+        dsn=given.dsn,
+        token=given.token or None,
+        origins=frozenset(given.origin),
+        static=given.static,
+        certificate=given.certificate,
+        key=given.key,
+        max_body=given.max_body,
+        max_clients=given.max_clients,
+        stall_timeout=given.stall_timeout,
+        epoch_every=given.epoch_every,
+        limits=Limits(
+            log_bytes=given.log_bytes,
+            log_age=int(given.log_age * 1000),
+            writing_bases=given.writing_bases,
+            compress_from=None if given.no_compression else given.compress_from,
+            stale_after=int(given.stale_after * 1000),
+        ),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults, limits = Options(()), Limits()
+    parser = argparse.ArgumentParser(
+        prog="python -m server",
+        description="Keeps browsers' copies of Materialize's views exact, over websockets.",
+        epilog="Sizes may end in K, M or G.",
+    )
+    add = parser.add_argument
+    add("views", nargs="+", type=_view, metavar="VIEW", help="NAME or SCHEMA.NAME, as in SQL")
+    add(
+        "--listen",
+        type=_address,
+        default=(defaults.host, defaults.port),
+        metavar="HOST:PORT",
+        help=f"default {defaults.host}:{defaults.port}; port 0 takes a free one",
+    )
+    add(
+        "--dsn",
+        default=os.environ.get("VIEWSTREAM_DSN", DSN),
+        help="the engine, as libpq has it (or VIEWSTREAM_DSN)",
+    )
+    add(
+        "--token",
+        default=os.environ.get("VIEWSTREAM_TOKEN"),
+        help="who posts has to say it; better given as VIEWSTREAM_TOKEN. "
+        "Without one only programs on this machine may post",
+    )
+    add(
+        "--origin",
+        action="append",
+        default=[],
+        help="an origin whose pages may connect, such as https://example.org; may be repeated",
+    )
+    add("--static", type=Path, default=STATIC, metavar="FOLDER", help="the files served at /")
+    add("--certificate", type=Path, metavar="FILE", help="serve TLS with this chain (PEM)")
+    add("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
+    add("--max-body", type=_size, default=defaults.max_body, help="of a POST, default 8M")
+    add(
+        "--max-clients",
+        type=_count,
+        default=defaults.max_clients,
+        help=f"websockets at a time, default {defaults.max_clients}",
+    )
+    add(
+        "--stall-timeout",
+        type=_seconds,
+        default=defaults.stall_timeout,
+        metavar="SECONDS",
+        help=f"for which a client may take nothing, default {defaults.stall_timeout:g}",
+    )
+    add(
+        "--epoch-every",
+        type=_seconds,
+        default=defaults.epoch_every,
+        metavar="SECONDS",
+        help=f"the engine is asked for the epochs, default {defaults.epoch_every:g}",
+    )
+    add(
+        "--log-bytes",
+        type=_size,
+        default=limits.log_bytes,
+        metavar="SIZE",
+        help="of deltas kept for one view, default 16M",
+    )
+    add(
+        "--log-age",
+        type=_seconds,
+        default=limits.log_age / 1000,
+        metavar="SECONDS",
+        help=f"for which a delta is kept, default {limits.log_age / 1000:g}",
+    )
+    add(
+        "--writing-bases",
+        type=_count,
+        default=limits.writing_bases,
+        help="different bases of one view on their way to slow clients, "
+        f"default {limits.writing_bases}",
+    )
+    add(
+        "--compress-from",
+        type=_size,
+        default=limits.compress_from,
+        metavar="SIZE",
+        help="messages of so many bytes are deflated, default 1K",
+    )
+    add("--no-compression", action="store_true", help="deflate nothing")
+    add(
+        "--stale-after",
+        type=_seconds,
+        default=limits.stale_after / 1000,
+        metavar="SECONDS",
+        help="without a POST a view is called stale, default 15",
+    )
+    return parser  # fmt: skip
+
+
+def _view(text: str) -> str:
+    try:
+        split_view_name(text)
+    except ProtocolError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
+    return host.strip("[]"), int(port)
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([KMG]?)", text.upper())
+    if match is None or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"expected a size such as 500, 64K or 8M, found {text!r}")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 1e9:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text!r}")
+    return seconds

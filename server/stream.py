@@ -1,0 +1,112 @@
+"""GET /view/stream: the websocket."""
+
+from __future__ import annotations
+
+from tornado.iostream import IOStream
+from tornado.websocket import WebSocketHandler
+
+from server import offers
+from server.connection import Connection
+from server.handlers import Handler, unknown_view
+from server.protocol import Position, ProtocolError, parse_position
+from server.rules import Refusal, refuse_origin
+
+MAX_MESSAGE = 1024
+"""Bytes of a message of a client; it has none to send."""
+UNSUPPORTED = 1003
+KNOWN_CODES = {1000, 1001, 1003, 1005, 1006, 1009, 4000, 4001, 4008}
+"""Those that are counted one by one; a client may say any."""
+
+
+class Stream(WebSocketHandler, Handler):
+    """One client. The handshake is refused in `prepare`, in JSON, before anything is upgraded."""
+
+    _connection: Connection | None = None
+
+    def prepare(self) -> None:
+        refusal = self._refuse()
+        if refusal is not None:
+            self.refuse(refusal)
+
+    def _refuse(self) -> Refusal | None:
+        headers = self.request.headers
+        if headers.get("Upgrade", "").lower() != "websocket":
+            return Refusal(426, "expected a websocket")
+        refusal = refuse_origin(headers, self.parts.options.origins)
+        if refusal is not None:
+            return refusal
+        try:
+            self._wanted = parse_wanted(self.get_query_arguments("view"))
+        except ProtocolError as error:
+            return Refusal(400, str(error))
+        for name in self._wanted:
+            if name not in self.parts.hub.views:
+                return unknown_view(name)
+        if len(self.parts.hub.clients) >= self.parts.options.max_clients:
+            limit = self.parts.options.max_clients
+            return Refusal(503, f"there are {limit} clients already, which is the limit")
+        return None
+
+    def check_origin(self, origin: str) -> bool:
+        return refuse_origin(self.request.headers, self.parts.options.origins) is None
+
+    def get_compression_options(self) -> dict[str, object] | None:
+        """Accept an offer that suits messages which were deflated once for all, or none.
+
+        The offer is replaced by the answer, for Tornado answers with what it finds in it.
+        """
+        headers = self.request.headers
+        answer = None
+        if self.parts.options.compress_from is not None:
+            answer = offers.choose(",".join(headers.get_list("Sec-WebSocket-Extensions")))
+        headers["Sec-WebSocket-Extensions"] = answer or ""
+        self._deflates = answer is not None
+        return {} if self._deflates else None
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        assert self.ws_connection is not None
+        stream = self.ws_connection.stream
+        assert isinstance(stream, IOStream)
+        stream.set_nodelay(True)
+        self._connection = Connection(
+            self.shut, stream, deflates=self._deflates, on_drained=self.parts.hub.drained
+        )
+        self.parts.metrics.connections.inc()
+        self.parts.streams.add(self)
+        self.parts.hub.join(self._connection, self._wanted)
+
+    def on_message(self, message: str | bytes) -> None:
+        self.shut(UNSUPPORTED, "clients send nothing")
+
+    def on_ping(self, data: bytes) -> None:
+        if self._connection is not None:
+            self._connection.look(self.parts.hub.block)
+
+    def on_close(self) -> None:
+        code = self.close_code or 1006
+        self.parts.metrics.closes.labels(code if code in KNOWN_CODES else "other").inc()
+        self.parts.streams.discard(self)
+        if not self.parts.streams:
+            self.parts.all_gone.set()
+        if self._connection is not None:
+            self.parts.hub.leave(self._connection)
+            self._connection = None
+
+    def shut(self, code: int, reason: str) -> None:
+        """Close: from now on nothing else is written."""
+        if self._connection is not None:
+            self.parts.hub.leave(self._connection)
+        self.close(code, reason)
+
+
+def parse_wanted(arguments: list[str]) -> dict[str, Position | None]:
+    """The views of `view=NAME` or `view=NAME@EPOCH:FRONTIER`; raises ProtocolError."""
+    if not arguments:
+        raise ProtocolError("expected at least one view: /view/stream?view=NAME")
+    wanted: dict[str, Position | None] = {}
+    for argument in arguments:
+        name, at, position = argument.partition("@")
+        if name in wanted:
+            raise ProtocolError(f"expected the view {name!r} once")
+        wanted[name] = parse_position(position) if at else None
+    return wanted
