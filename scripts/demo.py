@@ -1,0 +1,273 @@
+"""The whole pipeline on one machine: `scripts/demo` starts every process and shows the address.
+
+Each process is an ordinary one that could be started by hand; honcho runs them side by side and
+ends them all when one ends for good, or on Ctrl-C. What they write stands in a fresh folder.
+`scripts/demo_check.py` is `--check`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import requests
+from honcho.manager import Manager
+from honcho.printer import Printer
+
+from scripts.recentchanges import live
+from scripts.recentchanges.__main__ import parse_rate
+
+ROOT = Path(__file__).parents[1]
+HOST = "127.0.0.1"
+PORT = 8888
+ENGINE_PORT = 6875
+VIEWS = ("counter", "top10", "useredits")
+PROBE = 3.0
+"""Seconds within which Wikimedia must answer to be the source."""
+
+_FOREVER = "exec tail -f /dev/null"
+_LOOK = "SELECT * FROM top10"
+_READY = 30.0
+
+
+class DemoError(Exception):
+    """The demo cannot be started; the text says why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run where: `source` is the mode with its options, `label` says it to people."""
+
+    folder: Path
+    port: int
+    engine_port: int
+    source: tuple[str, ...]
+    label: str
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "recentchanges"
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def dsn(self) -> str:
+        return f"host={HOST} port={self.engine_port} user=materialize dbname=materialize"
+
+    def commands(self) -> dict[str, str]:
+        """The shell command of each process, by its name."""
+        return {
+            "source": self._source(),
+            "engine": "exec "
+            + _python(
+                "engine", "--listen", f"{HOST}:{self.engine_port}", "--data", self.folder / "engine"
+            ),
+            "server": "exec " + _python("server", "--listen", f"{HOST}:{self.port}", *VIEWS),
+            "pipeline": _python("scripts.apply_sql", "--source", self.file)
+            + " && exec "
+            + _python("scripts.pipeline", *VIEWS),
+        }
+
+    def _source(self) -> str:
+        mode, *options = self.source
+        command = _python("scripts.recentchanges", mode, *options, self.file)
+        # A source that has come to its end leaves the views as they are, for all to see.
+        return f"{command} && {_FOREVER}"
+
+
+def _python(module: str, *arguments: str | Path) -> str:
+    return shlex.join([sys.executable, "-m", module, *map(str, arguments)])
+
+
+def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
+    """The source's mode with its options, and what to call it; raises DemoError."""
+    generated = ("generate", "--rate", str(rate)), f"generated events, {rate:g} a second"
+    if wish == "generated":
+        return generated
+    if wish == "live":
+        return ("live",), "Wikimedia's live event stream"
+    if wish == "auto":
+        if live.answers(live.URL, PROBE, os.environ.get("VIEWSTREAM_CONTACT", "")):
+            return ("live",), "Wikimedia's live event stream"
+        source, label = generated
+        return source, f"{label} (Wikimedia did not answer within {PROBE:g} s)"
+    path = Path(wish).resolve()
+    if not path.is_file():
+        raise DemoError(
+            f"expected auto, live, generated or a file of events as --source, found {wish!r}"
+        )
+    return ("replay", "--rate", str(rate), "--from", str(path)), f"{path}, {rate:g} events a second"
+
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def usable_port(port: int, option: str) -> int:
+    """`port`, or a free one for 0; raises DemoError if somebody listens there."""
+    if port == 0:
+        return free_port()
+    try:
+        with socket.create_server((HOST, port)):
+            return port
+    except OSError as error:
+        raise DemoError(
+            f"port {port} cannot be used ({error.strerror}): give another {option}"
+        ) from None
+
+
+@contextlib.contextmanager
+def working_folder(keep: Path | None) -> Iterator[Path]:
+    """A fresh folder, removed at the end; or the one that is to be kept."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="viewstream-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class DemoManager(Manager):  # type: ignore[misc]  # honcho has no types
+    """honcho's manager, which can also be told to end before all has started."""
+
+    def terminate(self) -> None:
+        if self._all_started():
+            super().terminate()
+        else:
+            threading.Timer(0.05, self.terminate).start()
+
+
+def run(plan: Plan) -> int:
+    """Run the plan until it ends or a signal ends it; return the exit status."""
+    plan.file.touch()
+    environment = {
+        **os.environ,
+        "VIEWSTREAM_DSN": plan.dsn,
+        "VIEWSTREAM_URL": plan.url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    manager = DemoManager(Printer(sys.stdout))
+    for name, command in plan.commands().items():
+        manager.add_process(name, command, env=environment, cwd=str(ROOT))
+    signal.signal(signal.SIGHUP, _as_sigterm)  # the terminal was closed
+    threading.Thread(target=_announce, args=(plan,), daemon=True).start()
+    manager.loop()
+    return int(manager.returncode or 0)
+
+
+def _as_sigterm(number: int, frame: FrameType | None) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _announce(plan: Plan) -> None:
+    """Print where to look, once the page is there."""
+    deadline = time.monotonic() + _READY
+    while time.monotonic() < deadline:
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(plan.url, timeout=5).ok:
+                break
+        time.sleep(0.1)
+    else:
+        return
+    hops = [
+        f"tail -f {plan.file}",
+        f"psql '{plan.dsn}' -c '{_LOOK}'",
+        f"python tail_view.py top10 --dsn '{plan.dsn}' --snapshot",
+        f"curl {plan.url}/healthz",
+    ]
+    lines = [
+        "",
+        f"    open      {plan.url}",
+        f"    source    {plan.label}",
+        "",
+        "    to look at each hop, from the first to the last:",
+        *(f"              {hop}" for hop in hops),
+        "",
+        "    Ctrl-C ends everything.",
+        "",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="Run the whole pipeline, from edits to a page, here."
+    )
+    parser.add_argument(
+        "--source",
+        default="auto",
+        help="auto (live if Wikimedia answers, else generated), live, generated, "
+        "or a FILE of events (default: auto)",
+    )
+    parser.add_argument(
+        "--rate",
+        type=parse_rate,
+        default=50.0,
+        metavar="N",
+        help="events a second, if generated or from a file (default: 50)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="of the page; 0: a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--engine-port",
+        type=int,
+        default=ENGINE_PORT,
+        metavar="PORT",
+        help="of the engine; 0: a free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="write into FOLDER, keep it, and go on from there next time",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="prove that it works, on free ports, and end"
+    )
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    options = parse_arguments()
+    if options.check:
+        from scripts.demo_check import check
+
+        return check()
+    try:
+        ports = (
+            usable_port(options.port, "--port"),
+            usable_port(options.engine_port, "--engine-port"),
+        )
+        source, label = choose_source(options.source, options.rate)
+        with working_folder(options.keep) as folder:
+            return run(Plan(folder, *ports, source, label))
+    except (DemoError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
