@@ -1,0 +1,20 @@
+FROM python:3.13-slim
+
+WORKDIR /viewstream
+COPY requirements.lock .
+# The lock is complete, and momoko's own requirements are out of date: pip is to resolve nothing.
+RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
+
+COPY tail_view.py post_deltas.py LICENSE ./
+COPY engine engine
+COPY scripts scripts
+COPY server server
+COPY sql sql
+COPY static static
+
+RUN useradd --create-home viewstream && mkdir /data && chown viewstream /data
+USER viewstream
+ENV PYTHONUNBUFFERED=1
+VOLUME /data
+EXPOSE 8888
+CMD ["python", "-m", "server", "--listen", "0.0.0.0:8888", "counter", "top10", "useredits"]
