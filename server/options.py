@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.hub.limits import Limits
-from server.protocol import ProtocolError, split_view_name
+from server.protocol import BODY_LIMIT, ProtocolError, split_view_name
 
 DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
 STATIC = Path(__file__).parent.parent / "static"
@@ -31,7 +31,7 @@ class Options:
     static: Path = STATIC
     certificate: Path | None = None
     key: Path | None = None
-    max_body: int = 8 << 20
+    max_body: int = BODY_LIMIT
     max_clients: int = 20_000
     stall_timeout: float = 60.0
     epoch_every: float = 3.0
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--static", type=Path, default=STATIC, metavar="FOLDER", help="the files served at /")
     add("--certificate", type=Path, metavar="FILE", help="serve TLS with this chain (PEM)")
     add("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
-    add("--max-body", type=_size, default=defaults.max_body, help="of a POST, default 8M")
+    add("--max-body", type=_size, default=defaults.max_body, help="of a POST, default 16M")
     add(
         "--max-clients",
         type=_count,

@@ -1,0 +1,165 @@
+"""Keeps views flowing: runs `tail_view.py | post_deltas.py` for each of them, again and again.
+
+Each run resumes where the server stands. What fails is started again after a growing random delay
+(full jitter); a view that has ended is asked again every ten seconds, quietly, since it may have
+been replaced. SIGTERM and SIGINT end this process and all of its children.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import os
+import random
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).parents[1]
+FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
+"""Bounds, in seconds, of the growing random delay before a new start."""
+SETTLED = 30.0
+"""Seconds after which a run counts as one that worked: delays begin small again."""
+ENDED_DELAY = 10.0
+"""Seconds before a view that can no longer change is asked again."""
+PATIENCE = 5.0
+"""Seconds that a child has to end before it is killed."""
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_the_parent() -> Callable[[], None] | None:
+    """What a child runs first, so that nothing is left when this process is killed (Linux)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before it could be asked for
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return ask
+
+
+class Pipeline:
+    """One view's pipeline. `tail` and `post` are the options that the two scripts are given."""
+
+    def __init__(self, view: str, tail: Sequence[str], post: Sequence[str]) -> None:
+        self._view = view
+        self._tail = [str(ROOT / "tail_view.py"), view, *tail]
+        self._post = [str(ROOT / "post_deltas.py"), view, *post]
+        self._before = die_with_the_parent()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        bound = FIRST_DELAY
+        while True:
+            begin = time.monotonic()
+            failure = await self.run_once()
+            if failure is None:
+                bound = FIRST_DELAY
+                await asyncio.sleep(ENDED_DELAY)
+                continue
+            if time.monotonic() - begin > SETTLED:
+                bound = FIRST_DELAY
+            delay = random.uniform(0, bound)  # noqa: S311 -- full jitter, not a secret
+            bound = min(2 * bound, LONGEST_DELAY)
+            say(f"{self._view}: {failure}; starting again in {delay:.1f} s")
+            await asyncio.sleep(delay)
+
+    async def run_once(self) -> str | None:
+        """One run to its end; return what went wrong, or None if the view can no longer change."""
+        async with self._child([*self._post, "--frontier"], stdout=PIPE) as asking:
+            position = (await asking.communicate())[0].decode().strip()
+        if asking.returncode != 0:
+            return "the server did not say where it stands"
+        reading, writing = os.pipe()
+        with os.fdopen(reading) as stdin, os.fdopen(writing) as stdout:
+            async with (
+                self._child([*self._tail, "--resume", position], stdout=stdout) as tail,
+                self._child(self._post, stdin=stdin) as post,
+            ):
+                # Only the children hold the pipe's ends, so each notices when the other is gone.
+                stdin.close()
+                stdout.close()
+                tailed, posted = await asyncio.gather(tail.wait(), post.wait())
+        if tailed == posted == 0:
+            return None
+        return f"tail_view.py ended with {tailed} and post_deltas.py with {posted}"
+
+    @asynccontextmanager
+    async def _child(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: IO[str] | int = DEVNULL,
+        stdout: IO[str] | int | None = None,
+    ) -> AsyncIterator[Process]:
+        """A child, which has ended when the block ends, however it ends."""
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, stdin=stdin, stdout=stdout, preexec_fn=self._before
+        )
+        try:
+            yield child
+        finally:
+            await asyncio.shield(end(child))
+
+
+async def end(child: Process) -> None:
+    """Make sure that a child has ended: ask, wait, kill."""
+    if child.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        child.terminate()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await child.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+
+
+def say(message: str) -> None:
+    print(f"pipeline: {message}", file=sys.stderr, flush=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/pipeline",
+        description="Run tail_view.py | post_deltas.py for each view, again and again.",
+    )
+    parser.add_argument("views", nargs="+", metavar="VIEW", help="NAME or SCHEMA.NAME")
+    parser.add_argument("--dsn", help="the engine (VIEWSTREAM_DSN)")
+    parser.add_argument("--server", metavar="URL", help="the server (VIEWSTREAM_URL)")
+    parser.add_argument("--body-limit", metavar="BYTES", help="the largest body that it takes")
+    return parser.parse_args()
+
+
+async def run_all(options: argparse.Namespace) -> None:
+    """Run the pipelines of all views until a signal comes."""
+    tail = ["--dsn", options.dsn] if options.dsn else []
+    post = ["--server", options.server] if options.server else []
+    post += ["--body-limit", options.body_limit] if options.body_limit else []
+    running = [asyncio.ensure_future(Pipeline(view, tail, post).run()) for view in options.views]
+    together = asyncio.gather(*running)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, together.cancel)
+    with suppress(asyncio.CancelledError):
+        await together
+
+
+def main() -> int:
+    asyncio.run(run_all(parse_arguments()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

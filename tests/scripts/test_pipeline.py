@@ -1,0 +1,167 @@
+"""scripts/pipeline: resumes, starts again, asks an ended view again, and leaves nothing running."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from server.protocol import MAX_TIME
+from tests.support.processes import Process, wait_until
+from tests.support.scripted_http import Answer, Request, ScriptedHttp
+from tests.support.scripted_tail import EPOCH, Engine, play
+from tests.support.scripted_wire import ScriptedWire
+from tests.support.tail_text import progress, row
+
+
+class Server:
+    """Takes every delta and remembers where it stands, as the real one does."""
+
+    def __init__(self) -> None:
+        self.position: tuple[str | None, int | None] = (None, None)
+
+    def __call__(self, request: Request) -> Answer:
+        if request.method == "GET":
+            epoch, frontier = self.position
+            return Answer(200, {"view": "top10", "epoch": epoch, "frontier": frontier})
+        self.position = (request.delta.epoch, request.delta.upper)
+        return Answer()
+
+
+def start(wire: ScriptedWire, server: ScriptedHttp, *views: str) -> Process:
+    options = ["--dsn", wire.dsn, "--server", server.url]
+    return Process([sys.executable, "-m", "scripts.pipeline", *options, *(views or ["top10"])])
+
+
+@contextmanager
+def running(engine: Engine, *views: str) -> Iterator[tuple[Process, ScriptedWire, ScriptedHttp]]:
+    with (
+        ScriptedWire(engine) as wire,
+        ScriptedHttp(Server()) as server,
+        start(wire, server, *views) as process,
+    ):
+        yield process, wire, server
+
+
+def children(process: Process) -> list[int]:
+    """The ids of a process's children; empty when it is gone."""
+    try:
+        threads = list(Path(f"/proc/{process.popen.pid}/task").iterdir())
+        return [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def script_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1].decode()
+    except (FileNotFoundError, IndexError):
+        return ""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def copies(wire: ScriptedWire) -> list[str]:
+    return [statement for statement in wire.statements if statement.startswith("COPY")]
+
+
+def both(process: Process) -> list[int]:
+    """The two children, once both have become what they are to be."""
+    found = children(process)
+    names = sorted(Path(script_of(pid)).name for pid in found)
+    return found if names == ["post_deltas.py", "tail_view.py"] else []
+
+
+def test_it_starts_from_the_present_and_resumes_where_the_server_stands() -> None:
+    engine = Engine([play(progress(50), row(51, 1, "a"), progress(52)), play(progress(52))])
+    with running(engine) as (process, wire, server):
+        wait_until(lambda: server.deltas and server.deltas[-1].upper == 52, "it is posted")
+        wire.lose_all()
+        process.wait_for(r"top10: tail_view.py ended with 1 and post_deltas.py with 0; starting")
+        wait_until(lambda: len(copies(wire)) == 2, "it starts again")
+    assert ["AS OF 51" in statement for statement in copies(wire)] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["tail_view.py", "post_deltas.py"])
+def test_it_starts_again_when_one_of_the_two_is_killed(name: str) -> None:
+    with running(Engine([play(progress(50))])) as (process, wire, server):
+        wait_until(lambda: server.deltas, "it is posted")
+        (victim,) = (pid for pid in both(process) if script_of(pid).endswith(name))
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(copies(wire)) == 2, "it starts again")
+
+
+def test_each_view_has_a_pipeline_of_its_own() -> None:
+    with running(Engine([play(progress(50))]), "top10", "counter") as (_, _, server):
+        wait_until(
+            lambda: {delta.view for delta in server.deltas} == {"top10", "counter"}, "both post"
+        )
+
+
+def test_it_waits_for_a_server_that_is_not_there_yet() -> None:
+    with ScriptedWire(Engine([play(progress(50))])) as wire:
+        with ScriptedHttp() as nobody:
+            port = nobody.port
+        with start(wire, nobody) as process:
+            process.wait_for("top10: the server did not say where it stands; starting again in")
+            with ScriptedHttp(Server(), port=port) as server:
+                wait_until(lambda: server.deltas, "it is posted")
+
+
+def test_an_ended_view_is_asked_again_quietly_and_not_at_once() -> None:
+    engine = Engine([play(wait=False)])
+    with running(engine) as (process, wire, server):
+        wait_until(lambda: server.deltas and not children(process), "the view has ended")
+        assert server.deltas[-1].upper == MAX_TIME
+        engine.ids = ["u8"]  # it is replaced by one that changes
+        engine.tails = [play(progress(60))]
+        asked = len(wire.statements)
+        wait_until(lambda: server.deltas[-1].epoch != EPOCH, "the new view is posted")
+        assert process.stderr == (
+            f"tail_view: the epoch of top10 is 1577927045678-u8, not that of "
+            f"{EPOCH}:{MAX_TIME}: from the present\n"
+        )
+        assert len(wire.statements) == asked + 4  # version, epoch, COPY, epoch: asked once
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_both_children(number: signal.Signals) -> None:
+    with running(Engine([play(progress(50))])) as (process, _wire, server):
+        wait_until(lambda: server.deltas, "it is posted")
+        pids = both(process)
+        assert pids
+        process.send(number)
+        assert process.wait(10) == 0
+        assert process.stderr == ""
+        assert not any(map(is_alive, pids))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's PR_SET_PDEATHSIG")
+def test_nothing_is_left_when_it_is_killed() -> None:
+    with running(Engine([play(progress(50))])) as (process, _wire, server):
+        wait_until(lambda: server.deltas, "it is posted")
+        pids = both(process)
+        assert pids
+        process.kill()
+        wait_until(lambda: not any(map(is_alive, pids)), "the children end too")
+
+
+def test_the_delays_grow_with_jitter() -> None:
+    with running(Engine([play()], ids=[""])) as (process, _wire, _server):
+        process.wait_for(r"(?s)(starting again.*){5}")
+        found = re.findall(r"again in ([\d.]+) s", process.stderr)
+    delays = [float(seconds) for seconds in found]
+    assert len(set(delays)) > 1
+    assert all(delay <= 0.55 * 2**number for number, delay in enumerate(delays))
