@@ -1,11 +1,23 @@
-"""From typed expressions to Python functions over rows."""
+"""From typed expressions to Python functions over rows.
+
+All expressions of one function are computed together, so what they share is computed once. The
+source that `emitter` writes is compiled by Python; equal sources (a query that is asked again) are
+compiled once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from functools import lru_cache
+from types import CodeType
+from typing import Any, TypeAlias
 
+from engine.errors import SqlError
+from engine.scalar.documents import FAST_ERRORS
+from engine.scalar.emitter import Emitter
 from engine.scalar.environment import Evaluation
+from engine.scalar.nodes import Node
+from engine.scalar.prepare import prepare
 from engine.scalar.scalar import Scalar
 from engine.zset import Row, Value, ZSet
 
@@ -21,7 +33,13 @@ def compile_rows(
     It raises SqlError where evaluating fails. `evaluation` is needed if parameters or session
     functions are read.
     """
-    raise NotImplementedError
+    nodes, condition = _prepare(scalars, filter, evaluation)
+    return _row_function(nodes, condition)
+
+
+def compile_value(scalar: Scalar, evaluation: Evaluation | None = None) -> Callable[[Row], Value]:
+    """A function from a row to the one value; it raises SqlError where evaluating fails."""
+    return _value_function(prepare(scalar.node, evaluation))
 
 
 def compile_batch(
@@ -32,9 +50,103 @@ def compile_batch(
     Rows for which `filter` is not true are left out, rows whose evaluation fails are counted in
     the errors with their weight. What comes out is consolidated, also the errors.
     """
-    raise NotImplementedError
+    nodes, condition = _prepare(scalars, filter, evaluation)
+    emitter = _emitter(nodes, condition)
+    _emit_row(emitter, nodes, condition, "continue", "k = {}")
+    may_fail = any(node.can_fail for node in (*nodes, *([condition] if condition else [])))
+    body = _guarded(emitter.lines) if may_fail else emitter.lines
+    source = [
+        "def batch(rows):",
+        "    out = {}",
+        "    errors = {}",
+        "    get = out.get",
+        "    for r, w in rows.items():",
+        *("        " + line for line in body),
+        "        out[k] = get(k, 0) + w",
+        "    return consolidated(out), consolidated(errors)",
+    ]
+    names = {**emitter.names, "consolidated": _consolidated}
+    if may_fail:
+        names |= {
+            "FAILED": (SqlError, *FAST_ERRORS),
+            "SqlError": SqlError,
+            "slowly": _row_function(nodes, condition),
+        }
+    return _define("batch", source, names)  # type: ignore[no-any-return]
 
 
-def compile_value(scalar: Scalar, evaluation: Evaluation | None = None) -> Callable[[Row], Value]:
-    """A function from a row to the one value; it raises SqlError where evaluating fails."""
-    raise NotImplementedError
+def _guarded(lines: list[str]) -> list[str]:
+    """The row's statements, and what happens when they fail.
+
+    The fast decoders' errors are not the last word: the row is evaluated again by the careful
+    function, which gives its value, or the error in SQL's words.
+    """
+    return [
+        "try:",
+        *("    " + line for line in lines),
+        "except FAILED:",
+        "    try:",
+        "        k = slowly(r)",
+        "    except SqlError as error:",
+        "        errors[error.message] = errors.get(error.message, 0) + w",
+        "        continue",
+        "    if k is None: continue",
+    ]
+
+
+def _consolidated(weights: dict[Any, int]) -> dict[Any, int]:
+    """The same without zero weights."""
+    if 0 in weights.values():
+        return {key: weight for key, weight in weights.items() if weight}
+    return weights
+
+
+def _prepare(
+    scalars: Sequence[Scalar], filter: Scalar | None, evaluation: Evaluation | None
+) -> tuple[list[Node], Node | None]:
+    nodes = [prepare(scalar.node, evaluation) for scalar in scalars]
+    return nodes, None if filter is None else prepare(filter.node, evaluation)
+
+
+def _emitter(nodes: Sequence[Node], condition: Node | None) -> Emitter:
+    roots = nodes if condition is None else [*nodes, condition]
+    return Emitter(roots, _value_function)
+
+
+def _emit_row(
+    emitter: Emitter, nodes: Sequence[Node], condition: Node | None, skip: str, give: str
+) -> None:
+    """Emit a row's statements; `skip` is what happens to one that the filter leaves out."""
+    if condition is not None:
+        emitter.skip_unless(condition, skip)
+    values = [emitter.value(node) for node in nodes]
+    emitter.line(give.format(f"({', '.join(values)}{',' if len(values) == 1 else ''})"))
+
+
+def _row_function(nodes: Sequence[Node], condition: Node | None) -> RowFunction:
+    emitter = _emitter(nodes, condition)
+    _emit_row(emitter, nodes, condition, "return None", "return {}")
+    return _careful(emitter)
+
+
+def _value_function(node: Node) -> Callable[[Row], Value]:
+    emitter = _emitter([node], None)
+    emitter.line(f"return {emitter.value(node)}")
+    return _careful(emitter)
+
+
+def _careful(emitter: Emitter) -> Callable[[Row], Any]:
+    """The function whose statements were emitted, with the decoders that raise SqlError."""
+    source = ["def function(r):", *("    " + line for line in emitter.lines)]
+    names = {**emitter.names, **emitter.slow_names}
+    return _define("function", source, names)  # type: ignore[no-any-return]
+
+
+def _define(name: str, source: list[str], names: dict[str, Any]) -> Any:
+    exec(_compile("\n".join(source)), names)  # noqa: S102 -- source of our own making
+    return names[name]
+
+
+@lru_cache(maxsize=1024)
+def _compile(source: str) -> CodeType:
+    return compile(source, "<generated>", "exec")

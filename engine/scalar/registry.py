@@ -1,9 +1,14 @@
-"""The functions and operators that SQL can call, by name, each with its signatures."""
+"""The functions and operators that SQL can call, by name, each with its signatures.
+
+The modules of `functions/` fill it when they are imported; `overloads.py` chooses from it.
+Operators stand in it under their symbols, and casts under the name of the target type.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from engine.types import SqlType
@@ -14,8 +19,8 @@ class Function:
     """One signature of a function.
 
     Its Python is either `call`, which is called with the arguments, or `template`, a Python
-    expression over `{0}`, `{1}` .. that codegen writes in place; names that a template uses stand
-    in `names`. A template may name an argument more than once, codegen puts it into a variable.
+    expression over `{0}`, `{1}` .., which stand for variables or literals, and `{t}`, a variable
+    that it may use; other names in it are looked up in `names`.
 
     `strict`: NULL if an argument is NULL, and then not called; `gives_null`: may return None for
     arguments that are not; `can_fail`: may raise SqlError. The last type of `arguments` may repeat
@@ -27,9 +32,35 @@ class Function:
     returns: SqlType
     call: Callable[..., Any] | None = None
     template: str | None = None
-    names: dict[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Any] = field(default_factory=dict)
     strict: bool = True
     gives_null: bool = False
     can_fail: bool = False
     variadic: bool = False
     volatile: bool = False
+
+    @cached_property
+    def python(self) -> Callable[..., Any]:
+        """The function as a callable, for constants."""
+        if self.call is not None:
+            return self.call
+        assert self.template is not None
+        parameters = [f"a{index}" for index in range(len(self.arguments))]
+        body = self.template.format(*parameters, t="t")
+        return eval(f"lambda {', '.join(parameters)}: {body}", dict(self.names))  # type: ignore[no-any-return]  # noqa: S307 -- templates are this project's own
+
+
+FUNCTIONS: dict[str, list[Function]] = {}
+
+
+def define(
+    name: str,
+    arguments: tuple[SqlType, ...],
+    returns: SqlType,
+    call: Callable[..., Any] | None = None,
+    **options: Any,
+) -> Function:
+    """Make a signature of the function `name` known; options are the fields of Function."""
+    function = Function(name, arguments, returns, call, **options)
+    FUNCTIONS.setdefault(name, []).append(function)
+    return function

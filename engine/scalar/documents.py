@@ -1,0 +1,139 @@
+"""How a JSON document of which fields are taken is decoded: once, and no more than is needed.
+
+A text that is cast to jsonb, and of which only constant paths are taken (`data::jsonb ->> 'user'`,
+`data::jsonb -> 'length' ->> 'new'`), is decoded by msgspec into a struct that has just these
+fields; the rest is checked and skipped. Taken are exactly the values that decoding all would have
+given: the decoder refuses what JSON forbids in what it skips too, it takes the last of several
+equal keys, and undoes escapes in keys. Where the document or an inner part is not an object, it
+raises ValidationError, and `SlowDecoder` makes the same struct from the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from engine.scalar.nodes import Call, JsonGet, Node
+from engine.types.jsonb import decode, read_number
+
+MISSING = msgspec.UNSET
+"""What a path gives that is not there, which differs from JSON's null."""
+
+FAST_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeEncodeError)
+"""What a fast decoder raises where the slow one may still succeed, or knows the error's name."""
+
+
+@dataclass
+class Trie:
+    """The paths that are taken of one document."""
+
+    is_taken: bool = False
+    children: dict[str | int, Trie] = field(default_factory=dict)
+
+    @property
+    def is_struct(self) -> bool:
+        """Whether this level can be decoded as a struct: fields only, and not taken itself."""
+        return (
+            not self.is_taken
+            and bool(self.children)
+            and all(isinstance(key, str) and _is_plain(key) for key in self.children)
+        )
+
+
+def _is_plain(key: str) -> bool:
+    """Whether msgspec takes `key` as the name of a field."""
+    return key.isprintable() and '"' not in key and "\\" not in key
+
+
+def path_of(node: JsonGet) -> tuple[Node, tuple[str | int, ...]]:
+    """The document and the path of a chain of `->` and a last `->` or `->>`."""
+    keys: list[str | int] = [node.key]
+    base = node.base
+    while isinstance(base, JsonGet):
+        keys.append(base.key)
+        base = base.base
+    return base, tuple(reversed(keys))
+
+
+def is_text_document(node: Node) -> bool:
+    """Whether the node is a text that is cast to jsonb."""
+    return isinstance(node, Call) and node.function.name == "text_to_jsonb"
+
+
+def plan(nodes: Iterable[Node]) -> dict[Node, Decoder]:
+    """Decoders for the documents of which only fields are taken, given all distinct nodes."""
+    tries: dict[Node, Trie] = {}
+    whole: set[Node] = set()
+    for node in nodes:
+        if isinstance(node, JsonGet):
+            continue  # what it leads to is looked at where that is used
+        for child in node.children:
+            if isinstance(child, JsonGet):
+                document, path = path_of(child)
+                if is_text_document(document):
+                    _take(tries.setdefault(document, Trie()), path)
+            elif is_text_document(child):
+                whole.add(child)
+    return {
+        document: Decoder(trie)
+        for document, trie in tries.items()
+        if document not in whole and trie.is_struct
+    }
+
+
+def _take(trie: Trie, path: tuple[str | int, ...]) -> None:
+    for key in path:
+        trie = trie.children.setdefault(key, Trie())
+    trie.is_taken = True
+
+
+class Decoder:
+    """Decodes texts into structs that have the fields of a trie."""
+
+    def __init__(self, trie: Trie) -> None:
+        self.trie = trie
+        self.struct, self._build = _make_struct(trie)
+        self.fast: Callable[[str], Any] = msgspec.json.Decoder(
+            self.struct, float_hook=read_number
+        ).decode
+        """Raises one of FAST_ERRORS for what is not JSON, but also for what is no object."""
+
+    def slow(self, text: str) -> Any:
+        """The same struct, for any JSON; raises SqlError for what is not JSON."""
+        return self._build(decode(text))
+
+    @staticmethod
+    def attribute(trie: Trie, key: str | int) -> str:
+        """The attribute that holds the field `key` of a level."""
+        return f"f{list(trie.children).index(key)}"
+
+
+def _make_struct(trie: Trie) -> tuple[Any, Callable[[Any], Any]]:
+    """The struct type of a level, and a function that makes one of a decoded value."""
+    fields: list[tuple[str, Any, Any]] = []
+    names: dict[str, str] = {}
+    builders: list[tuple[str | int, Callable[[Any], Any]]] = []
+    for number, (key, child) in enumerate(trie.children.items()):
+        name = f"f{number}"
+        names[name] = str(key)
+        if child.is_struct:
+            inner, make_inner = _make_struct(child)
+            fields.append((name, inner | None, None))
+            builders.append((key, make_inner))
+        else:
+            fields.append((name, Any, MISSING))
+            builders.append((key, _itself))
+    struct = msgspec.defstruct("Document", fields, rename=names, gc=False)
+
+    def build(value: Any) -> Any:
+        found = value if isinstance(value, dict) else {}
+        return struct(*(make(found.get(key, MISSING)) for key, make in builders))
+
+    return struct, build
+
+
+def _itself(value: Any) -> Any:
+    return value

@@ -1,0 +1,293 @@
+"""Writes the Python statements that compute typed expressions of a row.
+
+Every distinct expression is computed once, into a local variable, where it is first needed; what is
+computed inside a branch (of CASE, AND, COALESCE) is known only there, so nothing is evaluated
+that SQL would not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from engine.scalar import json_access
+from engine.scalar.documents import MISSING, Decoder, Trie, path_of, plan
+from engine.scalar.nodes import (
+    Call,
+    Case,
+    Coalesce,
+    Column,
+    Constant,
+    IsNull,
+    JsonGet,
+    Logic,
+    Node,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEEPEST = 40
+"""Levels of indentation after which a part becomes a function of its own; Python allows 100."""
+
+FunctionMaker = Callable[[Node], Callable[..., Any]]
+
+
+class Emitter:
+    """Statements over the row variable `r`.
+
+    `names` are the globals that they need; `slow_names` replaces those of them that may refuse
+    what is right, and do not say in SQL's words what is wrong (the fast JSON decoders).
+    `make_function` compiles an expression by itself, for parts that are nested too deeply.
+    """
+
+    def __init__(self, roots: Sequence[Node], make_function: FunctionMaker) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {"MISSING": MISSING, **json_access.NAMES}
+        self.slow_names: dict[str, Any] = {}
+        self._decoders = plan(_distinct(roots))
+        self._make_function = make_function
+        self._depth = 0
+        self._known: list[dict[Any, str]] = [{}]
+        self._count = 0
+
+    def value(self, node: Node) -> str:
+        """Emit what computes `node`; return the variable or literal that stands for it."""
+        if isinstance(node, Constant):
+            return self._constant(node.value)
+        return self._once(node, self._compute)
+
+    def skip_unless(self, condition: Node, statement: str) -> None:
+        """Emit `statement` (continue, return ..) for rows for which `condition` is not true."""
+        operands = (
+            condition.operands
+            if isinstance(condition, Logic) and condition.is_and
+            else (condition,)
+        )
+        for operand in _safe_first(operands):
+            self.line(f"if not {self.value(operand)}: {statement}")
+
+    def line(self, text: str) -> None:
+        self.lines.append("    " * self._depth + text)
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Statements inside `head` (`if ..:`); what they compute is unknown after it."""
+        self.line(head)
+        self._depth += 1
+        self._known.append({})
+        start = len(self.lines)
+        yield
+        if len(self.lines) == start:
+            self.line("pass")
+        self._known.pop()
+        self._depth -= 1
+
+    def _once(self, key: Any, compute: Callable[[Any], str]) -> str:
+        """The variable that holds what `key` names, computed now if it is not yet."""
+        for known in reversed(self._known):
+            if key in known:
+                return known[key]
+        result = compute(key)
+        self._known[-1][key] = result
+        return result
+
+    def _fresh(self) -> str:
+        self._count += 1
+        return f"v{self._count}"
+
+    def _assign(self, expression: str) -> str:
+        name = self._fresh()
+        self.line(f"{name} = {expression}")
+        return name
+
+    def _name(self, prefix: str, value: Any) -> str:
+        """A global name for a Python object."""
+        for name, known in self.names.items():
+            if known is value:
+                return name
+        name = f"{prefix}{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def _constant(self, value: Any) -> str:
+        if value is None or value.__class__ in (bool, str):
+            return repr(value)
+        if value.__class__ is int:
+            return repr(value) if value >= 0 else f"({value})"
+        return self._name("k", value)
+
+    def _compute(self, node: Node) -> str:
+        if self._depth > _DEEPEST:
+            function = self._name("part", self._make_function(node))
+            return self._assign(f"{function}(r)")
+        match node:
+            case Column():
+                return self._assign(f"r[{node.index}]")
+            case Call():
+                return self._call(node)
+            case Logic():
+                return self._logic(node)
+            case IsNull():
+                return self._assign(f"{self.value(node.operand)} is None")
+            case Case():
+                return self._case(node)
+            case Coalesce():
+                return self._coalesce(node)
+            case JsonGet():
+                return self._json(node)
+        raise AssertionError(f"no code for {node}")
+
+    def _call(self, node: Call) -> str:
+        function = node.function
+        reader = json_access.READERS.get(function.name)
+        if reader is not None and isinstance(argument := node.arguments[0], JsonGet):
+            return self._assign(reader.format(self._raw(argument)))
+        atoms = [self.value(argument) for argument in node.arguments]
+        if function.template == "{0}":
+            return atoms[0]
+        expression = self._invoke(node, atoms)
+        if function.strict:
+            pairs = zip(node.arguments, atoms, strict=True)
+            maybe_null = dict.fromkeys(atom for argument, atom in pairs if argument.nullable)
+            if maybe_null:
+                test = " or ".join(f"{atom} is None" for atom in maybe_null)
+                expression = f"None if {test} else {expression}"
+        return self._assign(expression)
+
+    def _invoke(self, node: Call, atoms: list[str]) -> str:
+        function = node.function
+        if function.template is None:
+            assert function.call is not None
+            return f"{self._name('f', function.call)}({', '.join(atoms)})"
+        self.names.update(function.names)
+        return function.template.format(*atoms, t=self._fresh())
+
+    def _logic(self, node: Logic) -> str:
+        """AND stops at the first false, OR at the first true; the others decide about NULL."""
+        stop, go_on = ("False", "True") if node.is_and else ("True", "False")
+        first, *rest = _safe_first(node.operands)
+        result = self._assign(self.value(first))
+        self._logic_rest(result, first.nullable, rest, stop, go_on)
+        return result
+
+    def _logic_rest(
+        self, result: str, nullable: bool, rest: list[Node], stop: str, go_on: str
+    ) -> None:
+        if not rest:
+            return
+        operand, *rest = rest
+        with self.block(f"if {result} is not {stop}:"):
+            value = self.value(operand)
+            if nullable:
+                self.line(
+                    f"{result} = {value} if {result} is {go_on}"
+                    f" else {stop} if {value} is {stop} else None"
+                )
+            else:
+                self.line(f"{result} = {value}")
+            self._logic_rest(result, nullable or operand.nullable, rest, stop, go_on)
+
+    def _case(self, node: Case) -> str:
+        result = self._fresh()
+        self._branches(result, list(node.branches), node.default)
+        return result
+
+    def _branches(self, result: str, branches: list[tuple[Node, Node]], default: Node) -> None:
+        if not branches:
+            self.line(f"{result} = {self.value(default)}")
+            return
+        if self._depth > _DEEPEST:
+            rest = self._make_function(Case(default.type, tuple(branches), default))
+            self.line(f"{result} = {self._name('part', rest)}(r)")
+            return
+        condition, value = branches[0]
+        with self.block(f"if {self.value(condition)}:"):
+            self.line(f"{result} = {self.value(value)}")
+        with self.block("else:"):
+            self._branches(result, branches[1:], default)
+
+    def _coalesce(self, node: Coalesce) -> str:
+        result = self._assign(self.value(node.operands[0]))
+        self._coalesce_rest(result, node.operands[1:])
+        return result
+
+    def _coalesce_rest(self, result: str, operands: tuple[Node, ...]) -> None:
+        if not operands:
+            return
+        with self.block(f"if {result} is None:"):
+            self.line(f"{result} = {self.value(operands[0])}")
+            self._coalesce_rest(result, operands[1:])
+
+    def _json(self, node: JsonGet) -> str:
+        raw = self._raw(node)
+        if node.as_text:
+            return self._assign(f"{raw} if {raw}.__class__ is str else json_text({raw})")
+        return self._assign(f"None if {raw} is MISSING else Jsonb({raw})")
+
+    def _raw(self, node: JsonGet) -> str:
+        """The decoded JSON value that a path leads to, or MISSING."""
+        return self._once(("raw", node.base, node.key), lambda _: self._read(node))
+
+    def _read(self, node: JsonGet) -> str:
+        document, path = path_of(node)
+        decoder = self._decoders.get(document)
+        if decoder is not None:
+            level = _level(decoder.trie, path[:-1])
+            if level is not None:
+                owner = self._struct(document, decoder, path[:-1])
+                field = f"{owner}.{Decoder.attribute(level, node.key)}"
+                if len(path) > 1 or _is_nullable_document(document):
+                    field = f"MISSING if {owner} is None else {field}"
+                return self._assign(field)
+        if isinstance(node.base, JsonGet):
+            base = self._raw(node.base)
+        else:
+            value = self.value(node.base)
+            base = self._assign(f"MISSING if {value} is None else {value}.value")
+        get = "json_field" if isinstance(node.key, str) else "json_item"
+        return self._assign(f"{get}({base}, {self._constant(node.key)})")
+
+    def _struct(self, document: Node, decoder: Decoder, path: tuple[str | int, ...]) -> str:
+        """The struct of an inner level of a document, None where there is no object."""
+        return self._once(("struct", document, path), lambda _: self._open(document, decoder, path))
+
+    def _open(self, document: Node, decoder: Decoder, path: tuple[str | int, ...]) -> str:
+        if not path:
+            text = self.value(document.children[0])
+            decode = self._name("decode", decoder.fast)
+            self.slow_names[decode] = decoder.slow
+            test = f"None if {text} is None else " if _is_nullable_document(document) else ""
+            return self._assign(f"{test}{decode}({text})")
+        outer = _level(decoder.trie, path[:-1])
+        assert outer is not None
+        owner = self._struct(document, decoder, path[:-1])
+        field = f"{owner}.{Decoder.attribute(outer, path[-1])}"
+        if len(path) > 1 or _is_nullable_document(document):
+            field = f"None if {owner} is None else {field}"
+        return self._assign(field)
+
+
+def _is_nullable_document(document: Node) -> bool:
+    return document.children[0].nullable
+
+
+def _level(trie: Trie, path: tuple[str | int, ...]) -> Trie | None:
+    """The level of a trie that a path leads to, if all on the way are structs."""
+    for key in path:
+        if not trie.is_struct:
+            return None
+        trie = trie.children[key]
+    return trie if trie.is_struct else None
+
+
+def _distinct(roots: Iterable[Node]) -> set[Node]:
+    """All nodes of the trees; a whole text document among the roots counts as used whole."""
+    return {node for root in roots for node in walk(IsNull(root.type, root))}
+
+
+def _safe_first(operands: Sequence[Node]) -> list[Node]:
+    """The operands, those that cannot fail before those that can, else in their order."""
+    return sorted(operands, key=lambda operand: operand.can_fail)

@@ -1,0 +1,76 @@
+"""`=`, `<`, `NOT` and their kin, for every type.
+
+Values of one type compare as Python compares them, with three exceptions: floats and numerics,
+whose NaN equals itself and is larger than all else, and intervals, jsonb and arrays, which are
+compared by keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.scalar.registry import define
+from engine.types import (
+    BOOL,
+    BYTEA,
+    DATE,
+    FLOAT4,
+    FLOAT8,
+    INT2,
+    INT4,
+    INT8,
+    INTERVAL,
+    JSONB,
+    NUMERIC,
+    OID,
+    SCALARS,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    SqlType,
+    array_of,
+)
+
+_PYTHON = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+_type: SqlType
+for _type in (TEXT, BOOL, INT2, INT4, INT8, OID, DATE, TIME, TIMESTAMP, TIMESTAMPTZ, BYTEA):
+    for _symbol, _python in _PYTHON.items():
+        define(_symbol, (_type, _type), BOOL, template=f"{{0}} {_python} {{1}}")
+
+# Equality of these is Python's, if NaN is looked at by identity; order goes by keys.
+for _type in (FLOAT4, FLOAT8, NUMERIC):
+    define("=", (_type, _type), BOOL, template="{0} == {1} or {0} is {1}")
+    define("<>", (_type, _type), BOOL, template="{0} != {1} and {0} is not {1}")
+
+
+def by_key(type_: SqlType, symbol: str) -> Callable[[Any, Any], bool]:
+    """The comparison of two values of the type by their sort keys."""
+    key = type_.sort_key
+    match symbol:
+        case "=":
+            return lambda a, b: bool(key(a) == key(b))
+        case "<>":
+            return lambda a, b: bool(key(a) != key(b))
+        case "<":
+            return lambda a, b: bool(key(a) < key(b))
+        case "<=":
+            return lambda a, b: bool(key(a) <= key(b))
+        case ">":
+            return lambda a, b: bool(key(a) > key(b))
+    return lambda a, b: bool(key(a) >= key(b))
+
+
+for _symbol in ("<", "<=", ">", ">="):
+    for _type in (FLOAT4, FLOAT8, NUMERIC, JSONB):
+        define(_symbol, (_type, _type), BOOL, by_key(_type, _symbol))
+for _symbol, _python in _PYTHON.items():
+    define(_symbol, (INTERVAL, INTERVAL), BOOL, template=f"{{0}}.length {_python} {{1}}.length")
+    for _element in SCALARS:
+        _array = array_of(_element)
+        define(_symbol, (_array, _array), BOOL, by_key(_array, _symbol))
+define("=", (JSONB, JSONB), BOOL, template="{0} == {1}")
+define("<>", (JSONB, JSONB), BOOL, template="{0} != {1}")
+define("not", (BOOL,), BOOL, template="not {0}")
