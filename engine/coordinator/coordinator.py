@@ -2,83 +2,108 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from engine.catalog import Catalog
+from engine.coordinator.collection import Collection, Stored
+from engine.coordinator.definitions import Definitions
+from engine.coordinator.maintained import Maintained
 from engine.coordinator.options import EngineOptions
-from engine.coordinator.reads import PeekResult, ReadTransaction
+from engine.coordinator.reads import PeekResult, ReadTransaction, peek
+from engine.coordinator.restore import restore
+from engine.coordinator.runtime import Runtime
 from engine.coordinator.subscription import Subscription
-from engine.query import Query
-from engine.relation import Relation, Resolver
+from engine.coordinator.ticker import Ticker
+from engine.coordinator.writes import Write, plan_write, write
+from engine.errors import SqlError
+from engine.query import Query, compile_query
+from engine.relation import Relation
+from engine.scalar import Environment
+from engine.session.parser import parse_statement
 from engine.session.statements import DdlStatement, WriteStatement
-from engine.types import SqlType
 from engine.zset import Value
-
-if TYPE_CHECKING:
-    from engine.scalar import Environment
-
-
-@dataclass(frozen=True)
-class Write:
-    """A planned INSERT, UPDATE or DELETE; `parameters` are the types of `$1`, `$2` and so on.
-
-    `command` is `INSERT 0`, `UPDATE` or `DELETE`: with the number of rows it is the command tag.
-    """
-
-    table: str
-    command: str
-    query: Query
-
-    @property
-    def parameters(self) -> tuple[SqlType, ...]:
-        return self.query.parameters
 
 
 class Coordinator:
     """The engine without its sockets. All methods are to be called on one event loop.
 
-    `clock` gives the wall time in milliseconds.
+    `clock` gives the wall time in milliseconds, `steady` seconds that never jump.
     """
 
-    environment: Environment
-    resolver: Resolver
+    def __init__(
+        self,
+        options: EngineOptions,
+        clock: Callable[[], int],
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises SqlError when the data folder cannot be used."""
+        self._runtime = Runtime(options, clock, steady)
+        self._definitions = Definitions(self._runtime)
+        self._ticker = Ticker(self._runtime)
+        self._writer = asyncio.Lock()
+        self._stopped = False
 
-    def __init__(self, options: EngineOptions, clock: Callable[[], int]) -> None:
-        raise NotImplementedError
+    @property
+    def environment(self) -> Environment:
+        """What queries can ask of the engine itself."""
+        return self._runtime.environment
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._runtime.catalog
+
+    @property
+    def resolver(self) -> Catalog:
+        """What names in queries stand for."""
+        return self._runtime.catalog
+
+    @property
+    def now(self) -> int:
+        """The last closed time: what a SELECT reads."""
+        return self._runtime.graph.upper - 1
 
     async def start(self) -> None:
         """Restore what the data folder holds and begin to tick."""
-        raise NotImplementedError
+        restore(self._runtime, self._definitions, parse_statement)
+        self._ticker.start()
 
     async def stop(self) -> None:
-        """End all that runs; subscriptions raise SqlError (57P01)."""
-        raise NotImplementedError
+        """End all that runs; subscriptions raise SqlError (57P01). Harmless when done twice."""
+        if not self._stopped:
+            self._stopped = True
+            async with self._writer:
+                self._ticker.stop()
+                await self._runtime.stop()
 
     async def execute_ddl(self, statement: DdlStatement) -> str:
         """Change the catalog; returns the command tag (`CREATE VIEW`)."""
-        raise NotImplementedError
+        async with self._writer:
+            return await self._definitions.execute(statement)
 
     def compile(self, query: exp.Query, *, maintained: bool) -> Query:
         """Compile a query against the catalog as it is now."""
-        raise NotImplementedError
+        return compile_query(query, self.catalog, self.environment, maintained=maintained)
 
     def plan_write(self, statement: WriteStatement) -> Write:
         """Compile an INSERT, UPDATE or DELETE; the values are cast to the table's types."""
-        raise NotImplementedError
+        return plan_write(self._runtime, statement)
 
     async def write(self, writes: Sequence[tuple[Write, Sequence[Value]]]) -> list[int]:
         """Do some writes (each with its parameters) at one time, all or none.
 
-        Returns how many rows each has touched. When it returns they are durable and visible.
+        Each sees the tables as they were before the first. Returns how many rows each has touched.
+        When it returns they are durable and visible.
         """
-        raise NotImplementedError
+        async with self._writer:
+            return await write(self._runtime, writes)
 
     def begin_read(self) -> ReadTransaction:
         """Begin a transaction, all of whose reads see one time."""
-        raise NotImplementedError
+        return ReadTransaction(self._runtime)
 
     async def peek(
         self,
@@ -88,7 +113,8 @@ class Coordinator:
         read: ReadTransaction | None = None,
     ) -> PeekResult:
         """Answer a SELECT once; waits until its inputs are complete, and for a future `as_of`."""
-        raise NotImplementedError
+        _check_time(as_of)
+        return await peek(self._runtime, query, parameters, as_of, read)
 
     async def subscribe(
         self,
@@ -99,5 +125,40 @@ class Coordinator:
         progress: bool = False,
         as_of: int | None = None,
     ) -> Subscription:
-        """Begin a TAIL of a relation, or of a query that was compiled as maintained."""
-        raise NotImplementedError
+        """Begin a TAIL of a relation, or of a query that was compiled as maintained.
+
+        Without `as_of` it begins at the last closed time. Raises SqlError when the history no
+        longer reaches back to `as_of`. What is not complete yet is waited for by its reader.
+        """
+        _check_time(as_of)
+        begin = self.now if as_of is None else as_of
+        collection = self._tailable(target, parameters, min(begin, self.now))
+        if isinstance(collection, Stored):
+            collection.check_readable(begin)
+        return self._runtime.subscribe(
+            collection, snapshot=snapshot, progress=progress, as_of=begin
+        )
+
+    def _tailable(
+        self, target: Relation | Query, parameters: Sequence[Value], as_of: int
+    ) -> Stored:
+        """What to read for a TAIL: a relation that is kept, or a dataflow made for it alone."""
+        if isinstance(target, Relation):
+            kept = self._runtime.collections.get(target.id)
+            if isinstance(kept, Stored):
+                return kept
+            name = exp.table_(target.name, db=self.catalog[target.id].schema, quoted=True)
+            target = self.compile(exp.select("*").from_(name), maintained=True)
+        inputs: dict[str, Collection] = {id: self._runtime.collection(id) for id in target.inputs}
+        for collection in inputs.values():
+            collection.check_readable(as_of)
+        flow = target.dataflow(self.environment, parameters, as_of)
+        number = f"t{self._runtime.new_number()}"
+        private = Maintained(number, "query", target.columns, flow, inputs, as_of)
+        self._runtime.build([private], as_of)
+        return private
+
+
+def _check_time(time: int | None) -> None:
+    if time is not None and not 0 <= time < 2**64:
+        raise SqlError("out of range integral type conversion attempted")

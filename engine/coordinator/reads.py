@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.zset import Row
+from engine.coordinator.collection import ENDLESS, SLICE_ROWS, Collection, Stored
+from engine.coordinator.hydration import evaluate
+from engine.coordinator.runtime import Runtime
+from engine.coordinator.source import Source
+from engine.errors import SqlError
+from engine.query import Query
+from engine.zset import Row, Value, ZSet
 
-END_OF_TIME = 2**64 - 1
+END_OF_TIME = ENDLESS
 """The time of what can no longer change: a constant, or a file that was read and is not tailed."""
 
 
@@ -22,11 +29,118 @@ class ReadTransaction:
     """The time of all reads of one transaction; the first read sets it.
 
     `close` must be called at the end of the transaction: until then the history at that time is
-    kept, within bounds.
+    kept, for as long as the history window or a minute, whichever is more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self.time: int | None = None
+        self._runtime = runtime
+
+    def begin(self, time: int) -> None:
+        """Set the time, and hold the history there."""
+        self.time = time
+        self._runtime.reads[self] = (self._runtime.steady(), time)
 
     def close(self) -> None:
         """Let go of the history; harmless when done twice."""
+        self._runtime.reads.pop(self, None)
+
+
+async def peek(
+    runtime: Runtime,
+    query: Query,
+    parameters: Sequence[Value],
+    as_of: int | None,
+    read: ReadTransaction | None,
+) -> PeekResult:
+    """Answer a SELECT once; waits until its inputs are complete, and for a future `as_of`."""
+    time, result = await _peek(runtime, query, parameters, as_of, read)
+    return PeekResult(time, query.finish(result, parameters))
+
+
+async def peek_zset(runtime: Runtime, query: Query, parameters: Sequence[Value]) -> ZSet:
+    """The rows of a query as of now, without an order."""
+    _, result = await _peek(runtime, query, parameters, None, None)
+    return result
+
+
+async def _peek(
+    runtime: Runtime,
+    query: Query,
+    parameters: Sequence[Value],
+    as_of: int | None,
+    read: ReadTransaction | None,
+) -> tuple[int, ZSet]:
+    inputs = {id: runtime.collection(id) for id in query.inputs}
+    if as_of is None and (read is None or read.time is None):
+        check_timestamp(inputs)
+    for collection in inputs.values():
+        collection.acquire()
+    try:
+        for collection in inputs.values():
+            await collection.completion()
+        time = await _time(runtime, inputs, as_of, read)
+        return time, await _result(runtime, query, inputs, parameters, time)
+    finally:
+        for collection in inputs.values():
+            runtime.let_go(collection)
+
+
+def check_timestamp(inputs: Mapping[str, Collection]) -> None:
+    """Raise SqlError when an input is a source whose rows nobody keeps."""
+    unkept = sorted(c.name for c in inputs.values() if isinstance(c, Source))
+    if unkept:
+        raise SqlError(
+            "unable to automatically determine a query timestamp",
+            detail="the query reads sources whose rows are not kept: " + ", ".join(unkept),
+            hint="create an index on the source or on the view (CREATE DEFAULT INDEX ON ..), make "
+            "the view a materialized one, or name a time: SELECT .. AS OF time",
+        )
+
+
+async def _time(
+    runtime: Runtime,
+    inputs: Mapping[str, Collection],
+    as_of: int | None,
+    read: ReadTransaction | None,
+) -> int:
+    """The time at which to read."""
+    time = read.time if as_of is None and read is not None else as_of
+    finished = all(collection.finished for collection in inputs.values())
+    if time is None:
+        time = END_OF_TIME if finished else runtime.graph.upper - 1
+        if read is not None and not finished:
+            read.begin(time)
+        return time
+    for collection in inputs.values():
+        collection.check_readable(time)
+    if not finished:
+        await runtime.closed(time)
+    return time
+
+
+async def _result(
+    runtime: Runtime,
+    query: Query,
+    inputs: Mapping[str, Collection],
+    parameters: Sequence[Value],
+    time: int,
+) -> ZSet:
+    flow = query.dataflow(runtime.environment, parameters, time)
+    stored = {id: c for id, c in inputs.items() if isinstance(c, Stored)}
+    readable = min(time, runtime.graph.upper - 1)
+    if len(stored) == len(inputs):
+        contents = {id: collection.history.at(readable) for id, collection in stored.items()}
+        if sum(map(len, contents.values())) <= SLICE_ROWS:
+            result = flow.step(time, contents)
+            raise_errors(flow.errors)
+            return result
+    result = await evaluate(flow, inputs, readable, runtime.pacer)
+    raise_errors(flow.errors)
+    return result
+
+
+def raise_errors(errors: Mapping[str, int]) -> None:
+    """A SELECT fails on a row whose evaluation fails, though a view goes on without it."""
+    if errors:
+        raise SqlError(f"Evaluation error: {min(errors)}")

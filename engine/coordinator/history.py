@@ -1,0 +1,95 @@
+"""What a relation holds, and held: its contents now, and the changes of a window of time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from engine.zset import ZSet, add
+
+
+class History:
+    """Contents and changes of one relation; every time from `since` on can be read exactly.
+
+    A change is kept as it was given and must not be modified afterwards, nor may what the methods
+    return. Times ascend; one time may be appended to several times.
+    """
+
+    def __init__(self, since: int) -> None:
+        self.since = since
+        self.contents: ZSet = {}
+        self.updates = 0
+        """How many updates the changes after `since` hold together."""
+        self._times: list[int] = []
+        self._changes: list[ZSet] = []
+
+    @property
+    def last_time(self) -> int:
+        """The time of the last change that is still told apart from the contents at `since`."""
+        return self._times[-1] if self._times else self.since
+
+    def append(self, time: int, change: ZSet) -> None:
+        add(self.contents, change)
+        if time <= self.since:
+            return
+        if self._times and self._times[-1] == time:
+            merged = dict(self._changes[-1])
+            add(merged, change)
+            self.updates += len(merged) - len(self._changes[-1])
+            self._changes[-1] = merged
+        else:
+            self._times.append(time)
+            self._changes.append(change)
+            self.updates += len(change)
+
+    def at(self, time: int) -> ZSet:
+        """The contents at `time`, which must not be before `since`; the live object if it can."""
+        assert time >= self.since
+        first = bisect_right(self._times, time)
+        if first == len(self._times):
+            return self.contents
+        contents = dict(self.contents)
+        for change in self._changes[first:]:
+            for row, diff in change.items():
+                total = contents.get(row, 0) - diff
+                if total:
+                    contents[row] = total
+                else:
+                    del contents[row]
+        return contents
+
+    def after(self, time: int) -> Iterator[tuple[int, ZSet]]:
+        """The changes later than `time`, in the order of their times."""
+        first = bisect_right(self._times, time)
+        for index in range(first, len(self._times)):
+            yield self._times[index], self._changes[index]
+
+    def next_after(self, time: int) -> tuple[int, ZSet] | None:
+        """The first change later than `time`."""
+        first = bisect_right(self._times, time)
+        return (self._times[first], self._changes[first]) if first < len(self._times) else None
+
+    def nth_last_time(self, count: int) -> int:
+        """A time after which there are at most `count` changes."""
+        return self.since if len(self._times) <= count else self._times[-count - 1]
+
+    def time_holding(self, updates: int) -> int:
+        """The earliest time after which there are at most that many updates."""
+        excess = self.updates - updates
+        time = self.since
+        for index, change in enumerate(self._changes):
+            if excess <= 0:
+                break
+            excess -= len(change)
+            time = self._times[index]
+        return time
+
+    def compact(self, since: int) -> None:
+        """Forget what tells apart the times before `since`."""
+        if since <= self.since:
+            return
+        self.since = since
+        gone = bisect_right(self._times, since)
+        self.updates -= sum(len(change) for change in self._changes[:gone])
+        del self._times[:gone]
+        del self._changes[:gone]

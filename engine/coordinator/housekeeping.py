@@ -1,0 +1,113 @@
+"""What is done now and then: forgetting old history, ending slow TAILs, refreshing statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from engine.coordinator.collection import Collection, Stored
+from engine.coordinator.maintained import Maintained
+from engine.coordinator.runtime import Runtime
+from engine.coordinator.source import Source
+from engine.zset import Row
+
+_STATISTICS_EVERY = 1.0
+_READ_HOLDS_AT_LEAST = 60.0
+"""Seconds for which a transaction can read at its time, however short the history window is."""
+
+
+class Housekeeping:
+    """Run once for every beat, between two ticks."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._statistics_due = 0.0
+
+    def run(self) -> None:
+        now = self._runtime.steady()
+        self._runtime.window.mark(self._runtime.graph.upper - 1)
+        self._compact(now)
+        if now >= self._statistics_due:
+            self._statistics_due = now + _STATISTICS_EVERY
+            self._refresh_statistics()
+
+    # History
+
+    def _compact(self, now: float) -> None:
+        start = min(self._runtime.window.start, *self._held_by_reads(now), self._last_closed)
+        for collection in self._all_collections():
+            if isinstance(collection, Stored):
+                self._compact_stored(collection, start)
+            elif isinstance(collection, Source):
+                collection.compact(min([start, *(h.needs_after for h in collection.holders)]))
+
+    @property
+    def _last_closed(self) -> int:
+        return self._runtime.graph.upper - 1
+
+    def _held_by_reads(self, now: float) -> Iterator[int]:
+        longest = max(self._runtime.options.history_window / 1000, _READ_HOLDS_AT_LEAST)
+        yield self._last_closed
+        for began, time in self._runtime.reads.values():
+            if now - began <= longest:
+                yield time
+
+    def _all_collections(self) -> set[Collection]:
+        """Those of the catalog, and dropped ones that go on."""
+        found: set[Collection] = set(self._runtime.collections.values())
+        found.update(self._runtime.sources)
+        found.update(self._runtime.graph.members)
+        for readers in self._runtime.subscriptions.values():
+            found.update(subscription.collection for subscription in readers)
+        for member in self._runtime.graph.members:
+            found.update(member.inputs.values())
+        return found
+
+    def _compact_stored(self, collection: Stored, start: int) -> None:
+        options = self._runtime.options
+        history = collection.history
+        if history.updates > options.history_rows:
+            start = max(start, history.time_holding(options.history_rows))
+        if history.updates > options.history_rows + options.tail_backlog:
+            limit = history.time_holding(options.history_rows + options.tail_backlog)
+            for holder in [h for h in collection.holders if h.needs_after < limit]:
+                holder.fell_behind()
+        history.compact(min([start, *(holder.needs_after for holder in collection.holders)]))
+
+    # Statistics
+
+    def _refresh_statistics(self) -> None:
+        system = self._runtime.system
+        for source in self._runtime.sources:
+            if source.errors:
+                system.change_errors(source.id, source.errors)
+                source.errors = {}
+        system.replace("mz_source_statistics", self._source_rows())
+        system.replace("mz_view_statistics", self._view_rows())
+        system.replace("mz_tails", self._tail_rows())
+
+    def _source_rows(self) -> Iterator[Row]:
+        for source in self._runtime.sources:
+            if source.in_catalog:
+                counts = (source.rows_read, source.bytes_read, source.errors_total)
+                yield (source.id, source.name, *counts)
+
+    def _view_rows(self) -> Iterator[Row]:
+        for collection in self._runtime.collections.values():
+            if isinstance(collection, Maintained):
+                history = collection.history
+                yield (
+                    collection.id,
+                    collection.name,
+                    sum(history.contents.values()),
+                    collection.rows_kept,
+                    history.updates,
+                    collection.is_complete,
+                )
+
+    def _tail_rows(self) -> Iterator[Row]:
+        for readers in self._runtime.subscriptions.values():
+            for tail in readers:
+                started = datetime.fromtimestamp(tail.started_at / 1000, UTC).replace(tzinfo=None)
+                name = tail.collection.name
+                yield (tail.id, tail.collection.id, name, started, tail.sent, tail.lag)

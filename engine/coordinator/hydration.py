@@ -1,0 +1,138 @@
+"""How new dataflows get what their inputs held before them, while everything else goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from engine.coordinator.collection import Collection, Replay
+from engine.coordinator.graph import Graph
+from engine.coordinator.maintained import Maintained, step_all
+from engine.coordinator.source import SourceReplay
+from engine.dataflow import Dataflow
+from engine.errors import SqlError
+from engine.zset import ZSet, add
+
+_logger = logging.getLogger(__name__)
+
+BUDGET = 0.004
+"""Seconds of work in the background before the loop gets its turn."""
+
+RECENT_CHANGES = 2000
+"""A new view's history begins at most so many changes of an input in the past."""
+
+
+class Pacer:
+    """Lets the loop run between slices of work, and only one worker between two of its turns."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._began = 0.0
+
+    async def __aenter__(self) -> Pacer:
+        await self._lock.acquire()
+        self._began = time.perf_counter()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+    async def breathe(self) -> None:
+        """Give way if the budget is used up."""
+        if time.perf_counter() - self._began < BUDGET:
+            return
+        self._lock.release()
+        try:
+            await asyncio.sleep(0)
+        finally:
+            await self._lock.acquire()
+        self._began = time.perf_counter()
+
+
+async def hydrate(
+    members: Sequence[Maintained], graph: Graph, pacer: Pacer, as_of: int | None = None
+) -> None:
+    """Step new dataflows through the past of their inputs, and hand them over to the graph.
+
+    `members` are in the order of their dependence. They begin at `as_of`, by default as far back
+    as their inputs' history is kept. An error ends them, and nothing else.
+    """
+    own: set[Collection] = set(members)
+    outside = {id: c for member in members for id, c in member.inputs.items() if c not in own}
+    replays: dict[str, Replay] = {}
+    try:
+        for collection in outside.values():
+            await collection.completion()
+        async with pacer:
+            since = _beginning(outside.values(), graph) if as_of is None else as_of
+            replays.update((id, c.replay(since)) for id, c in outside.items())
+            await _catch_up(members, replays, graph, since, pacer)
+            for replay in replays.values():
+                if isinstance(replay, SourceReplay):
+                    replay.hand_over()
+            for member in members:
+                graph.attach(member)
+    except SqlError as error:
+        _fail(members, error)
+    except Exception:
+        _logger.exception("could not build %s", ", ".join(member.name for member in members))
+        _fail(members, SqlError("internal error: the dataflow could not be built"))
+    finally:
+        for replay in replays.values():
+            replay.close()
+
+
+def _fail(members: Sequence[Maintained], error: SqlError) -> None:
+    for member in members:
+        member.fail(error)
+
+
+def _beginning(collections: Iterable[Collection], graph: Graph) -> int:
+    """The earliest time at which all can be read without replaying too many changes."""
+    recent = [collection.recent(RECENT_CHANGES) for collection in collections]
+    return max(recent, default=graph.upper - 1)
+
+
+async def _catch_up(
+    members: Sequence[Maintained],
+    replays: Mapping[str, Replay],
+    graph: Graph,
+    since: int,
+    pacer: Pacer,
+) -> None:
+    known: dict[str, ZSet] = {}
+    for member in members:
+        known[member.id] = member.step(since, known)
+    while (due := _next_time(members, replays)) is not None and due < graph.upper:
+        if not any(member.is_wanted for member in members):
+            break
+        changes = {id: r.take() for id, r in replays.items() if r.next_time == due}
+        step_all(members, due, changes)
+        await pacer.breathe()
+
+
+def _next_time(members: Sequence[Maintained], replays: Mapping[str, Replay]) -> int | None:
+    times = [replay.next_time for replay in replays.values()]
+    times += [member.next_time for member in members]
+    return min((time for time in times if time is not None), default=None)
+
+
+async def evaluate(
+    flow: Dataflow, inputs: Mapping[str, Collection], time: int, pacer: Pacer
+) -> ZSet:
+    """The result of a dataflow over what its inputs hold at `time`; all must be complete."""
+    result: ZSet = {}
+    replays = {id: collection.replay(time) for id, collection in inputs.items()}
+    try:
+        async with pacer:
+            add(result, flow.step(time, {}))
+            for id, replay in replays.items():
+                while (next_time := replay.next_time) is not None and next_time <= time:
+                    add(result, flow.step(time, {id: replay.take()}))
+                    await pacer.breathe()
+    finally:
+        for replay in replays.values():
+            replay.close()
+    return result

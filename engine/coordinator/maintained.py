@@ -1,0 +1,128 @@
+"""A query that is kept up to date: a view, an index, or what a TAIL of a query runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from engine.coordinator.collection import Collection, Stored
+from engine.coordinator.history import History
+from engine.dataflow import Dataflow
+from engine.errors import SqlError
+from engine.relation import Column
+from engine.zset import ZSet
+
+_logger = logging.getLogger(__name__)
+
+
+class ErrorSink(Protocol):
+    """Where the evaluation errors of a view are published."""
+
+    def __call__(self, id: str, changes: dict[str, int]) -> None: ...
+
+
+class Maintained(Stored):
+    """A dataflow, what it reads, and what came out of it.
+
+    While it catches up with its inputs a `Hydration` steps it; then the `Graph` does.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        name: str,
+        columns: tuple[Column, ...],
+        flow: Dataflow,
+        inputs: Mapping[str, Collection],
+        since: int,
+        publish_errors: ErrorSink | None = None,
+    ) -> None:
+        super().__init__(id, name, columns, History(since))
+        self.inputs = dict(inputs)
+        self.next_time: int | None = None
+        self._flow: Dataflow | None = flow
+        self._publish_errors = publish_errors
+        for collection in self.inputs.values():
+            collection.acquire()
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it reads nothing and no time changes it: its rows have no time."""
+        return not self.inputs and self.finished
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is anybody to step it for."""
+        return self.users > 0 and self.error is None
+
+    @property
+    def rows_kept(self) -> int:
+        """How many rows the operators remember, those of the result included."""
+        kept = len(self.history.contents)
+        return kept + self._flow.rows_kept if self._flow is not None else kept
+
+    def wants(self, time: int, changes: Mapping[str, ZSet]) -> bool:
+        """Whether it has to be stepped at `time`."""
+        if self.next_time is not None and self.next_time <= time:
+            return True
+        return any(id in changes for id in self.inputs)
+
+    def step(self, time: int, changes: Mapping[str, ZSet]) -> ZSet:
+        """Take the change of the inputs at `time`; the result's change is kept and returned.
+
+        What goes wrong with single rows is published; anything else ends this view alone.
+        """
+        if self._flow is None or self.error is not None:
+            return {}
+        try:
+            change = self._flow.step(time, changes)
+            self.next_time = self._flow.next_time
+        except SqlError as error:
+            self.fail(error)
+            return {}
+        except Exception:
+            _logger.exception("the dataflow of %s failed and has been ended", self.name)
+            self.fail(SqlError(f"internal error: the dataflow of '{self.name}' failed"))
+            return {}
+        if self._flow.errors:
+            if self._publish_errors is not None:
+                self._publish_errors(self.id, dict(self._flow.errors))
+            self._flow.errors.clear()
+        if change:
+            self.history.append(time, change)
+        return change
+
+    def finish_if_done(self) -> None:
+        """Once no input can change and no time will, the operators can go."""
+        if self.next_time is None and all(c.finished for c in self.inputs.values()):
+            self.finished = True
+            self._flow = None
+
+    def fail(self, error: SqlError) -> None:
+        super().fail(error)
+        self._flow = None
+
+    def free(self) -> list[Collection]:
+        self._flow = None
+        freed = super().free()
+        for collection in self.inputs.values():
+            freed += collection.release()
+        return freed
+
+
+def step_all(
+    members: Sequence[Maintained], time: int, changes: Mapping[str, ZSet]
+) -> dict[str, ZSet]:
+    """Step those of `members` (inputs before their users) that have to be; returns all changes."""
+    known = dict(changes)
+    for member in members:
+        if member.error is None and member.wants(time, known):
+            for collection in member.inputs.values():
+                if collection.error is not None:
+                    member.fail(collection.error)
+            if change := member.step(time, known):
+                previous = known.get(member.id)
+                if previous is None:
+                    known[member.id] = change
+    return known

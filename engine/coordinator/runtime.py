@@ -1,0 +1,213 @@
+"""Everything that runs, and the tick that moves it: one change, one time, all readers told."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+
+from engine.catalog import Catalog, add_system_items
+from engine.coordinator.collection import Collection, Stored, Table
+from engine.coordinator.graph import Graph
+from engine.coordinator.history import History
+from engine.coordinator.hydration import Pacer, hydrate
+from engine.coordinator.maintained import Maintained
+from engine.coordinator.options import EngineOptions
+from engine.coordinator.source import Source
+from engine.coordinator.subscription import Subscription
+from engine.coordinator.system import SystemRelations
+from engine.coordinator.timeline import ReservedTimeline
+from engine.coordinator.window import Window
+from engine.errors import SqlError
+from engine.scalar import Environment
+from engine.storage import MemoryStore, SqliteStore, Store
+from engine.zset import ZSet
+
+
+class Runtime:
+    """The state that reads, writes and definitions share; all of it lives on one event loop.
+
+    `steady` gives seconds that never jump; the history window is measured with it.
+    """
+
+    def __init__(
+        self, options: EngineOptions, clock: Callable[[], int], steady: Callable[[], float]
+    ) -> None:
+        self.options = options
+        self.steady = steady
+        self.store: Store = MemoryStore() if options.data is None else SqliteStore(options.data)
+        self.timeline = ReservedTimeline(clock, steady, self.store)
+        start = self.timeline.next()
+        self.environment = Environment(
+            start_time=datetime.fromtimestamp(start / 1000, UTC).replace(tzinfo=None), clock=clock
+        )
+        self.window = Window(options.history_window, steady, start)
+        self.graph = Graph(start)
+        self.pacer = Pacer()
+        self.catalog = Catalog()
+        add_system_items(self.catalog)
+        self.system = SystemRelations(self.catalog)
+        self.collections: dict[str, Collection] = {}
+        """By id, what a query that is compiled now reads."""
+        self.sources: set[Source] = set()
+        """Those of the catalog, and dropped ones that somebody still reads."""
+        self.subscriptions: dict[str, set[Subscription]] = {}
+        """By the id of what they read."""
+        self.reads: dict[object, tuple[float, int]] = {}
+        """The transactions that hold the history: since when, and at which time."""
+        self._hydrations: set[asyncio.Task[None]] = set()
+        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = count(1)
+        self._still = asyncio.Lock()
+        for item in self.catalog:
+            table = Table(item.id, item.name, item.columns, History(self.window.start))
+            table.set_complete()
+            self.keep(table)
+        self.tick({})
+
+    # What there is
+
+    def collection(self, id: str) -> Collection:
+        """What a query reads under that id; raises SqlError when it was dropped since."""
+        found = self.collections.get(id)
+        if found is None:
+            raise SqlError(f"what the query reads has been dropped or changed since ({id})")
+        return found
+
+    def keep(self, collection: Collection) -> None:
+        """Let queries read a collection, in place of what had its id before."""
+        collection.acquire()
+        previous = self.collections.get(collection.id)
+        self.collections[collection.id] = collection
+        if previous is not None:
+            self.let_go(previous)
+
+    def forget(self, id: str) -> None:
+        """Let no query read it any more; what runs on it goes on."""
+        self.let_go(self.collections.pop(id))
+
+    def let_go(self, collection: Collection) -> None:
+        """Release a collection; a dataflow that nobody needs any more is no longer stepped."""
+        freed = collection.release()
+        for gone in freed:
+            if isinstance(gone, Maintained):
+                self.graph.detach(gone)
+            elif isinstance(gone, Source):
+                self.sources.discard(gone)
+
+    def new_number(self) -> int:
+        """A number that nothing else has: for TAILs and the dataflows of queries."""
+        return next(self._numbers)
+
+    # Time
+
+    def tick(
+        self, changes: Mapping[str, ZSet], *, time: int | None = None, progress: bool = False
+    ) -> int:
+        """Give `changes` (of tables and of sources read live) one time, and close it.
+
+        `time` is given only if it was taken from the timeline before. Returns the time.
+        """
+        if time is None:
+            time = self.timeline.next()
+        all_changes = {**changes, **self.system.drain()}
+        for id, change in all_changes.items():
+            table = self.collections.get(id)
+            if isinstance(table, Table):
+                table.history.append(time, change)
+        for source in self.sources:
+            source.stamp(time)
+        changed = self.graph.advance(time, all_changes)
+        self._tell(all_changes.keys() | changed.keys(), progress)
+        return time
+
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[int]:
+        """A time that was taken and is not closed; nobody else ticks until it was."""
+        async with self._still:
+            yield self.timeline.next()
+
+    @property
+    def is_standing_still(self) -> bool:
+        return self._still.locked()
+
+    def _tell(self, changed: set[str], progress: bool) -> None:
+        for id in self.subscriptions if progress else changed & self.subscriptions.keys():
+            for subscription in self.subscriptions[id]:
+                if progress or id in changed:
+                    subscription.wake(progress=progress)
+        while self._waiters and self._waiters[0][0] < self.graph.upper:
+            _, _, future = heapq.heappop(self._waiters)
+            if not future.done():
+                future.set_result(None)
+
+    async def closed(self, time: int) -> None:
+        """Wait until `time` is closed."""
+        if time < self.graph.upper:
+            return
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiters, (time, self.new_number(), future))
+        await future
+
+    # Dataflows
+
+    def build(self, members: Sequence[Maintained], as_of: int | None = None) -> None:
+        """Begin to fill new dataflows, in the background; their inputs come before their users."""
+        task = asyncio.create_task(self._hydrate(list(members), as_of))
+        self._hydrations.add(task)
+        task.add_done_callback(self._hydrations.discard)
+
+    async def _hydrate(self, members: list[Maintained], as_of: int | None) -> None:
+        async with self._still:
+            # What a source that nobody has read yet holds gets its time now.
+            if any(source.is_read and source.has_news() for source in self.sources):
+                self.tick({})
+        inputs = [collection for member in members for collection in member.inputs.values()]
+        for collection in inputs:
+            collection.acquire()
+        try:
+            await hydrate(members, self.graph, self.pacer, as_of)
+        finally:
+            for collection in inputs:
+                self.let_go(collection)
+        self._tell({member.id for member in members}, False)
+
+    def subscribe(
+        self, collection: Stored, *, snapshot: bool, progress: bool, as_of: int
+    ) -> Subscription:
+        """A TAIL of a collection."""
+        subscription = Subscription(
+            self.new_number(),
+            collection,
+            self.graph,
+            snapshot=snapshot,
+            progress=progress,
+            as_of=as_of,
+            on_close=self._unsubscribe,
+        )
+        self.subscriptions.setdefault(collection.id, set()).add(subscription)
+        return subscription
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        readers = self.subscriptions[subscription.collection.id]
+        readers.discard(subscription)
+        if not readers:
+            del self.subscriptions[subscription.collection.id]
+        self.let_go(subscription.collection)
+
+    async def stop(self) -> None:
+        """End all that runs."""
+        ended = SqlError("terminating connection: the engine is shutting down", "57P01")
+        for readers in list(self.subscriptions.values()):
+            for subscription in list(readers):
+                subscription.fail(ended)
+        for task in list(self._hydrations):
+            task.cancel()
+        await asyncio.gather(*self._hydrations, return_exceptions=True)
+        for _, _, future in self._waiters:
+            if not future.done():
+                future.set_exception(ended)
+        self.store.close()

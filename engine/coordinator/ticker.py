@@ -1,0 +1,104 @@
+"""The beat of the engine: reads what files have new, gives it a time, tells everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from engine.coordinator.housekeeping import Housekeeping
+from engine.coordinator.runtime import Runtime
+from engine.coordinator.source import Source, rows_as_change
+from engine.errors import SqlError
+from engine.zset import ZSet
+
+_logger = logging.getLogger(__name__)
+
+SOON = 0.004
+"""Seconds until files are looked at again after something was there."""
+
+IDLE = 0.008
+"""The same while nothing comes; a look costs a few microseconds for each file."""
+
+_SLICE_MOST = 1024 * 1024
+_SLICE_LEAST = 16 * 1024
+_TURN_LONG = 0.012
+"""Seconds; a turn that took longer is followed by one that reads less."""
+
+
+class Ticker:
+    """Takes a turn of the loop every few milliseconds: reads at most so much that it stays short.
+
+    What is read gets a time of its own at once; when nothing is, time is closed every `tick`
+    milliseconds all the same, and readers are told.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._housekeeping = Housekeeping(runtime)
+        self._beat = runtime.options.tick / 1000
+        self._slice = 256 * 1024
+        self._next_beat = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._schedule(0)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _schedule(self, delay: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(delay, self._turn)
+
+    def _turn(self) -> None:
+        delay = SOON
+        try:
+            if not self._runtime.is_standing_still:
+                delay = self._read_and_tick()
+        except Exception:
+            # A defect; to go on is better than to stand still without a word.
+            _logger.exception("a tick failed")
+        self._schedule(delay)
+
+    def _read_and_tick(self) -> float:
+        """One turn; returns the seconds until the next."""
+        began = time.perf_counter()
+        news = [source for source in self._runtime.sources if self._has_news(source)]
+        changes: dict[str, ZSet] = {}
+        more = False
+        for source in news:
+            if source.live is not None:
+                most = self._slice // len(news)
+                slice = source.read_live(most)
+                more |= slice.size == most
+                if slice.rows:
+                    changes[source.id] = rows_as_change(slice)
+        beat = began >= self._next_beat
+        if beat:
+            self._next_beat = max(self._next_beat + self._beat, began)
+            self._housekeeping.run()
+        if beat or news:
+            self._runtime.tick(changes, progress=beat)
+        if more:
+            self._adapt(time.perf_counter() - began)
+            return 0
+        left = self._next_beat - time.perf_counter()
+        return max(0, min(left, SOON if news else IDLE if self._runtime.sources else self._beat))
+
+    def _has_news(self, source: Source) -> bool:
+        if not source.is_read:
+            source.rest()
+            return False
+        try:
+            return source.has_news()
+        except (OSError, SqlError) as error:
+            _logger.warning("cannot look at the file of %s: %s", source.name, error)
+            return False
+
+    def _adapt(self, took: float) -> None:
+        if took > _TURN_LONG:
+            self._slice = max(_SLICE_LEAST, self._slice // 2)
+        elif took < _TURN_LONG / 3:
+            self._slice = min(_SLICE_MOST, self._slice * 2)
