@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import os
 import shlex
 import shutil
@@ -17,16 +18,17 @@ import socket
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-import requests
 from honcho.manager import Manager
 from honcho.printer import Printer
+from honcho.process import Popen, Process
 
+from scripts.pipeline import die_with_the_parent
 from scripts.recentchanges import live
 from scripts.recentchanges.__main__ import parse_rate
 
@@ -38,9 +40,10 @@ VIEWS = ("counter", "top10", "useredits")
 PROBE = 3.0
 """Seconds within which Wikimedia must answer to be the source."""
 
-_FOREVER = "exec tail -f /dev/null"
+_SIGNS = {"server": b"listening on", "pipeline": b"applied"}
+"""What these processes print when they are ready."""
+
 _LOOK = "SELECT * FROM top10"
-_READY = 30.0
 
 
 class DemoError(Exception):
@@ -71,23 +74,19 @@ class Plan:
 
     def commands(self) -> dict[str, str]:
         """The shell command of each process, by its name."""
+        source = _python("scripts.recentchanges", *self.source, "--stay", self.file)
+        engine = _python(
+            "engine", "--listen", f"{HOST}:{self.engine_port}", "--data", self.folder / "engine"
+        )
+        server = _python("server", "--listen", f"{HOST}:{self.port}", *VIEWS)
+        sql = _python("scripts.apply_sql", "--source", self.file)
+        pipeline = _python("scripts.pipeline", *VIEWS)
         return {
-            "source": self._source(),
-            "engine": "exec "
-            + _python(
-                "engine", "--listen", f"{HOST}:{self.engine_port}", "--data", self.folder / "engine"
-            ),
-            "server": "exec " + _python("server", "--listen", f"{HOST}:{self.port}", *VIEWS),
-            "pipeline": _python("scripts.apply_sql", "--source", self.file)
-            + " && exec "
-            + _python("scripts.pipeline", *VIEWS),
+            "source": f"exec {source}",
+            "engine": f"exec {engine}",
+            "server": f"exec {server}",
+            "pipeline": f"{sql} && exec {pipeline}",
         }
-
-    def _source(self) -> str:
-        mode, *options = self.source
-        command = _python("scripts.recentchanges", mode, *options, self.file)
-        # A source that has come to its end leaves the views as they are, for all to see.
-        return f"{command} && {_FOREVER}"
 
 
 def _python(module: str, *arguments: str | Path) -> str:
@@ -147,14 +146,51 @@ def working_folder(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class DemoProcess(Process):  # type: ignore[misc]  # honcho has no types
+    """A process that does not outlive the demo, even if the demo is killed."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._bind = die_with_the_parent(signal.SIGKILL)
+        self._child_ctor = lambda command, **more: Popen(
+            command, preexec_fn=die_with_the_parent(), **more
+        )
+
+    def run(self, *arguments: Any, **options: Any) -> None:
+        """Run it, in the process that honcho forks for it."""
+        if self._bind is not None:
+            self._bind()
+        super().run(*arguments, **options)
+
+
 class DemoManager(Manager):  # type: ignore[misc]  # honcho has no types
     """honcho's manager, which can also be told to end before all has started."""
+
+    def __init__(self, printer: Printer) -> None:
+        super().__init__(printer)
+        self._process_ctor = DemoProcess
 
     def terminate(self) -> None:
         if self._all_started():
             super().terminate()
         else:
             threading.Timer(0.05, self.terminate).start()
+
+
+class DemoPrinter(Printer):  # type: ignore[misc]  # honcho has no types
+    """Prints what the processes print and, once all are ready, where to look."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(sys.stdout)
+        self._plan = plan
+        self._awaited = set(_SIGNS)
+
+    def write(self, message: Any) -> None:
+        super().write(message)
+        if message.name in self._awaited and _SIGNS[message.name] in message.data:
+            self._awaited.remove(message.name)
+            if not self._awaited:
+                print(announcement(self._plan), flush=True)
 
 
 def run(plan: Plan) -> int:
@@ -166,11 +202,11 @@ def run(plan: Plan) -> int:
         "VIEWSTREAM_URL": plan.url,
         "PYTHONUNBUFFERED": "1",
     }
-    manager = DemoManager(Printer(sys.stdout))
+    multiprocessing.set_start_method("fork")  # the children are bound to this very process
+    manager = DemoManager(DemoPrinter(plan))
     for name, command in plan.commands().items():
         manager.add_process(name, command, env=environment, cwd=str(ROOT))
     signal.signal(signal.SIGHUP, _as_sigterm)  # the terminal was closed
-    threading.Thread(target=_announce, args=(plan,), daemon=True).start()
     manager.loop()
     return int(manager.returncode or 0)
 
@@ -179,16 +215,8 @@ def _as_sigterm(number: int, frame: FrameType | None) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _announce(plan: Plan) -> None:
-    """Print where to look, once the page is there."""
-    deadline = time.monotonic() + _READY
-    while time.monotonic() < deadline:
-        with contextlib.suppress(requests.RequestException):
-            if requests.get(plan.url, timeout=5).ok:
-                break
-        time.sleep(0.1)
-    else:
-        return
+def announcement(plan: Plan) -> str:
+    """Where to look."""
     hops = [
         f"tail -f {plan.file}",
         f"psql '{plan.dsn}' -c '{_LOOK}'",
@@ -206,7 +234,7 @@ def _announce(plan: Plan) -> None:
         "    Ctrl-C ends everything.",
         "",
     ]
-    print("\n".join(lines), flush=True)
+    return "\n".join(lines)
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -33,7 +33,9 @@ PATIENCE = 5.0
 PR_SET_PDEATHSIG = 1
 
 
-def die_with_the_parent() -> Callable[[], None] | None:
+def die_with_the_parent(
+    number: signal.Signals = signal.SIGTERM,
+) -> Callable[[], None] | None:
     """What a child runs first, so that nothing is left when this process is killed (Linux)."""
     if not sys.platform.startswith("linux"):
         return None
@@ -41,9 +43,9 @@ def die_with_the_parent() -> Callable[[], None] | None:
     parent = os.getpid()
 
     def ask() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:  # it died before it could be asked for
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     return ask
 

@@ -63,6 +63,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="SIZE",
         help="stop when FILE has reached this size (default: 2GB)",
     )
+    common.add_argument(
+        "--stay", action="store_true", help="do not end with the events, wait to be stopped"
+    )
     rated = argparse.ArgumentParser(add_help=False)
     rated.add_argument(
         "--rate",
@@ -133,6 +136,8 @@ def run(options: argparse.Namespace) -> None:
         finally:
             counts.update()
             counts.close()
+        while options.stay:
+            signal.pause()
 
 
 def main() -> int:
