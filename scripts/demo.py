@@ -95,7 +95,8 @@ def _python(module: str, *arguments: str | Path) -> str:
 
 def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
     """The source's mode with its options, and what to call it; raises DemoError."""
-    generated = ("generate", "--rate", str(rate)), f"generated events, {rate:g} a second"
+    pace = f"{rate:g} a second" if rate else "as fast as possible"
+    generated = ("generate", "--rate", str(rate)), f"generated events, {pace}"
     if wish == "generated":
         return generated
     if wish == "live":
@@ -110,7 +111,7 @@ def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
         raise DemoError(
             f"expected auto, live, generated or a file of events as --source, found {wish!r}"
         )
-    return ("replay", "--rate", str(rate), "--from", str(path)), f"{path}, {rate:g} events a second"
+    return ("replay", "--rate", str(rate), "--from", str(path)), f"{path}, {pace}"
 
 
 def free_port() -> int:
@@ -128,7 +129,7 @@ def usable_port(port: int, option: str) -> int:
             return port
     except OSError as error:
         raise DemoError(
-            f"port {port} cannot be used ({error.strerror}): give another {option}"
+            f"port {port} cannot be used ({os.strerror(error.errno or 0)}): give another {option}"
         ) from None
 
 

@@ -1,0 +1,198 @@
+"""`scripts/demo`: it proves itself, and nothing of it is left, however it ends."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+import pytest
+import requests
+
+from scripts.demo import DemoError, Plan, choose_source, free_port, usable_port, working_folder
+from scripts.recentchanges import live
+from tests.support.event_stream import EventStream, serve
+from tests.support.processes import ROOT, Process, wait_until
+
+SAMPLE = Path(__file__).parent / "source" / "data" / "recentchange.ndjson"
+
+
+class Demo(Process):
+    """The demo on free ports; `log` is what it has printed."""
+
+    def __init__(self, log: Path, *options: str | Path) -> None:
+        self.log = log
+        self.port, self.engine_port = free_port(), free_port()
+        ports = ["--port", str(self.port), "--engine-port", str(self.engine_port)]
+        with log.open("wb") as stdout:
+            super().__init__(
+                [sys.executable, "-m", "scripts.demo", *ports, *options], stdout=stdout.fileno()
+            )
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process id of each of its processes, by name."""
+        found = re.findall(r"(\w+) started \(pid=(\d+)\)", self.text)
+        return {name: int(pid) for name, pid in found}
+
+    @property
+    def folder(self) -> Path:
+        match = re.search(r"tail -f (\S+)/recentchanges", self.text)
+        assert match is not None
+        return Path(match[1])
+
+    def wait_until_ready(self) -> None:
+        wait_until(
+            lambda: "Ctrl-C ends everything." in self.text or self.popen.poll() is not None,
+            "the demo says where to look",
+        )
+        assert self.popen.poll() is None, self.text
+
+    def select(self, query: str) -> list[tuple[object, ...]]:
+        dsn = f"host=127.0.0.1 port={self.engine_port} user=materialize dbname=materialize"
+        connection = psycopg2.connect(dsn)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes that come from `pid`."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True).stdout
+    parents = dict(map(int, line.split()) for line in listed.splitlines())
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def is_running(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_it_proves_itself() -> None:
+    begin = time.monotonic()
+    checked = subprocess.run(
+        [sys.executable, "-m", "scripts.demo", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    lines = checked.stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["ok", "counter"],
+        ["ok", "top10"],
+        ["ok", "useredits"],
+    ]
+    assert time.monotonic() - begin < 30
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_however_it_is_ended(tmp_path: Path, number: signal.Signals) -> None:
+    with Demo(tmp_path / "log", "--source", "generated") as demo:
+        demo.wait_until_ready()
+        # The pipes of three views are there when the server stands somewhere.
+        wait_until(lambda: len(descendants(demo.popen.pid)) >= 4 + 4 + 6, "all processes run")
+        running = descendants(demo.popen.pid)
+        folder = demo.folder
+        assert folder.is_dir()
+        demo.send(number)
+        demo.wait(15)
+        wait_until(lambda: not any(map(is_running, running)), "all its processes are gone", 10)
+        if number is not signal.SIGKILL:
+            assert demo.popen.returncode in (130, 143)
+            assert not folder.exists()
+    for port in (demo.port, demo.engine_port):
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+@pytest.mark.parametrize("name", ["engine", "server"])
+def test_a_process_that_dies_ends_it_all(tmp_path: Path, name: str) -> None:
+    with Demo(tmp_path / "log", "--source", "generated") as demo:
+        demo.wait_until_ready()
+        running = descendants(demo.popen.pid)
+        os.kill(demo.pids[name], signal.SIGKILL)
+        assert demo.wait(15) not in (0, None)
+        wait_until(lambda: not any(map(is_running, running)), "all its processes are gone", 10)
+    assert f"{name} stopped (rc=-9)" in demo.text
+    assert not demo.folder.exists()
+
+
+def test_a_file_is_replayed_and_its_views_stay(tmp_path: Path) -> None:
+    options = ("--source", SAMPLE, "--rate", "0", "--keep", tmp_path / "kept")
+    with Demo(tmp_path / "log", *options) as demo:
+        demo.wait_until_ready()
+        wait_until(lambda: demo.select("SELECT * FROM counter") == [(16,)], "all are counted")
+        assert "16 events written" in demo.text
+        assert f"source    {SAMPLE}, as fast as possible" in demo.text
+        health = requests.get(f"http://127.0.0.1:{demo.port}/healthz", timeout=10).json()
+        assert set(health["views"]) == {"counter", "top10", "useredits"}
+        demo.send(signal.SIGINT)
+        assert demo.wait() == 130
+    # Kept, and gone on from: the same file once more.
+    with Demo(tmp_path / "log", *options) as demo:
+        demo.wait_until_ready()
+        wait_until(lambda: demo.select("SELECT * FROM counter") == [(32,)], "all are counted")
+
+
+def test_a_port_in_use_is_said_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(DemoError, match=rf"port {port} cannot be used .* give another --port"):
+            usable_port(port, "--port")
+        command = [sys.executable, "-m", "scripts.demo", "--port", str(port)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"demo: port {port} cannot be used (Address already in use): give another --port\n"
+    )
+
+
+def test_auto_is_live_if_wikimedia_answers_else_generated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serve(EventStream([b'{"meta":{"id":"1"}}'])) as stream:
+        monkeypatch.setattr(live, "URL", stream.url)
+        assert choose_source("auto", 50.0) == (("live",), "Wikimedia's live event stream")
+    source, label = choose_source("auto", 50.0)
+    assert source == ("generate", "--rate", "50.0")
+    assert label == "generated events, 50 a second (Wikimedia did not answer within 3 s)"
+
+
+def test_a_source_that_is_none_is_refused() -> None:
+    with pytest.raises(DemoError, match=r"live, generated or a file of events .*, found 'nowhere'"):
+        choose_source("nowhere", 50.0)
+
+
+def test_the_folder_is_fresh_and_removed_unless_it_is_kept(tmp_path: Path) -> None:
+    with working_folder(None) as first, working_folder(None) as second:
+        assert first != second
+        (first / "file").touch()
+    assert not first.exists()
+    with working_folder(tmp_path / "a" / "b") as kept:
+        (kept / "file").touch()
+    assert (kept / "file").exists()
+
+
+def test_each_process_is_one_that_could_be_started_by_hand(tmp_path: Path) -> None:
+    plan = Plan(tmp_path, 1, 2, ("generate", "--rate", "5"), "")
+    for command in plan.commands().values():
+        modules = re.findall(r"-m (\S+)", command)
+        assert modules
+        for module in modules:
+            command_line = [sys.executable, "-m", module, "--help"]
+            assert subprocess.run(command_line, cwd=ROOT, capture_output=True).returncode == 0
