@@ -127,7 +127,9 @@ def _insert_query(runtime: Runtime, item: Item, statement: Insert) -> Query:
     if (values := _values(query)) is not None:
         rows = [_whole_row(item, targets, row.expressions, listed) for row in values.expressions]
         values.set("expressions", [exp.Tuple(expressions=row) for row in rows])
-        names_of = [exp.to_identifier(f"column{i}") for i in range(len(item.columns))]
+        names_of: list[exp.Expr] = [
+            exp.to_identifier(f"column{i}") for i in range(len(item.columns))
+        ]
         alias = exp.TableAlias(this=exp.to_identifier("given"), columns=names_of)
         values.set("alias", alias)
         return _compile(runtime, exp.select("*").from_(values))
