@@ -72,6 +72,13 @@ export class View {
     return this.#columns;
   }
 
+  /** How many rows there are; one that is there twice counts twice. */
+  get size() {
+    let size = 0;
+    for (const { weight } of this.#rows.values()) size += Math.max(0, weight);
+    return size;
+  }
+
   /** The rows as objects, typed by `values.js`; in no order, as in SQL. */
   rows() {
     return expand(this.#rows, 1, this.#read);
