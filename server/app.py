@@ -14,7 +14,7 @@ from tornado.web import Application
 
 from server.connection import Connection
 from server.database import Database
-from server.handlers import Deltas, Exposition, Frontier, Health, NotFound, Page, Parts
+from server.handlers import About, Deltas, Exposition, Frontier, Health, NotFound, Page, Parts
 from server.hub.hub import Hub
 from server.keeper import Keeper
 from server.listening import Door
@@ -126,6 +126,7 @@ def application(parts: Parts) -> Application:
             ("/view/.*", NotFound, shared),
             ("/healthz", Health, shared),
             ("/metrics", Exposition, shared),
+            ("/about.json", About, shared),
             (
                 "/(.*)",
                 Page,

@@ -231,6 +231,13 @@ class Exposition(Handler):
         self.finish(self.parts.metrics.text())
 
 
+class About(Handler):
+    """GET /about.json: what the operator says of the views' data; null if nothing."""
+
+    def get(self) -> None:
+        self.answer(200, {"source": self.parts.options.about})
+
+
 class Page(StaticFileHandler):
     """The dashboard and the client library, as files."""
 

@@ -29,6 +29,7 @@ class Options:
     token: str | None = None
     origins: frozenset[str] = frozenset()
     static: Path = STATIC
+    about: str | None = None
     certificate: Path | None = None
     key: Path | None = None
     max_body: int = BODY_LIMIT
@@ -58,6 +59,7 @@ def parse(arguments: Sequence[str]) -> Options:
         token=given.token or None,
         origins=frozenset(given.origin),
         static=given.static,
+        about=given.about,
         certificate=given.certificate,
         key=given.key,
         max_body=given.max_body,
@@ -108,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         help="an origin whose pages may connect, such as https://example.org; may be repeated",
     )
     add("--static", type=Path, default=STATIC, metavar="FOLDER", help="the files served at /")
+    add("--about", metavar="TEXT", help="where the views' data come from, for the page to say")
     add("--certificate", type=Path, metavar="FILE", help="serve TLS with this chain (PEM)")
     add("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
     add("--max-body", type=_size, default=defaults.max_body, help="of a POST, default 16M")
