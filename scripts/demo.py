@@ -78,9 +78,7 @@ class Plan:
         engine = _python(
             "engine", "--listen", f"{HOST}:{self.engine_port}", "--data", self.folder / "engine"
         )
-        server = _python(
-            "server", "--listen", f"{HOST}:{self.port}", "--about", self.label, *VIEWS
-        )
+        server = _python("server", "--listen", f"{HOST}:{self.port}", "--about", self.label, *VIEWS)
         sql = _python("scripts.apply_sql", "--source", self.file)
         pipeline = _python("scripts.pipeline", *VIEWS)
         return {
