@@ -112,7 +112,7 @@ async def _prove(follower: Follower, dsn: str) -> None:
         for _ in range(_ROUNDS):
             changed += await _wait_for_changes(follower, state)
             rows, frontier = Counter(state.listed()), _frontier(state)
-            expected = await asyncio.to_thread(_select, dsn, view, frontier - 1)
+            expected = await asyncio.to_thread(rows_at, dsn, view, frontier - 1)
             if rows != expected:
                 raise CheckError(_difference(view, frontier, rows, expected))
         print(
@@ -140,7 +140,7 @@ def _frontier(state: ViewState) -> int:
     return state.position.frontier
 
 
-def _select(dsn: str, view: str, time: int) -> Counter[Row]:
+def rows_at(dsn: str, view: str, time: int) -> Counter[Row]:
     """The rows of the view at `time`, as PostgreSQL's text; raises psycopg2.Error."""
     with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
         connection.autocommit = True

@@ -131,7 +131,7 @@ class Process:
 def start_engine(*options: str | Path, listen: str = "127.0.0.1:0") -> tuple[Process, str]:
     """Start `python -m engine`; return it and its DSN."""
     process = Process([sys.executable, "-m", "engine", "--listen", listen, *options])
-    host, port = process.wait_for(r"listening on ([\d.]+):(\d+)").groups()
+    host, port = _started(process, r"listening on ([\d.]+):(\d+)").groups()
     return process, f"host={host} port={port} user=materialize dbname=materialize"
 
 
@@ -142,4 +142,13 @@ def start_server(
     process = Process(
         [sys.executable, "-m", "server", "--dsn", dsn, "--listen", listen, *options, *views]
     )
-    return process, process.wait_for(r"listening on (http://\S+)")[1]
+    return process, _started(process, r"listening on (https?://\S+)")[1]
+
+
+def _started(process: Process, pattern: str) -> re.Match[str]:
+    """Wait for what says that it is ready; one that never says so is not left running."""
+    try:
+        return process.wait_for(pattern)
+    except BaseException:
+        process.close()
+        raise

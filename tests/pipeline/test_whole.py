@@ -1,0 +1,127 @@
+"""From events in a file to rows in a client, through every process there is."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.client.follow import Follower
+from tests.pipeline.whole import VIEWS, Whole
+from tests.support.processes import ROOT
+
+REAL = ROOT.parent / "shared" / "data" / "wikimedia-recentchange-100.ndjson"
+SAMPLE = ROOT / "tests" / "scripts" / "source" / "data" / "recentchange.ndjson"
+KILLED = ("tail_view", "post_deltas", "pipeline", "server", "source")
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Whole]:
+    with Whole(tmp_path) as pipeline:
+        yield pipeline
+
+
+@pytest.mark.parametrize("events", [SAMPLE, REAL], ids=["sample", "real"])
+def test_events_become_rows(whole: Whole, events: Path) -> None:
+    if not events.exists():
+        pytest.skip(f"../shared is missing: no {events.name}")
+
+    async def follow() -> None:
+        async with whole.client() as early:
+            await asyncio.to_thread(whole.replay, events)
+            await whole.until_exact(early)
+            async with whole.client() as late:
+                await whole.until_exact(late)
+
+    asyncio.run(follow())
+
+
+def test_what_is_no_event_changes_nothing(whole: Whole) -> None:
+    async def follow() -> None:
+        async with whole.client() as client:
+            with whole.file.open("ab") as file:
+                file.write(b'data: {"user":"torn torn\n:ok\nid: 5\n\n\xff\xfe\ndata: [1]\n')
+            await asyncio.to_thread(whole.replay, SAMPLE)
+            await whole.until_exact(client)
+
+    asyncio.run(follow())
+
+
+def test_rows_at_the_frontier_are_those_of_the_select(whole: Whole) -> None:
+    async def follow() -> None:
+        async with whole.client() as client:
+            whole.generate(seed=1)
+            for _ in range(5):
+                before = {view: state.position for view, state in client.states.items()}
+                for view, state in client.states.items():
+                    await client.until(lambda s=state, b=before[view]: s.position not in (None, b))
+                    rows, frontier = Counter(state.listed()), state.position.frontier
+                    await whole.compare(view, frontier, rows)
+            whole.stop_source()
+            await whole.until_exact(client)
+
+    asyncio.run(follow())
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_killed_processes_lose_nothing(whole: Whole, name: str) -> None:
+    """Twice each, while events flow."""
+
+    async def follow() -> None:
+        async with whole.client() as client:
+            whole.generate(seed=2)
+            for attempt in range(2):
+                await until_it_counts_on(client)
+                await asyncio.to_thread(whole.kill, name)
+                if name == "source":
+                    whole.generate(seed=3 + attempt)
+                elif name in whole.processes:
+                    await asyncio.to_thread(whole.start, name)
+            await until_it_counts_on(client)
+            whole.stop_source()
+            await whole.until_exact(client)
+
+    asyncio.run(follow())
+
+
+def test_a_restart_of_the_engine_begins_a_new_history(tmp_path: Path) -> None:
+    """It reads its file again and stamps everything anew: nothing may be there twice."""
+
+    async def follow(whole: Whole) -> None:
+        async with whole.client() as client:
+            whole.generate(seed=4)
+            for _ in range(2):
+                await until_it_counts_on(client)
+                epoch = client.states["counter"].position.epoch
+                await asyncio.to_thread(whole.kill, "engine")
+                await asyncio.to_thread(whole.start, "engine")
+                await client.until(lambda e=epoch: all_past(client, e))
+            whole.stop_source()
+            await whole.until_exact(client)
+
+    with Whole(tmp_path, "--logical-compaction-window", "1h") as whole:
+        asyncio.run(follow(whole))
+
+
+def all_past(client: Follower, epoch: str) -> bool:
+    """Whether every view is of another epoch's engine than `epoch`."""
+    start = epoch.partition("-")[0]
+    positions = [state.position for state in client.states.values()]
+    return all(position and not position.epoch.startswith(start) for position in positions)
+
+
+async def until_it_counts_on(client: Follower) -> None:
+    """Wait until the counter has moved on by some hundred events."""
+    counter = client.states["counter"]
+
+    def count() -> int:
+        return sum(int(row[0] or 0) for row in counter.listed())
+
+    start = count()
+    await client.until(lambda: counter.position is not None and count() > start + 100)
+
+
+def test_every_view_of_the_sql_is_followed() -> None:
+    views = {file.stem.partition("_")[2] for file in (ROOT / "sql").glob("*.sql")}
+    assert views - {"wikimedia", "recentchanges"} == set(VIEWS)

@@ -1,0 +1,152 @@
+"""The whole pipeline as real processes on free ports, each of which a test may kill and restart."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from scripts.client.follow import Follower
+from scripts.demo import free_port
+from scripts.demo_check import rows_at
+from server.protocol import Row
+from tests.support.processes import Process, start_engine, start_server, wait_until
+
+VIEWS = ("counter", "top10", "useredits")
+
+
+class Whole:
+    """Engine, SQL, server and pipelines over `file`, while the `with` block runs.
+
+    `processes` holds them by name; a source is started by `replay` or `generate`.
+    """
+
+    def __init__(self, folder: Path, *engine_options: str) -> None:
+        self.file = folder / "recentchanges"
+        self.file.touch()
+        self.engine_options = engine_options
+        self.ports = {"engine": free_port(), "server": free_port()}
+        self.processes: dict[str, Process] = {}
+        self._stack = ExitStack()
+        self.url = f"http://127.0.0.1:{self.ports['server']}"
+        self.dsn = f"host=127.0.0.1 port={self.ports['engine']} user=materialize dbname=materialize"
+
+    def __enter__(self) -> Self:
+        for name in ("engine", "server", "pipeline"):
+            self.start(name)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def start(self, name: str) -> None:
+        """Start the engine (with its SQL), the server or the pipelines, where they were before."""
+        address = f"127.0.0.1:{self.ports.get(name)}"
+        if name == "engine":
+            process, _ = start_engine(*self.engine_options, listen=address)
+        elif name == "server":
+            process, _ = start_server(self.dsn, *VIEWS, listen=address)
+        else:
+            process = self._run("scripts.pipeline", "--dsn", self.dsn, "--server", self.url, *VIEWS)
+        self.processes[name] = self._stack.enter_context(process)
+        if name == "engine":
+            with self._run("scripts.apply_sql", "--dsn", self.dsn, "--source", self.file) as sql:
+                assert sql.wait() == 0, sql.stderr
+
+    def replay(self, events: Path) -> None:
+        """Append all of the events, and wait until that is done."""
+        with self._source("replay", "--rate", "0", "--from", events) as source:
+            assert source.wait() == 0, source.stderr
+
+    def generate(self, seed: int, rate: int = 300) -> None:
+        """Let generated events flow until the source is stopped or killed."""
+        source = self._source("generate", "--rate", str(rate), "--seed", str(seed))
+        self.processes["source"] = self._stack.enter_context(source)
+
+    def stop_source(self) -> None:
+        self.processes["source"].send(signal.SIGTERM)
+        self.processes["source"].wait()
+
+    def kill(self, name: str) -> None:
+        """Kill a process, or one of the pipelines' children: `tail_view` or `post_deltas`."""
+        if name in self.processes:
+            self.processes[name].kill()
+        else:
+            subprocess.run(["kill", "-9", *self.children(name)], check=True)
+
+    def children(self, name: str) -> list[str]:
+        """The ids of the pipelines' processes that run this script."""
+        pipeline = self.processes["pipeline"].popen.pid
+
+        def look() -> list[str]:
+            listed = subprocess.run(
+                ["ps", "--ppid", str(pipeline), "-o", "pid=,args="], capture_output=True, text=True
+            ).stdout
+            lines = [line for line in listed.splitlines() if f"{name}.py" in line]
+            # The one that only asks for the frontier is not the one that posts.
+            return [line.split()[0] for line in lines if "--frontier" not in line]
+
+        return wait_until(look, f"a process that runs {name}.py")
+
+    def _source(self, mode: str, *options: str | Path) -> Process:
+        return self._run("scripts.recentchanges", mode, *options, self.file)
+
+    def _run(self, module: str, *arguments: str | Path) -> Process:
+        return Process([sys.executable, "-m", module, *arguments])
+
+    def expected(self) -> dict[str, Counter[Row]]:
+        """What the views must hold, counted in Python from the file's lines."""
+        lines = re.findall(rb"^data: (\{.*\})$", self.file.read_bytes(), flags=re.MULTILINE)
+        edits = Counter(str(json.loads(line)["user"]) for line in lines)
+        top = sorted(edits.items(), key=lambda item: (-item[1], item[0]))[:10]
+        return {
+            "counter": Counter([(str(len(lines)),)]),
+            "useredits": Counter((user, str(count)) for user, count in edits.items()),
+            "top10": Counter((user, str(count)) for user, count in top),
+        }
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Follower]:
+        """An ordinary client of all views."""
+        follower = Follower(self.url, VIEWS)
+        following = asyncio.create_task(follower.run())
+        try:
+            yield follower
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def until_exact(self, follower: Follower) -> None:
+        """Wait until the client holds what the file says, then hold its rows against the SELECT."""
+        expected = self.expected()
+
+        def holds_all() -> bool:
+            return all(
+                state.position is not None and Counter(state.listed()) == expected[view]
+                for view, state in follower.states.items()
+            )
+
+        try:
+            await follower.until(holds_all, 45.0)
+        except TimeoutError:
+            found = {view: Counter(state.listed()) for view, state in follower.states.items()}
+            raise AssertionError(
+                "\n".join(
+                    f"{view}: more {found[view] - rows}, fewer {rows - found[view]}"
+                    for view, rows in expected.items()
+                )
+            ) from None
+        for view, state in follower.states.items():
+            await self.compare(view, state.position.frontier, Counter(state.listed()))
+
+    async def compare(self, view: str, frontier: int, rows: Counter[Row]) -> None:
+        """Invariant 1: the rows at `frontier` are those of a SELECT at `frontier - 1`."""
+        assert rows == await asyncio.to_thread(rows_at, self.dsn, view, frontier - 1), view
