@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--about", metavar="TEXT", help="where the views' data come from, for the page to say")
     add("--certificate", type=Path, metavar="FILE", help="serve TLS with this chain (PEM)")
     add("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
-    add("--max-body", type=_size, default=defaults.max_body, help="of a POST, default 16M")
+    add("--max-body", type=_size, default=defaults.max_body, help="of a POST, default 8M")
     add(
         "--max-clients",
         type=_count,
