@@ -113,7 +113,7 @@ def _events(options: argparse.Namespace) -> Iterable[bytes]:
     if options.mode == "replay":
         if options.origin == "-":
             return replay.events(sys.stdin.buffer)
-        return replay.events(Path(options.origin).open("rb"))
+        return replay.events_of(Path(options.origin))
     interval = 1 / options.rate if options.rate else 0.001
     endless = generate.events(
         options.seed, start=time.time(), interval=interval, editors=options.editors

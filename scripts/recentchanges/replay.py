@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from scripts.recentchanges.strict import MAX_EVENT
@@ -21,3 +22,9 @@ def events(file: BinaryIO) -> Iterator[bytes]:
         line = line.removesuffix(b"\n").removesuffix(b"\r")
         if line and not line.startswith(_FRAMING):
             yield line.removeprefix(b"data:").removeprefix(b" ")
+
+
+def events_of(path: Path) -> Iterator[bytes]:
+    """The events of the file at `path`; raises OSError once the first is asked for."""
+    with path.open("rb") as file:
+        yield from events(file)

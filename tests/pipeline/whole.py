@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
@@ -80,19 +81,20 @@ class Whole:
         if name in self.processes:
             self.processes[name].kill()
         else:
-            subprocess.run(["kill", "-9", *self.children(name)], check=True)
+            for pid in self.children(name):
+                os.kill(pid, signal.SIGKILL)
 
-    def children(self, name: str) -> list[str]:
+    def children(self, name: str) -> list[int]:
         """The ids of the pipelines' processes that run this script."""
         pipeline = self.processes["pipeline"].popen.pid
 
-        def look() -> list[str]:
+        def look() -> list[int]:
             listed = subprocess.run(
                 ["ps", "--ppid", str(pipeline), "-o", "pid=,args="], capture_output=True, text=True
             ).stdout
             lines = [line for line in listed.splitlines() if f"{name}.py" in line]
             # The one that only asks for the frontier is not the one that posts.
-            return [line.split()[0] for line in lines if "--frontier" not in line]
+            return [int(line.split()[0]) for line in lines if "--frontier" not in line]
 
         return wait_until(look, f"a process that runs {name}.py")
 

@@ -25,6 +25,7 @@ def test_generate_writes_what_the_source_pattern_reads(tmp_path: Path) -> None:
     with source("generate", "--rate", "0", "--count", "500", path) as process:
         assert process.wait() == 0
     assert process.stderr.startswith("source: 500 events written, the file has ")
+    assert process.stderr.count("\n") == 1
     assert len(rows(path)) == 500
     assert all(json.loads(row)["user"] for row in rows(path))
 
@@ -35,6 +36,7 @@ def test_replay_appends_a_file_and_counts_what_it_leaves_out(tmp_path: Path) -> 
     with source("replay", "--rate", "0", "--from", bad, path) as process:
         assert process.wait() == 0
     assert rows(path) == SAMPLE.read_bytes().splitlines()
+    assert "Warning" not in process.stderr
     assert "source: left out an event: not JSON\n" in process.stderr
     assert "; left out 4 (2 not JSON, 1 a NUL character, 1 not UTF-8)" in process.stderr
 
@@ -65,6 +67,15 @@ def test_live_follows_a_stream_that_is_cut(tmp_path: Path) -> None:
     assert rows(path) == events
     assert "connecting again in" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+def test_it_may_stay_when_the_events_have_ended(tmp_path: Path) -> None:
+    path = tmp_path / "changes"
+    with source("generate", "--rate", "0", "--count", "5", "--stay", path) as process:
+        process.wait_for("5 events written")
+        assert process.popen.poll() is None
+        process.send(signal.SIGTERM)
+        assert process.wait() == 128 + signal.SIGTERM
 
 
 def test_at_the_limit_it_says_so_and_ends(tmp_path: Path) -> None:
