@@ -153,13 +153,14 @@ class _Connection:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent(contact)
         self._session.headers["Accept"] = "text/event-stream"
+        self._session.headers["Accept-Encoding"] = "identity"  # a compressor would hold events back
 
     def batches(self) -> Generator[list[bytes]]:
         """The new events of one connection, until it ends; raises what `requests` raises."""
         with self._open() as response:
             parser = sse.Parser(MAX_EVENT, self._last_id)
             # Not iter_content: it waits for the end of an answer that is not sent in chunks.
-            while chunk := response.raw.read1(decode_content=True):
+            while chunk := response.raw.read1():
                 batch = [
                     event.data
                     for event in parser.feed(chunk)

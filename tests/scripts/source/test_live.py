@@ -50,6 +50,7 @@ def test_the_stream_is_asked_for_as_wikimedia_demands() -> None:
     (request,) = stream.requests
     assert request["User-Agent"].startswith("viewstream/0.1.0 (https://example.org/me) ")
     assert request["Accept"] == "text/event-stream"
+    assert request["Accept-Encoding"] == "identity"
     assert "Last-Event-ID" not in request
     assert "since" not in request
 
