@@ -1,0 +1,39 @@
+"""What the docs name exists: links, commands, and the files in a picture's place."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import ROOT
+
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("doc", DOCS, ids=lambda doc: doc.name)
+def test_links_lead_somewhere(doc: Path) -> None:
+    text = doc.read_text("utf-8")
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    missing = [
+        link for link in links if "://" not in link and not (doc.parent / link).resolve().exists()
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("doc", DOCS, ids=lambda doc: doc.name)
+def test_commands_can_be_run(doc: Path) -> None:
+    text = doc.read_text("utf-8")
+    for command in set(re.findall(r"(?<![\w/])(?:scripts|\.ci)/\w+(?![\w/.*])", text)):
+        place = ROOT / command
+        assert place.is_dir() or os.access(place, os.X_OK), f"{doc.name} names {command}"
+    for file in set(re.findall(r"(?<![\w/.])(?:scripts|server|tests|sql|docs)/[\w/]+\.\w+", text)):
+        assert (ROOT / file).exists(), f"{doc.name} names {file}"
+
+
+def test_the_readme_shows_the_page_and_begins_with_two_commands() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert "](docs/screenshot.png)" in text
+    first_block = text.split("```")[1]
+    commands = [line.split("#")[0].strip() for line in first_block.splitlines()[1:] if line]
+    assert commands == ["scripts/demo", "scripts/demo --check"]
