@@ -10,6 +10,7 @@ from itertools import count
 from engine.errors import SqlError
 from engine.relation import Column
 from engine.session.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
+from engine.sources.frame import Frame
 from engine.sources.lines import ErrorCounts, decode_lines
 from engine.types import BYTEA, INT8, TEXT
 from engine.zset import Row
@@ -66,15 +67,16 @@ class RegexRows(RowFormat):
         names = {number: name for name, number in self._pattern.groupindex.items()}
         groups = range(1, self._pattern.groups + 1)
         super().__init__(tuple(Column(names.get(n, f"column{n}"), TEXT) for n in groups))
+        self._frame = Frame.of(pattern)
         # `match` does not look for the pattern further on in a line that cannot match at its start.
         anchored = pattern.startswith("^") and "|" not in pattern
         self._find = self._pattern.match if anchored else self._pattern.search
 
     def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
-        matches = filter(None, map(self._find, decode_lines(whole, errors)))
         numbers = count(before + 1)
-        if self._pattern.groups == 1:
-            return [(match[1], number) for match, number in zip(matches, numbers, strict=False)]
+        if self._frame is not None and (values := self._frame.values(whole)) is not None:
+            return list(zip(values, numbers, strict=False))
+        matches = filter(None, map(self._find, decode_lines(whole, errors)))
         return [(*match.groups(), number) for match, number in zip(matches, numbers, strict=False)]
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import SqlError
 from engine.session.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
 from engine.sources import LINE_NUMBER, row_format
+from engine.sources.frame import Frame
+from engine.sources.lines import NOT_UTF8
 from engine.zset import Row
 
 
@@ -39,6 +45,42 @@ def test_the_pattern_of_the_event_stream() -> None:
     format = RegexFormat(r"^data: (?P<data>\{.*\})$")
     given = b'data: {"a": 1}\ndata: {"a": torn\n data: {}\ndata: {} torn\ndata: {}\r\ndata: {}\n'
     assert rows(format, given) == ([('{"a": 1}', 1), ("{}", 2)], {})
+
+
+FRAMES = [
+    r"^data: (?P<data>\{.*\})$",
+    r"^(.*)$",
+    r"^(?P<all>a.*)$",
+    r"^ab(a.*ba)b$",
+    r"^\.(.*)\|$",
+    r"^ä(.*)ß$",
+]
+
+
+@pytest.mark.parametrize("pattern", FRAMES)
+@given(st.lists(st.text("ab. |äß{}😀", max_size=8), max_size=6))
+@settings(max_examples=50, deadline=None)
+def test_a_pattern_with_one_gap_is_the_regular_expression(pattern: str, lines: list[str]) -> None:
+    frame = Frame.of(pattern)
+    assert frame is not None
+    given_lines = [*lines, f"data: {{{''.join(lines)}}}", *(f"ab{line}ab" for line in lines)]
+    matches = [match[1] for line in given_lines if (match := re.search(pattern, line))]
+    assert frame.values("".join(f"{line}\n" for line in given_lines).encode()) == matches
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"data: (.*)$", r"^(.*)", r"^(.*)|(b)$", r"^a+(.*)$", r"^(\d.*)$", r"^(.*?)$", "^a$"],
+)
+def test_other_patterns_are_left_to_the_regular_expression(pattern: str) -> None:
+    assert Frame.of(pattern) is None
+
+
+def test_a_line_that_is_not_utf8_is_counted_whether_it_matches_or_not() -> None:
+    for line in (b"data: {\xff}\n", b"\xff\n"):
+        got, errors = rows(RegexFormat(FRAMES[0]), b"data: {}\n" + line + b"data: {}\n")
+        assert got == [("{}", 1), ("{}", 2)]
+        assert errors == {NOT_UTF8: 1}
 
 
 def test_an_alternative_is_also_found_further_on() -> None:
