@@ -290,6 +290,7 @@ class View:
                 return Outcome.GAP
             log = self._begin(delta.lower)
         self.posted_at = now
+        self._compare(log, now)  # a base may have waited for the log to begin
         part = log.cut(delta)
         if part is None:
             return Outcome.HAD
@@ -332,9 +333,7 @@ class View:
         if self.base is not None and self.base.upper < lower:
             self.base = None
         for listener in self.listeners:
-            if not listener.is_foreign and not listener.is_waiting and listener.frontier < lower:
-                self._wait(listener)
-            self._queue(listener)
+            self._queue(listener)  # who stands below `lower` will wait for a base
         return self.log
 
     def flush_done(self) -> None:

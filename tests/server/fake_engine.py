@@ -1,0 +1,81 @@
+"""An engine that holds what a test tells it to, behind the wire that psycopg2 speaks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from server.checksum import checksum
+from server.protocol import Base, Column, Row, make_epoch
+from tests.support.scripted_wire import (
+    BOOL,
+    INT8,
+    NUMERIC,
+    TEXT,
+    TIMESTAMPTZ,
+    ScriptedWire,
+    Session,
+)
+
+START = "2026-11-22 20:00:00.123456+00"
+COLUMNS = [("user", TEXT), ("count", INT8)]
+
+
+class FakeEngine(ScriptedWire):
+    """One view, of any name. Change the attributes to change what is answered from now on."""
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(self._answer, port)
+        self.rows: Sequence[Row] = [("Alice", "12"), ("Bob", "9")]
+        self.columns = COLUMNS
+        self.time: str | Callable[[], str] = "1000"
+        self.start = START
+        self.id = "u7"
+        self.error: str | None = None
+        """What every SELECT of the view fails with."""
+        self.is_known = True
+        self.clock = "mz_logical_timestamp()"
+        self.reads = 0
+        """How often the rows were asked for."""
+        self.go_on = threading.Event()
+        """Cleared: no read of the rows is answered until it is set again."""
+        self.go_on.set()
+
+    @property
+    def epoch(self) -> str:
+        return make_epoch(self.start, self.id)
+
+    def base(self, view: str) -> Base:
+        """The base message that the server should make of what there is now."""
+        names = {TEXT: "text", INT8: "int8"}
+        columns = [Column(name, names[oid]) for name, oid in self.columns]
+        rows = list(self.rows)
+        total = checksum((1, row) for row in rows)
+        return Base(view, self.epoch, int(self._time()) + 1, columns, rows, total)
+
+    def _time(self) -> str:
+        return self.time() if callable(self.time) else self.time
+
+    def _answer(self, statement: str, session: Session) -> None:
+        if "mz_objects" in statement:
+            rows = [(self.start, self.id)] if self.is_known else []
+            session.rows([("start", TIMESTAMPTZ), ("id", TEXT)], rows)
+            return
+        if self.clock not in statement:
+            session.error(f"unknown function: {statement.split('(')[0].split()[1]}")
+            return
+        if "JOIN" not in statement:
+            self.reads += 1
+        rows, time = list(self.rows), self._time()
+        self.go_on.wait()
+        if self.error is not None:
+            session.error(self.error)
+        elif "JOIN" in statement:
+            # A view that is empty gives a row of NULLs here.
+            there = [(time, self.start, "t", *row) for row in rows]
+            nothing = (time, self.start, None, *[None for _ in self.columns])
+            extra = [("time", NUMERIC), ("start", TIMESTAMPTZ), ("present", BOOL)]
+            session.rows([*extra, *self.columns], there or [nothing])
+        else:
+            extra = [("time", NUMERIC), ("start", TIMESTAMPTZ)]
+            session.rows([*extra, *self.columns], [(time, self.start, *row) for row in rows])

@@ -1,0 +1,125 @@
+"""A server process, and the words in which tests speak to it."""
+
+from __future__ import annotations
+
+import contextlib
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import requests
+from websockets.sync.client import ClientConnection, connect
+
+from server.protocol import (
+    Base,
+    Delta,
+    Message,
+    Row,
+    Status,
+    decode,
+    encode,
+)
+from tests.server.fake_engine import FakeEngine
+from tests.support.processes import start_server, wait_until
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Served:
+    """One server over `engine`. Use as a context manager."""
+
+    def __init__(
+        self, engine: FakeEngine, *options: str, views: tuple[str, ...] = ("top10",)
+    ) -> None:
+        self.engine = engine
+        self.process, self.url = start_server(engine.dsn, *views, options=options)
+        self._connections = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.engine.go_on.set()
+        self._connections.close()
+        self.process.close()
+
+    def get(self, path: str) -> Any:
+        """The JSON at `path`."""
+        response = requests.get(self.url + path, timeout=20)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def health(self, view: str = "top10") -> Any:
+        return self.get("/healthz")["views"][view]
+
+    def post(
+        self,
+        lower: int,
+        upper: int,
+        *updates: tuple[int, int, Row],
+        view: str = "top10",
+        epoch: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> requests.Response:
+        delta = Delta(view, epoch or self.engine.epoch, lower, upper, updates)
+        return self.post_body(encode(delta), headers)
+
+    def post_body(self, body: Any, headers: dict[str, str] | None = None) -> requests.Response:
+        return requests.post(
+            self.url + "/view/deltas", data=body, headers={**JSON, **(headers or {})}, timeout=20
+        )
+
+    def address(self, *views: str) -> str:
+        query = "&".join(f"view={quote(view)}" for view in views or ("top10",))
+        return f"{self.url.replace('http', 'ws', 1)}/view/stream?{query}"
+
+    def open(self, *views: str, **options: Any) -> Watcher:
+        """A websocket, closed at the end of the test."""
+        connection = self._connections.enter_context(
+            connect(self.address(*views), max_size=None, **options)
+        )
+        return Watcher(connection)
+
+
+class Watcher:
+    """A strict websocket client."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    def next(self, patience: float = 20.0) -> Message:
+        """The next message, whatever it is."""
+        return decode(self.connection.recv(patience))
+
+    def next_rows(self) -> Base | Delta:
+        """The next message that is not a status."""
+        while isinstance(message := self.next(), Status):
+            pass
+        return message
+
+    def base(self) -> Base:
+        message = self.next_rows()
+        assert isinstance(message, Base), message
+        return message
+
+    def delta(self) -> Delta:
+        message = self.next_rows()
+        assert isinstance(message, Delta), message
+        return message
+
+    def status(self, state: str) -> Status:
+        """The next status of that state; other messages are passed over."""
+        while True:
+            message = self.next()
+            if isinstance(message, Status) and message.state == state:
+                return message
+
+
+def wait_for_clients(served: Served, count: int) -> None:
+    """Wait until the server has so many clients."""
+    wait_until(lambda: served.get("/healthz")["clients"] == count, f"{count} clients")

@@ -1,0 +1,265 @@
+"""Any interleaving of all that can happen to the protocol, against the world's plain truth.
+
+Holds invariants 1 (the rows at a frontier are those of a SELECT), 2 (intervals are adjacent), 3 (no
+half timestamps), 4 (everybody converges) and 7 (histories are never mixed).
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from tests.server.world import Follower, Server, World
+
+ROWS = [(name, str(n)) for name in "abc" for n in range(3)]
+numbers = st.integers(0, 5)
+spans = st.sampled_from([0, 1, 2, 5, 20, 100, 1000])
+
+
+class Actions:
+    """Each of the world's moves, chosen by numbers: any number makes sense."""
+
+    def __init__(self, servers: int) -> None:
+        self.world = World(servers)
+
+    def server(self, n: int) -> Server:
+        return self.world.servers[n % len(self.world.servers)]
+
+    def change(self, epoch: int, row: int, diff: int) -> None:
+        epochs = list(self.world.engine.histories)
+        self.world.engine.change(epochs[-1 - epoch % len(epochs)], ROWS[row % len(ROWS)], diff)
+
+    def pass_time(self, span: int) -> None:
+        self.world.pass_time(1 + span)
+
+    def replace(self, row: int) -> None:
+        self.world.engine.replace(ROWS[: row % len(ROWS)])
+
+    def ask(self, n: int, kind: int) -> None:
+        self.server(n).ask(is_base=bool(kind % 2))
+
+    def answer(self, n: int, which: int) -> None:
+        asked = self.server(n).asked
+        if asked:
+            self.world.make_answer(asked[which % len(asked)])
+
+    def deliver(self, n: int, which: int, fails: int) -> None:
+        server = self.server(n)
+        if server.asked:
+            asked = server.asked[which % len(server.asked)]
+            (self.world.fail if fails == 0 else self.world.deliver)(server, asked)
+
+    def pipe(self, back: int) -> None:
+        self.world.start_pipeline(back=back)
+
+    def post(self, n: int, which: int, back: int, ahead: int) -> None:
+        pipelines = self.world.pipelines
+        if pipelines:
+            pipeline = pipelines[which % len(pipelines)]
+            self.world.post(self.server(n), pipeline, back, ahead)
+
+    def retry(self, n: int, epoch: int, back: int, span: int, asked: int) -> None:
+        engine = self.world.engine
+        epochs = list(engine.histories)
+        upper = max(1, engine.time - back)
+        number = max(0, self.server(n).view.epochs.asked - asked)
+        chosen = epochs[-1 - epoch % len(epochs)]
+        # A late question cannot vouch for an epoch that began after it.
+        self.world.repost(self.server(n), chosen, number, max(1, upper - span), upper)
+
+    def come(self, n: int, deflates: int) -> None:
+        follower = Follower(deflates=bool(deflates % 2))
+        self.world.followers.append(follower)
+        self.world.connect(self.server(n), follower)
+
+    def come_back(self, n: int, which: int) -> None:
+        followers = self.world.followers
+        if followers:
+            self.world.connect(self.server(n), followers[which % len(followers)])
+
+    def go(self, which: int) -> None:
+        followers = self.world.followers
+        if followers:
+            self.world.disconnect(followers[which % len(followers)])
+
+    def read(self, which: int) -> None:
+        followers = self.world.followers
+        if followers:
+            self.world.read(followers[which % len(followers)])
+
+    def room(self, which: int, room: int) -> None:
+        followers = self.world.followers
+        if followers:
+            connection = followers[which % len(followers)].connection
+            if connection is not None:
+                connection.drain(room)
+
+    def flush(self, n: int) -> None:
+        self.server(n).hub.flush()
+
+    def admit(self, n: int) -> None:
+        self.server(n).admit()
+
+    def turn(self, n: int) -> None:
+        self.server(n).turn()
+
+    def work(self, n: int) -> None:
+        self.world.work(self.server(n))
+
+
+class HubMachine(RuleBasedStateMachine):
+    """One or two servers, one engine, any number of pipelines and clients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = Actions(2)
+
+    @rule(epoch=numbers, row=numbers, diff=st.sampled_from([-2, -1, 1, 1, 3]))
+    def change(self, epoch: int, row: int, diff: int) -> None:
+        self.act.change(epoch, row, diff)
+
+    @rule(span=spans)
+    def pass_time(self, span: int) -> None:
+        self.act.pass_time(span)
+
+    @rule(row=numbers)
+    def replace(self, row: int) -> None:
+        self.act.replace(row)
+
+    @rule(n=numbers, kind=numbers)
+    def ask(self, n: int, kind: int) -> None:
+        self.act.ask(n, kind)
+
+    @rule(n=numbers, which=numbers)
+    def answer(self, n: int, which: int) -> None:
+        self.act.answer(n, which)
+
+    @rule(n=numbers, which=numbers, fails=numbers)
+    def deliver(self, n: int, which: int, fails: int) -> None:
+        self.act.deliver(n, which, fails)
+
+    @rule(back=spans)
+    def pipe(self, back: int) -> None:
+        self.act.pipe(back)
+
+    @rule(n=numbers, which=numbers, back=spans, ahead=spans)
+    def post(self, n: int, which: int, back: int, ahead: int) -> None:
+        self.act.post(n, which, back, ahead)
+
+    @rule(n=numbers, epoch=numbers, back=spans, span=spans, asked=numbers)
+    def retry(self, n: int, epoch: int, back: int, span: int, asked: int) -> None:
+        self.act.retry(n, epoch, back, span, asked)
+
+    @rule(n=numbers, deflates=numbers)
+    def come(self, n: int, deflates: int) -> None:
+        self.act.come(n, deflates)
+
+    @rule(n=numbers, which=numbers)
+    def come_back(self, n: int, which: int) -> None:
+        self.act.come_back(n, which)
+
+    @rule(which=numbers)
+    def go(self, which: int) -> None:
+        self.act.go(which)
+
+    @rule(which=numbers)
+    def read(self, which: int) -> None:
+        self.act.read(which)
+
+    @rule(which=numbers, room=st.sampled_from([0, 1, 50, 200, 1000, 10_000_000]))
+    def room(self, which: int, room: int) -> None:
+        self.act.room(which, room)
+
+    @rule(n=numbers)
+    def flush(self, n: int) -> None:
+        self.act.flush(n)
+
+    @rule(n=numbers)
+    def admit(self, n: int) -> None:
+        self.act.admit(n)
+
+    @rule(n=numbers)
+    def turn(self, n: int) -> None:
+        self.act.turn(n)
+
+    @rule(n=numbers)
+    def work(self, n: int) -> None:
+        self.act.work(n)
+
+    @invariant()
+    def live_means_ready_and_at_the_flushed_point(self) -> None:
+        check_groups(self.act.world)
+
+    def teardown(self) -> None:
+        self.act.world.settle()
+
+
+def check_groups(world: World) -> None:
+    """What holds between any two events inside a hub."""
+    for server in world.servers:
+        view = server.view
+        for listener in view.listeners:
+            assert listener.client in server.hub.clients
+            if listener.is_live:
+                assert listener.client.is_ready
+                assert not listener.is_waiting
+                assert listener.epoch == view.epochs.current
+            group = listener.client.group
+            assert (group is not None) == listener.is_live
+        if view.log is not None:
+            assert view.log.lower <= view.log.head
+
+
+TestHubMachine = HubMachine.TestCase
+TestHubMachine.settings = settings(
+    max_examples=60,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def play(seed: int, steps: int = 150) -> None:
+    """One long random run; the same seed plays it again."""
+    chance = random.Random(seed)
+    act = Actions(chance.choice([1, 1, 2]))
+    span = lambda: chance.choice([0, 1, 2, 5, 20, 100, 1000, 5000])  # noqa: E731
+    n = lambda: chance.randrange(6)  # noqa: E731
+    moves = [
+        (
+            8,
+            lambda: act.change(0 if chance.random() < 0.8 else n(), n(), chance.choice([-1, 1, 2])),
+        ),
+        (6, lambda: act.pass_time(span())),
+        (0.6, lambda: act.replace(n())),
+        (2, lambda: act.ask(n(), n())),
+        (2, lambda: act.answer(n(), n())),
+        (3, lambda: act.deliver(n(), n(), n())),
+        (0.7, lambda: act.pipe(span())),
+        (6, lambda: act.post(n(), n(), span(), span())),
+        (2, lambda: act.retry(n(), n(), span(), span(), n())),
+        (1, lambda: act.come(n(), n())),
+        (1, lambda: act.come_back(n(), n())),
+        (0.5, lambda: act.go(n())),
+        (4, lambda: act.read(n())),
+        (2, lambda: act.room(n(), chance.choice([0, 1, 50, 200, 1000, 10**7]))),
+        (3, lambda: act.flush(n())),
+        (3, lambda: act.admit(n())),
+        (3, lambda: act.turn(n())),
+        (8, lambda: act.work(n())),
+    ]
+    weights = [weight for weight, _ in moves]
+    for _ in range(steps):
+        chance.choices(moves, weights)[0][1]()
+        check_groups(act.world)
+    act.world.settle()
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_long_random_runs_end_with_every_client_exact(block: int) -> None:
+    for seed in range(block * 100, (block + 1) * 100):
+        play(seed)

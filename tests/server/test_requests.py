@@ -1,0 +1,239 @@
+"""What is refused, with which status, and that each refusal is one sentence of JSON."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from typing import Any
+
+import pytest
+import requests
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from server.protocol import Delta, encode
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import JSON, Served, wait_for_clients
+
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def request(
+    served: Served, method: str, path: str, headers: dict[str, str], body: bytes | None = None
+) -> tuple[int, str]:
+    """A request with exactly these headers; returns status and sentence."""
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=20)
+    connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    if body is not None:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    response = connection.getresponse()
+    assert response.getheader("Content-Type") == "application/json"
+    answer = json.loads(response.read())
+    connection.close()
+    assert "\n" not in answer["error"]
+    return response.status, answer["error"]
+
+
+def a_delta(served: Served, **changes: Any) -> bytes:
+    fields: dict[str, Any] = {
+        "view": "top10",
+        "epoch": served.engine.epoch,
+        "lower": 5,
+        "upper": 5,
+        "updates": [],
+    }
+    return encode(Delta(**{**fields, **changes}))
+
+
+STREAM_REFUSALS = {
+    "no websocket": ("/view/stream?view=top10", {"Upgrade": "no"}, 426, "expected a websocket"),
+    "no view": ("/view/stream", {}, 400, "expected at least one view"),
+    "unknown view": ("/view/stream?view=nix", {}, 404, "the view 'nix' is not served here"),
+    "a view twice": ("/view/stream?view=top10&view=top10", {}, 400, "the view 'top10' once"),
+    "bad position": ("/view/stream?view=top10@x", {}, 400, "expected EPOCH:FRONTIER, found 'x'"),
+    "bad epoch": ("/view/stream?view=top10@x:1", {}, 400, "expected an epoch such as"),
+    "huge time": ("/view/stream?view=top10@1-u1:9007199254740992", {}, 400, "expected a time"),
+    "foreign origin": ("/view/stream?view=top10", {"Origin": "http://evil.example"}, 403, "origin"),
+    "null origin": ("/view/stream?view=top10", {"Origin": "null"}, 403, "origin"),
+    "same host, other port": (
+        "/view/stream?view=top10",
+        {"Origin": "http://127.0.0.1:1"},
+        403,
+        "origin",
+    ),
+    "a browser says cross-site": (
+        "/view/stream?view=top10",
+        {"Origin": "http://h", "Host": "h", "Sec-Fetch-Site": "cross-site"},
+        403,
+        "origin",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STREAM_REFUSALS)
+def test_a_websocket_is_refused(shared_server: Served, name: str) -> None:
+    path, headers, status, words = STREAM_REFUSALS[name]
+    found, sentence = request(shared_server, "GET", path, {**UPGRADE, **headers})
+    assert found == status
+    assert words in sentence
+
+
+POST_REFUSALS: dict[str, tuple[dict[str, str], int, str]] = {
+    "origin": ({"Origin": "http://127.0.0.1:8888"}, 403, "must not have the header Origin"),
+    "null origin": ({"Origin": "null"}, 403, "must not have the header Origin"),
+    "forwarded": ({"Forwarded": "for=1.2.3.4"}, 403, "must not have the header Forwarded"),
+    "forwarded for": ({"X-Forwarded-For": "1.2.3.4"}, 403, "the header X-Forwarded-For"),
+    "forwarded proto": ({"x-forwarded-proto": "https"}, 403, "the header X-Forwarded-Proto"),
+    "foreign host": ({"Host": "rebound.example"}, 403, "the Host must be this machine"),
+    "host that begins right": ({"Host": "127.0.0.1.evil.example"}, 403, "the Host must be"),
+    "form": ({"Content-Type": "application/x-www-form-urlencoded"}, 415, "application/json"),
+    "text": ({"Content-Type": "text/plain"}, 415, "expected the Content-Type application/json"),
+}
+
+
+@pytest.mark.parametrize("name", POST_REFUSALS)
+def test_a_post_without_a_token_is_refused(shared_server: Served, name: str) -> None:
+    headers, status, words = POST_REFUSALS[name]
+    found = request(
+        shared_server, "POST", "/view/deltas", {**JSON, **headers}, a_delta(shared_server)
+    )
+    assert found[0] == status
+    assert words in found[1]
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1", "[::1]:5", "127.0.0.2"])
+def test_a_post_to_any_name_of_this_machine_is_taken(shared_server: Served, host: str) -> None:
+    response = shared_server.post(5, 5, headers={"Host": host})
+    assert response.status_code == 200
+
+
+BAD_BODIES = {
+    "no json": (b"{", "expected a delta"),
+    "no utf-8": (b'{"view":"\xff"}', "expected a delta"),
+    "another message": (b'{"type":"status","view":"v","state":"live"}', "expected a delta"),
+    "a number as value": (
+        b'{"type":"delta","view":"top10","epoch":"1-u1","lower":1,"upper":3,"updates":[[1,1,[5]]]}',
+        "expected a delta",
+    ),
+    "a time outside": (
+        b'{"type":"delta","view":"top10","epoch":"1-u1","lower":1,"upper":3,"updates":[[3,1,[]]]}',
+        "expected times from 1 to below 3",
+    ),
+    "no body": (b"", "expected a delta"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+def test_a_bad_body_is_refused(shared_server: Served, name: str) -> None:
+    body, words = BAD_BODIES[name]
+    status, sentence = request(shared_server, "POST", "/view/deltas", JSON, body)
+    assert status == 400
+    assert words in sentence
+
+
+def test_other_requests_are_refused(shared_server: Served) -> None:
+    unknown = a_delta(shared_server, view="nix")
+    cases: list[tuple[str, str, bytes | None, int, str]] = [
+        ("POST", "/view/deltas", unknown, 404, "the view 'nix' is not served here"),
+        ("GET", "/view/deltas", None, 405, "expected POST, found GET"),
+        ("POST", "/view/frontier?view=top10", b"", 405, "method not allowed"),
+        ("GET", "/view/frontier", None, 400, "expected one view"),
+        ("GET", "/view/frontier?view=nix", None, 404, "the view 'nix' is not served here"),
+        ("GET", "/view/other", None, 404, "there is nothing at '/view/other'"),
+        ("GET", "/nothing.html", None, 404, "there is nothing at '/nothing.html'"),
+        ("GET", "/../pyproject.toml", None, 403, "forbidden"),
+        ("GET", "/%2e%2e/pyproject.toml", None, 403, "forbidden"),
+    ]
+    for method, path, body, status, words in cases:
+        found = request(shared_server, method, path, JSON, body)
+        assert found[0] == status, (method, path, found)
+        assert words in found[1]
+
+
+def test_a_body_above_the_limit_is_refused_before_it_is_read(engine: FakeEngine) -> None:
+    with Served(engine, "--max-body", "1K") as served:
+        head = (
+            f"POST /view/deltas HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON['Content-Type']}"
+        )
+        host, port = served.url.removeprefix("http://").split(":")
+        for framing in ("Content-Length: 99999999999999", "Transfer-Encoding: chunked"):
+            with socket.create_connection((host, int(port)), 20) as raw:
+                raw.sendall(f"{head}\r\n{framing}\r\n\r\n".encode())
+                if "chunked" in framing:
+                    raw.sendall(b"800\r\n" + b" " * 0x800 + b"\r\n0\r\n\r\n")
+                answer = b""
+                while b"}" not in answer and (chunk := raw.recv(4096)):
+                    answer += chunk
+            assert answer.startswith(b"HTTP/1.1 413 "), answer
+            assert b'{"error":"the body is larger than the limit of 1024 bytes"}' in answer
+        assert served.post(5, 5).status_code == 200
+
+
+def test_a_token_is_needed_when_there_is_one(engine: FakeEngine) -> None:
+    with Served(engine, "--token", "s3cret") as served:
+        for headers, words in [
+            ({}, "a token is needed"),
+            ({"Authorization": "Basic s3cret"}, "a token is needed"),
+            ({"Authorization": "Bearer s3cre"}, "the token is wrong"),
+            ({"Authorization": "Bearer s3crét"}, "the token is wrong"),
+        ]:
+            body = a_delta(served)
+            found = request(served, "POST", "/view/deltas", {**JSON, **headers}, body)
+            assert found[0] == 401
+            assert words in found[1]
+        right = {"Authorization": "Bearer s3cret", "X-Forwarded-For": "1.2.3.4"}
+        assert served.post(5, 5, headers=right).status_code == 200
+
+
+def test_allowed_origins_may_connect(engine: FakeEngine) -> None:
+    with Served(engine, "--origin", "https://example.org") as served:
+        own = served.url
+        for origin in ("https://example.org", own):
+            with connect(served.address(), additional_headers={"Origin": origin}):
+                pass
+        with (
+            pytest.raises(InvalidStatus),
+            connect(served.address(), additional_headers={"Origin": "https://example.com"}),
+        ):
+            pass
+
+
+def test_too_many_clients_are_refused(engine: FakeEngine) -> None:
+    with Served(engine, "--max-clients", "2") as served:
+        served.open()
+        second = served.open()
+        wait_for_clients(served, 2)
+        path = "/view/stream?view=top10"
+        assert request(served, "GET", path, UPGRADE)[0] == 503
+        second.connection.close()
+        wait_for_clients(served, 1)
+        served.open().base()
+
+
+def test_a_message_that_is_too_large_ends_the_connection(shared_server: Served) -> None:
+    watcher = shared_server.open()
+    watcher.base()
+    watcher.connection.send("x" * 100_000)
+    with pytest.raises(ConnectionClosed):
+        while True:
+            watcher.next()
+
+
+def test_the_page_loads_nothing_from_other_hosts(shared_server: Served) -> None:
+    response = requests.get(shared_server.url + "/nothing.js", timeout=10)
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_metrics_can_be_scraped(shared_server: Served) -> None:
+    text = requests.get(shared_server.url + "/metrics", timeout=10).text
+    assert 'viewstream_base_reads_total{view="top10"}' in text
