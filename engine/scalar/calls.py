@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import engine.scalar.functions  # noqa: F401 -- fills the registry
+import engine.scalar.functions
+import engine.scalar.polymorphic_arrays
+import engine.scalar.polymorphic_values  # noqa: F401 -- these three fill the registries
 from engine.scalar import overloads
 from engine.scalar.nodes import Node
 from engine.scalar.polymorphic import POLYMORPHIC
 from engine.types import SqlType
 
 Builder = Callable[[Sequence[Node]], Node]
+
+
+def call_operator(symbol: str, arguments: Sequence[Node]) -> Node:
+    """Apply an operator, such as `+` or `||`; raises SqlError 42883 if there is none that fits."""
+    build = POLYMORPHIC.get(symbol)
+    return overloads.operator(symbol, arguments) if build is None else build(list(arguments), None)
 
 
 def call_function(name: str, arguments: Sequence[Node], type_: SqlType | None = None) -> Node:

@@ -45,6 +45,7 @@ from engine.types import (
 from engine.types import numeric as numerics
 from engine.types.interval import DAY
 from engine.types.jsonb import Number, number_value
+from engine.types.numbers import NAN
 
 
 class Context(IntEnum):
@@ -246,14 +247,8 @@ def _rounder(target: SqlType) -> Callable[[Any], int]:
     return lambda value: round_to_integer(value, target)
 
 
-def _decimal_to_float(value: Decimal) -> float:
-    return numerics_float(value)
-
-
 def numerics_float(value: Decimal) -> float:
     """The float next to a numeric."""
-    from engine.types.numbers import NAN
-
     return NAN if value.is_nan() else float(value)
 
 
@@ -308,7 +303,9 @@ def _jsonb_caster(target: SqlType) -> Callable[[Jsonb], Any]:
         if target is BOOL and isinstance(value, bool):
             return value
         if target is BOOL or not is_number:
-            raise SqlError(f"cannot cast jsonb {_kind(value)} to type {target.sql_name}", "22023")
+            raise SqlError(
+                f"cannot cast jsonb {json_kind(value)} to type {target.sql_name}", "22023"
+            )
         if target in INTEGERS:
             return round_to_integer(number_value(value), target)
         return target.from_text(document.text)
@@ -316,7 +313,8 @@ def _jsonb_caster(target: SqlType) -> Callable[[Jsonb], Any]:
     return convert
 
 
-def _kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
+    """What `jsonb_typeof` calls a decoded value."""
     match value:
         case None:
             return "null"

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
 from engine.scalar import overloads
-from engine.scalar.calls import call_function
+from engine.scalar.calls import call_function, call_operator
 from engine.scalar.casts import Context, can_cast, cast
 from engine.scalar.data_types import modifiers, type_of
 from engine.scalar.modifiers import apply_modifiers
@@ -566,7 +566,7 @@ _METHODS: dict[type[exp.Expr], Callable[[_Compiler, Any], Node]] = {
 
 
 def operator(symbol: str, left: Node, right: Node) -> Node:
-    return overloads.operator(symbol, [left, right])
+    return call_operator(symbol, [left, right])
 
 
 def logic(is_and: bool, operands: Sequence[Node]) -> Node:

@@ -88,11 +88,12 @@ class Emitter:
     def _once(self, key: Any, compute: Callable[[Any], str]) -> str:
         """The variable that holds what `key` names, computed now if it is not yet."""
         for known in reversed(self._known):
-            if key in known:
-                return known[key]
-        result = compute(key)
-        self._known[-1][key] = result
-        return result
+            name = known.get(key)
+            if name is not None:
+                return name
+        name = compute(key)
+        self._known[-1][key] = name
+        return name
 
     def _fresh(self) -> str:
         self._count += 1

@@ -1,5 +1,27 @@
 """SQL's functions and operators, a module for each family; importing this makes all known."""
 
-from engine.scalar.functions import arithmetic, comparison, text
+from engine.scalar.functions import (
+    arithmetic,
+    binary,
+    comparison,
+    dates,
+    fields,
+    formatting,
+    json,
+    math,
+    patterns,
+    text,
+)
 
-__all__ = ["arithmetic", "comparison", "text"]
+__all__ = [
+    "arithmetic",
+    "binary",
+    "comparison",
+    "dates",
+    "fields",
+    "formatting",
+    "json",
+    "math",
+    "patterns",
+    "text",
+]

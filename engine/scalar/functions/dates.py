@@ -1,0 +1,250 @@
+"""Arithmetic on dates, times and intervals, and time zones."""
+
+from __future__ import annotations
+
+import math
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from engine.errors import SqlError
+from engine.scalar.functions.arithmetic import division_by_zero
+from engine.scalar.registry import define
+from engine.types import (
+    DATE,
+    FLOAT8,
+    INT4,
+    INTERVAL,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Interval,
+)
+from engine.types.interval import DAY
+from engine.types.temporal import UNIX_EPOCH, out_of_range, time_zone, to_local, to_utc
+
+MICROSECOND = timedelta(microseconds=1)
+MOMENTS = (TIMESTAMP, TIMESTAMPTZ)
+
+
+def microseconds(duration: timedelta) -> int:
+    return duration // MICROSECOND
+
+
+def whole_days(count: int) -> Interval:
+    """An interval of so many microseconds, of which whole days are counted as days."""
+    days = int(math.copysign(abs(count) // DAY, count))
+    return Interval(days=days, microseconds=count - days * DAY)
+
+
+# Moments and intervals
+
+
+def add_months(moment: datetime, months: int) -> datetime:
+    """So many months later, on the last day of a month that is too short."""
+    years, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    if not 1 <= years <= 9999:
+        raise out_of_range("timestamp")
+    day = min(moment.day, monthrange(years, month + 1)[1])
+    return moment.replace(year=years, month=month + 1, day=day)
+
+
+def add_interval(moment: datetime, interval: Interval) -> datetime:
+    """First the months, then the days, then the rest."""
+    try:
+        if interval.months:
+            moment = add_months(moment, interval.months)
+        return moment + timedelta(days=interval.days, microseconds=interval.microseconds)
+    except OverflowError:
+        raise out_of_range("timestamp") from None
+
+
+def subtract_interval(moment: datetime, interval: Interval) -> datetime:
+    return add_interval(moment, -interval)
+
+
+def difference(later: datetime, earlier: datetime) -> Interval:
+    return whole_days(microseconds(later - earlier))
+
+
+def date_and_interval(
+    operate: Callable[[datetime, Interval], datetime],
+) -> Callable[[date, Interval], datetime]:
+    return lambda day, interval: operate(datetime.combine(day, time()), interval)
+
+
+for _type in MOMENTS:
+    define("+", (_type, INTERVAL), _type, add_interval, can_fail=True)
+    define("+", (INTERVAL, _type), _type, lambda i, m: add_interval(m, i), can_fail=True)
+    define("-", (_type, INTERVAL), _type, subtract_interval, can_fail=True)
+    define("-", (_type, _type), INTERVAL, difference)
+define("+", (DATE, INTERVAL), TIMESTAMP, date_and_interval(add_interval), can_fail=True)
+define("-", (DATE, INTERVAL), TIMESTAMP, date_and_interval(subtract_interval), can_fail=True)
+define("+", (DATE, TIME), TIMESTAMP, datetime.combine)
+
+
+def days_between(later: date, earlier: date) -> Interval:
+    """An interval, as in Materialize; PostgreSQL gives an integer."""
+    return Interval(days=(later - earlier).days)
+
+
+define("-", (DATE, DATE), INTERVAL, days_between)
+
+# Times of day
+
+
+def since_midnight(value: time) -> int:
+    """In microseconds."""
+    seconds = (value.hour * 60 + value.minute) * 60 + value.second
+    return seconds * 1_000_000 + value.microsecond
+
+
+def time_of_day(count: int) -> time:
+    """The time so many microseconds after midnight, going round the clock."""
+    return (datetime.min + timedelta(microseconds=count % DAY)).time()
+
+
+define("+", (TIME, INTERVAL), TIME, lambda t, i: time_of_day(since_midnight(t) + i.microseconds))
+define("-", (TIME, INTERVAL), TIME, lambda t, i: time_of_day(since_midnight(t) - i.microseconds))
+
+
+def time_difference(later: time, earlier: time) -> Interval:
+    return Interval(microseconds=since_midnight(later) - since_midnight(earlier))
+
+
+define("-", (TIME, TIME), INTERVAL, time_difference)
+
+# Intervals
+
+define("+", (INTERVAL, INTERVAL), INTERVAL, template="{0} + {1}", can_fail=True)
+define("-", (INTERVAL, INTERVAL), INTERVAL, template="{0} - {1}", can_fail=True)
+define("-", (INTERVAL,), INTERVAL, template="-{0}", can_fail=True)
+
+
+def scale(interval: Interval, factor: float) -> Interval:
+    """Fractions of months become days, and fractions of days microseconds."""
+    if not math.isfinite(factor):
+        raise SqlError("interval out of range", "22008")
+    months = interval.months * factor
+    days = interval.days * factor + (months - int(months)) * 30
+    rest = interval.microseconds * factor + (days - int(days)) * DAY
+    return Interval(int(months), int(days), round(rest))
+
+
+def divide(interval: Interval, divisor: float) -> Interval:
+    if divisor == 0:
+        raise division_by_zero()
+    return scale(interval, 1 / divisor)
+
+
+define("*", (INTERVAL, FLOAT8), INTERVAL, scale, can_fail=True)
+define("*", (FLOAT8, INTERVAL), INTERVAL, lambda f, i: scale(i, f), can_fail=True)
+define("/", (INTERVAL, FLOAT8), INTERVAL, divide, can_fail=True)
+
+
+def justify_hours(interval: Interval) -> Interval:
+    """Whole days of its hours become days."""
+    return Interval(interval.months, interval.days) + whole_days(interval.microseconds)
+
+
+def justify_days(interval: Interval) -> Interval:
+    """Every 30 days become a month."""
+    months = int(math.copysign(abs(interval.days) // 30, interval.days))
+    return Interval(interval.months + months, interval.days - 30 * months, interval.microseconds)
+
+
+def justify_interval(interval: Interval) -> Interval:
+    """Both, and all parts of one sign."""
+    months, days, rest = interval.months, interval.days, interval.microseconds
+    more_days, rest = divmod(rest, DAY)
+    more_months, days = divmod(days + more_days, 30)
+    months += more_months
+    if months < 0 and (days > 0 or rest > 0):
+        months, days = months + 1, days - 30
+    if (months < 0 or (months == 0 and days < 0)) and rest > 0:
+        days, rest = days + 1, rest - DAY
+    return Interval(months, days, rest)
+
+
+define("justify_hours", (INTERVAL,), INTERVAL, justify_hours, can_fail=True)
+define("justify_days", (INTERVAL,), INTERVAL, justify_days, can_fail=True)
+define("justify_interval", (INTERVAL,), INTERVAL, justify_interval, can_fail=True)
+
+
+def age(later: datetime, earlier: datetime) -> Interval:
+    """The difference in years, months, days and time, as a person would count it."""
+    if later < earlier:
+        return -age(earlier, later)
+    months = (later.year - earlier.year) * 12 + later.month - earlier.month
+    # Not beyond the later moment: a month less if the day or the time has not come yet.
+    while months and add_months(earlier, months) > later:
+        months -= 1
+    rest = whole_days(microseconds(later - add_months(earlier, months)))
+    return Interval(months, rest.days, rest.microseconds)
+
+
+for _type in MOMENTS:
+    define("age", (_type, _type), INTERVAL, age)
+
+# Making moments
+
+
+def to_timestamp(seconds: float) -> datetime:
+    """So many seconds after 1970."""
+    if not math.isfinite(seconds):
+        raise out_of_range("timestamp", str(seconds))
+    try:
+        return UNIX_EPOCH + timedelta(microseconds=round(Decimal(seconds) * 1_000_000))
+    except OverflowError:
+        raise out_of_range("timestamp", str(seconds)) from None
+
+
+def make_timestamp(
+    year: int, month: int, day: int, hour: int, minute: int, seconds: float
+) -> datetime:
+    try:
+        if not 0 <= seconds < 60:
+            raise ValueError(seconds)
+        start = datetime(year, month, day, hour, minute)
+        return start + timedelta(microseconds=round(seconds * 1_000_000))
+    except (ValueError, OverflowError):
+        text = f"{year}-{month}-{day} {hour}:{minute}:{seconds}"
+        raise out_of_range("date/time field value", text) from None
+
+
+define("to_timestamp", (FLOAT8,), TIMESTAMPTZ, to_timestamp, can_fail=True)
+define("make_timestamp", (INT4,) * 5 + (FLOAT8,), TIMESTAMP, make_timestamp, can_fail=True)
+
+# Time zones
+
+
+def fixed_zone(offset: Interval) -> tzinfo:
+    """A zone that is always the interval ahead of UTC."""
+    seconds, rest = divmod(offset.microseconds, 1_000_000)
+    if offset.months or offset.days or rest or abs(seconds) >= 16 * 3600:
+        raise SqlError(
+            f'interval time zone "{INTERVAL.to_text(offset)}" must be less than 16 hours, '
+            "and of whole seconds",
+            "22023",
+        )
+    return timezone(timedelta(seconds=seconds))
+
+
+def _zone(zone: Any) -> tzinfo:
+    return fixed_zone(zone) if isinstance(zone, Interval) else time_zone(zone)
+
+
+def zoned_to_moment(zone: Any, local: datetime) -> datetime:
+    return to_utc(local, _zone(zone))
+
+
+def moment_to_zoned(zone: Any, moment: datetime) -> datetime:
+    return to_local(moment, _zone(zone))
+
+
+for _zone_type in (TEXT, INTERVAL):
+    define("timezone", (_zone_type, TIMESTAMP), TIMESTAMPTZ, zoned_to_moment, can_fail=True)
+    define("timezone", (_zone_type, TIMESTAMPTZ), TIMESTAMP, moment_to_zoned, can_fail=True)

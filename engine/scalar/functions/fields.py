@@ -1,0 +1,247 @@
+"""The fields of dates, times and intervals: EXTRACT, date_part, date_trunc, date_bin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from engine.errors import SqlError
+from engine.scalar.casts import numerics_float
+from engine.scalar.functions.dates import MICROSECOND, MOMENTS, microseconds, since_midnight
+from engine.scalar.registry import define
+from engine.types import (
+    DATE,
+    FLOAT8,
+    INTERVAL,
+    NUMERIC,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Interval,
+    SqlType,
+)
+from engine.types.base import shorten
+from engine.types.interval import DAY
+from engine.types.temporal import UNIX_EPOCH, out_of_range
+
+_ALIASES = {
+    "years": "year", "y": "year", "yr": "year", "yrs": "year",
+    "months": "month", "mon": "month", "mons": "month",
+    "days": "day", "d": "day",
+    "hours": "hour", "h": "hour", "hr": "hour", "hrs": "hour",
+    "minutes": "minute", "m": "minute", "min": "minute", "mins": "minute",
+    "seconds": "second", "s": "second", "sec": "second", "secs": "second",
+    "ms": "milliseconds", "msec": "milliseconds", "msecs": "milliseconds",
+    "millisecond": "milliseconds", "millisec": "milliseconds",
+    "us": "microseconds", "usec": "microseconds", "usecs": "microseconds",
+    "microsecond": "microseconds", "microsec": "microseconds",
+    "weeks": "week", "w": "week",
+    "quarters": "quarter", "qtr": "quarter",
+    "decades": "decade", "dec": "decade", "decs": "decade",
+    "centuries": "century", "c": "century", "cent": "century",
+    "millenniums": "millennium", "millennia": "millennium", "mil": "millennium",
+    "dayofweek": "dow", "dayofyear": "doy",
+}  # fmt: skip
+
+
+def field_name(text: str) -> str:
+    """The name of a field that may be abbreviated or in the plural."""
+    lowered = text.strip().lower()
+    return _ALIASES.get(lowered, lowered)
+
+
+def unknown_field(name: str, type_: SqlType) -> SqlError:
+    return SqlError(f'unit "{shorten(name)}" not supported for type {type_.sql_name}', "22023")
+
+
+# EXTRACT
+
+Fields = dict[str, Callable[[Any], int | Decimal]]
+
+
+def _ceil_years(years: int) -> Callable[[date], int]:
+    """Centuries and millennia begin with a year 1."""
+    return lambda day: -(-day.year // years)
+
+
+_DATE_FIELDS: Fields = {
+    "millennium": _ceil_years(1000),
+    "century": _ceil_years(100),
+    "decade": lambda day: day.year // 10,
+    "year": lambda day: day.year,
+    "isoyear": lambda day: day.isocalendar()[0],
+    "quarter": lambda day: (day.month + 2) // 3,
+    "month": lambda day: day.month,
+    "week": lambda day: day.isocalendar()[1],
+    "day": lambda day: day.day,
+    "dow": lambda day: day.isoweekday() % 7,
+    "isodow": lambda day: day.isoweekday(),
+    "doy": lambda day: day.timetuple().tm_yday,
+    "epoch": lambda day: (day - UNIX_EPOCH.date()).days * 86_400,
+}
+
+
+def _millionths(count: int) -> Decimal:
+    return Decimal(count).scaleb(-6)
+
+
+_TIME_FIELDS: Fields = {
+    "hour": lambda t: t.hour,
+    "minute": lambda t: t.minute,
+    "second": lambda t: _millionths(t.second * 1_000_000 + t.microsecond),
+    "milliseconds": lambda t: _millionths(1000 * (t.second * 1_000_000 + t.microsecond)),
+    "microseconds": lambda t: t.second * 1_000_000 + t.microsecond,
+}
+_STAMP_FIELDS: Fields = {
+    **_DATE_FIELDS,
+    **_TIME_FIELDS,
+    "epoch": lambda moment: _millionths(microseconds(moment - UNIX_EPOCH)),
+}
+_ZONED_FIELDS: Fields = {
+    **_STAMP_FIELDS,
+    "timezone": lambda _: 0,
+    "timezone_hour": lambda _: 0,
+    "timezone_minute": lambda _: 0,
+}
+
+
+def _truncated(value: int, divisor: int) -> int:
+    return int(math.copysign(abs(value) // divisor, value))
+
+
+def _rest(value: int, divisor: int) -> int:
+    return int(math.copysign(abs(value) % divisor, value))
+
+
+def _interval_epoch(interval: Interval) -> Decimal:
+    """Seconds, with years of 365.25 days and months of 30."""
+    years, months = _truncated(interval.months, 12), _rest(interval.months, 12)
+    days = Decimal(years) * Decimal("365.25") + 30 * months + interval.days
+    return days * 86_400 + _millionths(interval.microseconds)
+
+
+_INTERVAL_FIELDS: Fields = {
+    "millennium": lambda i: _truncated(i.months, 12_000),
+    "century": lambda i: _truncated(i.months, 1200),
+    "decade": lambda i: _truncated(i.months, 120),
+    "year": lambda i: _truncated(i.months, 12),
+    "quarter": lambda i: _rest(i.months, 12) // 3 + 1,
+    "month": lambda i: _rest(i.months, 12),
+    "day": lambda i: i.days,
+    "hour": lambda i: _truncated(i.microseconds, 3_600_000_000),
+    "minute": lambda i: _rest(_truncated(i.microseconds, 60_000_000), 60),
+    "second": lambda i: _millionths(_rest(i.microseconds, 60_000_000)),
+    "milliseconds": lambda i: _millionths(1000 * _rest(i.microseconds, 60_000_000)),
+    "microseconds": lambda i: _rest(i.microseconds, 60_000_000),
+    "epoch": _interval_epoch,
+}
+
+
+def _extractor(type_: SqlType, fields: Fields) -> Callable[[str, Any], Decimal]:
+    def extract(name: str, value: Any) -> Decimal:
+        read = fields.get(field_name(name))
+        if read is None:
+            raise unknown_field(name, type_)
+        return Decimal(read(value))
+
+    return extract
+
+
+def _as_float(extract: Callable[[str, Any], Decimal]) -> Callable[[str, Any], float]:
+    return lambda name, value: numerics_float(extract(name, value))
+
+
+for _type, _fields in (
+    (DATE, _DATE_FIELDS),
+    (TIME, {**_TIME_FIELDS, "epoch": lambda t: _millionths(since_midnight(t))}),
+    (TIMESTAMP, _STAMP_FIELDS),
+    (TIMESTAMPTZ, _ZONED_FIELDS),
+    (INTERVAL, _INTERVAL_FIELDS),
+):
+    _extract = _extractor(_type, _fields)
+    define("extract", (TEXT, _type), NUMERIC, _extract, can_fail=True)
+    define("date_part", (TEXT, _type), FLOAT8, _as_float(_extract), can_fail=True)
+
+# date_trunc
+
+_SUBDAY = {
+    "microseconds": 1,
+    "milliseconds": 1000,
+    "second": 1_000_000,
+    "minute": 60_000_000,
+    "hour": 3_600_000_000,
+    "day": DAY,
+}
+_YEARS = {"year": 1, "decade": 10, "century": 100, "millennium": 1000}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12, "decade": 120}
+_MONTHS |= {"century": 1200, "millennium": 12_000}
+
+
+def truncate(name: str, moment: datetime) -> datetime:
+    """The beginning of the hour, week, quarter .. that the moment lies in."""
+    unit = field_name(name)
+    if unit in _SUBDAY:
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        since = microseconds(moment - midnight)
+        return midnight + timedelta(microseconds=since - since % _SUBDAY[unit])
+    midnight = datetime.combine(moment.date(), time())
+    if unit == "week":
+        return _back(midnight, midnight.weekday())
+    if unit in ("month", "quarter"):
+        months = _MONTHS[unit]
+        return midnight.replace(month=(moment.month - 1) // months * months + 1, day=1)
+    if unit in _YEARS:
+        years = _YEARS[unit]
+        first = 1 if unit in ("century", "millennium") else 0
+        year = (moment.year - first) // years * years + first
+        return midnight.replace(year=max(year, 1), month=1, day=1)
+    raise unknown_field(name, TIMESTAMP)
+
+
+def _back(midnight: datetime, days: int) -> datetime:
+    try:
+        return midnight - timedelta(days=days)
+    except OverflowError:
+        raise out_of_range("timestamp") from None
+
+
+def truncate_interval(name: str, interval: Interval) -> Interval:
+    unit = field_name(name)
+    if unit == "day":
+        return Interval(interval.months, interval.days)
+    if unit in _SUBDAY:
+        rest = interval.microseconds
+        kept = rest - _rest(rest, _SUBDAY[unit])
+        return Interval(interval.months, interval.days, kept)
+    if unit in _MONTHS:
+        return Interval(interval.months - _rest(interval.months, _MONTHS[unit]))
+    raise unknown_field(name, INTERVAL)
+
+
+for _type in MOMENTS:
+    define("date_trunc", (TEXT, _type), _type, truncate, can_fail=True)
+define("date_trunc", (TEXT, INTERVAL), INTERVAL, truncate_interval, can_fail=True)
+
+
+def date_bin(stride: Interval, moment: datetime, origin: datetime = UNIX_EPOCH) -> datetime:
+    """The beginning of the stride, counted from `origin`, that the moment lies in."""
+    if stride.months:
+        raise SqlError(
+            "timestamps cannot be binned into intervals containing months or years", "0A000"
+        )
+    if stride.length <= 0:
+        raise SqlError("stride must be greater than zero", "22008")
+    surplus = microseconds(moment - origin) % stride.length
+    try:
+        return moment - surplus * MICROSECOND
+    except OverflowError:
+        raise out_of_range("timestamp") from None
+
+
+for _type in MOMENTS:
+    define("date_bin", (INTERVAL, _type), _type, date_bin, can_fail=True)
+    define("date_bin", (INTERVAL, _type, _type), _type, date_bin, can_fail=True)
