@@ -26,5 +26,14 @@ def add(into: ZSet, change: ZSet) -> None:
             del into[row]
 
 
+def add_row(into: ZSet, row: Row, weight: int) -> None:
+    """Add `weight` (not 0) copies of the row, in place."""
+    total = into.get(row, 0) + weight
+    if total:
+        into[row] = total
+    else:
+        del into[row]
+
+
 def negate(zset: ZSet) -> ZSet:
     return {row: -weight for row, weight in zset.items()}

@@ -1,5 +1,5 @@
 """Incremental operators on Z-sets, and the dataflow that wires them; knows nothing of SQL."""
 
-from engine.dataflow.dataflow import Dataflow, ErrorChange, Node, Operator
+from engine.dataflow.dataflow import Dataflow, ErrorChange, Node, Operator, add_errors
 
-__all__ = ["Dataflow", "ErrorChange", "Node", "Operator"]
+__all__ = ["Dataflow", "ErrorChange", "Node", "Operator", "add_errors"]

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from engine.dataflow import Dataflow
+from engine.query.ordering import row_key
+from engine.query.plan import SortKey, Types
+from engine.query.render import count, render
+from engine.query.share import Program
 from engine.relation import Column
+from engine.scalar import Environment, Evaluation, Scalar
 from engine.types import SqlType
 from engine.zset import Row, Value, ZSet
 
-if TYPE_CHECKING:
-    from engine.scalar import Environment
+
+@dataclass(frozen=True)
+class Finishing:
+    """What ORDER BY, LIMIT and OFFSET do to a one-off result of rows with these types.
+
+    The rows may have more columns than the query: they serve `order`, and are cut off.
+    """
+
+    types: Types
+    order: tuple[SortKey, ...]
+    limit: Scalar | None
+    offset: Scalar | None
 
 
 @dataclass(frozen=True)
@@ -21,8 +35,7 @@ class Query:
 
     `inputs` are the ids of the relations whose rows it reads; `dependencies` those and the ids of
     the plain views that were inlined. `parameters` are the types of `$1`, `$2` and so on.
-    `explain` is the plan, a line each. `depends_on_time` tells that a one-off answer depends on
-    the time at which it is asked.
+    `explain` is the plan, a line each.
     """
 
     columns: tuple[Column, ...]
@@ -30,13 +43,40 @@ class Query:
     dependencies: tuple[str, ...]
     parameters: tuple[SqlType, ...]
     explain: tuple[str, ...]
+    environment: Environment
+    program: Program
+    finishing: Finishing
 
     def dataflow(
-        self, environment: Environment, parameters: Sequence[Value] = (), time: int = 0
+        self,
+        environment: Environment | None = None,
+        parameters: Sequence[Value] = (),
+        time: int = 0,
     ) -> Dataflow:
-        """A fresh dataflow; a one-off SELECT steps it once, with all contents, at `time`."""
-        raise NotImplementedError
+        """A fresh dataflow; a one-off SELECT steps it once, with all contents, at `time`.
+
+        `environment` is that of the compilation unless given, `parameters` are the values of
+        `$1`, `$2` .. (None for NULL), `time` is what mz_logical_timestamp() gives in a one-off
+        SELECT. Raises SqlError if a constant part cannot be evaluated.
+        """
+        evaluation = Evaluation(environment or self.environment, time, parameters)
+        return render(self.program, evaluation)
 
     def finish(self, result: ZSet, parameters: Sequence[Value] = ()) -> list[Row]:
-        """A one-off result as the rows to send: sorted, limited, each as often as it is there."""
-        raise NotImplementedError
+        """A one-off result as the rows to send: sorted, limited, each as often as it is there.
+
+        Without ORDER BY rows come sorted by their columns: the order is always the same.
+        """
+        finishing = self.finishing
+        evaluation = Evaluation(self.environment, 0, parameters)
+        skip = count(finishing.offset, "OFFSET", evaluation) or 0
+        limit = count(finishing.limit, "LIMIT", evaluation)
+        width = len(self.columns)
+        cut = len(finishing.types) > width
+        end = None if limit is None else skip + limit
+        rows: list[Row] = []
+        for row in sorted(result, key=row_key(finishing.types, finishing.order)):
+            rows += [row[:width] if cut else row] * result[row]
+            if end is not None and len(rows) >= end:
+                break
+        return rows[skip:end]

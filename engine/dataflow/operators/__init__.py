@@ -1,0 +1,34 @@
+"""The operators, one a file; each file's docstring has the operator's formula.
+
+In the formulas a capital letter is what an input has come to hold (a Z-set), `dA` its change in
+this step, `A` without the change, `A' = A + dA` with it; `+` adds weights row by row.
+"""
+
+from engine.dataflow.operators.compute import Compute
+from engine.dataflow.operators.constant import Constant
+from engine.dataflow.operators.distinct import Distinct
+from engine.dataflow.operators.guard import Guard
+from engine.dataflow.operators.join import Join
+from engine.dataflow.operators.negate import Negate
+from engine.dataflow.operators.reduce import AggregateCall, Reduce
+from engine.dataflow.operators.semijoin import SemiJoin
+from engine.dataflow.operators.temporal import Temporal
+from engine.dataflow.operators.threshold import Threshold
+from engine.dataflow.operators.topk import TopK
+from engine.dataflow.operators.union import Union
+
+__all__ = [
+    "AggregateCall",
+    "Compute",
+    "Constant",
+    "Distinct",
+    "Guard",
+    "Join",
+    "Negate",
+    "Reduce",
+    "SemiJoin",
+    "Temporal",
+    "Threshold",
+    "TopK",
+    "Union",
+]

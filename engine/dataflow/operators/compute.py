@@ -1,0 +1,22 @@
+"""Map, filter and flat map: `dO = f(dA)`, where f is linear, so that nothing is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.dataflow.dataflow import ErrorChange, Operator, add_errors
+from engine.zset import ZSet
+
+BatchFunction = Callable[[ZSet], tuple[ZSet, ErrorChange]]
+"""Maps each row to rows of the same weight; rows that cannot be evaluated go to the errors."""
+
+
+class Compute(Operator):
+    def __init__(self, function: BatchFunction) -> None:
+        self._function = function
+
+    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
+        output, failed = self._function(changes[0])
+        if failed:
+            add_errors(errors, failed)
+        return output

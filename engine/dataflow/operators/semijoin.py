@@ -1,0 +1,63 @@
+"""Semi-join and anti-join: the left rows whose key is, or is not, among the right keys.
+
+`O = {row: w for row, w in A if (B has row's key) is wanted}`. The left rows are kept by key, of the
+right ones only how many there are of each key: a left row costs one look-up; a key that comes or
+goes on the right costs the left rows that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from engine.dataflow.dataflow import ErrorChange, Operator
+from engine.dataflow.index import Index, KeyFunction
+from engine.zset import ZSet, add_row
+
+
+class SemiJoin(Operator):
+    """With `anti`, the rows that have no partner; a key None has none, on either side."""
+
+    def __init__(self, left_key: KeyFunction, right_key: KeyFunction, *, anti: bool) -> None:
+        self._left = Index(left_key)
+        self._right_key = right_key
+        self._right: dict[Hashable, int] = {}
+        self._anti = anti
+
+    @property
+    def rows_kept(self) -> int:
+        return self._left.rows_kept + len(self._right)
+
+    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
+        left_change, right_change = changes
+        output: ZSet = {}
+        for key, present in self._flips(right_change).items():
+            sign = 1 if present != self._anti else -1
+            for row, weight in self._left.rows(key).items():
+                output[row] = weight * sign
+        for row, weight in left_change.items():
+            key = self._left.key(row)
+            present = key is not None and self._right.get(key, 0) > 0
+            if present != self._anti:
+                add_row(output, row, weight)
+        self._left.update(left_change)
+        return output
+
+    def _flips(self, right_change: ZSet) -> dict[Hashable, bool]:
+        """Take the right side's change; the keys that came (True) or went (False) with it."""
+        before: dict[Hashable, int] = {}
+        counts = self._right
+        for row, weight in right_change.items():
+            key = self._right_key(row)
+            if key is None:
+                continue
+            count = counts.get(key, 0)
+            before.setdefault(key, count)
+            if count + weight:
+                counts[key] = count + weight
+            else:
+                del counts[key]
+        return {
+            key: present
+            for key, count in before.items()
+            if (present := counts.get(key, 0) > 0) != (count > 0)
+        }

@@ -1,0 +1,81 @@
+"""The first rows of each group: ORDER BY .. LIMIT n OFFSET m, DISTINCT ON, top-k per group.
+
+`O = for each group of A: the copies of rows numbered m to m + n - 1 in the order of their keys`.
+The keys order rows totally, so ties are resolved the same way every time. A changed row costs a
+binary search; a group whose first m + n rows may have changed costs those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from engine.dataflow.dataflow import ErrorChange, Operator
+from engine.dataflow.ranking import Ranking
+from engine.zset import Row, ZSet, add_row
+
+
+class TopK(Operator):
+    """`group` gives a row's group, `order` its place: keys that differ where rows differ."""
+
+    def __init__(
+        self,
+        group: Callable[[Row], Hashable],
+        order: Callable[[Row], Any],
+        *,
+        limit: int,
+        offset: int = 0,
+    ) -> None:
+        self._group = group
+        self._order = order
+        self._limit = limit
+        self._offset = offset
+        self._rankings: dict[Hashable, Ranking] = {}
+        self._rows_kept = 0
+
+    @property
+    def rows_kept(self) -> int:
+        return self._rows_kept
+
+    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
+        before: dict[Hashable, list[tuple[Row, int]]] = {}
+        rankings = self._rankings
+        for row, weight in changes[0].items():
+            group = self._group(row)
+            ranking = rankings.get(group)
+            if ranking is None:
+                ranking = rankings[group] = Ranking(self._order)
+            if group not in before:
+                before[group] = self._window(ranking)
+                self._rows_kept -= ranking.size
+            ranking.add(row, weight)
+        output: ZSet = {}
+        for group, old in before.items():
+            ranking = rankings[group]
+            self._rows_kept += ranking.size
+            new = self._window(ranking)
+            if new != old:
+                _add_difference(output, old, new)
+            if not ranking.size:
+                del rankings[group]
+        return output
+
+    def _window(self, ranking: Ranking) -> list[tuple[Row, int]]:
+        rows = ranking.first(self._offset + self._limit)
+        return _skip(rows, self._offset) if self._offset else rows
+
+
+def _skip(rows: list[tuple[Row, int]], count: int) -> list[tuple[Row, int]]:
+    kept = []
+    for row, weight in rows:
+        if weight > count:
+            kept.append((row, weight - count))
+        count = max(count - weight, 0)
+    return kept
+
+
+def _add_difference(output: ZSet, old: list[tuple[Row, int]], new: list[tuple[Row, int]]) -> None:
+    for row, weight in new:
+        add_row(output, row, weight)
+    for row, weight in old:
+        add_row(output, row, -weight)

@@ -1,0 +1,94 @@
+"""From a call of an aggregate function in a plan to the object that computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from engine.dataflow.operators.reduce import Aggregate, AggregateCall
+from engine.errors import not_supported
+from engine.query.aggregates.booleans import BoolAnd, BoolOr
+from engine.query.aggregates.collect import ArrayAgg, StringAgg
+from engine.query.aggregates.count import Count, CountRows
+from engine.query.aggregates.distinct import Distinct
+from engine.query.aggregates.extremes import First
+from engine.query.aggregates.intervals import AverageIntervals, SumIntervals
+from engine.query.aggregates.numbers import Average, Sum, SumToInt8, Variance
+from engine.query.aggregates.totals import FloatScale, NumericScale, Scale
+from engine.query.ordering import row_key, value_key
+from engine.query.plan import AggregateSpec, SortKey, Types
+from engine.types import FLOAT4, FLOAT8, INT8, INTERVAL, NUMERIC, SqlType
+from engine.types.numbers import Float
+from engine.zset import Row
+
+_SPREADS = {
+    "stddev": (False, True),
+    "stddev_samp": (False, True),
+    "stddev_pop": (True, True),
+    "variance": (False, False),
+    "var_samp": (False, False),
+    "var_pop": (True, False),
+}
+"""name -> (of the whole population, standard deviation)"""
+
+
+def aggregate_call(spec: AggregateSpec, types: Types) -> AggregateCall:
+    """What computes the call over rows with columns of those types."""
+    columns = (*spec.arguments, *(key.column for key in spec.order))
+    aggregate = _aggregate(spec, types)
+    if spec.distinct and spec.function not in ("min", "max"):
+        aggregate = Distinct(aggregate)
+    argument: Callable[[Row], Any] = itemgetter(*columns) if columns else _nothing
+    accepts = None
+    if spec.accepts is not None:
+        accepts = itemgetter(spec.accepts)
+    return AggregateCall(aggregate, argument, accepts)
+
+
+def _nothing(row: Row) -> None:
+    return None
+
+
+def _aggregate(spec: AggregateSpec, types: Types) -> Aggregate:
+    name = spec.function
+    if name == "count":
+        return Count() if spec.arguments else CountRows()
+    if name in ("string_agg", "array_agg"):
+        return _collector(spec, types)
+    type_ = types[spec.arguments[0]]
+    if name in ("min", "max"):
+        return First(value_key(type_, descending=name == "max"))
+    if name in ("bool_and", "every"):
+        return BoolAnd()
+    if name == "bool_or":
+        return BoolOr()
+    if type_ is INTERVAL:
+        return SumIntervals() if name == "sum" else AverageIntervals()
+    if name == "sum":
+        return SumToInt8() if spec.type is INT8 else Sum(_scale(type_, spec.type))
+    if name == "avg":
+        return Average(_scale(type_, spec.type))
+    if name in _SPREADS:
+        population, root = _SPREADS[name]
+        return Variance(_scale(type_, spec.type), population=population, root=root)
+    raise not_supported(f"the aggregate function {name}")
+
+
+def _scale(type_: SqlType, result: SqlType) -> Scale:
+    if type_ in (FLOAT4, FLOAT8):
+        assert isinstance(result, Float)
+        return FloatScale(result)
+    return NumericScale() if type_ is NUMERIC else NumericScale(digits=0)
+
+
+def _collector(spec: AggregateSpec, types: Types) -> Aggregate:
+    """string_agg or array_agg over tuples of the arguments and the columns of ORDER BY."""
+    width = len(spec.arguments)
+    columns = (*spec.arguments, *(key.column for key in spec.order))
+    order = [
+        SortKey(width + at, key.descending, key.nulls_first) for at, key in enumerate(spec.order)
+    ]
+    key = row_key(tuple(types[column] for column in columns), order)
+    one = len(columns) == 1
+    return StringAgg(key) if spec.function == "string_agg" else ArrayAgg(key, bare=one)

@@ -1,0 +1,86 @@
+"""Which aggregate function a call means, and what type it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.errors import SqlError
+from engine.scalar import Scalar, coerce
+from engine.types import (
+    BOOL,
+    FLOAT4,
+    FLOAT8,
+    INT2,
+    INT4,
+    INT8,
+    INTERVAL,
+    JSONB,
+    NUMERIC,
+    TEXT,
+    SqlType,
+    array_of,
+)
+
+_INTEGERS = (INT2, INT4, INT8)
+_SUMS: dict[SqlType, SqlType] = {
+    INT2: INT8,
+    INT4: INT8,
+    INT8: NUMERIC,
+    FLOAT4: FLOAT4,
+    FLOAT8: FLOAT8,
+    NUMERIC: NUMERIC,
+    INTERVAL: INTERVAL,
+}
+_AVERAGES: dict[SqlType, SqlType] = {
+    **dict.fromkeys((*_INTEGERS, NUMERIC), NUMERIC),
+    FLOAT4: FLOAT8,
+    FLOAT8: FLOAT8,
+    INTERVAL: INTERVAL,
+}
+_SPREADS = {type_: result for type_, result in _AVERAGES.items() if type_ is not INTERVAL}
+_BY_ARGUMENT: dict[str, dict[SqlType, SqlType]] = {
+    "sum": _SUMS,
+    "avg": _AVERAGES,
+    **dict.fromkeys(
+        ("stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"), _SPREADS
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The arguments, converted to what the function takes, and the type of its result."""
+
+    arguments: tuple[Scalar, ...]
+    type: SqlType
+
+
+def find_aggregate(name: str, arguments: Sequence[Scalar]) -> Signature:
+    """The signature of an aggregate for those arguments; raises SqlError (42883)."""
+    types = [argument.type for argument in arguments]
+    if name == "count" and len(types) <= 1:
+        return Signature(tuple(arguments), INT8)
+    if name == "string_agg" and len(types) == 2:
+        converted = tuple(coerce(argument, TEXT, name) for argument in arguments)
+        return Signature(converted, TEXT)
+    if len(types) == 1:
+        result = _of_one(name, types[0])
+        if result is not None:
+            return Signature(tuple(arguments), result)
+    shown = ", ".join(type_.sql_name for type_ in types)
+    raise SqlError(
+        f"function {name}({shown}) does not exist",
+        "42883",
+        hint="no aggregate function of that name takes these types; a cast may help",
+    )
+
+
+def _of_one(name: str, type_: SqlType) -> SqlType | None:
+    if name in ("min", "max"):
+        return None if type_ is JSONB else type_
+    if name == "array_agg":
+        return array_of(type_)
+    if name in ("bool_and", "bool_or", "every"):
+        return BOOL if type_ is BOOL else None
+    return _BY_ARGUMENT.get(name, {}).get(type_)

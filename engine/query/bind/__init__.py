@@ -1,0 +1,6 @@
+"""The binder: from sqlglot's tree, in which names are words, to a plan, in which they are columns."""
+
+from engine.query.bind.context import Bound, Context
+from engine.query.bind.queries import bind_query
+
+__all__ = ["Bound", "Context", "bind_query"]

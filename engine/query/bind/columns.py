@@ -1,0 +1,82 @@
+"""How output columns are called when no AS names them: as PostgreSQL calls them."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from engine.query.bind.aggregates import aggregate_name
+from engine.query.names import name_of
+
+UNNAMED = "?column?"
+
+
+def output_name(tree: exp.Expr) -> str:
+    """The name of a SELECT list's item."""
+    if isinstance(tree, exp.Alias):
+        return name_of(tree.args["alias"])
+    return _invented(tree) or UNNAMED
+
+
+def _invented(tree: exp.Expr) -> str | None:
+    if isinstance(tree, exp.Column):
+        return name_of(tree.this)
+    if isinstance(tree, exp.Paren | exp.Collate):
+        return _invented(tree.this)
+    if isinstance(tree, exp.Cast):
+        return _invented(tree.this) or _type_name(tree.to)
+    if isinstance(tree, exp.Case):
+        default = tree.args.get("default")
+        return (_invented(default) if isinstance(default, exp.Column) else None) or "case"
+    if isinstance(tree, exp.Subquery):
+        return _of_query(tree.this)
+    for kind, name in _FIXED.items():
+        if isinstance(tree, kind):
+            return name
+    aggregate = aggregate_name(tree)
+    if aggregate is not None:
+        return aggregate
+    if isinstance(tree, exp.Anonymous):
+        return tree.name.lower()
+    return None
+
+
+_FIXED: dict[type[exp.Expr], str] = {
+    exp.Exists: "exists",
+    exp.Coalesce: "coalesce",
+    exp.Greatest: "greatest",
+    exp.Least: "least",
+    exp.Nullif: "nullif",
+    exp.Array: "array",
+    exp.Extract: "extract",
+    exp.Substring: "substring",
+    exp.Trim: "btrim",
+    exp.StrPosition: "position",
+    exp.CurrentTimestamp: "current_timestamp",
+    exp.CurrentDate: "current_date",
+    exp.CurrentUser: "current_user",
+}
+
+_TYPE_NAMES = {
+    "INT": "int4",
+    "BIGINT": "int8",
+    "SMALLINT": "int2",
+    "DOUBLE": "float8",
+    "FLOAT": "float4",
+    "BOOLEAN": "bool",
+    "DECIMAL": "numeric",
+}
+
+
+def _type_name(type_: exp.DataType) -> str:
+    word = str(type_.this.value if hasattr(type_.this, "value") else type_.this)
+    return _TYPE_NAMES.get(word.upper(), word.lower())
+
+
+def _of_query(query: exp.Expr) -> str | None:
+    while isinstance(query, exp.Subquery):
+        query = query.this
+    if isinstance(query, exp.SetOperation):
+        return _of_query(query.this)
+    if isinstance(query, exp.Select) and len(query.expressions) == 1:
+        return output_name(query.expressions[0])
+    return None

@@ -1,0 +1,120 @@
+"""WHERE, HAVING and ON: each condition joined by AND is applied in the way that is best for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from engine.errors import SqlError, not_supported
+from engine.query.bind.stage import Stage
+from engine.query.bind.subqueries import (
+    keep_members,
+    keep_where_exists,
+    membership,
+    unwrapped,
+)
+from engine.query.plan import Filter, Temporal
+from engine.scalar import Scalar
+from engine.types import TIMESTAMP, TIMESTAMPTZ
+
+_NOW = {"mz_logical_timestamp", "mz_now"}
+_RELATIONS: dict[type[exp.Expr], str] = {
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.EQ: "=",
+}
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+_HOW = (
+    "write it alone on one side, in a condition joined by AND: "
+    "mz_logical_timestamp() <= expression (also <, >, >=, =, BETWEEN)"
+)
+
+
+def conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """The conditions that AND joins at the top."""
+    tree = unwrapped(tree)
+    if isinstance(tree, exp.And):
+        yield from conjuncts(tree.this)
+        yield from conjuncts(tree.expression)
+    elif isinstance(tree, exp.Between) and not tree.args.get("symmetric") and _mentions_now(tree):
+        yield exp.GTE(this=tree.this.copy(), expression=tree.args["low"].copy())
+        yield exp.LTE(this=tree.this.copy(), expression=tree.args["high"].copy())
+    else:
+        yield tree
+
+
+def keep_where(stage: Stage, condition: exp.Expr, clause: str) -> None:
+    """Keep only the stage's rows for which the condition is true; raises SqlError."""
+    plain: list[exp.Expr] = []
+    temporal: list[exp.Expr] = []
+    subqueries: list[exp.Expr] = []
+    for tree in conjuncts(condition):
+        if stage.context.maintained and _mentions_now(tree):
+            temporal.append(tree)
+        elif _is_subquery_condition(tree):
+            subqueries.append(tree)
+        else:
+            plain.append(tree)
+    if plain:
+        predicates = tuple(stage.predicate(tree, clause) for tree in plain)
+        stage.plan = Filter(stage.plan, predicates)
+    for tree in subqueries:
+        _keep_by_subquery(stage, tree)
+    if temporal:
+        bounds = tuple(_bound(stage, tree) for tree in temporal)
+        stage.plan = Temporal(stage.plan, bounds)
+
+
+def _is_subquery_condition(tree: exp.Expr) -> bool:
+    return isinstance(_positive(tree)[0], exp.Exists) or membership(tree) is not None
+
+
+def _positive(tree: exp.Expr) -> tuple[exp.Expr, bool]:
+    """The tree without NOTs around it, and whether their number is odd."""
+    negated = False
+    tree = unwrapped(tree)
+    while isinstance(tree, exp.Not):
+        tree, negated = unwrapped(tree.this), not negated
+    return tree, negated
+
+
+def _keep_by_subquery(stage: Stage, tree: exp.Expr) -> None:
+    member = membership(tree)
+    if member is not None:
+        left, query, negated = member
+        keep_members(stage, left, query, negated=negated)
+        return
+    exists, negated = _positive(tree)
+    keep_where_exists(stage, exists, negated=negated)
+
+
+def is_now(tree: exp.Expr) -> bool:
+    """Whether the tree is a call of mz_logical_timestamp() or mz_now()."""
+    return isinstance(tree, exp.Anonymous) and tree.name.lower() in _NOW
+
+
+def _mentions_now(tree: exp.Expr) -> bool:
+    return any(is_now(node) for node in tree.find_all(exp.Anonymous))
+
+
+def _bound(stage: Stage, tree: exp.Expr) -> tuple[str, Scalar]:
+    """A temporal condition as (relation, expression): the time stands in that relation to it."""
+    relation = _RELATIONS.get(type(tree))
+    if relation is None:
+        raise not_supported("mz_logical_timestamp() in this condition", _HOW)
+    left, right = unwrapped(tree.this), unwrapped(tree.expression)
+    if not is_now(left):
+        left, right, relation = right, left, _MIRRORED[relation]
+    if not is_now(left) or _mentions_now(right):
+        raise not_supported("mz_logical_timestamp() inside an expression", _HOW)
+    scalar = stage.scalar(right)
+    if scalar.type.category != "N" and scalar.type not in (TIMESTAMP, TIMESTAMPTZ):
+        raise SqlError(
+            "mz_logical_timestamp() is compared with a number of milliseconds or a timestamp, "
+            f"not with {scalar.type.sql_name}",
+            "42883",
+        )
+    return relation, scalar

@@ -1,0 +1,132 @@
+"""GROUP BY: the rows of groups, and what can be said about them after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from engine.errors import SqlError, not_supported
+from engine.query.aggregates.signatures import find_aggregate
+from engine.query.bind.aggregates import Call, aggregate_name, read_call
+from engine.query.bind.stage import Stage, rebuilt
+from engine.query.bind.subqueries import unwrapped
+from engine.query.names import Named, Names, number_of, numbered
+from engine.query.plan import OUTER, AggregateSpec, Project, Reduce, SortKey
+from engine.scalar import Scalar
+
+_SUBQUERY = (exp.Query, exp.Exists)
+
+
+class GroupedStage(Stage):
+    """A stage whose rows are the groups of `base`'s: the keys, then the aggregates in `trees`."""
+
+    def __init__(self, base: Stage, keys: Sequence[exp.Expr], trees: Sequence[exp.Expr]) -> None:
+        self._base = base
+        self._keys = [base.resolve(key) for key in keys]
+        self._input = [base.compile(key) for key in self._keys]
+        calls = _without_doubles(found for tree in trees for found in _calls(tree))
+        specs = tuple(self._spec(read_call(call)) for call in calls)
+        width = len(keys)
+        self._aggregates = [(call, width + at) for at, call in enumerate(calls)]
+        plan = Reduce(Project(base.plan, tuple(self._input)), tuple(range(width)), specs)
+        names = Names(self._key_names(), base.names.parent, list(base.names.tables))
+        super().__init__(base.context, plan, names, base.tables)
+
+    def _key_names(self) -> list[Named]:
+        """The keys that are columns of FROM, under their names there."""
+        places = {number_of(key): at for at, key in reversed(list(enumerate(self._keys)))}
+        return [
+            Named(c.table, c.name, places[c.index], c.type, c.hidden)
+            for c in self._base.names.columns
+            if c.index in places
+        ]
+
+    def _spec(self, call: Call) -> AggregateSpec:
+        scalars = [self._base.scalar(tree) for tree in call.arguments]
+        order = [(self._base.scalar(ordered.this), ordered) for ordered in call.order]
+        read = [number for scalar in scalars for number in scalar.columns]
+        if read and all(number >= OUTER for number in read):
+            raise not_supported(
+                f"{call.name} of an outer query's columns inside a subquery",
+                "aggregate in the outer query",
+            )
+        found = find_aggregate(call.name, scalars)
+        arguments = tuple(self._column(scalar) for scalar in found.arguments)
+        keys = tuple(
+            SortKey(
+                self._column(scalar),
+                bool(ordered.args.get("desc")),
+                bool(ordered.args.get("nulls_first")),
+            )
+            for scalar, ordered in order
+        )
+        if call.distinct and not {key.column for key in keys} <= set(arguments):
+            raise SqlError(
+                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+                "42P10",
+            )
+        accepts = None
+        if call.accepts is not None:
+            accepts = self._column(self._base.predicate(call.accepts, "FILTER"))
+        return AggregateSpec(call.name, arguments, found.type, call.distinct, keys, accepts)
+
+    def _column(self, scalar: Scalar) -> int:
+        """The place of the expression among the columns that are aggregated."""
+        if scalar not in self._input:
+            self._input.append(scalar)
+        return self._input.index(scalar)
+
+    def known(self, tree: exp.Expr) -> exp.Expr | None:
+        for call, place in self._aggregates:
+            if tree == call:
+                return numbered(place)
+        key = self._canonical(tree)
+        if key is not None and key in self._keys:
+            return numbered(self._keys.index(key))
+        if number_of(tree) is not None:
+            raise self._ungrouped(tree)
+        return None
+
+    def column(self, tree: exp.Column) -> exp.Expr:
+        number, type_ = self._base.names.resolve(tree)
+        if number < OUTER:
+            raise self._ungrouped(numbered(number))
+        self._types[number] = type_
+        return numbered(number)
+
+    def _canonical(self, tree: exp.Expr) -> exp.Expr | None:
+        """The tree as the base numbers it; None if it is no expression over the base's rows."""
+        if tree.find(*_SUBQUERY) is not None or any(_calls(tree)):
+            return None
+
+        def change(node: exp.Expr) -> exp.Expr:
+            node = unwrapped(node)
+            if isinstance(node, exp.Column) and number_of(node) is None:
+                return numbered(self._base.names.resolve(node)[0])
+            return rebuilt(node, change)
+
+        return change(tree)
+
+    def _ungrouped(self, column: exp.Expr) -> SqlError:
+        number = number_of(column)
+        named = next((c for c in self._base.names.columns if c.index == number), None)
+        shown = "" if named is None else ".".join(filter(None, (named.table, named.name)))
+        return SqlError(
+            f'column "{shown}" must appear in the GROUP BY clause or be used in an aggregate '
+            "function",
+            "42803",
+        )
+
+
+def _calls(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """The calls of aggregate functions in the tree, not those inside subqueries."""
+    if aggregate_name(tree) is not None:
+        yield tree
+    elif not isinstance(tree, exp.Query | exp.Window):
+        for child in tree.iter_expressions():
+            yield from _calls(child)
+
+
+def _without_doubles(trees: Iterator[exp.Expr]) -> list[exp.Expr]:
+    return list(dict.fromkeys(trees))

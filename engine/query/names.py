@@ -1,0 +1,106 @@
+"""What names in a query stand for: the columns that FROM brings, and those of the rows outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from engine.errors import SqlError
+from engine.query.plan import outer
+from engine.relation import Column
+from engine.types import SqlType
+
+_TABLE = "#"
+
+
+def name_of(identifier: exp.Expr | str | None) -> str:
+    """An identifier as SQL sees it: in lower case unless it was quoted."""
+    if identifier is None:
+        return ""
+    if isinstance(identifier, exp.Identifier):
+        text = str(identifier.this)
+        return text if identifier.args.get("quoted") else text.lower()
+    return str(identifier).lower()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A column that a name can reach: its place in the row, and the table that it is of."""
+
+    table: str
+    name: str
+    index: int
+    type: SqlType
+    hidden: bool = False
+    """Reached by its table's name only: the other half of a column that USING merged."""
+
+
+@dataclass
+class Names:
+    """The columns of a row by name, and those of the rows outside it (`parent`)."""
+
+    columns: list[Named] = field(default_factory=list)
+    parent: Names | None = None
+    tables: list[str] = field(default_factory=list)
+
+    def add(self, table: str, columns: Sequence[Column], start: int) -> None:
+        """Take in the columns of a table of FROM, which begin at `start` in the row."""
+        if table and table in self.tables:
+            raise SqlError(f'table name "{table}" specified more than once', "42712")
+        self.tables.append(table)
+        for place, column in enumerate(columns, start):
+            self.columns.append(Named(table, column.name, place, column.type))
+
+    def moved(self, by: int) -> list[Named]:
+        return [Named(c.table, c.name, c.index + by, c.type, c.hidden) for c in self.columns]
+
+    def resolve(self, column: exp.Column) -> tuple[int, SqlType]:
+        """The number (`plan.outer` for the rows outside) and type of a column; raises SqlError."""
+        name, table = name_of(column.this), name_of(column.args.get("table"))
+        level = 0
+        names: Names | None = self
+        while names is not None:
+            found = names.matching(name, table)
+            if len(found) > 1:
+                raise SqlError(f'column reference "{_shown(column)}" is ambiguous', "42702")
+            if found:
+                index = found[0].index
+                return (outer(level, index) if level else index), found[0].type
+            names, level = names.parent, level + 1
+        raise SqlError(f'column "{_shown(column)}" does not exist')
+
+    def matching(self, name: str, table: str) -> list[Named]:
+        return [
+            column
+            for column in self.columns
+            if column.name == name and (column.table == table if table else not column.hidden)
+        ]
+
+    def star(self, table: str) -> Iterable[Named]:
+        """What `*` (or `table.*`) stands for; raises SqlError."""
+        if not table:
+            if not self.tables:
+                raise SqlError("SELECT * with no tables specified is not valid", "42601")
+            return [column for column in self.columns if not column.hidden]
+        if table not in self.tables:
+            raise SqlError(f'missing FROM-clause entry for table "{table}"', "42P01")
+        return [column for column in self.columns if column.table == table]
+
+
+def _shown(column: exp.Column) -> str:
+    parts = [name_of(part) for part in column.parts]
+    return ".".join(parts)
+
+
+def numbered(number: int) -> exp.Column:
+    """A column of a bound expression: its name is its number."""
+    return exp.Column(this=exp.Identifier(this=str(number)), table=exp.Identifier(this=_TABLE))
+
+
+def number_of(column: exp.Expr) -> int | None:
+    """The number, if this is a column that `numbered` made."""
+    if isinstance(column, exp.Column) and column.text("table") == _TABLE:
+        return int(column.name)
+    return None

@@ -1,0 +1,137 @@
+"""SQL's order of rows, as keys for Python's sort.
+
+A key orders totally: after the columns asked for come all others, and where values compare equal
+but are different (intervals, `1 month` and `30 days`) their text. So ties are broken the same way
+every time, whatever the order in which rows came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.query.plan import SortKey, Types
+from engine.types import (
+    BOOL,
+    BYTEA,
+    DATE,
+    FLOAT4,
+    FLOAT8,
+    INT2,
+    INT4,
+    INT8,
+    INTERVAL,
+    JSONB,
+    NUMERIC,
+    OID,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Array,
+    SqlType,
+)
+from engine.zset import Row, Value
+
+_NEGATED = {BOOL, INT2, INT4, INT8, OID}
+"""Types whose descending order is that of the negated values."""
+
+_PLAIN = {*_NEGATED, TEXT, DATE, TIME, TIMESTAMP, TIMESTAMPTZ, BYTEA}
+"""Types whose values Python orders as SQL does."""
+
+_WITH_NAN = {FLOAT4, FLOAT8, NUMERIC}
+
+
+class Reversed:
+    """Sorts the other way around."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: Reversed) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reversed) and bool(self.value == other.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+def row_key(types: Types, order: Sequence[SortKey]) -> Callable[[Row], tuple[Any, ...]]:
+    """The sort key of rows with columns of these types: first `order`, then all other columns."""
+    writer = _KeyWriter("r")
+    for key in order:
+        writer.column(key.column, types[key.column], key.descending, key.nulls_first)
+    written = {key.column for key in order}
+    for index, type_ in enumerate(types):
+        if index not in written:
+            writer.column(index, type_)
+    for index, type_ in enumerate(types):
+        writer.tie(f"r[{index}]", type_)
+    return writer.function()
+
+
+def value_key(type_: SqlType, *, descending: bool = False) -> Callable[[Value], Any]:
+    """The sort key of the type's values, NULLs apart."""
+    writer = _KeyWriter("r")
+    writer.value("r", type_, descending)
+    writer.tie("r", type_)
+    return writer.function()
+
+
+class _KeyWriter:
+    """Writes the Python of a key function: a tuple of parts."""
+
+    def __init__(self, argument: str) -> None:
+        self._argument = argument
+        self._parts: list[str] = []
+        self._names: dict[str, Any] = {"Reversed": Reversed}
+
+    def column(
+        self, index: int, type_: SqlType, descending: bool = False, nulls_first: bool = False
+    ) -> None:
+        value = f"r[{index}]"
+        self._parts.append(f"{value} is not None" if nulls_first else f"{value} is None")
+        start = len(self._parts)
+        self.value(value, type_, descending)
+        for number in range(start, len(self._parts)):
+            part = self._parts[number]
+            if part != value:
+                self._parts[number] = f"None if {value} is None else {part}"
+
+    def value(self, value: str, type_: SqlType, descending: bool) -> None:
+        if type_ in _WITH_NAN:
+            # NaN, the greatest, is told apart first: it has no order of its own in Python.
+            self._parts.append(f"{value} == {value}" if descending else f"{value} != {value}")
+            sign = "-" if descending else ""
+            self._parts.append(f"{sign}{value} if {value} == {value} else 0")
+        elif type_ in _NEGATED and descending:
+            self._parts.append(f"-{value}")
+        else:
+            part = value if type_ in _PLAIN or type_.name in _LIKE_TEXT else self._key(value, type_)
+            self._parts.append(f"Reversed({part})" if descending else part)
+
+    def tie(self, value: str, type_: SqlType) -> None:
+        """Where the order does not tell different values apart."""
+        if type_ in (INTERVAL, JSONB) or isinstance(type_, Array):
+            name = self._name(type_.to_text)
+            self._parts.append(f"'' if {value} is None else {name}({value})")
+
+    def _key(self, value: str, type_: SqlType) -> str:
+        return f"{self._name(type_.sort_key)}({value})"
+
+    def _name(self, function: Callable[[Any], Any]) -> str:
+        name = f"f{len(self._names)}"
+        self._names[name] = function
+        return name
+
+    def function(self) -> Callable[[Any], Any]:
+        source = f"lambda {self._argument}: ({', '.join(f'({part})' for part in self._parts)},)"
+        function: Callable[[Any], Any] = eval(source, self._names)  # noqa: S307 -- our own source
+        return function
+
+
+_LIKE_TEXT = {"varchar", "bpchar", "name"}

@@ -1,0 +1,78 @@
+"""Conditions as the planner handles them: split at AND, recognised as equalities, moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.query.plan import JoinKey
+from engine.scalar import Scalar
+from engine.scalar.nodes import Call, Column, Constant, Logic, walk
+from engine.types import BOOL, INTERVAL, Array, SqlType
+
+
+def conjuncts(scalars: Iterable[Scalar]) -> Iterator[Scalar]:
+    """The conditions that AND joins, one by one; those that are always true are left out."""
+    for scalar in scalars:
+        node = scalar.node
+        if isinstance(node, Logic) and node.is_and:
+            yield from conjuncts(map(Scalar, node.operands))
+        elif not (isinstance(node, Constant) and node.value is True):
+            yield scalar
+
+
+def conjunction(scalars: Iterable[Scalar]) -> Scalar | None:
+    """The conditions joined by AND, tried in order; None if there is none."""
+    nodes = tuple(scalar.node for scalar in scalars)
+    if not nodes:
+        return None
+    return Scalar(nodes[0] if len(nodes) == 1 else Logic(BOOL, True, nodes))
+
+
+def equality(predicate: Scalar) -> tuple[Scalar, Scalar] | None:
+    """Both sides of `left = right`, if values that are equal so are the same Python object's equal.
+
+    Intervals are not: one month equals thirty days, but they are different values.
+    """
+    node = predicate.node
+    if not isinstance(node, Call) or node.function.name != "=" or len(node.arguments) != 2:
+        return None
+    left, right = node.arguments
+    if left.type is not right.type or not _hashed_as_compared(left.type):
+        return None
+    return Scalar(left), Scalar(right)
+
+
+def _hashed_as_compared(type_: SqlType) -> bool:
+    return not (type_ is INTERVAL or (isinstance(type_, Array) and type_.element is INTERVAL))
+
+
+def substituted(scalar: Scalar, columns: Mapping[int, Scalar]) -> Scalar:
+    """The expression with the columns that the mapping knows replaced."""
+    known = {
+        node.index: columns.get(node.index, Scalar(node))
+        for node in walk(scalar.node)
+        if isinstance(node, Column)
+    }
+    return scalar.over(known) if known else scalar
+
+
+def shifted(scalar: Scalar, by: int) -> Scalar:
+    """The expression over a row whose columns stand `by` places further right."""
+    return scalar.moved({index: index + by for index in scalar.columns}) if by else scalar
+
+
+def key_of(predicate: Scalar, boundary: int) -> JoinKey | None:
+    """The key of a join whose left row has `boundary` columns, if the predicate is an equality
+    of an expression over the one row and one over the other.
+    """
+    sides = equality(predicate)
+    if sides is None:
+        return None
+    left, right = sides
+    if left.columns and min(left.columns) >= boundary:
+        left, right = right, left
+    if not left.columns or not right.columns:
+        return None
+    if max(left.columns) >= boundary or min(right.columns) < boundary:
+        return None
+    return JoinKey(left, shifted(right, -boundary))

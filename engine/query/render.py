@@ -1,0 +1,226 @@
+"""From a plan to the operators of a dataflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from engine.dataflow import Dataflow, Node, Operator
+from engine.dataflow import operators as op
+from engine.dataflow.index import KeyFunction
+from engine.dataflow.operators.compute import BatchFunction
+from engine.errors import SqlError
+from engine.query.aggregates.factory import aggregate_call
+from engine.query.ordering import row_key
+from engine.query.plan import (
+    Distinct,
+    Filter,
+    FlatMap,
+    Get,
+    Guard,
+    Join,
+    JoinKey,
+    Local,
+    Negate,
+    Plan,
+    Project,
+    Reduce,
+    SemiJoin,
+    Temporal,
+    Threshold,
+    TopK,
+    Union,
+    Values,
+)
+from engine.query.predicates import conjunction, conjuncts, substituted
+from engine.query.share import Program
+from engine.query.table_functions import ROWS
+from engine.query.temporal import interval_function
+from engine.scalar import Evaluation, Scalar, compile_batch, compile_rows, compile_value
+from engine.zset import Row, ZSet, add_row
+
+Source = int | str
+"""Where a change comes from: the number of a node, or the id of an input."""
+
+
+def render(program: Program, evaluation: Evaluation) -> Dataflow:
+    """A fresh dataflow that computes the program."""
+    renderer = _Renderer(evaluation)
+    for name, plan in program.bindings:
+        renderer.locals[name] = renderer.source(plan)
+    output = renderer.source(program.result)
+    return Dataflow(renderer.nodes, output)
+
+
+class _Renderer:
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+        self.nodes: list[Node] = []
+        self.locals: dict[int, Source] = {}
+
+    def source(self, plan: Plan) -> Source:
+        """Where the plan's change comes from, after adding the nodes that make it."""
+        if isinstance(plan, Get):
+            return plan.id
+        if isinstance(plan, Local):
+            return self.locals[plan.name]
+        if isinstance(plan, Project | Filter):
+            return self._computed(plan)
+        inputs = tuple(map(self.source, plan.inputs))
+        return self._add(self._operator(plan), inputs)
+
+    def _add(self, operator: Operator, inputs: tuple[Source, ...]) -> int:
+        self.nodes.append(Node(operator, inputs))
+        return len(self.nodes) - 1
+
+    def _computed(self, plan: Plan) -> Source:
+        """A chain of projections and filters, as one function."""
+        scalars, predicates, below = fused(plan)
+        source = self.source(below)
+        types = below.types
+        if not predicates and scalars == below.columns(0, len(types)):
+            return source
+        function = compile_batch(scalars, conjunction(predicates), self._evaluation)
+        return self._add(op.Compute(function), (source,))
+
+    def _operator(self, plan: Plan) -> Operator:
+        evaluation = self._evaluation
+        match plan:
+            case Values():
+                return self._values(plan)
+            case Join():
+                left, right = self._keys(plan.keys)
+                return op.Join(left, right, op.join.concatenate)
+            case SemiJoin():
+                left, right = self._keys(plan.keys)
+                return op.SemiJoin(left, right, anti=plan.anti)
+            case Reduce():
+                types = plan.input.types
+                calls = [aggregate_call(spec, types) for spec in plan.aggregates]
+                return op.Reduce(_columns(plan.group), calls, single=not plan.group)
+            case TopK():
+                return self._top_k(plan)
+            case Temporal():
+                return op.Temporal(interval_function(plan.bounds, evaluation))
+            case Guard():
+                return op.Guard(_guard(plan.column, plan.message))
+            case FlatMap():
+                return op.Compute(self._flat_map(plan))
+            case Distinct():
+                return op.Distinct()
+            case Threshold():
+                return op.Threshold()
+            case Negate():
+                return op.Negate()
+            case Union():
+                return op.Union()
+        raise AssertionError(f"no operator for {plan}")
+
+    def _values(self, plan: Values) -> Operator:
+        rows: ZSet = {}
+        for scalars in plan.rows:
+            if all(scalar.is_literal for scalar in scalars):
+                row: Row | None = tuple(scalar.value for scalar in scalars)
+            else:
+                row = compile_rows(scalars, None, self._evaluation)(())
+            assert row is not None
+            add_row(rows, row, 1)
+        return op.Constant(rows)
+
+    def _keys(self, keys: Sequence[JoinKey]) -> tuple[KeyFunction, KeyFunction]:
+        """The key functions of both sides."""
+        null_safe = [key.null_safe for key in keys]
+        left = self._key([key.left for key in keys], null_safe)
+        return left, self._key([key.right for key in keys], null_safe)
+
+    def _key(self, scalars: list[Scalar], null_safe: list[bool]) -> KeyFunction:
+        function = compile_rows(scalars, None, self._evaluation)
+        strict = [at for at, safe in enumerate(null_safe) if not safe]
+        if not strict:
+            return function
+
+        def key(row: Row) -> Hashable:
+            values = function(row)
+            assert values is not None
+            for at in strict:
+                if values[at] is None:
+                    return None
+            return values
+
+        return key
+
+    def _top_k(self, plan: TopK) -> Operator:
+        limit = self.count(plan.limit, "LIMIT")
+        offset = self.count(plan.offset, "OFFSET") or 0
+        assert limit is not None, "an OFFSET alone is planned as a difference"
+        order = row_key(plan.types, plan.order)
+        return op.TopK(_columns(plan.group), order, limit=limit, offset=offset)
+
+    def count(self, scalar: Scalar | None, clause: str) -> int | None:
+        return count(scalar, clause, self._evaluation)
+
+    def _flat_map(self, plan: FlatMap) -> BatchFunction:
+        arguments = compile_rows(plan.arguments, None, self._evaluation)
+        rows_of = ROWS[plan.function]
+
+        def produced(row: Row) -> list[Row]:
+            values = arguments(row)
+            if values is None or None in values:
+                return []
+            return [row + tuple(more) for more in rows_of(*values)]
+
+        def batch(change: ZSet) -> tuple[ZSet, dict[str, int]]:
+            output: ZSet = {}
+            errors: dict[str, int] = {}
+            for row, weight in change.items():
+                try:
+                    rows = produced(row)
+                except SqlError as error:
+                    errors[error.message] = errors.get(error.message, 0) + weight
+                    continue
+                for new in rows:
+                    add_row(output, new, weight)
+            return output, {text: count for text, count in errors.items() if count}
+
+        return batch
+
+
+def count(scalar: Scalar | None, clause: str, evaluation: Evaluation) -> int | None:
+    """The value of LIMIT or OFFSET; raises SqlError if it is negative."""
+    if scalar is None:
+        return None
+    value: int | None = compile_value(scalar, evaluation)(())
+    if value is not None and value < 0:
+        raise SqlError(f"{clause} must not be negative", "2201W" if clause == "LIMIT" else "2201X")
+    return value
+
+
+def fused(plan: Plan) -> tuple[tuple[Scalar, ...], list[Scalar], Plan]:
+    """A chain of projections and filters as expressions and conditions over what is below it."""
+    scalars = plan.columns()
+    predicates: list[Scalar] = []
+    while isinstance(plan, Project | Filter):
+        if isinstance(plan, Project):
+            columns = dict(enumerate(plan.scalars))
+            scalars = tuple(substituted(scalar, columns) for scalar in scalars)
+            predicates = [substituted(predicate, columns) for predicate in predicates]
+        else:
+            predicates = [*conjuncts(plan.predicates), *predicates]
+        plan = plan.input
+    return scalars, predicates, plan
+
+
+def _columns(columns: tuple[int, ...]) -> Callable[[Row], Row]:
+    """A function that takes these columns of a row."""
+    if columns == tuple(range(len(columns))):
+        width = len(columns)
+        return lambda row: row[:width]
+    source = f"lambda r: ({''.join(f'r[{column}],' for column in columns)})"
+    function: Callable[[Row], Row] = eval(source, {})  # noqa: S307 -- source of our own making
+    return function
+
+
+def _guard(column: int, message: str) -> Callable[[Row], str | None]:
+    def problem(row: Row) -> str | None:
+        return message if row[column] > 1 else None
+
+    return problem
