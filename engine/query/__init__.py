@@ -1,4 +1,4 @@
-"""From a parsed query to a running dataflow: names are bound, subqueries unnested, plans lowered."""
+"""From a parsed query to a running dataflow: names bound, subqueries unnested, plans lowered."""
 
 from engine.query.compile import compile_query
 from engine.query.query import Query

@@ -336,7 +336,7 @@ class Apply(Plan):
 
 @dataclass(frozen=True)
 class SemiApply(_Over):
-    """The rows of `input` for which the subquery has a row; with `anti`, those where it has none."""
+    """The rows of `input` for which the subquery has a row; with `anti`, the others."""
 
     subquery: Plan
     anti: bool

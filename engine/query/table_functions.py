@@ -87,7 +87,7 @@ def _series(arguments: Sequence[Scalar]) -> TableFunction:
 
 def _fits(type_: SqlType, element: SqlType) -> bool:
     if element is NUMERIC:
-        return type_.size in (2, 4, 8) and "int" in type_.name or type_ is NUMERIC
+        return (type_.size in (2, 4, 8) and "int" in type_.name) or type_ is NUMERIC
     return "int" in type_.name and type_.size <= element.size
 
 

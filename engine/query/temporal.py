@@ -12,7 +12,7 @@ from engine.dataflow.operators.temporal import Interval
 from engine.scalar import Evaluation, Scalar, compile_rows
 from engine.zset import Row, Value
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- timestamps are naive, in UTC
+_EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 
 

@@ -1,4 +1,5 @@
-"""Rows that are there for a while: `O(t) = {row: w for row, w in A if lower(row) <= t < upper(row)}`.
+"""Rows that are there for a while: `O(t) = {row: w for row, w in A if lower <= t < upper}`, where
+`lower` and `upper` are the row's own.
 
 What is to come or go later waits in a schedule by time. A row that is taken back before its time
 cancels there, so the schedule holds no more than the rows that will still change the output.

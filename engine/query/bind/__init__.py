@@ -1,4 +1,4 @@
-"""The binder: from sqlglot's tree, in which names are words, to a plan, in which they are columns."""
+"""The binder: from sqlglot's tree, where names are words, to a plan, where they are columns."""
 
 from engine.query.bind.context import Bound, Context
 from engine.query.bind.queries import bind_query

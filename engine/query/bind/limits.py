@@ -29,9 +29,11 @@ def _limit_tree(limit: exp.Expr) -> exp.Expr:
         options = present(limit, "limit_options")
         if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
             raise not_supported("FETCH FIRST with PERCENT or TIES")
-        return limit.args.get("count") or exp.Literal.number(1)
+        return present(limit, "count") or exp.Literal.number(1)
     only(limit, ("expression",))
-    return limit.expression
+    tree = present(limit, "expression")
+    assert tree is not None
+    return tree
 
 
 def _count(context: Context, tree: exp.Expr, clause: str) -> Scalar | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+
 from sqlglot import exp
 
 from engine.errors import SqlError

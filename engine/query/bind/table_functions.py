@@ -48,12 +48,13 @@ def table_call(tree: exp.Expr) -> TableCall | None:
 
 def _call(function: exp.Expr, alias: exp.Expr | None) -> TableCall:
     if isinstance(function, exp.GenerateSeries | exp.ExplodingGenerateSeries):
-        parts = [function.args.get(part) for part in ("start", "end", "step")]
+        parts = (present(function, part) for part in ("start", "end", "step"))
         arguments = tuple(part for part in parts if part is not None)
         return TableCall("generate_series", arguments, alias)
     if isinstance(function, exp.Unnest | exp.Explode):
-        parts = [function.this] if function.this is not None else []
-        return TableCall("unnest", (*parts, *function.expressions), alias)
+        first = present(function, "this")
+        arguments = tuple(function.expressions) if first is None else (first, *function.expressions)
+        return TableCall("unnest", arguments, alias)
     if isinstance(function, exp.Anonymous):
         return TableCall(function.name.lower(), tuple(function.expressions), alias)
     raise not_supported(f"{type(function).__name__} in FROM")
