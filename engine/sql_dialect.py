@@ -8,8 +8,8 @@ are sqlglot's work from end to end.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
@@ -46,12 +46,12 @@ class EngineSql(Postgres):
         another format), which serves to transpile but loses what was asked for.
         """
 
-        FUNCTIONS: ClassVar[Mapping[str, Callable[..., exp.Expr]]] = {
+        FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {
             name: build
             for name, build in PostgresParser.FUNCTIONS.items()
             if name in _PLANNED_FUNCTIONS
         }
-        FUNCTION_PARSERS: ClassVar[Mapping[str, Callable[..., exp.Expr | None]]] = {
+        FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
             name: parse
             for name, parse in PostgresParser.FUNCTION_PARSERS.items()
             if name in _FUNCTIONS_WITH_SYNTAX
@@ -150,8 +150,15 @@ def _select_from(values: exp.Values) -> exp.Select:
     first = values.expressions[0]
     width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
     columns = [exp.to_identifier(f"column{number}") for number in range(1, width + 1)]
+    clauses = {part: values.args[part] for part in _CLAUSES if values.args.get(part)}
+    for part in clauses:
+        values.set(part, None)
     values.set("alias", exp.TableAlias(this=exp.to_identifier("values"), columns=columns))
-    return exp.Select(expressions=[exp.Star()], from_=exp.From(this=values))
+    return exp.Select(expressions=[exp.Star()], from_=exp.From(this=values), **clauses)
+
+
+_CLAUSES = ("with_", "order", "limit", "offset")
+"""What may stand around VALUES as it may around SELECT."""
 
 
 def parse_expression(tokens: Sequence[Token], sql: str) -> exp.Expr:

@@ -86,8 +86,12 @@ class Settings:
         # Several spellings of one value are accepted; one of them is told.
         self._values[setting.name] = setting.default if setting.values else value
 
-    def reset(self) -> None:
-        self._values.clear()
+    def reset(self, name: str | None) -> None:
+        """Set a value, or all of them (None), to the default."""
+        if name is None:
+            self._values.clear()
+        else:
+            self.set(name, None)
 
     def end_transaction(self) -> None:
         """Take back what was set LOCAL."""

@@ -1,0 +1,224 @@
+"""`python -m engine`: the embedded engine, listening for PostgreSQL clients."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.coordinator import Coordinator, EngineOptions
+from engine.errors import SqlError
+from engine.session.listener import Limits, Listener
+
+_SPARE_FILES = 64
+"""File descriptors that are needed beside those of the clients."""
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; returns the process's exit status."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.WARNING, format="engine: %(message)s")
+    try:
+        asyncio.run(_serve(arguments))
+    except (OSError, SqlError) as error:
+        print(f"engine: {_reason(error)}", file=sys.stderr)  # noqa: T201 -- the command line's voice
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults, limits = EngineOptions(), Limits()
+    parser = argparse.ArgumentParser(
+        prog="python -m engine",
+        description="A small streaming database that speaks PostgreSQL's protocol and "
+        "Materialize's TAIL, for one machine.",
+    )
+    add = parser.add_argument
+    add(
+        "--listen",
+        type=address,
+        default=("127.0.0.1", 6875),
+        metavar="HOST:PORT",
+        help="where to listen; port 0 takes a free one (default 127.0.0.1:6875)",
+    )
+    add(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the catalog and the rows of tables there (default: nothing is kept)",
+    )
+    add(
+        "--logical-compaction-window",
+        type=duration,
+        default=defaults.history_window,
+        metavar="DURATION",
+        help="for how long past times stay readable, such as 5m, 30s, 1ms; "
+        "off: for ever (default 5m)",
+    )
+    add(
+        "--history-rows",
+        type=positive,
+        default=defaults.history_rows,
+        metavar="N",
+        help="updates of one relation that are kept for that at most (default %(default)s)",
+    )
+    add(
+        "--tail-backlog",
+        type=positive,
+        default=defaults.tail_backlog,
+        metavar="N",
+        help="updates that a slow TAIL may be behind before it is ended (default %(default)s)",
+    )
+    add(
+        "--tick",
+        type=duration,
+        default=defaults.tick,
+        metavar="DURATION",
+        help="the time between progress rows when nothing happens (default 100ms)",
+    )
+    add(
+        "--max-line-bytes",
+        type=positive,
+        default=defaults.max_line_bytes,
+        metavar="N",
+        help="the longest line of a file source (default %(default)s)",
+    )
+    add(
+        "--max-connections",
+        type=positive,
+        default=limits.max_connections,
+        metavar="N",
+        help="clients that are served at once (default %(default)s)",
+    )
+    add(
+        "--max-message-bytes",
+        type=positive,
+        default=limits.max_message_bytes,
+        metavar="N",
+        help="the longest message of a client, such as a statement (default %(default)s)",
+    )
+    add(
+        "--clock-offset-file",
+        type=Path,
+        metavar="FILE",
+        help="for tests: a file with milliseconds to add to the wall clock, read at each tick",
+    )
+    return parser  # fmt: skip
+
+
+def address(text: str) -> tuple[str, int]:
+    """Parse `HOST:PORT`, `HOST` being a name, an IPv4 address, or an IPv6 address in brackets."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65_535:
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
+    return host, int(port)
+
+
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_FOR_EVER = 2**53
+
+
+def duration(text: str) -> int:
+    """Parse `5m`, `30s`, `100ms` or `off` (for ever); returns milliseconds."""
+    if text == "off":
+        return _FOR_EVER
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text)
+    if match is None or match[2] not in _UNITS:
+        raise argparse.ArgumentTypeError(
+            f"expected a duration such as 5m, 30s, 100ms, or off; found {text!r}"
+        )
+    milliseconds = round(float(match[1]) * _UNITS[match[2]])
+    if not 1 <= milliseconds <= _FOR_EVER:
+        raise argparse.ArgumentTypeError(f"expected a duration of 1ms or more, found {text!r}")
+    return milliseconds
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
+    return int(text)
+
+
+def clock(offset_file: Path | None) -> Callable[[], int]:
+    """The wall clock in milliseconds, moved by what the file says (nothing while it says none)."""
+    if offset_file is None:
+        return _wall_clock
+
+    def moved() -> int:
+        offset = 0
+        with contextlib.suppress(OSError, ValueError):  # not there yet, or being written
+            offset = int(offset_file.read_text())
+        return _wall_clock() + offset
+
+    return moved
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    _allow_connections(arguments.max_connections)
+    options = EngineOptions(
+        data=arguments.data,
+        history_window=arguments.logical_compaction_window,
+        history_rows=arguments.history_rows,
+        tail_backlog=arguments.tail_backlog,
+        tick=arguments.tick,
+        max_line_bytes=arguments.max_line_bytes,
+    )
+    limits = Limits(arguments.max_connections, arguments.max_message_bytes)
+    coordinator = Coordinator(options, clock(arguments.clock_offset_file))
+    listener = Listener(coordinator, limits)
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await coordinator.start()
+    try:
+        host, port = await listener.start(*arguments.listen)
+        print(f"engine: listening on {host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+        await stopped.wait()
+    finally:
+        await listener.stop()
+        await coordinator.stop()
+
+
+def _allow_connections(count: int) -> None:
+    """Raise the limit of open files to what `count` clients need; raises OSError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = count + _SPARE_FILES
+    if soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise OSError(
+            f"--max-connections {count} needs {needed} open files, but this system allows {hard}"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _reason(error: OSError | SqlError) -> str:
+    """One line for a person: what went wrong, and with what."""
+    if isinstance(error, SqlError):
+        return error.message
+    text = os.strerror(error.errno).lower() if error.errno else str(error)
+    found = re.search(r"\('[^)]*\)", str(error))
+    if found:
+        return f"cannot listen on {found[0]}: {text}"
+    return f"{text}: {error.filename}" if error.filename else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Rows of values as the bytes of messages, in text or binary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.errors import SqlError
+from engine.pgwire import backend, copy_format
+from engine.pgwire.messages import BINARY, TEXT
+from engine.relation import Column
+from engine.types import SqlType
+from engine.zset import Row
+
+RowEncoder = Callable[[Row], bytes]
+"""Makes the bytes of one row."""
+
+
+def fields(columns: Sequence[Column], formats: Sequence[int]) -> list[backend.Field]:
+    """What RowDescription says of the columns."""
+    return [
+        backend.Field(column.name, column.type.oid, column.type.size, format_code)
+        for column, format_code in zip(columns, spread(formats, len(columns)), strict=True)
+    ]
+
+
+def spread(formats: Sequence[int], width: int) -> list[int]:
+    """One format for each value: none given means text, one is for all. Raises SqlError."""
+    if len(formats) == width:
+        return list(formats)
+    if not formats:
+        return [TEXT] * width
+    if len(formats) == 1:
+        return [formats[0]] * width
+    raise SqlError(f"expected {width} formats, or one, or none; found {len(formats)}", "08P01")
+
+
+def data_rows(columns: Sequence[Column], formats: Sequence[int]) -> RowEncoder:
+    """Encode rows as DataRow messages."""
+    encoders = [
+        _binary(column.type) if format_code == BINARY else _text(column.type)
+        for column, format_code in zip(columns, spread(formats, len(columns)), strict=True)
+    ]
+
+    def encode(row: Row) -> bytes:
+        return backend.data_row(
+            [
+                None if value is None else encoder(value)
+                for encoder, value in zip(encoders, row, strict=True)
+            ]
+        )
+
+    return encode
+
+
+def _text(kind: SqlType) -> Callable[[Any], bytes]:
+    to_text = kind.to_text
+    return lambda value: to_text(value).encode("utf-8", "replace")
+
+
+def _binary(kind: SqlType) -> Callable[[Any], bytes]:
+    return kind.to_binary
+
+
+def copy_text_rows(columns: Sequence[Column]) -> RowEncoder:
+    """Encode rows as CopyData messages in COPY's text format."""
+    to_texts = [column.type.to_text for column in columns]
+
+    def encode(row: Row) -> bytes:
+        values = [
+            None if value is None else to_text(value)
+            for to_text, value in zip(to_texts, row, strict=True)
+        ]
+        return backend.copy_data(copy_format.text_row(values))
+
+    return encode
+
+
+def copy_binary_rows(columns: Sequence[Column]) -> RowEncoder:
+    """Encode rows in COPY's binary format, without the messages, header and trailer around it."""
+    encoders = [column.type.to_binary for column in columns]
+
+    def encode(row: Row) -> bytes:
+        values = [
+            None if value is None else encoder(value)
+            for encoder, value in zip(encoders, row, strict=True)
+        ]
+        return copy_format.binary_row(values)
+
+    return encode
+
+
+def decode_parameters(
+    types: Sequence[SqlType], formats: Sequence[int], values: Sequence[bytes | None]
+) -> list[Any]:
+    """The parameters of a Bind message as values of their types; raises SqlError."""
+    format_codes = spread(formats, len(values))
+    return [
+        None if value is None else _decode(kind, format_code, value)
+        for kind, format_code, value in zip(types, format_codes, values, strict=True)
+    ]
+
+
+def _decode(kind: SqlType, format_code: int, value: bytes) -> Any:
+    if format_code == BINARY:
+        return kind.from_binary(value)
+    try:
+        return kind.from_text(value.decode())
+    except UnicodeDecodeError as error:
+        raise SqlError(
+            f'invalid byte sequence for encoding "UTF8": {value[error.start : error.end]!r}',
+            "22021",
+        ) from error

@@ -1,0 +1,110 @@
+"""Opens what a plan reads, and sends its rows no faster than the client takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.coordinator import Coordinator
+from engine.pgwire import backend, copy_format
+from engine.query import Query
+from engine.relation import Column
+from engine.session import encode
+from engine.session.output import Output
+from engine.session.plan import AnswerPlan, ReadPlan, SelectPlan, TailPlan, as_of_time
+from engine.session.portal import Portal
+from engine.session.rows import FinishedRows, Rows, TailRows
+from engine.session.transaction import Transaction
+from engine.zset import Row, Value
+
+SLICE = 250
+"""Rows that are encoded before everybody else gets a turn."""
+
+
+class Reading:
+    def __init__(self, coordinator: Coordinator, transaction: Transaction, output: Output) -> None:
+        self._coordinator = coordinator
+        self._transaction = transaction
+        self._output = output
+
+    async def open(self, portal: Portal, plan: ReadPlan) -> Rows:
+        """The rows of a portal: on the first call it asks for the answer, or begins the TAIL."""
+        if portal.rows is None:
+            portal.rows = await self._begin(plan, portal.parameters)
+        return portal.rows
+
+    async def _begin(self, plan: ReadPlan, parameters: Sequence[Value]) -> Rows:
+        match plan:
+            case SelectPlan(query, as_of):
+                time = await self._time(as_of)
+                read = self._transaction.read(query.inputs)
+                answer = await self._coordinator.peek(query, parameters, time, read)
+                return FinishedRows(answer.rows)
+            case TailPlan():
+                return await self._begin_tail(plan, parameters)
+            case AnswerPlan():
+                return FinishedRows(plan.rows())
+
+    async def _begin_tail(self, plan: TailPlan, parameters: Sequence[Value]) -> TailRows:
+        time = await self._time(plan.as_of)
+        self._transaction.tail()
+        subscription = await self._coordinator.subscribe(
+            plan.target,
+            parameters,
+            snapshot=plan.snapshot,
+            progress=plan.progress,
+            as_of=time,
+        )
+        return TailRows(subscription, len(plan.target.columns), progress=plan.progress)
+
+    async def _time(self, as_of: Query | None) -> int | None:
+        if as_of is None:
+            return None
+        answer = await self._coordinator.peek(as_of)
+        return as_of_time(answer.rows[0][0], as_of.columns[0].type)
+
+    async def stream(self, portal: Portal, rows: Rows, encoder: encode.RowEncoder) -> int:
+        """Send all rows as they come; returns their number."""
+        count = len(portal.spare)
+        await self.send(portal.spare, encoder, last=False)
+        portal.spare = ()
+        if isinstance(rows, TailRows):
+            # It may have nothing to say for long: what was written so far is not to wait for it.
+            self._output.flush()
+        while (batch := await rows.next()) is not None:
+            await self.send(batch, encoder, last=rows.ended)
+            count += len(batch)
+        portal.done = True
+        return count
+
+    async def send(self, rows: Sequence[Row], encoder: encode.RowEncoder, *, last: bool) -> None:
+        """Send rows, in slices; the very last slice may wait for what is written after it."""
+        for start in range(0, len(rows), SLICE):
+            self._output.write(b"".join(map(encoder, rows[start : start + SLICE])))
+            if not last or start + SLICE < len(rows):
+                await self._output.drain()
+
+    async def copy(
+        self, portal: Portal, columns: tuple[Column, ...], rows: Rows, *, binary: bool
+    ) -> int:
+        """Send all rows as a COPY, from CopyOutResponse to CopyDone; returns their number."""
+        self._output.write(backend.copy_out_response(len(columns), binary=binary))
+        if binary:
+            count = await self._copy_binary(portal, rows, columns)
+        else:
+            count = await self.stream(portal, rows, encode.copy_text_rows(columns))
+        self._output.write(backend.copy_done())
+        return count
+
+    async def _copy_binary(self, portal: Portal, rows: Rows, columns: tuple[Column, ...]) -> int:
+        """The header goes with the first row, as PostgreSQL does it; some readers expect that."""
+        head = copy_format.BINARY_HEADER
+        encode_row = encode.copy_binary_rows(columns)
+
+        def encode_with_head(row: Row) -> bytes:
+            nonlocal head
+            data, head = head + encode_row(row), b""
+            return backend.copy_data(data)
+
+        count = await self.stream(portal, rows, encode_with_head)
+        self._output.write(backend.copy_data(head + copy_format.BINARY_TRAILER))
+        return count

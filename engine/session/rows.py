@@ -1,0 +1,94 @@
+"""Where a portal's rows come from: a finished answer, or a TAIL that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from engine.coordinator import Subscription
+from engine.relation import Column
+from engine.types import BOOL, INT8, NUMERIC
+from engine.zset import Row
+
+
+class Rows(Protocol):
+    async def next(self) -> list[Row] | None:
+        """The next rows, at least one; None at the end. May be cancelled without loss."""
+
+    def ready(self) -> list[Row]:
+        """The rows that are there without waiting."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known that no row is left."""
+
+    def close(self) -> None:
+        """Free what it holds; harmless when done twice."""
+
+
+class FinishedRows:
+    """All rows of an answer that is complete."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+
+    async def next(self) -> list[Row] | None:
+        return self.ready() or None
+
+    def ready(self) -> list[Row]:
+        rows, self._rows = self._rows, []
+        return rows
+
+    @property
+    def ended(self) -> bool:
+        return not self._rows
+
+    def close(self) -> None:
+        self._rows = []
+
+
+class TailRows:
+    """The rows of a TAIL, each led by its time, [whether it is a progress row,] and its diff."""
+
+    def __init__(self, subscription: Subscription, width: int, *, progress: bool) -> None:
+        self._subscription = subscription
+        self._nulls: Row = (None,) * width
+        self._progress = progress
+
+    async def next(self) -> list[Row] | None:
+        while (batch := await self._subscription.next_batch()) is not None:
+            if rows := self._rows(batch):
+                return rows
+        return None
+
+    def ready(self) -> list[Row]:
+        return self._rows(self._subscription.ready())
+
+    @property
+    def ended(self) -> bool:
+        return self._subscription.ended
+
+    def close(self) -> None:
+        self._subscription.close()
+
+    def _rows(self, batch: Sequence[tuple[int, bool, int | None, Row | None]]) -> list[Row]:
+        rows: list[Row] = []
+        last, number = -1, Decimal(0)
+        for time, progressed, diff, row in batch:
+            if time != last:
+                last, number = time, Decimal(time)
+            if progressed:
+                if self._progress:
+                    rows.append((number, True, None, *self._nulls))
+            elif row is not None:
+                lead = (number, False, diff) if self._progress else (number, diff)
+                rows.append(lead + row)
+        return rows
+
+
+def tail_columns(columns: tuple[Column, ...], *, progress: bool) -> tuple[Column, ...]:
+    """The columns of a TAIL of a relation that has `columns`."""
+    progressed = (Column("mz_progressed", BOOL),) if progress else ()
+    lead = (Column("mz_timestamp", NUMERIC), *progressed, Column("mz_diff", INT8))
+    return lead + columns

@@ -1,0 +1,115 @@
+"""A session's transaction: what it may still do, and the one time of all its reads.
+
+| status | begun by | ended by |
+|---|---|---|
+| idle | | |
+| implicit | a statement outside of a block | the end of that message, or Sync |
+| block | BEGIN | COMMIT, ROLLBACK |
+| failed | an error in a block | COMMIT and ROLLBACK, which both undo |
+
+A transaction either reads or writes: it writes when it ends, all at one time. A TAIL must be its
+only read. (Materialize's rules, except that constants and the system's relations may always be
+read.)
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from engine.coordinator import Coordinator, ReadTransaction, Write
+from engine.errors import SqlError
+from engine.pgwire.backend import TransactionStatus
+from engine.zset import Value
+
+
+class _Use(enum.Enum):
+    NONE = enum.auto()
+    READ = enum.auto()
+    TAIL = enum.auto()
+    WRITE = enum.auto()
+
+
+class Transaction:
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+        self._use = _Use.NONE
+        self._read: ReadTransaction | None = None
+        self._writes: list[tuple[Write, Sequence[Value]]] = []
+        self.in_block = False
+        self.failed = False
+
+    @property
+    def status(self) -> TransactionStatus:
+        if self.failed:
+            return "E"
+        return "T" if self.in_block else "I"
+
+    def begin(self) -> None:
+        """Open a block; what an implicit transaction has done so far belongs to it."""
+        self.in_block = True
+
+    def fail(self) -> None:
+        """An error has happened: undo; a block stays, and takes nothing but its end."""
+        self._forget()
+        self.failed = self.in_block
+
+    def read(self, inputs: Sequence[str]) -> ReadTransaction | None:
+        """The time to read relations at, for a SELECT; raises SqlError if it may not read."""
+        if not inputs:
+            return None
+        if all(map(_is_system, inputs)):
+            return self._shared_read()
+        if self._use is _Use.TAIL:
+            raise SqlError("TAIL in transactions must be the only read statement", "25000")
+        if self._use is _Use.WRITE:
+            raise SqlError("transaction in write-only mode", "25006")
+        self._use = _Use.READ
+        return self._shared_read()
+
+    def _shared_read(self) -> ReadTransaction:
+        if self._read is None:
+            self._read = self._coordinator.begin_read()
+        return self._read
+
+    def tail(self) -> None:
+        """Note that a TAIL begins; raises SqlError if it may not."""
+        if self._use is _Use.WRITE:
+            raise SqlError("transaction in write-only mode", "25006")
+        if self._use is not _Use.NONE:
+            raise SqlError("TAIL in transactions must be the only read statement", "25000")
+        self._use = _Use.TAIL
+
+    def write(self, write: Write, parameters: Sequence[Value]) -> None:
+        """Keep a write until the end; raises SqlError if the transaction has read."""
+        if self._use not in (_Use.NONE, _Use.WRITE):
+            raise SqlError("transaction in read-only mode", "25006")
+        self._use = _Use.WRITE
+        self._writes.append((write, parameters))
+
+    @property
+    def has_writes(self) -> bool:
+        return bool(self._writes)
+
+    async def commit(self) -> None:
+        """Do what was to be written, and end; raises SqlError (then nothing was written)."""
+        writes = self._writes
+        self._end()
+        if writes:
+            await self._coordinator.write(writes)
+
+    def rollback(self) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._forget()
+        self.in_block = self.failed = False
+
+    def _forget(self) -> None:
+        if self._read is not None:
+            self._read.close()
+        self._read, self._writes, self._use = None, [], _Use.NONE
+
+
+def _is_system(relation_id: str) -> bool:
+    return relation_id.startswith("s")
