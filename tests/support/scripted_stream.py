@@ -61,13 +61,13 @@ class Connection:
 class ScriptedStream:
     """Use as a context manager. `connections` are all there ever were, in order."""
 
-    def __init__(self, about: str | None = "generated") -> None:
+    def __init__(self) -> None:
         self.connections: list[Connection] = []
         self.on_open: Callable[[Connection], None] | None = None
         self.refuse_with: int | None = None
         """Answer the next handshakes with this status instead."""
         self.refused = 0
-        self._about = about
+        self.about: str | None = "generated"
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -140,10 +140,7 @@ class ScriptedStream:
 
         class About(RequestHandler):
             def get(self) -> None:
-                if stream._about is None:
-                    self.send_error(404)
-                else:
-                    self.finish(json.dumps({"source": stream._about}))
+                self.finish(json.dumps({"source": stream.about}))
 
         class Page(StaticFileHandler):
             def set_default_headers(self) -> None:
