@@ -70,7 +70,7 @@ async def hydrate(
             replays.update((id, c.replay(since)) for id, c in outside.items())
             await _catch_up(members, replays, graph, since, pacer)
             for replay in replays.values():
-                if isinstance(replay, SourceReplay):
+                if isinstance(replay, SourceReplay) and replay.next_time is None:
                     replay.hand_over()
             for member in members:
                 graph.attach(member)

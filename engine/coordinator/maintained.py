@@ -48,8 +48,9 @@ class Maintained(Stored):
 
     @property
     def is_constant(self) -> bool:
-        """Whether it reads nothing and no time changes it: its rows have no time."""
-        return not self.inputs and self.finished
+        """Whether it reads nothing that can change, nor could: its rows have no time."""
+        inputs = self.inputs.values()
+        return self.finished and all(isinstance(c, Maintained) and c.is_constant for c in inputs)
 
     @property
     def is_wanted(self) -> bool:

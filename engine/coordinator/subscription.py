@@ -108,11 +108,13 @@ class Subscription:
     def _look(self) -> bool:
         """See whether there is more to read; it is then waiting."""
         time = self._frontier - 1
+        if self._is_constant:
+            time = ENDLESS
+            self._frontier = ENDLESS + 1
         if self._snapshot:
             if time >= self._graph.upper and not self.collection.finished:
                 return False
             self._snapshot = False
-            time = ENDLESS if self._is_constant else time
             contents = dict(self.collection.history.at(min(time, self._graph.upper - 1)))
             self._waiting = (SubscribedRow(time, False, d, row) for row, d in contents.items())
             return True

@@ -98,10 +98,17 @@ def _position(item: Item, name: str) -> int:
 
 def _cast(value: exp.Expr, item: Item, index: int) -> exp.Expr:
     definition = _definitions(item)[index]
-    if isinstance(value, exp.Var) and value.name.upper() == "DEFAULT":
+    if _is_default(value):
         value = _default(definition)
     type = exp.DataType.build(definition.type.sql_name, dialect=EngineSql)
     return exp.Cast(this=value.copy(), to=type)
+
+
+def _is_default(value: exp.Expr) -> bool:
+    """Whether it is the word DEFAULT, which sqlglot takes for a name."""
+    word = value.this if isinstance(value, exp.Column) and not value.table else value
+    unquoted = isinstance(word, exp.Var) or (isinstance(word, exp.Identifier) and not word.quoted)
+    return unquoted and value.name.upper() == "DEFAULT"
 
 
 def _default(definition: ColumnDefinition) -> exp.Expr:
