@@ -35,6 +35,8 @@ _FUNCTIONS_WITH_SYNTAX = {
     *("CAST", "EXTRACT", "OVERLAY", "POSITION", "STRING_AGG", "SUBSTRING", "TRIM"),
 }
 
+_INTERVAL_UNITS = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}
+
 
 class EngineSql(Postgres):
     INDEX_OFFSET = 0  # a subscript stays as it was written
@@ -56,6 +58,37 @@ class EngineSql(Postgres):
             for name, parse in PostgresParser.FUNCTION_PARSERS.items()
             if name in _FUNCTIONS_WITH_SYNTAX
         }
+
+        def _parse_type(
+            self, parse_interval: bool = True, fallback_to_identifier: bool = False
+        ) -> exp.Expr | None:
+            """A typed literal is one before operators: `date '2020-01-02'::text` casts the date."""
+            index = self._index
+            kind = self._curr.token_type if self._curr is not None else None
+            is_type = kind in self.TYPE_TOKENS and kind is not TokenType.INTERVAL
+            if is_type and not fallback_to_identifier:
+                data_type = self._parse_types(check_func=True, allow_identifiers=False)
+                if isinstance(data_type, exp.DataType) and self._match(
+                    TokenType.STRING, advance=False
+                ):
+                    literal = self._parse_primary()
+                    return self._parse_column_ops(
+                        self.expression(exp.Cast(this=literal, to=data_type))
+                    )
+                self._retreat(index)
+            return super()._parse_type(parse_interval, fallback_to_identifier)
+
+        def _parse_interval_span(
+            self, this: exp.Expr, parse_function_unit: bool = True
+        ) -> exp.Interval:
+            """The text of an interval stays whole: it may hold a sign, a clock, or `ago`."""
+            unit = None
+            if self._curr is not None and self._curr.text.upper() in _INTERVAL_UNITS:
+                unit = self._parse_var(any_token=True, upper=True)
+                if self._match_text_seq("TO"):
+                    last = self._parse_var(any_token=True, upper=True)
+                    unit = self.expression(exp.IntervalSpan(this=unit, expression=last))
+            return self.expression(exp.Interval(this=this, unit=unit))
 
     class Tokenizer(Postgres.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()

@@ -60,7 +60,7 @@ def type_of(data_type: exp.Expr) -> SqlType:
         kind = data_type.this
         if isinstance(kind, exp.Interval):
             return INTERVAL
-        name = str(getattr(kind, "value", kind)).upper()
+        name = str(getattr(kind, "name", kind)).upper()
         if name == "ARRAY" and data_type.expressions:
             return array_of(type_of(data_type.expressions[0]))
         if name in _TYPES:

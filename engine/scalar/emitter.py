@@ -88,7 +88,7 @@ class Emitter:
     def _once(self, key: Any, compute: Callable[[Any], str]) -> str:
         """The variable that holds what `key` names, computed now if it is not yet."""
         for known in reversed(self._known):
-            name = known.get(key)
+            name: str | None = known.get(key)
             if name is not None:
                 return name
         name = compute(key)

@@ -8,7 +8,17 @@ from typing import Any
 
 from engine.errors import SqlError
 from engine.scalar.environment import Evaluation
-from engine.scalar.nodes import Call, Case, Coalesce, Constant, Logic, Node, Parameter, Session
+from engine.scalar.nodes import (
+    Call,
+    Case,
+    Coalesce,
+    Constant,
+    IsNull,
+    Logic,
+    Node,
+    Parameter,
+    Session,
+)
 from engine.types import BOOL
 from engine.types.temporal import UNIX_EPOCH
 
@@ -37,6 +47,8 @@ def prepare(node: Node, evaluation: Evaluation | None = None) -> Node:
             return _fold_case(node)
         case Coalesce():
             return _fold_coalesce(node)
+        case IsNull():
+            return _fold_is_null(node)
     return node
 
 
@@ -98,6 +110,11 @@ def _fold_logic(node: Logic) -> Node:
     if len(operands) == 1:
         return operands[0]
     return Logic(BOOL, node.is_and, tuple(operands))
+
+
+def _fold_is_null(node: IsNull) -> Node:
+    operand = node.operand
+    return Constant(BOOL, operand.value is None) if isinstance(operand, Constant) else node
 
 
 def _fold_case(node: Case) -> Node:

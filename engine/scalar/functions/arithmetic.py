@@ -127,6 +127,9 @@ def _define_float(type_: Any) -> None:
     operations = (("+", add), ("-", subtract), ("*", multiply), ("/", divide))
     for symbol, call in operations:
         define(symbol, (type_, type_), type_, call, can_fail=True)
+        if type_ is FLOAT8:
+            define(symbol, (FLOAT4, FLOAT8), FLOAT8, call, can_fail=True)
+            define(symbol, (FLOAT8, FLOAT4), FLOAT8, call, can_fail=True)
     define("-", (type_,), type_, template="fold(-{0})", names={"fold": fold})
     define("+", (type_,), type_, template="{0}")
     for name in ("abs", "@"):

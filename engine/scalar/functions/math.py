@@ -144,7 +144,10 @@ def power(base: float, exponent: float) -> float:
 
 
 def cube_root(value: float) -> float:
-    return math.cbrt(value)
+    root = math.cbrt(value)
+    if math.isfinite(root) and round(root) ** 3 == value:
+        return float(round(root))  # exact where the C library is a digit off
+    return root
 
 
 _FLOAT_FUNCTIONS: dict[str, Callable[..., float]] = {
