@@ -218,10 +218,11 @@ def _as_sigterm(number: int, frame: FrameType | None) -> None:
 
 def announcement(plan: Plan) -> str:
     """Where to look."""
+    elsewhere = "" if plan.engine_port == ENGINE_PORT else f" --dsn '{plan.dsn}'"
     hops = [
         f"tail -f {plan.file}",
         f"psql '{plan.dsn}' -c '{_LOOK}'",
-        f"python tail_view.py top10 --dsn '{plan.dsn}' --snapshot",
+        f".venv/bin/python tail_view.py top10 --snapshot{elsewhere}",
         f"curl {plan.url}/healthz",
     ]
     lines = [
@@ -288,6 +289,8 @@ def main() -> int:
             usable_port(options.port, "--port"),
             usable_port(options.engine_port, "--engine-port"),
         )
+        if options.source == "auto":
+            print("demo: asking Wikimedia for its events", flush=True)
         source, label = choose_source(options.source, options.rate)
         with working_folder(options.keep) as folder:
             return run(Plan(folder, *ports, source, label))
