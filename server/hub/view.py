@@ -139,12 +139,16 @@ class View:
         base = self.base
         if base is not None and self._fits(base, listener) and self._is_worth(base, listener, now):
             self._give(base, listener, now)
-        elif self.failure is not None and self._can_fold(listener):
+        elif self._can_fold(listener) and self._asked_in_vain(base, listener):
             listener.is_waiting = False  # rather much of the log than nothing
             self._bring_to_head(listener)
         else:
             self.wants_base = True
             self._tell_failure(listener)
+
+    def _asked_in_vain(self, base: ReadBase | None, listener: Listener) -> bool:
+        """Whether the engine gave no base, or one that does not fit, since the listener waits."""
+        return self.failure is not None or (base is not None and base.asked > listener.asked)
 
     def _fits(self, base: ReadBase, listener: Listener) -> bool:
         """Whether `base`, which is of the hub's epoch, can be what the listener has from now on."""
@@ -275,6 +279,7 @@ class View:
         self._fanout.leave(listener)
         self._ahead.discard(listener)
         listener.is_waiting = True
+        listener.asked = self.epochs.asked
 
     # --- the pipeline ------------------------------------------------------------------------
 

@@ -54,6 +54,9 @@ class Served:
         assert response.status_code == 200, response.text
         return response.json()
 
+    def metrics(self) -> str:
+        return requests.get(self.url + "/metrics", timeout=20).text
+
     def health(self, view: str = "top10") -> Any:
         return self.get("/healthz")["views"][view]
 

@@ -273,13 +273,8 @@ def test_reported_close_codes_are_counted(served: Served) -> None:
     watcher = served.open()
     watcher.connection.close(4000, "a gap")
 
-    def counted() -> bool:
-        import requests
-
-        text = requests.get(served.url + "/metrics", timeout=10).text
-        return 'viewstream_closes_total{code="4000"} 1.0' in text
-
-    wait_until(counted, "the close code to be counted")
+    line = 'viewstream_closes_total{code="4000"} 1.0'
+    wait_until(lambda: line in served.metrics(), "the close code to be counted")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,0 +1,150 @@
+"""The engine is away, late, wrong or replaced: the server stays up, says so, and recovers."""
+
+from __future__ import annotations
+
+import threading
+
+from server.protocol import Base
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served
+from tests.support.processes import wait_until
+
+
+def test_a_view_that_cannot_be_read_is_said_and_read_again(engine: FakeEngine) -> None:
+    engine.error = "Evaluation error: invalid input syntax for type jsonb: trailing characters"
+    with Served(engine) as served:
+        watcher = served.open()
+        assert "invalid input syntax" in watcher.status("waiting").reason
+        assert "invalid input syntax" in served.health()["problem"]
+        assert served.get("/healthz")["status"] == "degraded"
+        engine.error = None
+        assert watcher.base() == engine.base("top10")
+        served.post(1001, 1002)
+        wait_until(lambda: served.get("/healthz")["status"] == "ok", "the server to be well")
+
+
+def test_a_view_that_does_not_exist_yet_is_read_once_it_does(engine: FakeEngine) -> None:
+    engine.is_known = False
+    with Served(engine) as served:
+        watcher = served.open()
+        assert "unknown view 'top10'" in watcher.status("waiting").reason
+        engine.is_known = True
+        assert watcher.base() == engine.base("top10")
+
+
+def test_an_engine_that_goes_away_and_comes_back(engine: FakeEngine) -> None:
+    with Served(engine) as served:
+        early = served.open()
+        early.base()
+        served.post(1001, 1002)
+        engine.is_known = True
+        engine.lose_all()
+        served.post(1002, 1003, (1002, 1, ("Eve", "1")))
+        assert early.delta().upper in (1002, 1003)
+        late = served.open()
+        assert isinstance(late.next_rows(), Base)
+
+
+def test_without_an_engine_clients_wait_and_posts_are_to_be_tried_again() -> None:
+    with FakeEngine() as gone:
+        port = gone.port
+    with Served(gone) as served:
+        watcher = served.open()
+        assert "the engine does not answer" in watcher.status("waiting").reason
+        refused = served.post(1, 2)
+        assert refused.status_code == 503
+        assert int(refused.headers["Retry-After"]) > 0
+        assert "the epoch cannot be checked" in refused.json()["error"]
+        with FakeEngine(port) as back:
+            assert watcher.base() == back.base("top10")
+            assert served.post(1001, 1002).status_code == 200
+
+
+def test_a_question_that_hangs_is_given_up_and_asked_anew(engine: FakeEngine) -> None:
+    with Served(engine) as served:
+        wait_until(lambda: served.health()["base_reads"] == 1, "the first read")
+        engine.go_on.clear()
+        served.post(1001, 1001)
+        for n in range(10):  # enough for the kept base not to be worth sending again
+            served.post(
+                1001 + n, 1002 + n, *[(1001 + n, 1, ("x" * 900, str(i))) for i in range(20)]
+            )
+        engine.time = "1020"
+        watcher = served.open()
+        reason = watcher.next_rows()
+        assert isinstance(reason, Base), "what is kept is sent when nothing better can be had"
+        assert reason.upper == 1001
+        assert "does not answer within 5 s" in served.health()["problem"]
+        engine.go_on.set()
+        wait_until(lambda: served.health()["problem"] is None, "the engine to be asked anew")
+
+
+def test_a_view_replaced_while_it_is_read_is_read_again(engine: FakeEngine) -> None:
+    """The id before and after must be the same, else rows of one view go by another's name."""
+    with Served(engine) as served:
+        wait_until(lambda: served.health()["base_reads"] == 1, "the first read")
+        engine.go_on.clear()
+        engine.rows = [("of", "the old")]
+        reads = engine.reads
+        engine.id = "u8"  # a new view: the old base is dropped, and this one is read
+        wait_until(lambda: served.health()["epoch"] == engine.epoch, "the new epoch")
+        watcher = served.open()
+        wait_until(lambda: engine.reads > reads, "the read to be under way")
+        engine.id = "u9"
+        engine.rows = [("of", "the new")]
+        engine.go_on.set()
+        base = watcher.base()
+        if base.epoch != engine.epoch:
+            base = watcher.base()
+        assert base == engine.base("top10")
+
+
+def test_a_restart_of_the_engine_ends_the_history(engine: FakeEngine) -> None:
+    with Served(engine) as served:
+        served.post(900, 1001)
+        watcher = served.open()
+        watcher.base()
+        old = engine.epoch
+        engine.start = "2026-11-22 21:00:00+00"
+        engine.rows = [("Alice", "1")]
+        base = watcher.base()
+        assert base == engine.base("top10")
+        assert served.post(1001, 1002, epoch=old).status_code == 410
+
+
+def test_an_audit_that_fails_gives_everybody_a_new_base(engine: FakeEngine) -> None:
+    """Rows that the TAIL left out: the next base that is read shows it."""
+    with Served(engine) as served:
+        served.post(900, 1001)
+        watcher = served.open()
+        watcher.base()
+        served.post(1001, 1010)
+        assert watcher.delta().upper == 1010
+        rows = [(1005, 1, (f"{n} that the engine does not know", "1")) for n in range(2000)]
+        served.post(1010, 1020, *[(1015, diff, row) for _, diff, row in rows])
+        assert watcher.delta().upper == 1020
+        engine.time = "1019"
+        engine.rows = [("the", "truth")]
+        other = served.open()  # so much log lies above the kept base that another is read
+        wait_until(lambda: served.health()["audit_mismatches"] == 1, "the audit to fail")
+        engine.time = "1030"
+        assert watcher.base() == engine.base("top10")
+        while (base := other.base()) != engine.base("top10"):
+            assert base.upper == 1020
+        served.process.wait_for("a base is not what the TAIL came to")
+
+
+def test_posts_go_on_while_a_base_is_read(engine: FakeEngine) -> None:
+    with Served(engine) as served:
+        served.post(900, 1001)
+        early = served.open()
+        early.base()
+        engine.go_on.clear()
+        engine.id = "u8"
+        answers: list[int] = []
+        poster = threading.Thread(
+            target=lambda: answers.append(served.post(1001, 1002).status_code)
+        )
+        poster.start()
+        poster.join(10)
+        assert answers == [200], "a POST of a new epoch waits for the epoch, not for the rows"
