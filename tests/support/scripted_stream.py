@@ -20,12 +20,9 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, StaticFileHandler
 from tornado.websocket import WebSocketHandler
 
+from server.handlers import POLICY
 from server.protocol import Message
 from tests.support.processes import ROOT, wait_until
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
-)
 
 
 class Connection:
@@ -67,6 +64,8 @@ class ScriptedStream:
         self.refuse_with: int | None = None
         """Answer the next handshakes with this status instead."""
         self.refused = 0
+        self.files: dict[str, tuple[str, str]] = {}
+        """Files to serve at /own/NAME: name -> (Content-Type, text)."""
         self.about: str | None = "generated"
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -142,6 +141,13 @@ class ScriptedStream:
             def get(self) -> None:
                 self.finish(json.dumps({"source": stream.about}))
 
+        class Own(RequestHandler):
+            def get(self, name: str) -> None:
+                content_type, text = stream.files[name]
+                self.set_header("Content-Type", content_type)
+                self.set_header("Content-Security-Policy", POLICY)
+                self.finish(text)
+
         class Page(StaticFileHandler):
             def set_default_headers(self) -> None:
                 self.set_header("Content-Security-Policy", POLICY)
@@ -154,6 +160,7 @@ class ScriptedStream:
             [
                 ("/view/stream", Stream),
                 ("/about.json", About),
+                ("/own/(.*)", Own),
                 ("/(.*)", Page, files),
             ]
         )

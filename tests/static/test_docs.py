@@ -1,0 +1,45 @@
+"""The examples of `docs/client.md` do what the text says."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from playwright.sync_api import Page, expect
+
+from server.protocol import Base, Column
+from tests.support.processes import ROOT, Process
+from tests.support.scripted_stream import Connection, ScriptedStream
+
+TEXT = (ROOT / "docs" / "client.md").read_text()
+COLUMNS = [Column("user", "text"), Column("count", "int8")]
+ROWS = [("Bob", "9"), ("<b>Alice</b>", "12")]
+
+
+def example(language: str) -> str:
+    match = re.search(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
+def say_top10(connection: Connection) -> None:
+    connection.send(Base("top10", "1-u1", 10, COLUMNS, ROWS))
+
+
+def test_the_page_of_twelve_lines(stream: ScriptedStream, page: Page) -> None:
+    script = example("js")
+    assert len(script.splitlines()) == 12
+    icon = "<!doctype html><link rel=icon href=data:>"  # else the browser asks for one
+    stream.files["page.html"] = ("text/html", icon + example("html"))
+    stream.files["page.js"] = ("text/javascript", script)
+    stream.on_open = say_top10
+    page.goto(f"{stream.url}/own/page.html")
+    expect(page.locator("ol li")).to_have_text(["<b>Alice</b>: 12", "Bob: 9"])
+
+
+def test_the_python_example(stream: ScriptedStream) -> None:
+    stream.on_open = say_top10
+    script = example("python").replace("http://127.0.0.1:8888", stream.url)
+    with Process([sys.executable, "-c", script]) as process:
+        out, _ = process.popen.communicate(timeout=30)
+    assert out.decode() == "1-u1:10 [('<b>Alice</b>', '12'), ('Bob', '9')]\n"
