@@ -91,6 +91,13 @@ class EngineSql(Postgres):
             return self.expression(exp.Interval(this=this, unit=unit))
 
     class Tokenizer(Postgres.Tokenizer):
+        # No strings between dollar signs: the `$1,$` of two parameters would be read as one's
+        # beginning.
+        HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
+        SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {
+            **Postgres.Tokenizer.SINGLE_TOKENS,
+            "$": TokenType.PARAMETER,
+        }
         COMMANDS: ClassVar[set[TokenType]] = set()
         KEYWORDS: ClassVar[dict[str, TokenType]] = {
             word: kind
@@ -115,7 +122,7 @@ _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 def tokenize(sql: str) -> list[Token]:
     """Cut `sql` into tokens, which know their place in it; raises SqlError (42601).
 
-    A string in PostgreSQL's `E'..'` form, or between dollar signs, comes out as a plain one.
+    A string in PostgreSQL's `E'..'` form comes out as a plain one.
     """
     try:
         tokens = _DIALECT.tokenize(sql)
@@ -132,7 +139,7 @@ def _what_is_open(sql: str) -> str:
 
 
 def _as_plain_string(token: Token) -> Token:
-    if token.token_type not in (TokenType.BYTE_STRING, TokenType.HEREDOC_STRING):
+    if token.token_type != TokenType.BYTE_STRING:
         return token
     return Token(
         TokenType.STRING, token.text, token.line, token.col, token.start, token.end, token.comments

@@ -65,9 +65,10 @@ class Catalog:
             raise SqlError(f"unknown database '{name[0]}'", "3D000")
         if len(name) == 1:
             return None, name[0]
-        if name[-2] not in _SCHEMAS:
-            raise SqlError(f"unknown schema '{name[-2]}'", "3F000")
-        return name[-2], name[-1]
+        schema = name[-2]
+        if schema not in _SCHEMAS:
+            raise SqlError(f"unknown schema '{schema}'", "3F000")
+        return (SYSTEM_SCHEMA if schema == "pg_catalog" else schema), name[-1]
 
     # Relations
 

@@ -11,7 +11,7 @@ from engine.catalog.catalog import Catalog
 from engine.catalog.items import DATABASE, SYSTEM_SCHEMA, USER_SCHEMA, Item, Kind
 from engine.relation import Column
 from engine.session.statements import CreateIndex, CreateView
-from engine.types import BOOL, INT8, OID, TEXT, TIMESTAMPTZ, SqlType
+from engine.types import BOOL, INT8, OID, SCALARS, TEXT, TIMESTAMPTZ, SqlType, array_of
 from engine.zset import Row
 
 _DATABASE_ID = 1
@@ -79,6 +79,17 @@ _RELATIONS: dict[str, dict[str, SqlType]] = {
         "lag_ms": INT8,
     },
     "mz_evaluation_errors": {"id": TEXT, "name": TEXT, "error": TEXT, "count": INT8},
+    # What drivers ask PostgreSQL for when they connect.
+    "pg_namespace": {"oid": OID, "nspname": TEXT},
+    "pg_type": {
+        "oid": OID,
+        "typname": TEXT,
+        "typnamespace": OID,
+        "typtype": TEXT,
+        "typelem": OID,
+        "typarray": OID,
+        "typdelim": TEXT,
+    },
 }
 STATISTICS = frozenset(
     {"mz_source_statistics", "mz_view_statistics", "mz_tails", "mz_evaluation_errors"}
@@ -106,6 +117,18 @@ def fixed_rows() -> Iterator[tuple[str, Row]]:
     for name, number in _SCHEMA_IDS.items():
         owner = _DATABASE_ID if name == USER_SCHEMA else None
         yield "mz_schemas", (number, number, owner, name)
+        yield "pg_namespace", (number, name)
+    for type_ in SCALARS:
+        yield "pg_type", (*_type_names(type_), 0, type_.array_oid, ",")
+        yield "pg_type", (*_type_names(array_of(type_)), type_.oid, 0, ",")
+
+
+def _type_names(type_: SqlType) -> tuple[int, str, int, str]:
+    """The first columns of `pg_type`; an array is called as its element, led by `_`."""
+    name = type_.name
+    if name.endswith("[]"):
+        name = f"_{name.removesuffix('[]')}"
+    return type_.oid, name, _SCHEMA_IDS["pg_catalog"], "b"
 
 
 def item_rows(item: Item) -> Iterator[tuple[str, Row]]:

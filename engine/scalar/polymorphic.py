@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from engine.errors import SqlError
 from engine.scalar.casts import cast
-from engine.scalar.nodes import Call, Node, Session
+from engine.scalar.nodes import Call, Constant, Node, Session
 from engine.scalar.registry import Function
 from engine.types import (
     NUMERIC,
@@ -80,6 +80,15 @@ def _session(name: str) -> Builder:
 
 for _name in _SESSION:
     POLYMORPHIC[_name] = _session(_name)
+
+
+def _nothing(arguments: list[Node], _: SqlType | None) -> Node:
+    """A function of no arguments that does nothing here: there are no locks to let go."""
+    expect("pg_advisory_unlock_all", arguments, 0)
+    return Constant(TEXT, "")
+
+
+POLYMORPHIC["pg_advisory_unlock_all"] = _nothing
 
 
 # GREATEST and LEAST

@@ -30,6 +30,8 @@ from engine.session.state import State
 from engine.session.transaction import Transaction
 from engine.zset import Value
 
+_WAYS_OUT = (s.Commit, s.Rollback, s.RollbackTo)
+"""What a failed transaction still takes."""
 _NO_BLOCK = "cannot be run inside a transaction block"
 _HINT = "run it alone, outside of BEGIN and COMMIT (with autocommit)"
 
@@ -50,7 +52,7 @@ class Executor:
 
     def plan(self, statement: s.Statement, declared: Sequence[int] = ()) -> Plan:
         """Bind a statement's names; raises SqlError, also if the transaction has failed."""
-        if self.transaction.failed and not isinstance(statement, s.Commit | s.Rollback):
+        if self.transaction.failed and not isinstance(statement, _WAYS_OUT):
             raise SqlError(
                 "current transaction is aborted, commands ignored until end of transaction block",
                 "25P02",
@@ -179,6 +181,15 @@ class Executor:
                 return tag
             case s.Commit() | s.Rollback():
                 return await self._end(commit=isinstance(statement, s.Commit))
+            case s.Savepoint(savepoint):
+                self.transaction.savepoint(savepoint)
+                return "SAVEPOINT"
+            case s.RollbackTo(savepoint):
+                self.transaction.roll_back_to(savepoint)
+                return "ROLLBACK"
+            case s.Release(savepoint):
+                self.transaction.release(savepoint)
+                return "RELEASE"
             case s.Close(cursor):
                 return self._close_cursor(cursor)
             case s.Deallocate(prepared):

@@ -211,9 +211,12 @@ class Planner:
         return AnswerPlan((Column(name, TEXT),), lambda: [(self._settings.get(name),)])
 
     def _show_create(self, statement: s.ShowCreate) -> AnswerPlan:
+        item = self._coordinator.catalog.get(statement.name)
+        if item.kind.value != statement.kind or item.definition is None:
+            raise SqlError(f"'{item.full_name}' is not a {statement.kind} that was created")
         kind = statement.kind.capitalize()
         columns = (Column(kind, TEXT), Column(f"Create {kind}", TEXT))
-        row = self._coordinator.show_create(statement.kind, statement.name)
+        row = (item.full_name, item.definition.sql)
         return AnswerPlan(columns, lambda: [row])
 
     def _explain(self, target: s.Name | exp.Query) -> AnswerPlan:

@@ -50,7 +50,7 @@ _SETTINGS = {
         _Setting("sql_safe_updates", "off"),
         _Setting("standard_conforming_strings", "on", values=("on",), reported=True),
         _Setting("TimeZone", "UTC", values=("utc", "gmt", "etc/utc", "+00:00"), reported=True),
-        _Setting("transaction_isolation", "strict serializable", fixed=True),
+        _Setting("transaction_isolation", "serializable", fixed=True),
     )
 }
 

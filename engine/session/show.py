@@ -11,8 +11,8 @@ from engine.sql_dialect import parse_query, quote_literal, tokenize
 _TYPES = {
     "SOURCES": "('source')",
     "TABLES": "('table')",
-    "VIEWS": "('view', 'materialized-view')",
-    "OBJECTS": "('source', 'table', 'view', 'materialized-view', 'index')",
+    "VIEWS": "('view')",
+    "OBJECTS": "('source', 'table', 'view', 'index')",
 }
 _OBJECTS = "mz_objects o JOIN mz_schemas s ON o.schema_id = s.id"
 

@@ -35,7 +35,8 @@ def apply_startup(message: messages.Startup, settings: Settings) -> None:
     )
     for name, value in given.items():
         if knows(name):
-            settings.set(name, value)
+            # Some drivers quote a value, as if it stood in a statement.
+            settings.set(name, value.strip("'"))
 
 
 def _options(text: str) -> dict[str, str]:

@@ -259,6 +259,21 @@ class Rollback:
 
 
 @dataclass(frozen=True)
+class Savepoint:
+    name: str
+
+
+@dataclass(frozen=True)
+class RollbackTo:
+    savepoint: str
+
+
+@dataclass(frozen=True)
+class Release:
+    savepoint: str
+
+
+@dataclass(frozen=True)
 class SetVariable:
     """`value` is None for DEFAULT. `local` settings end with the transaction."""
 
@@ -296,6 +311,9 @@ Control: TypeAlias = (
     | Begin
     | Commit
     | Rollback
+    | Savepoint
+    | RollbackTo
+    | Release
     | SetVariable
     | ResetVariable
     | Discard

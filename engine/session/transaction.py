@@ -5,7 +5,7 @@
 | idle | | |
 | implicit | a statement outside of a block | the end of that message, or Sync |
 | block | BEGIN | COMMIT, ROLLBACK |
-| failed | an error in a block | COMMIT and ROLLBACK, which both undo |
+| failed | an error in a block | COMMIT and ROLLBACK, which both undo; ROLLBACK TO a savepoint |
 
 A transaction either reads or writes: it writes when it ends, all at one time. A TAIL must be its
 only read. (Materialize's rules, except that constants and the system's relations may always be
@@ -36,6 +36,8 @@ class Transaction:
         self._use = _Use.NONE
         self._read: ReadTransaction | None = None
         self._writes: list[tuple[Write, Sequence[Value]]] = []
+        self._savepoints: list[tuple[str, int]] = []
+        """Each with the number of writes that came before it."""
         self.in_block = False
         self.failed = False
 
@@ -50,9 +52,10 @@ class Transaction:
         self.in_block = True
 
     def fail(self) -> None:
-        """An error has happened: undo; a block stays, and takes nothing but its end."""
-        self._forget()
+        """An error has happened: undo; a block stays, and takes nothing but a way back."""
         self.failed = self.in_block
+        if not self.in_block:
+            self._forget()
 
     def read(self, inputs: Sequence[str]) -> ReadTransaction | None:
         """The time to read relations at, for a SELECT; raises SqlError if it may not read."""
@@ -87,6 +90,29 @@ class Transaction:
         self._use = _Use.WRITE
         self._writes.append((write, parameters))
 
+    def savepoint(self, name: str) -> None:
+        """Note a place to come back to; raises SqlError outside of a block."""
+        if not self.in_block:
+            raise SqlError("SAVEPOINT can only be used in transaction blocks", "25P01")
+        self._savepoints.append((name, len(self._writes)))
+
+    def roll_back_to(self, name: str) -> None:
+        """Undo what was written since the savepoint, and an error; raises SqlError."""
+        index = self._find_savepoint(name)
+        del self._writes[self._savepoints[index][1] :]
+        del self._savepoints[index + 1 :]
+        self.failed = False
+
+    def release(self, name: str) -> None:
+        """Forget the savepoint and those after it; raises SqlError."""
+        del self._savepoints[self._find_savepoint(name) :]
+
+    def _find_savepoint(self, name: str) -> int:
+        for index in range(len(self._savepoints) - 1, -1, -1):
+            if self._savepoints[index][0] == name:
+                return index
+        raise SqlError(f'savepoint "{name}" does not exist', "3B001")
+
     @property
     def has_writes(self) -> bool:
         return bool(self._writes)
@@ -109,6 +135,7 @@ class Transaction:
         if self._read is not None:
             self._read.close()
         self._read, self._writes, self._use = None, [], _Use.NONE
+        self._savepoints = []
 
 
 def _is_system(relation_id: str) -> bool:

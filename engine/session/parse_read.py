@@ -1,0 +1,117 @@
+"""What reads relations: SELECT, TAIL, COPY of both, EXPLAIN."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from engine.errors import SqlError, not_supported
+from engine.session import statements as s
+from engine.session.tokens import TokenStream
+from engine.sql_dialect import parse_expression, parse_query
+
+
+def parse_select(tokens: TokenStream) -> s.Select:
+    query, as_of = tokens.split_as_of()
+    tree = parse_query(query.rest(), tokens.sql)
+    return s.Select(tree, None if as_of is None else parse_expression(as_of, tokens.sql))
+
+
+def parse_tail(tokens: TokenStream) -> s.Tail:
+    tokens.expect_words("TAIL")
+    target: s.Name | exp.Query
+    if tokens.at(TokenType.L_PAREN):
+        target = parse_query(tokens.parenthesised().rest(), tokens.sql)
+    else:
+        target = tokens.name()
+    options = {"SNAPSHOT": True, "PROGRESS": False}
+    if tokens.take_words("WITH"):
+        for option in tokens.parenthesised().comma_separated():
+            _read_tail_option(option, options)
+    as_of = None
+    if tokens.take_words("AS"):
+        tokens.expect_words("OF")
+        if tokens.at_end:
+            raise tokens.unexpected("an expression")
+        as_of = parse_expression(tokens.rest(), tokens.sql)
+    tokens.expect_end()
+    return s.Tail(target, options["SNAPSHOT"], options["PROGRESS"], as_of)
+
+
+def _read_tail_option(option: TokenStream, options: dict[str, bool]) -> None:
+    """Read `NAME`, `NAME value` or `NAME = value`; a bare name means true."""
+    name = option.identifier("option name").upper()
+    if name not in options:
+        raise SqlError(
+            "unexpected options",
+            "42601",
+            detail=f"{name} is not an option of TAIL",
+            hint="the options are SNAPSHOT and PROGRESS",
+        )
+    if not option.at_end:
+        option.take(TokenType.EQ)
+        value = option.next("boolean value").text.lower()
+        if value not in _BOOLEANS:
+            raise SqlError(f"invalid {name}: expected a boolean, found {value!r}", "22023")
+        options[name] = _BOOLEANS[value]
+    else:
+        options[name] = True
+    option.expect_end()
+
+
+_BOOLEANS = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+
+
+def parse_read(tokens: TokenStream) -> s.Select | s.Tail:
+    """Parse what COPY and DECLARE read: a TAIL, or a query."""
+    return parse_tail(tokens) if tokens.at_words("TAIL") else parse_select(tokens)
+
+
+def parse_copy(tokens: TokenStream) -> s.Copy:
+    tokens.expect_words("COPY")
+    if not tokens.at(TokenType.L_PAREN):
+        name = tokens.name()
+        tokens.identifiers()
+        if tokens.take_words("FROM"):
+            raise not_supported("COPY .. FROM", hint="use INSERT")
+        raise not_supported(
+            f"COPY {'.'.join(name)} TO", hint="use COPY (SELECT * FROM ..) TO STDOUT"
+        )
+    source = parse_read(tokens.parenthesised())
+    tokens.expect_words("TO", "STDOUT")
+    binary = _parse_copy_options(tokens)
+    tokens.expect_end()
+    return s.Copy(source, binary)
+
+
+def _parse_copy_options(tokens: TokenStream) -> bool:
+    """Read `[WITH] (FORMAT ..)`; returns whether the format is the binary one."""
+    if not tokens.take_words("WITH") and not tokens.at(TokenType.L_PAREN):
+        return False
+    binary = False
+    for option in tokens.parenthesised().comma_separated():
+        name = option.identifier("option name")
+        if name != "format":
+            raise SqlError(
+                "unexpected options", "42601", detail=f"{name.upper()} is not an option of COPY"
+            )
+        option.take(TokenType.EQ)
+        value = option.next("format").text.lower()
+        if value not in ("text", "binary"):
+            raise not_supported(f"COPY in format {value!r}", hint="use TEXT or BINARY")
+        binary = value == "binary"
+        option.expect_end()
+    return binary
+
+
+def parse_explain(tokens: TokenStream) -> s.Explain:
+    tokens.expect_words("EXPLAIN")
+    tokens.take_one_of("TYPED", "RAW", "DECORRELATED", "OPTIMIZED", "PHYSICAL")
+    if tokens.take_words("PLAN"):
+        tokens.expect_words("FOR")
+    if tokens.take_one_of("VIEW", "MATERIALIZED"):
+        tokens.take_words("VIEW")
+        name = tokens.name()
+        tokens.expect_end()
+        return s.Explain(name)
+    return s.Explain(parse_query(tokens.rest(), tokens.sql))
