@@ -1,0 +1,112 @@
+"""`scripts/faults`: breaks the pipeline by a seeded schedule, and proves that it always heals."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+from scripts.faultkit import table
+from scripts.faultkit.faults import inflict
+from scripts.faultkit.processes import ProcessError
+from scripts.faultkit.proof import DivergedError, Proof, prove
+from scripts.faultkit.schedule import DECK, Fault, schedule
+from scripts.faultkit.world import World
+
+
+class FaultError(Exception):
+    """After a fault something was not as it must be."""
+
+    def __init__(self, fault: Fault | None, seed: int, reason: str) -> None:
+        after = (
+            "before the first fault" if fault is None else f"after fault {fault.number}, {fault}"
+        )
+        super().__init__(f"{after}: {reason}\nseed {seed} repeats it")
+
+
+async def run(
+    folder: Path,
+    seed: int,
+    count: int,
+    *,
+    kinds: set[str] | None = None,
+    rate: float = 200,
+    editors: int = 500,
+    say: Callable[[str], None] = print,
+) -> list[tuple[Fault, Proof]]:
+    """Inflict `count` faults of the seed's schedule, each proved; raises FaultError."""
+    world = World(folder, seed, rate, editors)
+    proved: list[tuple[Fault, Proof]] = []
+    fault: Fault | None = None
+    try:
+        await world.start()
+        await prove(world)
+        chosen = (one for one in schedule(seed) if kinds is None or one.kind in kinds)
+        for fault in islice(chosen, count):
+            await inflict(world, fault)
+            proved.append((fault, await prove(world)))
+            say(table.line(*proved[-1]))
+    except (DivergedError, ProcessError, TimeoutError) as error:
+        raise FaultError(fault, seed, str(error) or type(error).__name__) from error
+    finally:
+        await world.stop()
+    return proved
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/faults",
+        description="Break the whole pipeline by a seeded schedule; prove after each fault that "
+        "every client of every view holds exactly what the engine says.",
+    )
+    add = parser.add_argument
+    add("--faults", type=int, default=len(DECK), metavar="N", help="how many (%(default)s)")
+    add("--seed", type=int, help="of the schedule (default: a new one, which is printed)")
+    add("--rate", type=float, default=200, metavar="N", help="events a second (%(default)s)")
+    add("--editors", type=int, default=500, metavar="N", help="how many there are (%(default)s)")
+    add(
+        "--kinds",
+        nargs="+",
+        choices=sorted({kind for kind, _ in DECK}),
+        help="inflict only these",
+    )
+    add("--keep", type=Path, metavar="FOLDER", help="write the processes' logs there")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parse_arguments()
+    seed = secrets.randbelow(10**6) if options.seed is None else options.seed
+    print(f"seed {seed}: {options.faults} faults\n\n{table.HEADER}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="faults-") as fresh:
+        folder = options.keep or Path(fresh)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            proved = asyncio.run(
+                run(
+                    folder,
+                    seed,
+                    options.faults,
+                    kinds=set(options.kinds) if options.kinds else None,
+                    rate=options.rate,
+                    editors=options.editors,
+                    say=lambda text: print(text, flush=True),
+                )
+            )
+        except FaultError as error:
+            print(f"\nDIVERGED {error}", flush=True)
+            return 1
+        except KeyboardInterrupt:
+            return 130
+    print(table.summary(proved))
+    print(f"\n{len(proved)} faults, no divergence")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""How each fault is done to the world, and healed again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import psycopg2
+
+from scripts.faultkit.processes import Service
+from scripts.faultkit.proxy import PostFault
+from scripts.faultkit.schedule import SCRIPTS, Fault
+from scripts.faultkit.world import World
+
+ROOM = 30_000
+"""Bytes that a full disk still has room for."""
+JUMP = 3_600_000
+"""Milliseconds by which the wall clock of the engine jumps at most."""
+PATIENCE = 30.0
+
+
+async def inflict(world: World, fault: Fault) -> None:
+    """Do the fault, let it last, and heal what does not heal by itself."""
+    await _KINDS[fault.kind](world, fault)
+
+
+async def _kill(world: World, fault: Fault) -> None:
+    pids = _scripts(world, fault)
+    if pids is not None:
+        _send(pids, signal.SIGKILL)  # the pipeline starts both anew
+        return
+    service = world.services[fault.target]
+    await service.kill()
+    await asyncio.sleep(fault.seconds)
+    await service.start()
+
+
+async def _stop(world: World, fault: Fault) -> None:
+    pids = _scripts(world, fault)
+    pids = [world.services[fault.target].pid] if pids is None else pids
+    _send(pids, signal.SIGSTOP)
+    await asyncio.sleep(fault.seconds)
+    _send(pids, signal.SIGCONT)
+
+
+async def _restart(world: World, fault: Fault) -> None:
+    pids = _scripts(world, fault)
+    if pids is not None:
+        _send(pids, signal.SIGTERM)
+        return
+    service = world.services[fault.target]
+    await service.terminate()
+    await asyncio.sleep(fault.seconds)
+    await service.start()
+
+
+def _scripts(world: World, fault: Fault) -> list[int] | None:
+    """The one process that is meant, of those that run such a script; None for a service."""
+    name, _, side = fault.target.partition(" ")
+    if name not in SCRIPTS:
+        return None
+    pids = sorted(world.scripts(name, side))
+    return [pids[int(fault.chance * len(pids))]] if pids else []
+
+
+def _send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself just now
+            os.kill(pid, number)
+
+
+async def _posts(world: World, fault: Fault) -> None:
+    name, _, side = fault.target.partition(" ")
+    proxy = world.posts[side]
+    async with asyncio.timeout(PATIENCE + 8 * fault.seconds):
+        await proxy.spoil(PostFault[name.upper()], 1 + int(fault.chance * 8), fault.seconds)
+
+
+async def _websockets(world: World, fault: Fault) -> None:
+    for line in (world.lines[fault.target], world.slow_lines[fault.target]):
+        line.cut_mid_frame()
+
+
+async def _disk_full(world: World, fault: Fault) -> None:
+    source = world.services["source"]
+    await source.terminate()
+    await source.start(file_size=world.file.stat().st_size + int(fault.chance * ROOM))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            await source.ended()
+    await _start_again(source)
+
+
+async def _start_again(service: Service) -> None:
+    await service.terminate()
+    await service.start()
+
+
+async def _clock(world: World, fault: Fault) -> None:
+    jump = int(fault.chance * JUMP) * (1 if fault.target == "forward" else -1)
+    before = int(world.clock.read_text()) if world.clock.exists() else 0
+    fresh = world.clock.with_suffix(".new")
+    fresh.write_text(str(before + jump))
+    fresh.rename(world.clock)  # whole at any time
+    await asyncio.sleep(fault.seconds)
+
+
+async def _replace(world: World, fault: Fault) -> None:
+    """By another query, and back."""
+    for other in (True, False):
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await world.replace(fault.target, other=other)
+                except psycopg2.OperationalError:  # the engine is away: another fault's doing
+                    await asyncio.sleep(0.2)
+                else:
+                    break
+        if other:
+            await asyncio.sleep(fault.seconds)
+
+
+_KINDS: dict[str, Callable[[World, Fault], Awaitable[None]]] = {
+    "kill": _kill,
+    "stop": _stop,
+    "restart": _restart,
+    "posts": _posts,
+    "websockets": _websockets,
+    "disk full": _disk_full,
+    "clock": _clock,
+    "replace": _replace,
+}

@@ -1,0 +1,213 @@
+"""Stands between the processes and spoils what passes: POSTs as wholes, websockets as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Coroutine
+from enum import Enum
+
+HOST = "127.0.0.1"
+MOST_PENDING = 4
+"""How many POSTs are held back for later at most."""
+
+
+class PostFault(Enum):
+    """What may happen to one POST."""
+
+    CUT_BEFORE = "the connection breaks before the server has it"
+    CUT_AFTER = "the server has it, and the connection breaks before the answer"
+    DELAY = "it waits"
+    TRUNCATE = "the server gets half of it"
+    DUPLICATE = "the server gets it twice"
+    REORDER = "the server gets it once more after later ones"
+
+
+class _Listening:
+    """A TCP server on a free port of this machine, and the conversations that it has."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._accept, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Break every connection off."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._guard(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self.serve(reader, writer)
+        except (OSError, EOFError):
+            pass  # either side went away, as it may at any time
+        finally:
+            writer.transport.abort()
+
+    def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Coroutine[None, None, None]:
+        raise NotImplementedError
+
+
+class PostProxy(_Listening):
+    """An HTTP proxy before one server, which spoils as many POSTs as it was told to."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target)
+        self._faults: deque[tuple[PostFault, float]] = deque()
+        self._spoilt = asyncio.Event()
+        self._late: deque[bytes] = deque()
+
+    async def spoil(self, fault: PostFault, count: int, seconds: float) -> None:
+        """Do that to the next POSTs; returns when it has been done. A delay lasts `seconds`."""
+        self._spoilt.clear()
+        self._faults.extend([(fault, seconds)] * count)
+        await self._spoilt.wait()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            request = await read_message(reader)
+            fault, seconds = None, 0.0
+            if request.startswith(b"POST") and self._faults:
+                fault, seconds = self._faults.popleft()
+                if not self._faults:
+                    self._spoilt.set()
+            answer = await self._pass_on(request, fault, seconds)
+            if answer is None:
+                return
+            writer.write(answer)
+            await writer.drain()
+            if fault is None and self._late:
+                await self._forward(self._late.popleft())
+
+    async def _pass_on(
+        self, request: bytes, fault: PostFault | None, seconds: float
+    ) -> bytes | None:
+        """The server's answer, or None if the connection is to break."""
+        if fault is PostFault.CUT_BEFORE:
+            return None
+        if fault is PostFault.DELAY:
+            await asyncio.sleep(seconds)
+        elif fault is PostFault.TRUNCATE:
+            await self._forward(request[: len(request) // 2 + 1], whole=False)
+            return None
+        elif fault is PostFault.DUPLICATE:
+            await self._forward(request)
+        elif fault is PostFault.REORDER and len(self._late) < MOST_PENDING:
+            self._late.append(request)
+            return None
+        answer = await self._forward(request)
+        return None if fault is PostFault.CUT_AFTER else answer
+
+    async def _forward(self, request: bytes, *, whole: bool = True) -> bytes | None:
+        """Send bytes to the server and return its answer; None if it gave none."""
+        try:
+            reader, writer = await asyncio.open_connection(HOST, self.target)
+        except OSError:
+            return None
+        try:
+            writer.write(request)
+            await writer.drain()
+            return await read_message(reader) if whole else None
+        except (OSError, EOFError):
+            return None
+        finally:
+            writer.transport.abort()
+
+
+async def read_message(reader: asyncio.StreamReader) -> bytes:
+    """One HTTP request or answer with its body, which Content-Length measures."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = 0
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            length = int(value)
+    return head + await reader.readexactly(length)
+
+
+class StreamProxy(_Listening):
+    """A TCP proxy before one server, for websockets.
+
+    `rate` bounds the bytes a second towards the client, None: no bound. `cut_mid_frame` breaks
+    each connection off after half of the next bytes that the server sends on it.
+    """
+
+    def __init__(self, target: int, rate: int | None = None) -> None:
+        super().__init__(target)
+        self._rate = rate
+        self._cuts: set[asyncio.Event] = set()
+
+    def cut_mid_frame(self) -> int:
+        """Arm the cut; returns how many connections it will break."""
+        for cut in self._cuts:
+            cut.set()
+        return len(self._cuts)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, sending = await asyncio.open_connection(sock=await self._connect(), limit=4096)
+        cut = asyncio.Event()
+        self._cuts.add(cut)
+        try:
+            up = asyncio.ensure_future(self._pump(reader, sending, None, None))
+            down = asyncio.ensure_future(self._pump(upstream, writer, cut, self._rate))
+            try:
+                await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                up.cancel()
+                down.cancel()
+                await asyncio.gather(up, down, return_exceptions=True)
+        finally:
+            self._cuts.discard(cut)
+            with contextlib.suppress(OSError):
+                sending.transport.abort()
+
+    async def _connect(self) -> socket.socket:
+        line = socket.socket()
+        try:
+            line.setblocking(False)
+            if self._rate is not None:
+                # A small window, so that the server feels a slow client, and not only the kernel.
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await asyncio.get_running_loop().sock_connect(line, (HOST, self.target))
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        cut: asyncio.Event | None,
+        rate: int | None,
+    ) -> None:
+        while data := await reader.read(1024 if rate is not None else 65536):
+            if cut is not None and cut.is_set():
+                writer.write(data[: len(data) // 2])
+                await writer.drain()
+                return
+            writer.write(data)
+            await writer.drain()
+            if rate is not None:
+                await asyncio.sleep(len(data) / rate)

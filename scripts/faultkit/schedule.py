@@ -1,0 +1,56 @@
+"""Which faults come, in which order: all kinds as a shuffled deck, again and again, by a seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from scripts.faultkit.proxy import PostFault
+from scripts.faultkit.world import OTHER_QUERIES, SIDES
+
+SCRIPTS = ("tail_view", "post_deltas")
+PROCESSES = (
+    "engine",
+    "source",
+    *(f"{name} {side}" for name in ("server", "pipeline", *SCRIPTS) for side in SIDES),
+)
+DECK = (
+    *product(("kill", "stop", "restart"), PROCESSES),
+    *(("posts", f"{fault.name.lower()} {side}") for fault, side in product(PostFault, SIDES)),
+    *(("websockets", side) for side in SIDES),
+    ("disk full", "source"),
+    ("clock", "forward"),
+    ("clock", "back"),
+    *(("replace", view) for view in OTHER_QUERIES),
+)
+"""Every fault there is, as (kind, target)."""
+LONGEST = 4.0
+"""Seconds for which a fault lasts at most."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`seconds` is how long it lasts, `chance` a number from 0 to 1 for whatever else varies."""
+
+    number: int
+    kind: str
+    target: str
+    seconds: float
+    chance: float
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target} ({self.seconds:.1f} s)"
+
+
+def schedule(seed: int) -> Iterator[Fault]:
+    """Faults without end; the same seed, the same faults."""
+    chance = random.Random(seed)  # noqa: S311 -- a seed is what is wanted
+    number = 0
+    while True:
+        for kind, target in chance.sample(DECK, len(DECK)):
+            number += 1
+            # Most faults are short, some last: a process may come back at any stage of the rest.
+            seconds = LONGEST * chance.random() ** 2
+            yield Fault(number, kind, target, seconds, chance.random())

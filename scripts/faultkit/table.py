@@ -1,0 +1,32 @@
+"""The fault kit's table: one line a fault, and what it came to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from scripts.faultkit.proof import Proof
+from scripts.faultkit.schedule import Fault
+
+HEADER = f"{'#':>4}  {'fault':<36} {'converged':>9}  {'rows proved':>11}  {'points':>9}  largest MB"
+
+
+def line(fault: Fault, proof: Proof) -> str:
+    """What one fault came to."""
+    name, size = max(proof.memory.items(), key=lambda item: item[1])
+    return (
+        f"{fault.number:>4}  {fault!s:<36} {proof.seconds:>7.1f} s  {proof.compared:>11,}  "
+        f"{proof.points:>9,}  {size:.0f} ({name})"
+    )
+
+
+def summary(proved: list[tuple[Fault, Proof]]) -> str:
+    """The slowest and the usual convergence after each kind of fault."""
+    kinds: dict[str, list[float]] = defaultdict(list)
+    for fault, proof in proved:
+        kinds[fault.kind].append(proof.seconds)
+    lines = [f"\n{'kind':<12} {'faults':>6}  {'median':>7}  {'slowest':>7}"]
+    for kind, seconds in sorted(kinds.items()):
+        seconds.sort()
+        median = seconds[len(seconds) // 2]
+        lines.append(f"{kind:<12} {len(seconds):>6}  {median:>5.1f} s  {seconds[-1]:>5.1f} s")
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""The whole pipeline, twice behind one engine, with proxies between its processes.
+
+source ─> file ─> engine ─┬─ pipeline a ─ POST proxy ─> server a ─┬─ stream proxies ─> clients
+                          └─ pipeline b ─ POST proxy ─> server b ─┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import new_type, register_type, string_types
+
+from scripts.demo import free_port
+from scripts.demo_check import rows_at
+from scripts.faultkit.clients import Client, Hostile
+from scripts.faultkit.processes import ROOT, ProcessError, Service, resident, script_of
+from scripts.faultkit.proxy import HOST, PostProxy, StreamProxy
+from server.protocol import Row, epoch_of, epoch_query, quote_view
+
+VIEWS = ("counter", "top10", "useredits")
+SIDES = ("a", "b")
+OTHER_QUERIES = {
+    "counter": "SELECT 0 - count(*) AS count FROM recentchanges",
+    "top10": """SELECT '-' || "user" AS "user", count FROM useredits
+                ORDER BY count DESC, "user" LIMIT 7""",
+}
+"""What a view may be replaced by; each row of it bears the mark of `clients.MARK`."""
+SLOW = 20_000
+"""Bytes a second of a slow client's line."""
+PATIENCE = 60.0
+
+
+class World:
+    """Everything that runs. `folder` is where it writes; `rate` is in events a second."""
+
+    def __init__(self, folder: Path, seed: int, rate: float, editors: int) -> None:
+        self.folder = folder
+        self.file = folder / "recentchanges"
+        self.clock = folder / "clock"
+        engine_port = free_port()
+        self.dsn = f"host={HOST} port={engine_port} user=materialize dbname=materialize"
+        self.ports = {side: free_port() for side in SIDES}
+        self.posts = {side: PostProxy(self.ports[side]) for side in SIDES}
+        self.lines = {side: StreamProxy(self.ports[side]) for side in SIDES}
+        self.slow_lines = {side: StreamProxy(self.ports[side], SLOW) for side in SIDES}
+        self.services = {
+            "engine": self._service(
+                *("engine", "engine", "--listen", f"{HOST}:{engine_port}"),
+                *("--data", folder / "engine", "--clock-offset-file", self.clock),
+                ready="listening on",
+            ),
+            "source": self._service(
+                *("source", "scripts.recentchanges", "generate", "--rate", str(rate)),
+                *("--editors", str(editors), "--seed", str(seed), self.file),
+            ),
+        }
+        for side in SIDES:
+            self.services[f"server {side}"] = self._service(
+                *(f"server-{side}", "server", "--dsn", self.dsn),
+                *("--listen", f"{HOST}:{self.ports[side]}", *VIEWS),
+                ready="listening on",
+            )
+        self._chance = random.Random(seed)  # noqa: S311 -- a seed is what is wanted
+        self.clients: list[Client] = []
+        self.hostile: Hostile | None = None
+        self._following: list[asyncio.Task[None]] = []
+
+    def _service(self, name: str, *command: str | Path, ready: str = "") -> Service:
+        return Service(name, command, self.folder / f"{name}.log", ready)
+
+    async def start(self) -> None:
+        """Start all processes and clients; they have not followed anything yet when it returns."""
+        self.file.touch()
+        await self.services["engine"].start()
+        await self.services["source"].start()
+        await self._apply_sql()
+        for side in SIDES:
+            for proxy in (self.posts[side], self.lines[side], self.slow_lines[side]):
+                await proxy.start()
+            await self.services[f"server {side}"].start()
+            runner = self._service(
+                *(f"pipeline-{side}", "scripts.pipeline", "--dsn", self.dsn),
+                *("--server", f"http://{HOST}:{self.posts[side].port}", *VIEWS),
+            )
+            self.services[f"pipeline {side}"] = runner
+            await runner.start()
+        quick = [self.lines[side].port for side in SIDES]
+        slow = [self.slow_lines[side].port for side in SIDES]
+        self.clients = [
+            Client("steady a", VIEWS, quick[:1], self._chance),
+            Client("steady b", VIEWS, quick[1:], self._chance),
+            Client("slow", VIEWS, slow, self._chance, stay=30),
+            Client("roaming", VIEWS, quick, self._chance, stay=1),
+        ]
+        self.hostile = Hostile(VIEWS, list(self.ports.values()), self._chance)
+        runs = [client.run() for client in self.clients] + [self.hostile.run()]
+        self._following = [asyncio.create_task(run) for run in runs]
+
+    async def stop(self) -> None:
+        """End clients, processes and proxies; nothing is left running."""
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+        for name in sorted(self.services, key=lambda name: not name.startswith("pipeline")):
+            await self.services[name].terminate()
+        for proxies in (self.posts, self.lines, self.slow_lines):
+            for proxy in proxies.values():
+                await proxy.close()
+
+    async def _apply_sql(self) -> None:
+        applying = self._service(
+            *("apply_sql", "scripts.apply_sql", "--dsn", self.dsn, "--source", self.file)
+        )
+        await applying.start()
+        await applying.ended()
+        written = applying.written()
+        async with asyncio.timeout(PATIENCE):
+            while True:  # a view can be read once it has a time
+                try:
+                    await asyncio.gather(*map(self.time, VIEWS))
+                except psycopg2.Error as error:
+                    written = str(error)
+                    await asyncio.sleep(0.1)
+                else:
+                    return
+        raise ProcessError(written)
+
+    def failures(self) -> list[str]:
+        """What ended though nobody ended it."""
+        found = [f"{name} has ended" for name, one in self.services.items() if not one.is_running]
+        for task in self._following:
+            if task.done() and not task.cancelled():
+                found.append(f"a client ended: {task.exception()!r}")
+        return found
+
+    def scripts(self, name: str, side: str) -> list[int]:
+        """The ids of the processes that run `tail_view` or `post_deltas` for one side."""
+        children = self.services[f"pipeline {side}"].children()
+        return [pid for pid in children if script_of(pid) == name]
+
+    def memory(self) -> dict[str, int]:
+        """The resident bytes of each process, the largest of each kind of script."""
+        sizes = {name: resident(one.pid) for name, one in self.services.items()}
+        for name in ("tail_view", "post_deltas"):
+            pids = [pid for side in SIDES for pid in self.scripts(name, side)]
+            sizes[name] = max(map(resident, pids), default=0)
+        return sizes
+
+    async def ask(self, *statements: str) -> list[tuple[str, ...]]:
+        """Ask the engine, in text; returns the last statement's rows. Raises psycopg2.Error."""
+        return await asyncio.to_thread(_ask, self.dsn, statements)
+
+    async def epoch(self, view: str) -> str:
+        return epoch_of(view, await self.ask(epoch_query(view)))
+
+    async def time(self, view: str) -> int:
+        """The time at which a SELECT of the view is answered now."""
+        query = (
+            f"SELECT mz_logical_timestamp(), v.* FROM (SELECT true) AS one"  # noqa: S608 -- quoted
+            f" LEFT JOIN {quote_view(view)} AS v ON true"
+        )
+        return int((await self.ask(query))[0][0])
+
+    async def rows_at(self, view: str, time: int) -> Counter[Row]:
+        return await asyncio.to_thread(rows_at, self.dsn, view, time)
+
+    async def replace(self, view: str, *, other: bool) -> None:
+        """Drop the view and create it anew, by its other query or by its own."""
+        if other:
+            create = f"CREATE MATERIALIZED VIEW {quote_view(view)} AS {OTHER_QUERIES[view]}"
+        else:
+            (file,) = (ROOT / "sql").glob(f"*_{view}.sql")
+            lines = file.read_text().splitlines()
+            create = "\n".join(line for line in lines if not line.startswith("--"))
+        await self.ask(f"DROP VIEW {quote_view(view)}", create)
+
+
+def _ask(dsn: str, statements: Sequence[str]) -> list[tuple[str, ...]]:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        register_type(new_type(tuple(string_types), "TEXT", lambda text, _: text), cursor)
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
