@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from engine.zset import ZSet
+from engine.zset import ZSet, add
 
 ErrorChange: TypeAlias = dict[str, int]
 """Error text -> by how many rows more (fewer, if negative) it is why they were left out."""
@@ -18,6 +18,10 @@ class Operator:
     Steps come in ascending order of time; one time may come in several steps, each with more of
     that time's change. The change is exact: fed the sum of two changes, an operator returns the
     sum of what it would have returned for the one and then the other.
+    """
+
+    is_linear = False
+    """Whether it remembers nothing and takes no account of the time, so that it may be run ahead.
     """
 
     @property
@@ -54,24 +58,46 @@ class Dataflow:
     that it holds, the first time), and returns the change of the result. One time may come in
     several steps, when its change is too large for one: large contents are fed in slices. What it
     takes and returns belongs to whoever made it: neither side changes it afterwards.
+
+    A large change may instead be taken up in portions by `absorb`, which runs only the operators
+    that remember nothing and sums up what they give; the next `step` puts the sum through the
+    others. So a group that many portions change costs the others one change.
     """
 
     def __init__(self, nodes: Sequence[Node], output: int | str) -> None:
         self._nodes = tuple(nodes)
         self._output = output
         self._started = False
+        self._ahead = _linear_nodes(self._nodes)
+        self._absorbed: dict[int | str, ZSet] = {}
+        """The sums of what was absorbed, by the linear node or the input that gave it."""
+        self._linear_ends = _read_by_others(self._nodes, self._ahead, output)
         self.errors: ErrorChange = {}
         """Changes of error counts since the caller last cleared this (`errors.clear()`)."""
 
     def step(self, time: int, changes: Mapping[str, ZSet]) -> ZSet:
-        """The change of the result at `time`; inputs that are not in `changes` did not change."""
+        """The change of the result at `time`; inputs that are not in `changes` did not change.
+
+        What was absorbed since the last step belongs to this one's change.
+        """
+        absorbed: dict[int | str, ZSet] = {}
+        if self._absorbed:
+            self.absorb(changes)
+            absorbed, changes = self._absorbed, {}
+            self._absorbed = {}
         results: list[ZSet] = []
         errors: ErrorChange = {}
-        for node in self._nodes:
-            arguments = [
-                results[source] if isinstance(source, int) else changes.get(source, {})
-                for source in node.inputs
-            ]
+
+        def change_of(source: int | str) -> ZSet:
+            if isinstance(source, int):
+                return results[source]
+            return absorbed.get(source) or changes.get(source, {})
+
+        for number, node in enumerate(self._nodes):
+            if absorbed and number in self._ahead:
+                results.append(absorbed.get(number, {}))
+                continue
+            arguments = [change_of(source) for source in node.inputs]
             if not self._started or any(arguments) or _is_due(node.operator, time):
                 results.append(node.operator.step(time, arguments, errors))
             else:
@@ -79,8 +105,26 @@ class Dataflow:
         self._started = True
         if errors:
             add_errors(self.errors, errors)
-        output = self._output
-        return results[output] if isinstance(output, int) else changes.get(output, {})
+        return change_of(self._output)
+
+    def absorb(self, changes: Mapping[str, ZSet]) -> None:
+        """Take up a portion of the change that the next `step` puts through."""
+        results: dict[int | str, ZSet] = {**changes}
+        errors: ErrorChange = {}
+        for number in self._ahead:
+            node = self._nodes[number]
+            if change := results.get(node.inputs[0]):
+                results[number] = node.operator.step(0, [change], errors)
+        for source in self._linear_ends:
+            if change := results.get(source):
+                add(self._absorbed.setdefault(source, {}), change)
+        if errors:
+            add_errors(self.errors, errors)
+
+    @property
+    def rows_absorbed(self) -> int:
+        """How many rows wait for the next step."""
+        return sum(map(len, self._absorbed.values()))
 
     @property
     def next_time(self) -> int | None:
@@ -95,6 +139,24 @@ class Dataflow:
     def rows_kept(self) -> int:
         """How many rows all operators together remember."""
         return sum(node.operator.rows_kept for node in self._nodes)
+
+
+def _linear_nodes(nodes: Sequence[Node]) -> list[int]:
+    """The linear operators that depend on inputs only by way of other linear ones."""
+    found: list[int] = []
+    for number, node in enumerate(nodes):
+        if node.operator.is_linear and all(isinstance(s, str) or s in found for s in node.inputs):
+            assert len(node.inputs) == 1
+            found.append(number)
+    return found
+
+
+def _read_by_others(
+    nodes: Sequence[Node], linear: Sequence[int], output: int | str
+) -> set[int | str]:
+    """The linear nodes, and inputs, that something else than a linear node reads."""
+    read = {s for n, node in enumerate(nodes) if n not in linear for s in node.inputs} | {output}
+    return {source for source in read if isinstance(source, str) or source in linear}
 
 
 def _is_due(operator: Operator, time: int) -> bool:

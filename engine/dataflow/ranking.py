@@ -15,7 +15,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from engine.zset import Row, Value, ZSet, add_row
+from engine.zset import Row, Value, ZSet
 
 _SMALL = 32
 """A bucket of up to this many rows is not worth splitting."""
@@ -39,13 +39,25 @@ class Ranking:
 
     def add(self, row: Row | Value, weight: int) -> None:
         """Add `weight` (not 0) copies of the row."""
-        number = bisect_right(self._bounds, self._key(row)) if self._bounds else 0
-        if number == 0:
-            self._taken = None
-        bucket = self._buckets[number]
-        before = len(bucket)
-        add_row(bucket, row, weight)
-        self.size += len(bucket) - before
+        self.update({row: weight})
+
+    def update(self, change: dict[Any, int]) -> None:
+        """Add a Z-set."""
+        key, bounds, buckets = self._key, self._bounds, self._buckets
+        size = self.size
+        for row, weight in change.items():
+            number = bisect_right(bounds, key(row)) if bounds else 0
+            if number == 0:
+                self._taken = None
+            bucket = buckets[number]
+            present = bucket.get(row, 0)
+            if present + weight:
+                bucket[row] = present + weight
+                size += not present
+            else:
+                del bucket[row]
+                size -= 1
+        self.size = size
 
     def first(self, count: int) -> list[tuple[Any, int]]:
         """The first `count` rows in order, as (row, how often); the last may be cut short."""

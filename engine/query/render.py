@@ -96,7 +96,9 @@ class _Renderer:
             case Reduce():
                 types = plan.input.types
                 calls = [aggregate_call(spec, types) for spec in plan.aggregates]
-                return op.Reduce(_columns(plan.group), calls, single=not plan.group)
+                whole = plan.group == tuple(range(len(types)))
+                key = None if whole else _columns(plan.group)
+                return op.Reduce(key, calls, single=not plan.group)
             case TopK():
                 return self._top_k(plan)
             case Temporal():
@@ -153,7 +155,8 @@ class _Renderer:
         offset = self.count(plan.offset, "OFFSET") or 0
         assert limit is not None, "an OFFSET alone is planned as a difference"
         order = row_key(plan.types, plan.order)
-        return op.TopK(_columns(plan.group), order, limit=limit, offset=offset)
+        group = _columns(plan.group) if plan.group else None
+        return op.TopK(group, order, limit=limit, offset=offset)
 
     def count(self, scalar: Scalar | None, clause: str) -> int | None:
         return count(scalar, clause, self._evaluation)

@@ -12,6 +12,8 @@ BatchFunction = Callable[[ZSet], tuple[ZSet, ErrorChange]]
 
 
 class Compute(Operator):
+    is_linear = True
+
     def __init__(self, function: BatchFunction) -> None:
         self._function = function
 

@@ -7,13 +7,13 @@ one result before and one after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.dataflow.dataflow import ErrorChange, Operator, add_errors
 from engine.errors import SqlError
-from engine.zset import Row, Value, ZSet, add_row
+from engine.zset import Row, Value, ZSet
 
 
 class Aggregate:
@@ -52,82 +52,133 @@ class AggregateCall:
     accepts: Callable[[Row], bool] | None = None
 
 
+class CountRows(Aggregate):
+    """count(*): every group counts its rows anyway, so this is the group's own state."""
+
+    def start(self) -> int:
+        return 0
+
+    def update(self, state: int, value: Value, weight: int) -> int:
+        return state + weight
+
+    def result(self, state: int) -> int:
+        return state
+
+
 class Reduce(Operator):
-    """`key` is a row's group as the first columns of the output.
+    """`key` gives a row's group, as the first columns of the output; None: the row itself.
 
     Without grouping columns (`single`) there is one group, which is there also with no rows.
     """
 
     def __init__(
-        self, key: Callable[[Row], Row], calls: Sequence[AggregateCall], *, single: bool = False
+        self,
+        key: Callable[[Row], Row] | None,
+        calls: Sequence[AggregateCall],
+        *,
+        single: bool = False,
     ) -> None:
         self._key = key
-        self._calls = tuple(calls)
-        self._updates = [(at, call) for at, call in enumerate(self._calls, start=1)]
-        self._results = [(at, call.aggregate.result) for at, call in self._updates]
         self._single = single
         self._started = False
-        self._groups: dict[Hashable, list[Any]] = {}
+        self._groups: dict[Row, list[Any]] = {}
+        self._aggregates: list[Aggregate] = []
+        """Those that have a state of their own: at their place here + 1 in the group's list."""
+        self._updates: list[tuple[int, AggregateCall]] = []
+        places = [self._placed(call) for call in calls]
+        self._output = _row_function(places, [call.aggregate for call in calls])
         self._sized = [
-            (at, call.aggregate.size)
-            for at, call in self._updates
-            if type(call.aggregate).size is not Aggregate.size
+            (at, aggregate.size)
+            for at, aggregate in enumerate(self._aggregates, start=1)
+            if type(aggregate).size is not Aggregate.size
         ]
         self._values_kept = 0
+
+    def _placed(self, call: AggregateCall) -> int:
+        """Where the call's state stands in a group's list."""
+        if type(call.aggregate) is CountRows and call.accepts is None:
+            return 0
+        self._aggregates.append(call.aggregate)
+        self._updates.append((len(self._aggregates), call))
+        return len(self._aggregates)
 
     @property
     def rows_kept(self) -> int:
         return len(self._groups) + self._values_kept
 
     def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
-        output: ZSet = {}
-        failed: ErrorChange = {}
-        groups = self._groups
-        touched: set[Row] = set()
-        key_of, updates = self._key, self._updates
+        before: dict[Row, Row | SqlError | None] = {}
+        groups, key_of, updates = self._groups, self._key, self._updates
         if self._single and not self._started:
             groups[()] = self._new_group()
-            touched.add(())
+            before[()] = None
         self._started = True
         for row, weight in changes[0].items():
-            key = key_of(row)
+            key = row if key_of is None else key_of(row)
             group = groups.get(key)
-            if key not in touched:
-                touched.add(key)
+            if key not in before:
                 if group is None:
-                    group = groups[key] = self._new_group()
+                    before[key] = None
                 else:
-                    self._emit(key, group, -1, output, failed)
-                    self._values_kept -= self._size(group)
-            assert group is not None
+                    before[key] = self._result(key, group)
+                    if self._sized:
+                        self._values_kept -= self._size(group)
+            if group is None:
+                group = groups[key] = self._new_group()
             group[0] += weight
             for at, call in updates:
                 if call.accepts is None or call.accepts(row):
                     group[at] = call.aggregate.update(group[at], call.argument(row), weight)
-        for key in touched:
+        return self._difference(before, errors)
+
+    def _difference(self, before: dict[Row, Row | SqlError | None], errors: ErrorChange) -> ZSet:
+        """The change of the groups' rows, given what they were; groups without rows are dropped.
+
+        Different groups have different rows, so nothing has to be added up.
+        """
+        output: ZSet = {}
+        groups, result = self._groups, self._result
+        for key, old in before.items():
             group = groups[key]
+            new: Row | SqlError | None = None
             if group[0] or self._single:
-                self._emit(key, group, 1, output, failed)
-                self._values_kept += self._size(group)
+                new = result(key, group)
+                if self._sized:
+                    self._values_kept += self._size(group)
             else:
                 del groups[key]
-        if failed:
-            add_errors(errors, failed)
+            if new == old:
+                continue
+            for result_row, weight in ((old, -1), (new, 1)):
+                if isinstance(result_row, SqlError):
+                    add_errors(errors, {result_row.message: weight})
+                elif result_row is not None:
+                    output[result_row] = weight
         return output
 
     def _new_group(self) -> list[Any]:
         """How many rows there are, then each aggregate's state."""
-        return [0, *(call.aggregate.start() for call in self._calls)]
+        return [0, *[aggregate.start() for aggregate in self._aggregates]]
 
     def _size(self, group: list[Any]) -> int:
-        return sum(size(group[at]) for at, size in self._sized) if self._sized else 0
+        return sum(size(group[at]) for at, size in self._sized)
 
-    def _emit(
-        self, key: Row, group: list[Any], weight: int, output: ZSet, failed: ErrorChange
-    ) -> None:
+    def _result(self, key: Row, group: list[Any]) -> Row | SqlError:
         try:
-            row = (*key, *[result(group[at]) for at, result in self._results])
+            return self._output(key, group)
         except SqlError as error:
-            add_errors(failed, {error.message: weight})
-        else:
-            add_row(output, row, weight)
+            return error
+
+
+def _row_function(
+    places: Sequence[int], aggregates: Sequence[Aggregate]
+) -> Callable[[Row, list[Any]], Row]:
+    """The function from a group's key and states to its row; states at 0 are the result itself."""
+    names: dict[str, Any] = {}
+    parts: list[str] = []
+    for number, (place, aggregate) in enumerate(zip(places, aggregates, strict=True)):
+        names[f"result{number}"] = aggregate.result
+        parts.append(f"result{number}(group[{place}])" if place else "group[0]")
+    source = f"lambda key, group: (*key, {''.join(part + ', ' for part in parts)})"
+    function: Callable[[Row, list[Any]], Row] = eval(source, names)  # noqa: S307 -- our own source
+    return function

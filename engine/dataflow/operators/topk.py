@@ -16,11 +16,14 @@ from engine.zset import Row, ZSet, add_row
 
 
 class TopK(Operator):
-    """`group` gives a row's group, `order` its place: keys that differ where rows differ."""
+    """`group` gives a row's group (None: all are one), `order` its place.
+
+    The keys that `order` gives differ where rows differ.
+    """
 
     def __init__(
         self,
-        group: Callable[[Row], Hashable],
+        group: Callable[[Row], Hashable] | None,
         order: Callable[[Row], Any],
         *,
         limit: int,
@@ -38,27 +41,30 @@ class TopK(Operator):
         return self._rows_kept
 
     def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
-        before: dict[Hashable, list[tuple[Row, int]]] = {}
+        output: ZSet = {}
         rankings = self._rankings
-        for row, weight in changes[0].items():
-            group = self._group(row)
+        for group, change in self._by_group(changes[0]).items():
             ranking = rankings.get(group)
             if ranking is None:
                 ranking = rankings[group] = Ranking(self._order)
-            if group not in before:
-                before[group] = self._window(ranking)
-                self._rows_kept -= ranking.size
-            ranking.add(row, weight)
-        output: ZSet = {}
-        for group, old in before.items():
-            ranking = rankings[group]
-            self._rows_kept += ranking.size
+            self._rows_kept -= ranking.size
+            old = self._window(ranking)
+            ranking.update(change)
             new = self._window(ranking)
             if new != old:
                 _add_difference(output, old, new)
+            self._rows_kept += ranking.size
             if not ranking.size:
                 del rankings[group]
         return output
+
+    def _by_group(self, change: ZSet) -> dict[Hashable, ZSet]:
+        if self._group is None:
+            return {(): change}
+        groups: dict[Hashable, ZSet] = {}
+        for row, weight in change.items():
+            groups.setdefault(self._group(row), {})[row] = weight
+        return groups
 
     def _window(self, ranking: Ranking) -> list[tuple[Row, int]]:
         rows = ranking.first(self._offset + self._limit)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from engine.dataflow.operators.reduce import Aggregate, AggregateCall
+from engine.dataflow.operators.reduce import Aggregate, AggregateCall, CountRows
 from engine.errors import not_supported
 from engine.query.aggregates.booleans import BoolAnd, BoolOr
 from engine.query.aggregates.collect import ArrayAgg, StringAgg
-from engine.query.aggregates.count import Count, CountRows
+from engine.query.aggregates.count import Count
 from engine.query.aggregates.distinct import Distinct
 from engine.query.aggregates.extremes import First
 from engine.query.aggregates.intervals import AverageIntervals, SumIntervals
