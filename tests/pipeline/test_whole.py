@@ -1,14 +1,13 @@
 """From events in a file to rows in a client, through every process there is."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.client.follow import Follower
 from tests.pipeline.whole import VIEWS, Whole
+from tests.support.following import Witness, following
 from tests.support.processes import ROOT
 
 REAL = ROOT.parent / "shared" / "data" / "wikimedia-recentchange-100.ndjson"
@@ -28,10 +27,10 @@ def test_events_become_rows(whole: Whole, events: Path) -> None:
         pytest.skip(f"../shared is missing: no {events.name}")
 
     async def follow() -> None:
-        async with whole.client() as early:
+        async with following(whole.url, *VIEWS) as early:
             await asyncio.to_thread(whole.replay, events)
             await whole.until_exact(early)
-            async with whole.client() as late:
+            async with following(whole.url, *VIEWS) as late:
                 await whole.until_exact(late)
 
     asyncio.run(follow())
@@ -39,7 +38,7 @@ def test_events_become_rows(whole: Whole, events: Path) -> None:
 
 def test_what_is_no_event_changes_nothing(whole: Whole) -> None:
     async def follow() -> None:
-        async with whole.client() as client:
+        async with following(whole.url, *VIEWS) as client:
             with whole.file.open("ab") as file:
                 file.write(b'data: {"user":"torn torn\n:ok\nid: 5\n\n\xff\xfe\ndata: [1]\n')
             await asyncio.to_thread(whole.replay, SAMPLE)
@@ -50,16 +49,15 @@ def test_what_is_no_event_changes_nothing(whole: Whole) -> None:
 
 def test_rows_at_the_frontier_are_those_of_the_select(whole: Whole) -> None:
     async def follow() -> None:
-        async with whole.client() as client:
+        async with following(whole.url, *VIEWS) as client:
             whole.generate(seed=1)
             for _ in range(5):
-                before = {view: state.position for view, state in client.states.items()}
-                for view, state in client.states.items():
-                    await client.until(lambda s=state, b=before[view]: s.position not in (None, b))
-                    rows, frontier = Counter(state.listed()), state.position.frontier
-                    await whole.compare(view, frontier, rows)
+                await until_it_counts_on(client)
+                await whole.prove(client)
             whole.stop_source()
             await whole.until_exact(client)
+        # Of each view there were enough points to say something.
+        assert all(len(points) > 10 for points in client.points.values())
 
     asyncio.run(follow())
 
@@ -69,7 +67,7 @@ def test_killed_processes_lose_nothing(whole: Whole, name: str) -> None:
     """Twice each, while events flow."""
 
     async def follow() -> None:
-        async with whole.client() as client:
+        async with following(whole.url, *VIEWS) as client:
             whole.generate(seed=2)
             for attempt in range(2):
                 await until_it_counts_on(client)
@@ -89,11 +87,11 @@ def test_a_restart_of_the_engine_begins_a_new_history(tmp_path: Path) -> None:
     """It reads its file again and stamps everything anew: nothing may be there twice."""
 
     async def follow(whole: Whole) -> None:
-        async with whole.client() as client:
+        async with following(whole.url, *VIEWS) as client:
             whole.generate(seed=4)
             for _ in range(2):
                 await until_it_counts_on(client)
-                epoch = client.states["counter"].position.epoch
+                epoch = client.points["counter"][-1][0]
                 await asyncio.to_thread(whole.kill, "engine")
                 await asyncio.to_thread(whole.start, "engine")
                 await client.until(lambda e=epoch: all_past(client, e))
@@ -104,22 +102,20 @@ def test_a_restart_of_the_engine_begins_a_new_history(tmp_path: Path) -> None:
         asyncio.run(follow(whole))
 
 
-def all_past(client: Follower, epoch: str) -> bool:
-    """Whether every view is of another epoch's engine than `epoch`."""
+def all_past(client: Witness, epoch: str) -> bool:
+    """Whether every view is of a later engine than that of `epoch`."""
     start = epoch.partition("-")[0]
-    positions = [state.position for state in client.states.values()]
-    return all(position and not position.epoch.startswith(start) for position in positions)
+    return all(points[-1][0].partition("-")[0] > start for points in client.points.values())
 
 
-async def until_it_counts_on(client: Follower) -> None:
+async def until_it_counts_on(client: Witness) -> None:
     """Wait until the counter has moved on by some hundred events."""
-    counter = client.states["counter"]
 
     def count() -> int:
-        return sum(int(row[0] or 0) for row in counter.listed())
+        return sum(int(row[0] or 0) for row in client.rows("counter"))
 
     start = count()
-    await client.until(lambda: counter.position is not None and count() > start + 100)
+    await client.until(lambda: client.follower.states["counter"].position and count() > start + 100)
 
 
 def test_every_view_of_the_sql_is_followed() -> None:

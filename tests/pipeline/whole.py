@@ -10,18 +10,19 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from scripts.client.follow import Follower
 from scripts.demo import free_port
 from scripts.demo_check import rows_at
 from server.protocol import Row
+from tests.support.following import Witness
 from tests.support.processes import Process, start_engine, start_server, wait_until
 
 VIEWS = ("counter", "top10", "useredits")
+POINTS = 15
+"""How many of the points that a client passed are proved, of each view."""
 
 
 class Whole:
@@ -115,40 +116,18 @@ class Whole:
             "top10": Counter((user, str(count)) for user, count in top),
         }
 
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[Follower]:
-        """An ordinary client of all views."""
-        follower = Follower(self.url, VIEWS)
-        following = asyncio.create_task(follower.run())
-        try:
-            yield follower
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+    async def until_exact(self, witness: Witness) -> None:
+        """Wait until the client holds what the file says, then prove the way that it took."""
+        for view, rows in self.expected().items():
+            await witness.until_rows(view, *rows)
+        await self.prove(witness)
 
-    async def until_exact(self, follower: Follower) -> None:
-        """Wait until the client holds what the file says, then hold its rows against the SELECT."""
-        expected = self.expected()
+    async def prove(self, witness: Witness) -> None:
+        """Invariant 1: at each `upper` that the client passed, its rows were the SELECT's before.
 
-        def holds_all() -> bool:
-            return all(
-                state.position is not None and Counter(state.listed()) == expected[view]
-                for view, state in follower.states.items()
-            )
-
-        try:
-            await follower.until(holds_all, 45.0)
-        except TimeoutError:
-            found = {view: Counter(state.listed()) for view, state in follower.states.items()}
-            raise AssertionError(
-                "\n".join(
-                    f"{view}: more {found[view] - rows}, fewer {rows - found[view]}"
-                    for view, rows in expected.items()
-                )
-            ) from None
-        for view, state in follower.states.items():
-            await self.compare(view, state.position.frontier, Counter(state.listed()))
-
-    async def compare(self, view: str, frontier: int, rows: Counter[Row]) -> None:
-        """Invariant 1: the rows at `frontier` are those of a SELECT at `frontier - 1`."""
-        assert rows == await asyncio.to_thread(rows_at, self.dsn, view, frontier - 1), view
+        Of the engine's present history, that is, and of many points some: evenly, and the last.
+        """
+        for view, points in witness.points.items():
+            present = [point for point in points if point[0] == points[-1][0]]
+            for _, upper, rows in present[:: max(1, len(present) // POINTS)] + present[-1:]:
+                assert rows == await asyncio.to_thread(rows_at, self.dsn, view, upper - 1), view

@@ -44,13 +44,37 @@ class Witness:
             raise AssertionError(f"expected {view} to become {rows}, found {found}") from None
 
 
+class HeardSocket:
+    """A websocket that knows whether its end was heard: nothing more can be read after it."""
+
+    def __init__(self, connection: WebSocketClientConnection) -> None:
+        self._connection = connection
+        self.is_over = False
+
+    @property
+    def close_code(self) -> int | None:
+        return self._connection.close_code
+
+    @property
+    def close_reason(self) -> str | None:
+        return self._connection.close_reason
+
+    async def read_message(self) -> str | bytes | None:
+        message = await self._connection.read_message()
+        self.is_over = message is None
+        return message
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        self._connection.close(code, reason)
+
+
 @asynccontextmanager
 async def following(url: str, *views: str) -> AsyncIterator[Witness]:
     """A client that follows the views while the block runs; its own failures end the block."""
-    sockets: list[WebSocketClientConnection] = []
+    sockets: list[HeardSocket] = []
 
-    async def keep(address: str) -> WebSocketClientConnection:
-        sockets.append(await websocket_connect(address))
+    async def keep(address: str) -> HeardSocket:
+        sockets.append(HeardSocket(await websocket_connect(address)))
         return sockets[-1]
 
     follower = Follower(
@@ -67,5 +91,5 @@ async def following(url: str, *views: str) -> AsyncIterator[Witness]:
         await asyncio.gather(running, return_exceptions=True)
         for socket in sockets:  # a close is a conversation: hear it out, so that nothing is left
             async with asyncio.timeout(PATIENCE):
-                while await socket.read_message() is not None:
-                    pass
+                while not socket.is_over:
+                    await socket.read_message()
