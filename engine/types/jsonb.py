@@ -29,7 +29,6 @@ from engine.types.numeric import plain
 MAX_DEPTH: Final = 1000
 """Arrays and objects may be nested this deep."""
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -53,8 +52,9 @@ def read_number(text: str) -> int | Decimal | Number:
     """The value of a JSON number with a fraction or an exponent."""
     try:
         value = Decimal(text)
-    except InvalidOperation:
-        return Number(text.lower())
+    except InvalidOperation:  # an exponent beyond all bounds
+        lowered = text.lower()
+        return Number(lowered) if lowered.partition("e")[0].strip("-0.") else 0
     if not value:
         return 0
     if abs(value.adjusted()) > _PLAIN_DIGITS:
@@ -96,7 +96,7 @@ def decode(text: str) -> JsonValue:
         raise _invalid(text, str(error)) from error
     except RecursionError:
         check_depth(text)
-        return _deeply(_decode_slowly, text)
+        return deeply(_decode_slowly, text)
 
 
 def _decode_slowly(text: str) -> JsonValue:
@@ -134,22 +134,22 @@ def check_depth(text: str) -> None:
 _BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
-def _deeply(function: Callable[[T], R], argument: T) -> R:
-    """Call a function that recurses once a level of JSON, with room for MAX_DEPTH of them."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(limit + 2 * MAX_DEPTH)
+def deeply(function: Callable[..., R], *arguments: Any) -> R:
+    """Call a function that recurses at each level of JSON, with room for MAX_DEPTH levels."""
     try:
-        return function(argument)
-    finally:
-        sys.setrecursionlimit(limit)
+        return function(*arguments)
+    except RecursionError:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + 8 * MAX_DEPTH)
+        try:
+            return function(*arguments)
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 def canonical(value: JsonValue) -> str:
     """The canonical text of a JSON value."""
-    try:
-        return _encode(value).decode()
-    except RecursionError:
-        return _deeply(_encode, value).decode()
+    return deeply(_encode, value).decode()
 
 
 def as_text(value: JsonValue) -> str | None:
@@ -198,21 +198,42 @@ class Jsonb:
 
 
 def sort_key(value: JsonValue) -> tuple[Any, ...]:
-    """PostgreSQL's order: null, strings, numbers, booleans, arrays, objects; short before long."""
-    if value is None:
-        return (0,)
-    if isinstance(value, str):
-        return (1, value)
-    if isinstance(value, bool):
-        return (3, value)
-    if isinstance(value, int | Decimal):
-        return (2, Decimal(value))
-    if isinstance(value, Number):
-        return (2, number_value(value))
-    if isinstance(value, list):
-        return (4, len(value), *map(sort_key, value))
-    items = sorted(value.items())
-    return (5, len(items), *((key, sort_key(item)) for key, item in items))
+    """PostgreSQL's order: null, strings, numbers, booleans, arrays, objects; short before long.
+
+    The key is flat (each value is its rank and what orders it within the rank, then its parts), so
+    that comparing two keys does not recurse.
+    """
+    key: list[Any] = []
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if value is None:
+            key.append(0)
+        elif isinstance(value, _Key):
+            key.append(value.name)
+        elif isinstance(value, str):
+            key += (1, value)
+        elif isinstance(value, bool):
+            key += (3, value)
+        elif isinstance(value, list):
+            key += (4, len(value))
+            pending += reversed(value)
+        elif isinstance(value, dict):
+            key += (5, len(value))
+            for name in sorted(value, reverse=True):
+                pending += (value[name], _Key(name))
+        else:
+            key += (2, number_value(value))
+    return tuple(key)
+
+
+class _Key:
+    """An object's key among the values that are still to be put into a sort key."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def number_value(value: int | Decimal | Number) -> Decimal:
@@ -247,10 +268,7 @@ class JsonbType(SqlType):
             raise invalid_binary(self.sql_name, data) from error
 
     def sort_key(self, value: Any) -> Any:
-        try:
-            return sort_key(value.value)
-        except RecursionError:
-            return _deeply(sort_key, value.value)
+        return sort_key(value.value)
 
 
 JSONB = JsonbType("jsonb", "jsonb", 3802, 3807, -1, "U")

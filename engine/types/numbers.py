@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from decimal import Decimal
 from typing import Any
 
 from engine.types.base import SqlType, invalid_binary, invalid_syntax, out_of_range
@@ -97,6 +98,7 @@ class Integer(SqlType):
 _FLOAT = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.I | re.A
 )
+_BEYOND_FLOAT4 = float.fromhex("0x1.ffffffp+127")  # from here on a float4 overflows
 _ZERO = re.compile(r"[+-]?[0.]+(?:e.*)?", re.I | re.A)
 
 
@@ -121,6 +123,8 @@ class Float(SqlType):
             return "NaN"
         if value in (math.inf, -math.inf):
             return "Infinity" if value > 0 else "-Infinity"
+        if not value:
+            return "0"
         mantissa, _, exponent = self._shortest(value).partition("e")
         sign = "-" if mantissa.startswith("-") else ""
         whole, _, fraction = mantissa.lstrip("-").partition(".")
@@ -136,9 +140,11 @@ class Float(SqlType):
 
     def _shortest(self, value: float) -> str:
         """The fewest digits that name this value and no other, as `d.ddde+xx`."""
-        for digits in range(self._digits - 1, self._digits + 3):
+        if self.size == 8:
+            return f"{Decimal(repr(value)):e}"
+        for digits in range(self._digits + 3):
             text = f"{value:.{digits}e}"
-            if self.narrow(float(text)) == value:
+            if abs(float(text)) < _BEYOND_FLOAT4 and self.narrow(float(text)) == value:
                 break
         return text
 

@@ -74,7 +74,7 @@ class Numeric(SqlType):
         if not value.is_finite():
             sign = 0xC000 if value.is_nan() else 0xD000 if value > 0 else 0xF000
             return struct.pack(">hhHh", 0, 0, sign, 0)
-        whole, _, fraction = plain(abs(value)).partition(".")
+        whole, _, fraction = plain(value.copy_abs()).partition(".")
         scale = len(fraction)
         whole = whole.lstrip("0")
         whole = "0" * (-len(whole) % 4) + whole

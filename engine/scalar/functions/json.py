@@ -12,6 +12,7 @@ from engine.scalar.documents import MISSING
 from engine.scalar.json_access import json_field, json_item, json_text
 from engine.scalar.registry import define
 from engine.types import BOOL, INT4, INT8, JSONB, TEXT, Jsonb, array_of
+from engine.types.jsonb import deeply
 
 _TEXTS = array_of(TEXT)
 Get = Callable[[Any, Any], Any]
@@ -90,7 +91,7 @@ def document_contains(outer: Jsonb, inner: Jsonb) -> bool:
     """At the top an array also contains a single value."""
     if isinstance(outer.value, list) and not isinstance(inner.value, dict | list):
         return any(contains(item, inner.value) for item in outer.value)
-    return contains(outer.value, inner.value)
+    return deeply(contains, outer.value, inner.value)
 
 
 define("@>", (JSONB, JSONB), BOOL, document_contains)
@@ -179,5 +180,9 @@ def pretty(value: Any, indent: str = "") -> str:
     return Jsonb(value).text
 
 
-define("jsonb_strip_nulls", (JSONB,), JSONB, lambda document: Jsonb(without_nulls(document.value)))
-define("jsonb_pretty", (JSONB,), TEXT, lambda document: pretty(document.value))
+def strip_nulls(document: Jsonb) -> Jsonb:
+    return Jsonb(deeply(without_nulls, document.value))
+
+
+define("jsonb_strip_nulls", (JSONB,), JSONB, strip_nulls)
+define("jsonb_pretty", (JSONB,), TEXT, lambda document: deeply(pretty, document.value))
