@@ -20,6 +20,9 @@ _logger = logging.getLogger(__name__)
 BUDGET = 0.004
 """Seconds of work in the background before the loop gets its turn."""
 
+ROWS_AT_ONCE = 4096
+"""Rows that are put through a dataflow in one step, without giving way to the loop."""
+
 RECENT_CHANGES = 2000
 """A new view's history begins at most so many changes of an input in the past."""
 
@@ -105,11 +108,22 @@ async def _catch_up(
     known: dict[str, ZSet] = {}
     for member in members:
         known[member.id] = member.step(since, known)
-    while (due := _next_time(members, replays)) is not None and due < graph.upper:
-        if not any(member.is_wanted for member in members):
+    reached = since
+    while any(member.is_wanted for member in members):
+        due = _next_time(members, replays)
+        at_end = due is None or due >= graph.upper
+        waiting = max(member.rows_absorbed for member in members)
+        if waiting and (at_end or due != reached or waiting > ROWS_AT_ONCE):
+            step_all(members, reached, {})
+        elif due is None or at_end:
             break
-        changes = {id: r.take() for id, r in replays.items() if r.next_time == due}
-        step_all(members, due, changes)
+        else:
+            reached = due
+            changes = {id: r.take() for id, r in replays.items() if r.next_time == due}
+            for member in members:
+                member.absorb(changes)
+            if any(member.next_time == due for member in members):
+                step_all(members, due, {})
         await pacer.breathe()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from engine.coordinator.collection import Collection, Stored
@@ -67,32 +68,52 @@ class Maintained(Stored):
         """Whether it has to be stepped at `time`."""
         if self.next_time is not None and self.next_time <= time:
             return True
-        return any(id in changes for id in self.inputs)
+        return self.rows_absorbed > 0 or any(id in changes for id in self.inputs)
+
+    @property
+    def rows_absorbed(self) -> int:
+        """How many rows wait for the next step."""
+        return self._flow.rows_absorbed if self._flow is not None else 0
+
+    def absorb(self, changes: Mapping[str, ZSet]) -> None:
+        """Take up a portion of the inputs' change, which the next step puts through."""
+        mine = {id: changes[id] for id in self.inputs if id in changes}
+        if self._flow is None or not mine:
+            return
+        with self._failing_alone():
+            self._flow.absorb(mine)
 
     def step(self, time: int, changes: Mapping[str, ZSet]) -> ZSet:
         """Take the change of the inputs at `time`; the result's change is kept and returned.
 
         What goes wrong with single rows is published; anything else ends this view alone.
         """
-        if self._flow is None or self.error is not None:
-            return {}
-        try:
-            change = self._flow.step(time, changes)
-            self.next_time = self._flow.next_time
-        except SqlError as error:
-            self.fail(error)
-            return {}
-        except Exception:
-            _logger.exception("the dataflow of %s failed and has been ended", self.name)
-            self.fail(SqlError(f"internal error: the dataflow of '{self.name}' failed"))
-            return {}
-        if self._flow.errors:
-            if self._publish_errors is not None:
-                self._publish_errors(self.id, dict(self._flow.errors))
-            self._flow.errors.clear()
+        change: ZSet = {}
+        with self._failing_alone():
+            if self._flow is not None:
+                change = self._flow.step(time, changes)
+                self.next_time = self._flow.next_time
+                self._drain_errors(self._flow.errors)
         if change:
             self.history.append(time, change)
         return change
+
+    def _drain_errors(self, errors: dict[str, int]) -> None:
+        if errors:
+            if self._publish_errors is not None:
+                self._publish_errors(self.id, dict(errors))
+            errors.clear()
+
+    @contextmanager
+    def _failing_alone(self) -> Iterator[None]:
+        """Let an error in the dataflow end this view, and nothing else."""
+        try:
+            yield
+        except SqlError as error:
+            self.fail(error)
+        except Exception:
+            _logger.exception("the dataflow of %s failed and has been ended", self.name)
+            self.fail(SqlError(f"internal error: the dataflow of '{self.name}' failed"))
 
     def finish_if_done(self) -> None:
         """Once no input can change and no time will, the operators can go."""

@@ -109,14 +109,19 @@ class Dataflow:
 
     def absorb(self, changes: Mapping[str, ZSet]) -> None:
         """Take up a portion of the change that the next `step` puts through."""
-        results: dict[int | str, ZSet] = {**changes}
+        results: dict[int, ZSet] = {}
         errors: ErrorChange = {}
+
+        def change_of(source: int | str) -> ZSet:
+            found = results.get(source) if isinstance(source, int) else changes.get(source)
+            return found or {}
+
         for number in self._ahead:
             node = self._nodes[number]
-            if change := results.get(node.inputs[0]):
+            if change := change_of(node.inputs[0]):
                 results[number] = node.operator.step(0, [change], errors)
         for source in self._linear_ends:
-            if change := results.get(source):
+            if change := change_of(source):
                 add(self._absorbed.setdefault(source, {}), change)
         if errors:
             add_errors(self.errors, errors)
