@@ -7,6 +7,7 @@ statements do is in `engine.session.executor`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
 
@@ -118,7 +119,8 @@ class Session:
             plan = self._executor.plan(statement)
             if plan.parameters:
                 raise SqlError("there is no parameter $1", "42P02", hint="bind its value")
-            await self._executor.execute(Portal(plan), describe=True)
+            with contextlib.closing(Portal(plan)) as portal:
+                await self._executor.execute(portal, describe=True)
             # Let everybody else have a turn between the statements of a long list.
             await asyncio.sleep(0)
         await self._executor.finish()
