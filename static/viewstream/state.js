@@ -5,39 +5,18 @@
  * the same behaviour. The rules are those of `docs/protocol.md`: a base replaces, a delta is taken
  * by the interval rule, a gap or a wrong checksum ends the connection.
  *
- * A message may hold a hundred thousand rows, so `receive` is a generator that pauses every few
- * hundred: whoever runs it may let the page breathe in between. Until it is done nothing has
- * changed, and one that is never finished changes nothing.
- *
- * A multiset of rows is a Map from the row's JSON to `{row, weight}`, in which no weight is 0.
+ * `receive` is a generator that pauses now and then, as `multiset.js` tells. Until it is done
+ * nothing has changed, and one that is never finished changes nothing.
  */
 
-import { addToChecksum, rowHash } from "./checksum.js";
+import { checkBase, checkDelta } from "./messages.js";
+import { add, checksumOf, counted, difference, gathered, takesTooMuch } from "./multiset.js";
+import { GAP, RefusalError, WRONG_CHECKSUM } from "./refusal.js";
 
-/** Close code of a client that cannot apply what it was sent, because something is missing. */
-export const GAP = 4000;
-/** Close code of a client whose rows have another checksum than the server says. */
-export const WRONG_CHECKSUM = 4001;
 /** After so many wrong checksums in a row a client goes on, unverified. */
 export const TRIES = 3;
 /** Deltas and updates that are kept for a base that has not come. */
 export const MAX_WAITING = 100_000;
-/** Rows between two pauses. */
-const SLICE = 256;
-
-/**
- * A message that cannot be applied: the connection is to be closed with `code`.
- *
- * The state has forgotten its position by then, so that the next connection does not resume; the
- * rows stay, for those who look at them, until a base replaces them.
- */
-export class RefusalError extends Error {
-  constructor(code, reason) {
-    super(reason);
-    this.name = "RefusalError";
-    this.code = code;
-  }
-}
 
 /**
  * One view as a client has it. Change it with `receive`, `disconnected` and `forget` only.
@@ -106,8 +85,8 @@ export class ViewState {
  * `upper` is the frontier now, `lower` the one before (null: a base replaced everything), and
  * `rows` the multiset of those that came (weight above 0) and went (below 0).
  *
- * Throws RefusalError if the message cannot be applied; then nothing of it has been. A message of
- * a type that is not known is left alone.
+ * Throws RefusalError if the message cannot be applied; then nothing of it has been, and the
+ * position is forgotten. A message of a type that is not known is left alone.
  */
 export function* receive(state, message) {
   try {
@@ -123,7 +102,7 @@ export function* receive(state, message) {
         return null;
     }
   } catch (error) {
-    if (error instanceof RefusalError) state.forget();
+    state.forget();
     throw error;
   }
 }
@@ -172,7 +151,8 @@ function letWait(state, delta) {
   state.waiting.push(delta);
   state.waitingSize += 1 + delta.updates.length;
   if (state.waitingSize > state.maxWaiting) {
-    throw new RefusalError(GAP, `no base of ${delta.epoch} came before ${state.maxWaiting} updates`);
+    const { epoch } = delta;
+    throw new RefusalError(GAP, `no base of ${epoch} came before ${state.maxWaiting} updates`);
   }
 }
 
@@ -235,105 +215,4 @@ function disagree(state, reason) {
   state.lastChecksumFits = false;
   state.failures += 1;
   if (state.failures < TRIES) throw new RefusalError(WRONG_CHECKSUM, reason);
-}
-
-function* counted(list, columns) {
-  const rows = new Map();
-  for (let index = 0; index < list.length; index += 1) {
-    checkRow(list[index], columns);
-    add(rows, JSON.stringify(list[index]), list[index], 1);
-    if (index % SLICE === SLICE - 1) yield;
-  }
-  return rows;
-}
-
-function* gathered(updates, { frontier, columns }) {
-  const rows = new Map();
-  for (let index = 0; index < updates.length; index += 1) {
-    const [time, diff, row] = updates[index];
-    checkRow(row, columns);
-    if (time >= frontier) add(rows, JSON.stringify(row), row, diff);
-    if (index % SLICE === SLICE - 1) yield;
-  }
-  return rows;
-}
-
-function* checksumOf(rows, checksum = 0) {
-  let done = 0;
-  for (const [key, { weight }] of rows) {
-    checksum = addToChecksum(checksum, weight, rowHash(key));
-    done += 1;
-    if (done % SLICE === 0) yield;
-  }
-  return checksum;
-}
-
-function* difference(old, fresh) {
-  const change = new Map();
-  let done = 0;
-  for (const [key, { row, weight }] of fresh) {
-    const diff = weight - (old.get(key)?.weight ?? 0);
-    if (diff !== 0) change.set(key, { row, weight: diff });
-    done += 1;
-    if (done % SLICE === 0) yield;
-  }
-  for (const [key, { row, weight }] of old) {
-    if (!fresh.has(key)) change.set(key, { row, weight: -weight });
-    done += 1;
-    if (done % SLICE === 0) yield;
-  }
-  return change;
-}
-
-function takesTooMuch(rows, change) {
-  for (const [key, { weight }] of change) {
-    if (weight < 0 && (rows.get(key)?.weight ?? 0) + weight < 0) return true;
-  }
-  return false;
-}
-
-function add(rows, key, row, diff) {
-  const weight = (rows.get(key)?.weight ?? 0) + diff;
-  if (weight === 0) rows.delete(key);
-  else rows.set(key, { row, weight });
-}
-
-function checkBase(base) {
-  expect(isTime(base.upper), "a time as upper", base.upper);
-  expect(typeof base.epoch === "string", "an epoch", base.epoch);
-  expect(Array.isArray(base.columns) && base.columns.every(isColumn), "columns", base.columns);
-  expect(Array.isArray(base.rows), "a list of rows", base.rows);
-}
-
-function checkDelta(delta) {
-  expect(typeof delta.epoch === "string", "an epoch", delta.epoch);
-  expect(isTime(delta.lower), "a time as lower", delta.lower);
-  expect(isTime(delta.upper), "a time as upper", delta.upper);
-  expect(Array.isArray(delta.updates), "a list of updates", delta.updates);
-  for (const update of delta.updates) {
-    const whole = Array.isArray(update) && update.length === 3;
-    expect(whole && isTime(update[0]), "an update as [time, diff, row]", update);
-    expect(Number.isSafeInteger(update[1]), "a whole number as diff", update[1]);
-  }
-}
-
-function checkRow(row, columns) {
-  const fits = Array.isArray(row) && row.length === columns.length && row.every(isText);
-  if (!fits) expect(false, `rows of ${columns.length} values`, row);
-}
-
-function isText(value) {
-  return value === null || typeof value === "string";
-}
-
-function isTime(value) {
-  return Number.isSafeInteger(value) && value >= 0;
-}
-
-function isColumn(column) {
-  return typeof column?.name === "string" && typeof column?.type === "string";
-}
-
-function expect(holds, what, found) {
-  if (!holds) throw new RefusalError(GAP, `expected ${what}, found ${JSON.stringify(found)}`);
 }

@@ -5,7 +5,8 @@
  * time, timers and randomness are passed in, so that tests can play any order of events.
  */
 
-import { GAP, RefusalError, receive } from "./state.js";
+import { GAP, RefusalError } from "./refusal.js";
+import { receive } from "./state.js";
 import { View } from "./view.js";
 import { askedToWait, backoff } from "./wait.js";
 
@@ -212,9 +213,9 @@ export class Stream {
     try {
       step = steps.next();
     } catch (error) {
-      this.#task = null;
-      if (!(error instanceof RefusalError)) throw error;
-      this.#refuse(view, error);
+      const refused = error instanceof RefusalError;
+      this.#refuse(view, refused ? error : new RefusalError(GAP, `a mistake: ${error}`));
+      if (!refused) throw error;
       return;
     }
     if (!step.done) return;

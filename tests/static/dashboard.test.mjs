@@ -152,7 +152,8 @@ test("a person is told what is wrong, why, and what happens next", () => {
   assert.equal(lost.countdown, "Trying again in 4 s.");
   const first = describe({ state: "connecting", reason: "", view: "v" }, false, null);
   assert.deepEqual(first, { word: "Connecting", notice: "", countdown: "" });
-  const stale = describe({ state: "stale", reason: "nothing was posted for 15 s", view: "v" }, true);
+  const why = "nothing was posted for 15 s";
+  const stale = describe({ state: "stale", reason: why, view: "v" }, true, null);
   assert.equal(stale.word, "Stale");
   assert.match(stale.notice, /out of date\. v: nothing was posted for 15 s\.$/);
 });

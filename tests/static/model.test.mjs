@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { addToChecksum, rowHash } from "../../static/viewstream/checksum.js";
-import { RefusalError, ViewState, receiveAtOnce } from "../../static/viewstream/state.js";
+import { RefusalError } from "../../static/viewstream/refusal.js";
+import { ViewState, receiveAtOnce } from "../../static/viewstream/state.js";
 
 const RUNS = Number(process.env.MODEL_RUNS ?? 3000);
 const COLUMNS = [
@@ -25,10 +26,14 @@ function chooser(seed) {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
   };
-  return { below, of: (list) => list[below(list.length)], chance: (percent) => below(100) < percent };
+  return {
+    below,
+    of: (list) => list[below(list.length)],
+    chance: (percent) => below(100) < percent,
+  };
 }
 
-/** One epoch's history: updates `[time, diff, row]` under which no row is ever there less than 0 times. */
+/** One epoch's history: updates `[time, diff, row]` that never take more than there is. */
 class History {
   constructor(epoch, choose) {
     this.epoch = epoch;
@@ -59,7 +64,8 @@ class History {
   }
 
   base(upper) {
-    const rows = [...this.at(upper)].flatMap(([key, weight]) => Array(weight).fill(JSON.parse(key)));
+    const copies = ([key, weight]) => Array(weight).fill(JSON.parse(key));
+    const rows = [...this.at(upper)].flatMap(copies);
     return { type: "base", view: "v", epoch: this.epoch, upper, columns: COLUMNS, rows };
   }
 
@@ -86,7 +92,9 @@ function message(histories, choose) {
   const history = choose.of(histories);
   const [one, other] = [choose.below(END + 1), choose.below(END + 1)];
   const [lower, upper] = one < other ? [one, other] : [other, one];
-  const made = choose.chance(25) ? history.base(upper) : history.delta(lower, upper, choose.chance(30));
+  const made = choose.chance(25)
+    ? history.base(upper)
+    : history.delta(lower, upper, choose.chance(30));
   if (choose.chance(50)) made.checksum = history.checksum(upper);
   return made;
 }
@@ -105,7 +113,8 @@ function follow(copy, change) {
 
 function run(seed) {
   const choose = chooser(seed);
-  const histories = ["1-u1", "1-u2", "2-u1"].slice(choose.below(3)).map((e) => new History(e, choose));
+  const epochs = ["1-u1", "1-u2", "2-u1"].slice(choose.below(3));
+  const histories = epochs.map((epoch) => new History(epoch, choose));
   const state = new ViewState("v");
   const copy = new Map();
   let applied = null;
@@ -153,7 +162,7 @@ function run(seed) {
 
 test(`${RUNS} random runs`, () => {
   const only = process.env.MODEL_SEED;
-  const seeds = only === undefined ? Array.from({ length: RUNS }, (_, seed) => seed) : [Number(only)];
+  const seeds = only === undefined ? Array(RUNS).keys() : [Number(only)];
   for (const seed of seeds) {
     try {
       run(seed);

@@ -351,6 +351,20 @@ test("a listener that throws harms nobody else, and is heard of", (context) => {
   assert.throws(putOff.mock.calls[0].arguments[0], /a mistake in the page/);
 });
 
+test("a mistake of our own ends the connection, and is heard of", () => {
+  const { world, view } = live();
+  Object.defineProperty(view.core, "status", {
+    configurable: true,
+    set() {
+      Object.defineProperty(view.core, "status", { value: null, writable: true });
+      throw new TypeError("a mistake");
+    },
+  });
+  assert.throws(() => world.say({ type: "status", view: "v", state: "live" }), /a mistake/);
+  assert.equal(world.socket.closes[0][0], 4000);
+  assert.equal(view.core.position, null);
+});
+
 test("a listener that was taken out is not called any more", () => {
   const { world, view } = live();
   let seen = 0;
