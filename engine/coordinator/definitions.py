@@ -228,7 +228,7 @@ class Definitions:
         """Begin to fill the dataflows of items that are in place, all in one pass."""
         built = [new.collection for new in prepared if isinstance(new.collection, Maintained)]
         if built:
-            self._runtime.build(built)
+            self._runtime.build_with_others(built)
 
     # Removal
 

@@ -26,6 +26,11 @@ from engine.scalar import Environment
 from engine.storage import MemoryStore, SqliteStore, Store
 from engine.zset import ZSet
 
+_GATHERING = 0.05
+"""Seconds for which the filling of a view waits for others to be created."""
+
+_LARGE_FILE = 4 * 1024 * 1024
+
 
 class Runtime:
     """The state that reads, writes and definitions share; all of it lives on one event loop.
@@ -62,6 +67,8 @@ class Runtime:
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = count(1)
         self._still = asyncio.Lock()
+        self._gathered: list[Maintained] = []
+        self._stopped = False
         for item in self.catalog:
             table = Table(item.id, item.name, item.columns, History(self.window.start))
             table.set_complete()
@@ -156,15 +163,33 @@ class Runtime:
 
     def build(self, members: Sequence[Maintained], as_of: int | None = None) -> None:
         """Begin to fill new dataflows, in the background; their inputs come before their users."""
-        task = asyncio.create_task(self._hydrate(list(members), as_of))
+        task = asyncio.create_task(self._hydrate(members, as_of))
         self._hydrations.add(task)
         task.add_done_callback(self._hydrations.discard)
 
-    async def _hydrate(self, members: list[Maintained], as_of: int | None) -> None:
+    def build_with_others(self, members: Sequence[Maintained]) -> None:
+        """The same, but wait a moment for others if there is a large file that all might read.
+
+        Views are often created one after the other; so they share one pass over the file.
+        """
+        if not self._gathered and all(s.file.size < _LARGE_FILE for s in self.sources):
+            self.build(members)
+            return
+        if not self._gathered:
+            asyncio.get_running_loop().call_later(_GATHERING, self._build_gathered)
+        self._gathered += members
+
+    def _build_gathered(self) -> None:
+        if not self._stopped:
+            self.build(self._gathered)
+        self._gathered = []
+
+    async def _hydrate(self, members: Sequence[Maintained], as_of: int | None) -> None:
         async with self._still:
             # What a source that nobody has read yet holds gets its time now.
             if any(source.is_read and source.has_news() for source in self.sources):
                 self.tick({})
+        members = [member for member in members if member.is_wanted]
         inputs = [collection for member in members for collection in member.inputs.values()]
         for collection in inputs:
             collection.acquire()
@@ -200,6 +225,7 @@ class Runtime:
 
     async def stop(self) -> None:
         """End all that runs."""
+        self._stopped = True
         ended = SqlError("terminating connection: the engine is shutting down", "57P01")
         for readers in list(self.subscriptions.values()):
             for subscription in list(readers):
