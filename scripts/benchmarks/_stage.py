@@ -1,0 +1,43 @@
+"""The stage of the server's benchmarks: an engine with one view, and a server of it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psycopg2
+
+from scripts.benchmarks._poster import Poster, get_json
+from scripts.benchmarks._processes import start_engine, start_server
+
+
+class Stage:
+    """Runs `sql` on a fresh engine, and serves `view`. Use as a context manager."""
+
+    def __init__(self, sql: str, view: str, *options: str) -> None:
+        self.view = view
+        self.engine, self.dsn = start_engine()
+        connection = psycopg2.connect(self.dsn)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in sql.split(";"):
+                cursor.execute(statement)
+        connection.close()
+        self.server = start_server(self.dsn, *options, view)
+        self.address = ("127.0.0.1", self.server.port)
+
+    def poster(self) -> Poster:
+        """A pipeline of the view that begins where the base that was read at the start ends."""
+        while (health := self.health())["base_upper"] is None:
+            time.sleep(0.05)
+        return Poster(self.server.port, self.view, health["epoch"], health["base_upper"])
+
+    def health(self) -> Any:
+        return get_json(self.server.port, "/healthz")["views"][self.view]
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.close()
+        self.engine.close()
