@@ -17,6 +17,8 @@ from scripts.client.state import Change, Rows, ViewState
 from server.protocol import Row
 
 HOST = "127.0.0.1"
+LONGEST_DELAY = 2.0
+"""Seconds after which a client comes back at the latest."""
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Client:
             on_change=self._note,
             dial=self._dial,
             chance=chance.random,
+            sleep=_briefly,
         )
         self._ports = ports
         self._chance = chance
@@ -111,6 +114,11 @@ class Client:
             await asyncio.sleep(self._chance.uniform(0, 2 * stay))
             if self._socket is not None:
                 self._socket.close()
+
+
+async def _briefly(seconds: float) -> None:
+    """Who breaks its connections off all the time is not to wait longer and longer for it."""
+    await asyncio.sleep(min(seconds, LONGEST_DELAY))
 
 
 class Hostile:

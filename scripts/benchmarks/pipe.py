@@ -1,0 +1,189 @@
+"""The pipe: rows a second from a file through post_deltas.py into a server.
+
+Two million rows of a view like `useredits`, a thousand to a time, are read by `post_deltas.py` as a
+process of its own and posted to a server process, until the server has the last of them. Beside it
+in the same run: merely decoding and splitting the same lines in Python, and one POST per row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg2
+import requests
+from psycopg2.extensions import new_type, register_type
+
+from scripts.benchmarks.report import Bar, Measure, Report
+from scripts.demo import free_port
+from scripts.faultkit.processes import ROOT
+from server.protocol import Delta, encode, epoch_of, epoch_query
+
+VIEW = "pipe"
+PER_TIME = 1_000
+SINGLE = 2_000
+"""Rows that are posted one by one: enough to know their rate."""
+PATIENCE = 60.0
+_TIMESTAMPTZ = 1184
+
+T = TypeVar("T")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=2_000_000, metavar="N")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N")
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Measure all contenders, one after the other in each round."""
+    pipe, split, single = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder) / "rows"
+        for _ in range(options.rounds):
+            with _server(Path(folder)) as (url, epoch):
+                upper = _write(text, epoch, options.rows)
+                split.append(options.rows / _split(text))
+                pipe.append(options.rows / _pipe(url, text, upper))
+                single.append(_post_singly(url, epoch, upper))
+    pipe_rate, split_rate, single_rate = map(statistics.median, (pipe, split, single))
+    return Report(
+        "pipe: from a file through post_deltas.py into a server",
+        [
+            Measure("post_deltas.py into the server", pipe_rate, "rows/s", pipe),
+            Measure("decoding and splitting the lines", split_rate, "rows/s", split),
+            Measure("one POST per row", single_rate, "rows/s", single),
+        ],
+        [
+            Bar("against decoding and splitting", pipe_rate / split_rate, ">=", 0.15),
+            Bar("against one POST per row", pipe_rate / single_rate, ">=", 500),
+        ],
+        [f"{options.rows:,} rows, {PER_TIME} to a time; the start of post_deltas.py is counted"],
+    )
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[tuple[str, str]]:
+    """An engine with the view, and a server of it: gives the server's URL and the view's epoch."""
+    engine_port, port = free_port(), free_port()
+    dsn = f"host=127.0.0.1 port={engine_port} user=materialize dbname=materialize"
+    url = f"http://127.0.0.1:{port}"
+    engine = ["engine", "--listen", f"127.0.0.1:{engine_port}"]
+    server = ["server", "--listen", f"127.0.0.1:{port}", "--dsn", dsn, VIEW]
+    with _running(engine, folder), _running(server, folder):
+        epoch = _until_it_answers(lambda: _create(dsn), psycopg2.Error)
+        _until_it_answers(lambda: _frontier(url), requests.RequestException)
+        yield url, epoch
+
+
+@contextmanager
+def _running(command: list[str], folder: Path) -> Iterator[None]:
+    with (folder / f"{command[0]}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _create(dsn: str) -> str:
+    """Create the table whose history is posted; returns its epoch."""
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        register_type(new_type((_TIMESTAMPTZ,), "TEXT", lambda text, _: text), cursor)
+        cursor.execute(f'CREATE TABLE IF NOT EXISTS {VIEW} ("user" text, count bigint)')
+        cursor.execute(epoch_query(VIEW))
+        return epoch_of(VIEW, cursor.fetchall())
+
+
+def _write(path: Path, epoch: str, rows: int) -> int:
+    """Write what tail_view.py would print; returns the last progress."""
+    chance = random.Random(1)  # noqa: S311 -- a seed is what is wanted
+    now = time.time_ns() // 1_000_000
+    with path.open("w") as file:
+        file.write(f"# epoch {epoch}\n{now}\tt" + 3 * "\t\\N" + "\n")
+        for first in range(0, rows, PER_TIME):
+            now += 100
+            for number in range(first, min(first + PER_TIME, rows)):
+                user, diff = f"Editor {chance.randrange(1_000_000)}", chance.choice((1, -1))
+                file.write(f"{now}\tf\t{diff}\t{user}\t{number}\n")
+            file.write(f"{now + 1}\tt" + 3 * "\t\\N" + "\n")
+    return now + 1
+
+
+def _pipe(url: str, text: Path, upper: int) -> float:
+    """Seconds from the start of post_deltas.py until the server has everything."""
+    begin = time.perf_counter()
+    with text.open("rb") as file:
+        command = [sys.executable, "post_deltas.py", VIEW, "--server", url]
+        subprocess.run(command, cwd=ROOT, stdin=file, check=True)
+    seconds = time.perf_counter() - begin
+    head = _frontier(url)
+    if head != upper:
+        raise RuntimeError(f"expected the server to stand at {upper}, found it at {head}")
+    return seconds
+
+
+def _split(text: Path) -> float:
+    """Seconds to read, decode and split the same lines, and to do nothing with them."""
+    begin = time.perf_counter()
+    descriptor = os.open(text, os.O_RDONLY)
+    try:
+        rest = b""
+        while data := os.read(descriptor, 1 << 18):
+            head, _, tail = data.rpartition(b"\n")
+            lines = (rest + head).decode().split("\n")
+            rest = tail
+            for line in lines:
+                line.split("\t")
+    finally:
+        os.close(descriptor)
+    return time.perf_counter() - begin
+
+
+def _post_singly(url: str, epoch: str, lower: int) -> float:
+    """Rows a second if each row from `lower` on is a POST, over one connection that is kept."""
+    with requests.Session() as session:
+        session.trust_env = False
+        begin = time.perf_counter()
+        for now in range(lower, lower + SINGLE):
+            delta = Delta(VIEW, epoch, now, now + 1, [(now, 1, ("Editor 1", str(now)))])
+            answer = session.post(
+                f"{url}/view/deltas",
+                encode(delta),
+                headers={"Content-Type": "application/json"},
+                timeout=PATIENCE,
+            )
+            answer.raise_for_status()
+        return SINGLE / (time.perf_counter() - begin)
+
+
+def _until_it_answers(question: Callable[[], T], fault: type[Exception]) -> T:
+    """The answer, once there is one; raises `fault` if there is none for long."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return question()
+        except fault:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _frontier(url: str) -> int | None:
+    answer = requests.get(f"{url}/view/frontier", params={"view": VIEW}, timeout=PATIENCE)
+    answer.raise_for_status()
+    frontier: int | None = answer.json()["frontier"]
+    return frontier

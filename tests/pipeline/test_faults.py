@@ -1,0 +1,84 @@
+"""The fault kit, small: some kinds of fault by fixed seeds, each proved for every client and view.
+
+`scripts/faults` runs all of them; here are those that no other test inflicts on the whole pipeline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from scripts.client.state import Change
+from scripts.faultkit.__main__ import run
+from scripts.faultkit.clients import MARK, Diary, is_of_other_query
+from scripts.faultkit.schedule import DECK, LONGEST, schedule
+from scripts.faultkit.world import OTHER_QUERIES
+
+
+def test_a_seed_always_gives_the_same_faults() -> None:
+    assert list(islice(schedule(7), 200)) == list(islice(schedule(7), 200))
+    assert list(islice(schedule(7), 200)) != list(islice(schedule(8), 200))
+
+
+def test_every_kind_of_fault_comes_once_in_each_round() -> None:
+    faults = list(islice(schedule(3), 2 * len(DECK)))
+    for start in (0, len(DECK)):
+        part = faults[start : start + len(DECK)]
+        assert {(fault.kind, fault.target) for fault in part} == set(DECK)
+    assert all(0 <= fault.seconds <= LONGEST for fault in faults)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("kinds", "seed", "count"),
+    [({"replace", "clock"}, 11, 3), ({"posts", "websockets"}, 5, 4), ({"stop", "disk full"}, 2, 3)],
+)
+def test_the_pipeline_heals(kinds: set[str], seed: int, count: int, tmp_path: Path) -> None:
+    proved = asyncio.run(run(tmp_path, seed, count, kinds=kinds, rate=100, editors=200))
+    assert len(proved) == count
+    assert all(proof.compared > 100 for _, proof in proved)
+
+
+# What the clients of the kit would notice
+
+
+def change(lower: int | None, upper: int, epoch: str = "1-u1") -> Change:
+    return Change("v", epoch, lower, upper, {})
+
+
+def test_adjacent_intervals_are_right() -> None:
+    diary = Diary("v")
+    for one in (change(None, 5), change(5, 7), change(7, 7), change(None, 3, "1-u2")):
+        diary.write(one, {("a",): 1})
+    assert diary.wrong == []
+
+
+@pytest.mark.parametrize(
+    "second", [change(6, 8), change(4, 8), change(5, 8, "1-u2"), change(None, 4)]
+)
+def test_what_is_not_adjacent_is_noticed(second: Change) -> None:
+    diary = Diary("v")
+    diary.write(change(None, 5), {("a",): 1})
+    diary.write(second, {("a",): 1})
+    assert len(diary.wrong) == 1
+
+
+def test_rows_of_two_histories_are_noticed() -> None:
+    diary = Diary("v")
+    diary.write(change(None, 5), {("a",): 1, (MARK + "a",): 1})
+    assert diary.wrong == ["v: rows of two histories at ('1-u1', 5)"]
+
+
+def test_a_row_that_is_there_less_than_never_is_noticed() -> None:
+    diary = Diary("v")
+    diary.write(Change("v", "1-u1", None, 5, {("a",): -1}), {("a",): -1})
+    assert diary.wrong == ["v: ['a'] is there -1 times at ('1-u1', 5)"]
+
+
+def test_the_other_queries_bear_the_mark() -> None:
+    assert is_of_other_query(("a", "-1"))
+    assert not is_of_other_query(("a", None, "1-"))
+    assert set(OTHER_QUERIES) <= {target for kind, target in DECK if kind == "replace"}
