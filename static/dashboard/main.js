@@ -7,14 +7,16 @@ import { Freshness, clockOffset } from "./freshness.js";
 import { Pulse } from "./pulse.js";
 import { PulseChart } from "./pulse_chart.js";
 import { ranking } from "./ranking.js";
+import { refusalOf } from "./refusals.js";
 import { ViewsTable } from "./views_table.js";
 import { ageText, describe, sourceText, worst } from "./words.js";
 
+const SERVER = new URL("..", import.meta.url);
 const element = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const still = () => calm.matches;
 
-const stream = follow(["counter", "top10"]);
+const stream = follow(["counter", "top10"], { server: SERVER });
 const views = [...stream.views.values()];
 const [counter, top10] = views;
 
@@ -66,6 +68,7 @@ function tellStanding() {
   const standing = worst(views);
   const shown = views.some(({ loaded }) => loaded);
   const wait = stream.retryAt === null ? null : Math.max(0, stream.retryAt - Date.now());
+  if (standing.state === "connecting") standing.reason = refusal;
   const { word, notice, countdown } = describe(standing, shown, wait);
   element("standing").dataset.state = standing.state;
   document.body.dataset.state = shown ? standing.state : "empty";
@@ -82,6 +85,18 @@ function tick() {
   if (counter.asOf !== null && counter.asOf !== Infinity) chart.show(pulse.until(counter.asOf));
   table.show();
   tellStanding();
+  if (stream.retryAt !== null && !views.some(({ loaded }) => loaded)) askWhyNot();
+}
+
+/** Why the server lets this page in not at all, if it says so. */
+let refusal = "";
+let asking = false;
+
+async function askWhyNot() {
+  if (asking) return;
+  asking = true;
+  refusal = await refusalOf(SERVER, [...stream.views.keys()]);
+  asking = false;
 }
 
 function setText(target, text) {
@@ -91,7 +106,7 @@ function setText(target, text) {
 /** Ask where the events come from, and what time it is there. Not every server says. */
 async function askAbout() {
   const asked = Date.now();
-  const answer = await fetch(new URL("../about.json", import.meta.url), { cache: "no-store" });
+  const answer = await fetch(new URL("about.json", SERVER), { cache: "no-store" });
   offset = clockOffset(answer.headers.get("Date"), asked, Date.now());
   if (answer.ok) element("source").textContent = sourceText(await answer.json());
 }

@@ -43,9 +43,10 @@ export function describe({ state, reason, view }, shown, wait) {
     };
   }
   const notice = NOTICES[state] ?? "";
+  const because = state === "connecting" ? `The server refuses: ${reason}.` : `${view}: ${reason}.`;
   return {
     word: WORDS[state],
-    notice: reason === "" ? notice : `${notice} ${view}: ${reason}.`,
+    notice: reason === "" ? notice : `${notice} ${because}`.trim(),
     countdown: "",
   };
 }

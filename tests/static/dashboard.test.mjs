@@ -152,6 +152,11 @@ test("a person is told what is wrong, why, and what happens next", () => {
   assert.equal(lost.countdown, "Trying again in 4 s.");
   const first = describe({ state: "connecting", reason: "", view: "v" }, false, null);
   assert.deepEqual(first, { word: "Connecting", notice: "", countdown: "" });
+  const refused = { state: "connecting", reason: "the view 'v' is not served here", view: "v" };
+  assert.equal(
+    describe(refused, false, 900).notice,
+    "The server refuses: the view 'v' is not served here.",
+  );
   const why = "nothing was posted for 15 s";
   const stale = describe({ state: "stale", reason: why, view: "v" }, true, null);
   assert.equal(stale.word, "Stale");

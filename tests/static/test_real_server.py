@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.processes import start_server
 
@@ -31,6 +31,15 @@ def test_the_page_tells_what_the_server_waits_for(url: str, page: Page) -> None:
     expect(page.locator("#source")).to_have_text("Source: replayed </script> events")
     expect(page.locator("#editors-note")).to_have_text("Waiting for the first rows.")
     page.close()
+
+
+def test_the_page_says_that_its_views_are_not_served(chromium: Browser) -> None:
+    process, url = start_server(NOBODY, "other")
+    with process, chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(url)
+        notice = "The server refuses: the view 'counter' is not served here."
+        expect(page.locator("#notice-text")).to_have_text(notice, timeout=20_000)
 
 
 def test_says_null_when_nothing_was_said_of_the_source() -> None:
