@@ -53,6 +53,12 @@ class EngineSql(Postgres):
             for name, build in PostgresParser.FUNCTIONS.items()
             if name in _PLANNED_FUNCTIONS
         }
+        # `f(j -> 'key')` takes a field; it does not give `f` a lambda.
+        LAMBDAS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
+            token: parse
+            for token, parse in PostgresParser.LAMBDAS.items()
+            if token is not TokenType.ARROW
+        }
         FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
             name: parse
             for name, parse in PostgresParser.FUNCTION_PARSERS.items()

@@ -37,6 +37,7 @@ from engine.scalar.nodes import (
     Parameter,
     Session,
 )
+from engine.scalar.prepare import prepare
 
 
 def explained(program: Program) -> tuple[str, ...]:
@@ -183,6 +184,10 @@ def _constant(node: Constant) -> str:
 
 
 def _call(node: Call) -> str:
+    if all(isinstance(argument, Constant) for argument in node.arguments):
+        folded = prepare(node)
+        if isinstance(folded, Constant):
+            return _constant(folded)
     name, arguments = node.function.name, [_text(argument) for argument in node.arguments]
     if name and not name[0].isalnum() and name[0] != "_":
         if len(arguments) == 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -11,8 +11,6 @@ from engine.errors import SqlError
 from engine.query.plan import outer
 from engine.relation import Column
 from engine.types import SqlType
-
-_TABLE = "#"
 
 
 def name_of(identifier: exp.Expr | str | None) -> str:
@@ -36,6 +34,13 @@ class Named:
     hidden: bool = False
     """Reached by its table's name only: the other half of a column that USING merged."""
 
+    extra: bool = False
+    """No part of `*`: a table function's alias, which also stands for its one column."""
+
+    def numbered(self) -> exp.Column:
+        """The column in a bound expression."""
+        return numbered(self.index, self.name)
+
 
 @dataclass
 class Names:
@@ -54,10 +59,10 @@ class Names:
             self.columns.append(Named(table, column.name, place, column.type))
 
     def moved(self, by: int) -> list[Named]:
-        return [Named(c.table, c.name, c.index + by, c.type, c.hidden) for c in self.columns]
+        return [replace(column, index=column.index + by) for column in self.columns]
 
-    def resolve(self, column: exp.Column) -> tuple[int, SqlType]:
-        """The number (`plan.outer` for the rows outside) and type of a column; raises SqlError."""
+    def resolve(self, column: exp.Column) -> Named:
+        """What a column stands for, its index the number that `plan.outer` gives; SqlError."""
         name, table = name_of(column.this), name_of(column.args.get("table"))
         level = 0
         names: Names | None = self
@@ -67,7 +72,7 @@ class Names:
                 raise SqlError(f'column reference "{_shown(column)}" is ambiguous', "42702")
             if found:
                 index = found[0].index
-                return (outer(level, index) if level else index), found[0].type
+                return replace(found[0], index=outer(level, index) if level else index)
             names, level = names.parent, level + 1
         raise SqlError(f'column "{_shown(column)}" does not exist')
 
@@ -83,7 +88,7 @@ class Names:
         if not table:
             if not self.tables:
                 raise SqlError("SELECT * with no tables specified is not valid", "42601")
-            return [column for column in self.columns if not column.hidden]
+            return [column for column in self.columns if not (column.hidden or column.extra)]
         if table not in self.tables:
             raise SqlError(f'missing FROM-clause entry for table "{table}"', "42P01")
         return [column for column in self.columns if column.table == table]
@@ -94,13 +99,15 @@ def _shown(column: exp.Column) -> str:
     return ".".join(parts)
 
 
-def numbered(number: int) -> exp.Column:
-    """A column of a bound expression: its name is its number."""
-    return exp.Column(this=exp.Identifier(this=str(number)), table=exp.Identifier(this=_TABLE))
+def numbered(number: int, name: str = "?column?") -> exp.Column:
+    """The column with that number, for bound expressions; the name is what messages show.
+
+    One number always goes with one name, so that equal expressions are equal trees.
+    """
+    return exp.Column(this=exp.to_identifier(name), number=number)
 
 
 def number_of(column: exp.Expr) -> int | None:
     """The number, if this is a column that `numbered` made."""
-    if isinstance(column, exp.Column) and column.text("table") == _TABLE:
-        return int(column.name)
-    return None
+    number = column.args.get("number") if isinstance(column, exp.Column) else None
+    return number if isinstance(number, int) else None

@@ -7,7 +7,7 @@ every time, whatever the order in which rows came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from engine.query.plan import SortKey, Types
@@ -72,6 +72,11 @@ def row_key(types: Types, order: Sequence[SortKey]) -> Callable[[Row], tuple[Any
     for index, type_ in enumerate(types):
         writer.tie(f"r[{index}]", type_)
     return writer.function()
+
+
+def in_order(rows: Iterable[Row], types: Types, order: Sequence[SortKey]) -> list[Row]:
+    """The rows, of columns of these types, sorted: first by `order`, then by all columns."""
+    return sorted(rows, key=row_key(types, order))
 
 
 def value_key(type_: SqlType, *, descending: bool = False) -> Callable[[Value], Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.dataflow import Dataflow
-from engine.query.ordering import row_key
+from engine.query.ordering import in_order
 from engine.query.plan import SortKey, Types
 from engine.query.render import count, render
 from engine.query.share import Program
@@ -75,7 +75,7 @@ class Query:
         cut = len(finishing.types) > width
         end = None if limit is None else skip + limit
         rows: list[Row] = []
-        for row in sorted(result, key=row_key(finishing.types, finishing.order)):
+        for row in in_order(result, finishing.types, finishing.order):
             rows += [row[:width] if cut else row] * result[row]
             if end is not None and len(rows) >= end:
                 break

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from engine.errors import SqlError
 from engine.scalar import Scalar, coerce
+from engine.scalar.functions.dates import add_interval
 from engine.types import (
+    DATE,
+    INT2,
     INT4,
     INT8,
     INTERVAL,
@@ -22,6 +25,7 @@ from engine.types import (
     TEXT,
     TIMESTAMP,
     TIMESTAMPTZ,
+    UNKNOWN,
     Array,
     Interval,
     Jsonb,
@@ -43,19 +47,23 @@ class TableFunction:
 
 
 def find_table_function(name: str, arguments: Sequence[Scalar]) -> TableFunction:
-    """The function of that name for arguments of those types; raises SqlError (42883)."""
+    """The function of that name for arguments of those types; raises SqlError (42883).
+
+    Quoted literals may come with the unknown type: they take the one that fits.
+    """
     types = [argument.type for argument in arguments]
-    if name == "generate_series" and len(arguments) in (2, 3):
-        return _series(arguments)
-    if name == "unnest" and len(arguments) == 1 and isinstance(types[0], Array):
-        return TableFunction(name, tuple(arguments), ((name, types[0].element),))
-    if name in _JSON and len(arguments) == 1:
-        argument = coerce(arguments[0], JSONB, f"argument of {name}")
-        return TableFunction(name, (argument,), _JSON[name])
-    if name == "regexp_split_to_table" and types == [TEXT, TEXT]:
-        return TableFunction(name, tuple(arguments), ((name, TEXT),))
-    shown = ", ".join(type_.sql_name for type_ in types)
-    raise SqlError(f"table function {name}({shown}) does not exist", "42883")
+    what = f"argument of {name}"
+    found: TableFunction | None = None
+    if name == "generate_series":
+        found = _series(arguments)
+    elif name == "unnest" and len(arguments) == 1 and isinstance(types[0], Array):
+        found = TableFunction(name, tuple(arguments), ((name, types[0].element),))
+    elif name in _JSON and len(arguments) == 1 and types[0] in (JSONB, UNKNOWN):
+        found = TableFunction(name, (coerce(arguments[0], JSONB, what),), _JSON[name])
+    if found is None:
+        shown = ", ".join(type_.sql_name for type_ in types)
+        raise SqlError(f"table function {name}({shown}) does not exist", "42883")
+    return found
 
 
 _JSON: dict[str, tuple[tuple[str, SqlType], ...]] = {
@@ -66,29 +74,32 @@ _JSON: dict[str, tuple[tuple[str, SqlType], ...]] = {
     "jsonb_object_keys": (("jsonb_object_keys", TEXT),),
 }
 
+TABLE_FUNCTIONS = frozenset(("generate_series", "unnest", *_JSON))
 
-def _series(arguments: Sequence[Scalar]) -> TableFunction:
+
+def _series(arguments: Sequence[Scalar]) -> TableFunction | None:
+    name, what = "generate_series", "argument of generate_series"
     types = [argument.type for argument in arguments]
     for element in (INT4, INT8, NUMERIC):
-        if all(type_.category == "N" and _fits(type_, element) for type_ in types):
-            what = "argument of generate_series"
+        if len(types) in (2, 3) and all(type_ in _NARROWER[element] for type_ in types):
             converted = tuple(coerce(argument, element, what) for argument in arguments)
-            return TableFunction("generate_series", converted, (("generate_series", element),))
-    times = TIMESTAMPTZ if TIMESTAMPTZ in types[:2] else TIMESTAMP
-    if len(arguments) == 3 and all(type_.category == "D" for type_ in types[:2]):
-        what = "argument of generate_series"
-        bounds = [coerce(argument, times, what) for argument in arguments[:2]]
-        step = coerce(arguments[2], INTERVAL, what)
-        columns = (("generate_series", times),)
-        return TableFunction("generate_series of times", (*bounds, step), columns)
-    shown = ", ".join(type_.sql_name for type_ in types)
-    raise SqlError(f"table function generate_series({shown}) does not exist", "42883")
+            return TableFunction(name, converted, ((name, element),))
+    times = (DATE, TIMESTAMP, TIMESTAMPTZ, UNKNOWN)
+    if len(types) != 3 or types[2] not in (INTERVAL, UNKNOWN):
+        return None
+    if not all(type_ in times for type_ in types[:2]) or types[0] is types[1] is UNKNOWN:
+        return None
+    time = TIMESTAMPTZ if TIMESTAMPTZ in types else TIMESTAMP
+    bounds = [coerce(argument, time, what) for argument in arguments[:2]]
+    step = coerce(arguments[2], INTERVAL, what)
+    return TableFunction("generate_series of times", (*bounds, step), ((name, time),))
 
 
-def _fits(type_: SqlType, element: SqlType) -> bool:
-    if element is NUMERIC:
-        return (type_.size in (2, 4, 8) and "int" in type_.name) or type_ is NUMERIC
-    return "int" in type_.name and type_.size <= element.size
+_NARROWER = {
+    INT4: (INT2, INT4, UNKNOWN),
+    INT8: (INT2, INT4, INT8, UNKNOWN),
+    NUMERIC: (INT2, INT4, INT8, NUMERIC, UNKNOWN),
+}
 
 
 _MOST_ROWS = 10_000_000
@@ -98,31 +109,28 @@ _MOST_ROWS = 10_000_000
 def _numbers(start: Any, stop: Any, step: Any = 1) -> Iterator[Row]:
     if not step:
         raise SqlError("step size cannot equal zero", "22023")
-    count = (stop - start) // step + 1
+    if not all(isfinite(value) for value in (start, stop, step)):
+        raise SqlError("generate_series needs finite numbers", "22023")
+    if stop != start and (stop > start) != (step > 0):
+        return
+    count = int((stop - start) // step) + 1
     if count > _MOST_ROWS:
         raise SqlError(f"generate_series would give {count} rows, at most {_MOST_ROWS} are allowed")
     value = start
-    for _ in range(max(int(count), 0)):
+    for _ in range(count):
         yield (value,)
         value += step
 
 
-def _times(start: Any, stop: Any, step: Interval) -> Iterator[Row]:
+def _times(start: datetime, stop: datetime, step: Interval) -> Iterator[Row]:
     if not step.length:
         raise SqlError("step size cannot equal zero", "22023")
-    if abs((stop - start) / timedelta(microseconds=abs(step.length))) > _MOST_ROWS:
+    if abs((stop - start) / timedelta(microseconds=1)) > abs(step.length) * _MOST_ROWS:
         raise SqlError(f"generate_series would give more than {_MOST_ROWS} rows")
-    value, number = start, 0
+    value = start
     while value <= stop if step.length > 0 else value >= stop:
         yield (value,)
-        number += 1
-        value = _plus(value, step)
-
-
-def _plus(value: Any, step: Interval) -> Any:
-    from engine.types.temporal import add_interval  # type: ignore[attr-defined]
-
-    return add_interval(value, step)
+        value = add_interval(value, step)
 
 
 def _elements(value: Jsonb) -> Iterator[Any]:
@@ -151,6 +159,3 @@ ROWS: dict[str, RowsOf] = {
     "jsonb_each_text": lambda json: ((key, _text(item)) for key, item in _items(json)),
     "jsonb_object_keys": lambda json: ((key,) for key, _ in _items(json)),
 }
-
-
-__all__ = ["ROWS", "Decimal", "TableFunction", "find_table_function"]

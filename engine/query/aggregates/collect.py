@@ -1,4 +1,4 @@
-"""string_agg and array_agg: all values of a group in one, in the order of `key`.
+"""string_agg, array_agg and those that make JSON: all values of a group, in the order of `key`.
 
 Their result is as long as the group, so a change costs as much as the group is large. Without
 ORDER BY the values are sorted themselves: the result never depends on the order in which rows came.
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine.dataflow.operators.reduce import Aggregate
+from engine.errors import SqlError
+from engine.types import Jsonb
 from engine.zset import Row, Value, ZSet, add_row
 
 
@@ -64,3 +66,27 @@ class ArrayAgg(_Collector):
 
     def result(self, state: ZSet) -> Value:
         return tuple(row[0] for row in self._in_order(state)) if state else None
+
+
+class JsonbAgg(ArrayAgg):
+    """jsonb_agg(value) as a JSON array; NULL becomes null."""
+
+    def result(self, state: ZSet) -> Value:
+        values = super().result(state)
+        if values is None:
+            return None
+        return Jsonb([None if value is None else value.value for value in values])
+
+
+class JsonbObjectAgg(_Collector):
+    """jsonb_object_agg(key, value); of equal keys the last in order counts."""
+
+    def result(self, state: ZSet) -> Value:
+        if not state:
+            return None
+        items: dict[str, Any] = {}
+        for key, value, *_ in self._in_order(state):
+            if key is None:
+                raise SqlError("field name must not be null", "22023")
+            items[key] = None if value is None else value.value
+        return Jsonb(items)

@@ -9,7 +9,7 @@ from typing import Any
 from engine.dataflow.operators.reduce import Aggregate, AggregateCall, CountRows
 from engine.errors import not_supported
 from engine.query.aggregates.booleans import BoolAnd, BoolOr
-from engine.query.aggregates.collect import ArrayAgg, StringAgg
+from engine.query.aggregates.collect import ArrayAgg, JsonbAgg, JsonbObjectAgg, StringAgg
 from engine.query.aggregates.count import Count
 from engine.query.aggregates.distinct import Distinct
 from engine.query.aggregates.extremes import First
@@ -54,7 +54,7 @@ def _aggregate(spec: AggregateSpec, types: Types) -> Aggregate:
     name = spec.function
     if name == "count":
         return Count() if spec.arguments else CountRows()
-    if name in ("string_agg", "array_agg"):
+    if name in ("string_agg", "array_agg", "jsonb_agg", "jsonb_object_agg"):
         return _collector(spec, types)
     type_ = types[spec.arguments[0]]
     if name in ("min", "max"):
@@ -83,12 +83,19 @@ def _scale(type_: SqlType, result: SqlType) -> Scale:
 
 
 def _collector(spec: AggregateSpec, types: Types) -> Aggregate:
-    """string_agg or array_agg over tuples of the arguments and the columns of ORDER BY."""
+    """An aggregate of all values, over tuples of the arguments and the columns of ORDER BY."""
     width = len(spec.arguments)
     columns = (*spec.arguments, *(key.column for key in spec.order))
     order = [
         SortKey(width + at, key.descending, key.nulls_first) for at, key in enumerate(spec.order)
     ]
     key = row_key(tuple(types[column] for column in columns), order)
-    one = len(columns) == 1
-    return StringAgg(key) if spec.function == "string_agg" else ArrayAgg(key, bare=one)
+    bare = len(columns) == 1
+    match spec.function:
+        case "string_agg":
+            return StringAgg(key)
+        case "jsonb_object_agg":
+            return JsonbObjectAgg(key)
+        case "jsonb_agg":
+            return JsonbAgg(key, bare=bare)
+    return ArrayAgg(key, bare=bare)

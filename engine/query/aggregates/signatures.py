@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.errors import SqlError
 from engine.scalar import Scalar, coerce
+from engine.scalar.calls import call_function
 from engine.types import (
     BOOL,
     FLOAT4,
@@ -64,6 +65,11 @@ def find_aggregate(name: str, arguments: Sequence[Scalar]) -> Signature:
     if name == "string_agg" and len(types) == 2:
         converted = tuple(coerce(argument, TEXT, name) for argument in arguments)
         return Signature(converted, TEXT)
+    if name == "jsonb_agg" and len(types) == 1:
+        return Signature((_jsonb(arguments[0]),), JSONB)
+    if name == "jsonb_object_agg" and len(types) == 2:
+        key = coerce(arguments[0], TEXT, f"the key of {name}")
+        return Signature((key, _jsonb(arguments[1])), JSONB)
     if len(types) == 1:
         result = _of_one(name, types[0])
         if result is not None:
@@ -74,6 +80,12 @@ def find_aggregate(name: str, arguments: Sequence[Scalar]) -> Signature:
         "42883",
         hint="no aggregate function of that name takes these types; a cast may help",
     )
+
+
+def _jsonb(argument: Scalar) -> Scalar:
+    if argument.type is JSONB:
+        return argument
+    return Scalar(call_function("to_jsonb", [argument.node]))
 
 
 def _of_one(name: str, type_: SqlType) -> SqlType | None:

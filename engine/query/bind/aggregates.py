@@ -38,7 +38,6 @@ _NAMES = {
     "stddev_samp",
     "stddev_pop",
 }
-_REFUSED = (exp.WithinGroup, exp.PercentileCont, exp.PercentileDisc, exp.Mode, exp.AggFunc)
 
 
 def aggregate_name(tree: exp.Expr) -> str | None:
@@ -50,8 +49,10 @@ def aggregate_name(tree: exp.Expr) -> str | None:
         return name
     if isinstance(tree, exp.Anonymous) and tree.name.lower() in _NAMES:
         return tree.name.lower()
-    if isinstance(tree, _REFUSED):
-        return type(tree).__name__.lower()
+    if isinstance(tree, exp.WithinGroup):
+        return aggregate_name(tree.this)
+    if isinstance(tree, exp.AggFunc):
+        return tree.sql_name().lower()
     return None
 
 
@@ -73,7 +74,7 @@ def read_call(tree: exp.Expr) -> Call:
         accepts, tree = tree.expression.this, tree.this
     name = aggregate_name(tree)
     assert name is not None
-    if type(tree) not in _CLASSES and name not in _NAMES:
+    if type(tree) not in _CLASSES and not isinstance(tree, exp.Anonymous):
         raise not_supported(f"the aggregate function {name}")
     first = [] if isinstance(tree, exp.Anonymous) or tree.this is None else [tree.this]
     inner = [*first, *tree.expressions]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from engine.query.bind.aggregates import aggregate_name
+from engine.query.bind.calls import call_in_expression
 from engine.query.names import name_of
 
 UNNAMED = "?column?"
@@ -32,6 +33,9 @@ def _invented(tree: exp.Expr) -> str | None:
     for kind, name in _FIXED.items():
         if isinstance(tree, kind):
             return name
+    call = call_in_expression(tree)
+    if call is not None:
+        return call.function
     aggregate = aggregate_name(tree)
     if aggregate is not None:
         return aggregate

@@ -80,20 +80,20 @@ class GroupedStage(Stage):
     def known(self, tree: exp.Expr) -> exp.Expr | None:
         for call, place in self._aggregates:
             if tree == call:
-                return numbered(place)
+                return numbered(place, aggregate_name(call) or "")
         key = self._canonical(tree)
         if key is not None and key in self._keys:
-            return numbered(self._keys.index(key))
+            return numbered(self._keys.index(key), key.name)
         if number_of(tree) is not None:
             raise self._ungrouped(tree)
         return None
 
     def column(self, tree: exp.Column) -> exp.Expr:
-        number, type_ = self._base.names.resolve(tree)
-        if number < OUTER:
-            raise self._ungrouped(numbered(number))
-        self._types[number] = type_
-        return numbered(number)
+        column = self._base.names.resolve(tree)
+        if column.index < OUTER:
+            raise self._ungrouped(column.numbered())
+        self._types[column.index] = column.type
+        return column.numbered()
 
     def _canonical(self, tree: exp.Expr) -> exp.Expr | None:
         """The tree as the base numbers it; None if it is no expression over the base's rows."""
@@ -103,7 +103,7 @@ class GroupedStage(Stage):
         def change(node: exp.Expr) -> exp.Expr:
             node = unwrapped(node)
             if isinstance(node, exp.Column) and number_of(node) is None:
-                return numbered(self._base.names.resolve(node)[0])
+                return self._base.names.resolve(node).numbered()
             return rebuilt(node, change)
 
         return change(tree)

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
 from engine.query.bind.aggregates import aggregate_name
+from engine.query.bind.calls import call_in_expression
 from engine.query.bind.clauses import only, present
 from engine.query.bind.columns import output_name
 from engine.query.bind.conditions import keep_where
@@ -16,9 +17,10 @@ from engine.query.bind.context import Bound, Context, Surroundings, Wanted, deci
 from engine.query.bind.grouping import GroupedStage
 from engine.query.bind.limits import bind_limits
 from engine.query.bind.stage import Stage
+from engine.query.bind.table_functions import bind_table_call
 from engine.query.bind.tables import bind_from
 from engine.query.names import name_of, numbered
-from engine.query.plan import Distinct, Plan, Project, SortKey, TopK
+from engine.query.plan import Apply, Distinct, Plan, Project, SortKey, TopK
 from engine.relation import Column
 from engine.scalar import Scalar
 from engine.types import INT8
@@ -67,7 +69,7 @@ def _items(stage: Stage, expressions: Sequence[exp.Expr]) -> list[_Item]:
             only(star, ())
             table = "" if column is None else name_of(column.args.get("table"))
             for named in stage.names.star(table):
-                items.append(_Item(numbered(named.index), named.name))
+                items.append(_Item(named.numbered(), named.name))
         elif isinstance(tree, exp.Alias):
             items.append(_Item(tree.this, output_name(tree), alias=True))
         else:
@@ -161,6 +163,11 @@ def _aggregates(tree: exp.Expr) -> bool:
 
 def _group_key(stage: Stage, tree: exp.Expr, items: list[_Item]) -> exp.Expr:
     """What an item of GROUP BY stands for: a column of FROM, else an output column, else itself."""
+    if isinstance(tree, exp.Rollup | exp.Cube | exp.GroupingSets):
+        raise not_supported(
+            f"GROUP BY {type(tree).__name__.upper()}",
+            "join a query for each grouping by UNION ALL",
+        )
     if isinstance(tree, exp.Literal) and not tree.is_string:
         return items[ordinal(tree, len(items), "GROUP BY")].tree
     if isinstance(tree, exp.Column) and len(tree.parts) == 1:
@@ -174,6 +181,8 @@ def _group_key(stage: Stage, tree: exp.Expr, items: list[_Item]) -> exp.Expr:
 
 class _Output:
     """The SELECT list, DISTINCT, ORDER BY and LIMIT over the stage's rows."""
+
+    _has_table_function = False
 
     def __init__(
         self,
@@ -190,8 +199,26 @@ class _Output:
         self._order = order
         self._distinct_on = distinct_on
         self._names = [item.name for item in items]
-        self._scalars = [stage.scalar(item.tree, keep_unknown=True) for item in items]
+        self._scalars = [self._item(item.tree) for item in items]
         self._width = len(items)
+
+    def _item(self, tree: exp.Expr) -> Scalar:
+        """An item of the list; a table function makes a row of each of its own, as in LATERAL."""
+        call = call_in_expression(tree)
+        if call is None:
+            return self._stage.scalar(tree, keep_unknown=True)
+        if self._has_table_function:
+            raise not_supported(
+                "more than one table function in the SELECT list", "call them in FROM"
+            )
+        self._has_table_function = True
+        stage = self._stage
+        table = bind_table_call(self._context, call, stage.names, stage.tables)
+        if len(table.columns) > 1:
+            raise not_supported(f"{call.function} in the SELECT list", "call it in FROM")
+        number = stage.plan.width
+        stage.plan = Apply(stage.plan, table.plan, "inner")
+        return stage.compile(numbered(number, call.function))
 
     def bind(self, wanted: Wanted) -> Bound:
         types = decided([scalar.type for scalar in self._scalars], wanted)

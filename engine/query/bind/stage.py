@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from engine.errors import SqlError
+from engine.errors import SqlError, not_supported
 from engine.query.bind.aggregates import aggregate_name
+from engine.query.bind.calls import call_in_expression
 from engine.query.bind.clauses import no_windows
 from engine.query.bind.context import Bound, Context, Surroundings, Tables
 from engine.query.names import Names, number_of, numbered
@@ -80,6 +81,8 @@ class Stage:
         if isinstance(tree, exp.Column):
             return self.column(tree)
         no_windows(tree)
+        if call_in_expression(tree) is not None:
+            return self.table_function(tree)
         if aggregate_name(tree) is not None:
             return self.aggregate(tree)
         rewritten = self._subquery(tree)
@@ -94,9 +97,14 @@ class Stage:
     def column(self, tree: exp.Column) -> exp.Expr:
         if isinstance(tree.this, exp.Star):
             raise SqlError("* is only allowed in a SELECT list and in count(*)", "42601")
-        number, type_ = self.names.resolve(tree)
-        self._types[number] = type_
-        return numbered(number)
+        column = self.names.resolve(tree)
+        self._types[column.index] = column.type
+        return column.numbered()
+
+    def table_function(self, tree: exp.Expr) -> exp.Expr:
+        raise not_supported(
+            "a table function inside an expression", "call it in FROM, and name its column"
+        )
 
     def aggregate(self, tree: exp.Expr) -> exp.Expr:
         raise SqlError(f"aggregate function {aggregate_name(tree)} is not allowed here", "42803")
@@ -122,7 +130,7 @@ class Stage:
             if number is None:
                 return rebuilt(tree, outward)
             inner._types[number + OUTER] = self.type_of(number)
-            return numbered(number + OUTER)
+            return numbered(number + OUTER, tree.name)
 
         return inner, [outward(tree) for tree in trees]
 

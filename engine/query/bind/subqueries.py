@@ -82,12 +82,10 @@ def in_expression(stage: Stage, tree: exp.Expr) -> exp.Expr | None:
     quantified = _quantified(stage, tree)
     if quantified is not None:
         return quantified
-    if isinstance(tree, exp.Array) and len(tree.expressions) == 1:
-        query = query_of(tree.expressions[0])
-        if query is not None:
-            raise not_supported(
-                "ARRAY of a subquery", "use (SELECT array_agg(..) FROM ..), NULL when it is empty"
-            )
+    if _is_array(tree) and len(tree.expressions) == 1 and query_of(tree.expressions[0]) is not None:
+        raise not_supported(
+            "ARRAY of a subquery", "use (SELECT array_agg(..) FROM ..), NULL when it is empty"
+        )
     if isinstance(tree, exp.Any | exp.All) and query_of(tree.this) is not None:
         raise not_supported("ANY or ALL of a subquery here")
     query = query_of(tree)
@@ -96,6 +94,12 @@ def in_expression(stage: Stage, tree: exp.Expr) -> exp.Expr | None:
     bound = stage.subquery(query)
     _one_column(bound)
     return stage.add(bound.as_table(), "scalar")
+
+
+def _is_array(tree: exp.Expr) -> bool:
+    return isinstance(tree, exp.Array) or (
+        isinstance(tree, exp.Anonymous) and tree.name.lower() == "array"
+    )
 
 
 def _one_column(bound: Bound) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
+from engine.query.bind.calls import TableCall, table_call
 from engine.query.bind.clauses import only, present, refuse
 from engine.query.bind.conditions import keep_where
 from engine.query.bind.context import Bound, Context, Surroundings
 from engine.query.bind.stage import Stage
-from engine.query.bind.table_functions import TableCall, bind_table_call, table_call
+from engine.query.bind.table_functions import bind_table_call
 from engine.query.names import Named, Names, name_of, numbered
 from engine.query.plan import (
     UNIT,
@@ -154,7 +155,7 @@ class _FromBinder:
             left = next(c for c in halves if c.index < boundary and not c.hidden)
             right = next(c for c in halves if c.index >= boundary and not c.hidden)
             halves_in_order = {"RIGHT": [right], "FULL": [left, right]}.get(side, [left])
-            columns = [numbered(column.index) for column in halves_in_order]
+            columns = [column.numbered() for column in halves_in_order]
             tree = (
                 exp.Coalesce(this=columns[0], expressions=columns[1:])
                 if len(columns) > 1
@@ -190,7 +191,12 @@ class _FromBinder:
     def _function(self, call: TableCall, left: From | None) -> From:
         parent = self._around.outside if left is None else left.names
         bound = bind_table_call(self._context, call, parent, self._around.tables)
-        return self._aliased(bound, call.alias, call.default_name)
+        result = self._aliased(bound, call.alias, call.default_name)
+        columns, (table,) = result.names.columns, result.names.tables
+        if len(columns) == 1 and columns[0].name != table:
+            extra = replace(columns[0], table="", name=table, extra=True)
+            result.names.columns = [*columns, extra]
+        return result
 
     def _parenthesised(self, tree: exp.Subquery) -> From:
         only(tree, ("this", "alias", "joins"))
@@ -313,8 +319,8 @@ def _condition(left: From, right: From, using: list[str], join: exp.Join) -> exp
         boundary = left.plan.width
         pairs = [
             exp.EQ(
-                this=numbered(left.names.matching(name, "")[0].index),
-                expression=numbered(right.names.matching(name, "")[0].index + boundary),
+                this=left.names.matching(name, "")[0].numbered(),
+                expression=numbered(right.names.matching(name, "")[0].index + boundary, name),
             )
             for name in using
         ]

@@ -1,0 +1,66 @@
+"""How calls of table functions are recognised, in FROM and in expressions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from engine.errors import not_supported
+from engine.query.bind.clauses import only, present
+from engine.query.table_functions import TABLE_FUNCTIONS
+
+
+@dataclass(frozen=True)
+class TableCall:
+    """`function(arguments) [WITH ORDINALITY] AS alias`; `alias` None if there is none."""
+
+    function: str
+    arguments: tuple[exp.Expr, ...]
+    alias: exp.Expr | None
+
+    @property
+    def default_name(self) -> str:
+        return self.function
+
+
+def table_call(tree: exp.Expr) -> TableCall | None:
+    """The call, if the table expression is one of a table function."""
+    if isinstance(tree, exp.Lateral) and not isinstance(tree.this, exp.Subquery):
+        only(tree, ("this", "alias", "view", "outer"))
+        return _call(tree.this, present(tree, "alias"))
+    if isinstance(tree, exp.Unnest):
+        if tree.args.get("offset"):
+            raise not_supported("WITH ORDINALITY")
+        return TableCall("unnest", tuple(tree.expressions), present(tree, "alias"))
+    if isinstance(tree, exp.Table) and isinstance(tree.this, exp.Func):
+        only(tree, ("this", "alias", "ordinality"))
+        if tree.args.get("ordinality"):
+            raise not_supported("WITH ORDINALITY")
+        return _call(tree.this, present(tree, "alias"))
+    return None
+
+
+def _call(function: exp.Expr, alias: exp.Expr | None) -> TableCall:
+    if isinstance(function, exp.GenerateSeries | exp.ExplodingGenerateSeries):
+        parts = (present(function, part) for part in ("start", "end", "step"))
+        arguments = tuple(part for part in parts if part is not None)
+        return TableCall("generate_series", arguments, alias)
+    if isinstance(function, exp.Unnest | exp.Explode):
+        first = present(function, "this")
+        arguments = tuple(function.expressions) if first is None else (first, *function.expressions)
+        return TableCall("unnest", arguments, alias)
+    if isinstance(function, exp.Anonymous):
+        return TableCall(function.name.lower(), tuple(function.expressions), alias)
+    raise not_supported(f"{type(function).__name__} in FROM")
+
+
+def call_in_expression(tree: exp.Expr) -> TableCall | None:
+    """The call, if the expression is one of a table function."""
+    if isinstance(
+        tree, exp.GenerateSeries | exp.ExplodingGenerateSeries | exp.Unnest | exp.Explode
+    ):
+        return _call(tree, None)
+    if isinstance(tree, exp.Anonymous) and tree.name.lower() in TABLE_FUNCTIONS:
+        return _call(tree, None)
+    return None
