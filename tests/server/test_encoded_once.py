@@ -1,0 +1,127 @@
+"""Invariant 6: the same bytes are never encoded twice for two clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.hub import view
+from server.hub.limits import Limits
+from server.protocol import Delta
+from tests.server import world
+from tests.server.world import FakeClient, Follower, Server, World
+
+CLIENTS = 40
+
+
+class Listening:
+    """A world whose clients, half of them taking deflated messages, note what they are sent."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.encoded = 0
+        self.sent: list[tuple[bool, bytes]] = []
+        monkeypatch.setattr(world, "LIMITS", Limits(log_bytes=1 << 20, compress_from=1000))
+        self.world = World()
+        self.server: Server = self.world.servers[0]
+        self.pipeline = self.world.start_pipeline()
+
+        def counted(message: Any, encode: Any = view.encode) -> bytes:
+            self.encoded += isinstance(message, Delta)
+            return encode(message)
+
+        monkeypatch.setattr(view, "encode", counted)
+        monkeypatch.setattr(FakeClient, "_take", self._noted(FakeClient._take))
+        self.world.work(self.server)
+        self.join(CLIENTS)
+        self.world.work(self.server)
+        self.change_and_post("before")
+        self.server.turn()
+
+    def _noted(self, take: Any) -> Any:
+        def noted(client: FakeClient, data: bytes) -> int:
+            self.sent.append((client.deflates, data))
+            return take(client, data)
+
+        return noted
+
+    def join(self, count: int) -> list[Follower]:
+        came = [Follower(deflates=bool(number % 2)) for number in range(count)]
+        for follower in came:
+            self.world.followers.append(follower)
+            self.world.connect(self.server, follower)
+        return came
+
+    def change_and_post(self, row: str) -> None:
+        """A change that is large enough to be deflated, for those who take that."""
+        self.world.engine.change(self.world.engine.epoch, (row * 2000, "1"), 1)
+        self.world.pass_time(10)
+        self.world.post(self.server, self.pipeline, 0, 1000)
+
+    def forget(self) -> None:
+        self.encoded = 0
+        self.sent.clear()
+
+    def objects(self) -> dict[bool, int]:
+        """How many different objects of bytes were sent to clients of each kind."""
+        return {
+            deflates: len({id(data) for kind, data in self.sent if kind is deflates})
+            for deflates in (False, True)
+        }
+
+
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> Listening:
+    return Listening(monkeypatch)
+
+
+def test_a_delta_is_encoded_once_and_framed_once_for_all(listening: Listening) -> None:
+    listening.forget()
+    listening.change_and_post("a")
+    listening.server.turn()
+    assert listening.encoded == 1
+    assert len(listening.sent) == CLIENTS
+    assert listening.objects() == {False: 1, True: 1}
+
+
+def test_what_is_ready_together_is_written_together(listening: Listening) -> None:
+    listening.forget()
+    for row in "abc":
+        listening.change_and_post(row)
+    listening.server.turn()
+    assert listening.encoded == 3
+    assert len(listening.sent) == CLIENTS
+    assert listening.objects() == {False: 1, True: 1}
+
+
+def test_who_drains_at_the_same_place_gets_the_same_bytes(listening: Listening) -> None:
+    connections = [follower.connection for follower in listening.world.followers]
+    for connection in connections:
+        assert connection is not None
+        connection.room = 0
+    for row in "abc":
+        listening.change_and_post(row)
+        listening.server.turn()
+    listening.forget()
+    for connection in connections:
+        assert connection is not None
+        connection.drain(10_000_000)
+    listening.server.turn()
+    assert listening.encoded == 1
+    assert len(listening.sent) == CLIENTS
+    assert listening.objects() == {False: 1, True: 1}
+
+
+def test_a_base_is_encoded_once_for_all_who_come_together(listening: Listening) -> None:
+    listening.change_and_post("a")
+    listening.server.turn()
+    listening.forget()
+    came = listening.join(CLIENTS)
+    listening.world.work(listening.server)
+    bases = {
+        id(data) for deflates, data in listening.sent if not deflates and b'"type":"base"' in data
+    }
+    assert len(bases) == 1
+    for follower in came:
+        listening.world.read(follower)
+        assert follower.state.position is not None
