@@ -20,7 +20,7 @@ from engine.query.query import Finishing, Query
 from engine.query.share import Program, shared
 from engine.relation import Column, Resolver
 from engine.scalar import Environment, coerce
-from engine.types import TEXT, SqlType
+from engine.types import TEXT, UNKNOWN, SqlType
 
 
 def compile_query(
@@ -100,4 +100,5 @@ def _inputs(program: Program) -> list[str]:
 
 def _parameter_types(context: Context) -> tuple[SqlType, ...]:
     numbers = context.parameters
-    return tuple(numbers.get(number, TEXT) for number in range(1, max(numbers, default=0) + 1))
+    types = (numbers.get(number, UNKNOWN) for number in range(1, max(numbers, default=0) + 1))
+    return tuple(TEXT if type_ is UNKNOWN else type_ for type_ in types)

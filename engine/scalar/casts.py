@@ -30,6 +30,7 @@ from engine.types import (
     NAME,
     NUMERIC,
     OID,
+    REGTYPE,
     SCALARS,
     TEXT,
     TIME,
@@ -205,6 +206,8 @@ _narrow(INT4, OID, Context.IMPLICIT)
 _narrow(INT8, OID, Context.IMPLICIT)
 _narrow(OID, INT4, Context.ASSIGNMENT)
 _same(OID, INT8, Context.ASSIGNMENT)
+_same(OID, REGTYPE, Context.IMPLICIT)
+_same(REGTYPE, OID, Context.IMPLICIT)
 for _type in INTEGERS:
     _add(_type, BOOL, Context.EXPLICIT, template="{0} != 0")
     _add(BOOL, _type, Context.EXPLICIT, template="int({0})")

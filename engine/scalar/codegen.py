@@ -24,6 +24,12 @@ from engine.zset import Row, Value, ZSet
 RowFunction: TypeAlias = Callable[[Row], Row | None]
 BatchFunction: TypeAlias = Callable[[ZSet], tuple[ZSet, dict[str, int]]]
 
+EVALUATION_ERRORS = (SqlError, ArithmeticError, ValueError, TypeError, LookupError)
+"""What evaluating a row may raise: SqlError, or what a function here forgot to put in its words.
+
+The latter must not end a view either; it shows among the view's errors, and is a bug to be mended.
+"""
+
 
 def compile_rows(
     scalars: Sequence[Scalar], filter: Scalar | None = None, evaluation: Evaluation | None = None
@@ -68,8 +74,9 @@ def compile_batch(
     names = {**emitter.names, "consolidated": _consolidated}
     if may_fail:
         names |= {
-            "FAILED": (SqlError, *FAST_ERRORS),
-            "SqlError": SqlError,
+            "FAILED": (*EVALUATION_ERRORS, *FAST_ERRORS),
+            "EVALUATION_ERRORS": EVALUATION_ERRORS,
+            "error_text": error_text,
             "slowly": _row_function(nodes, condition),
         }
     return _define("batch", source, names)  # type: ignore[no-any-return]
@@ -87,11 +94,19 @@ def _guarded(lines: list[str]) -> list[str]:
         "except FAILED:",
         "    try:",
         "        k = slowly(r)",
-        "    except SqlError as error:",
-        "        errors[error.message] = errors.get(error.message, 0) + w",
+        "    except EVALUATION_ERRORS as error:",
+        "        text = error_text(error)",
+        "        errors[text] = errors.get(text, 0) + w",
         "        continue",
         "    if k is None: continue",
     ]
+
+
+def error_text(error: Exception) -> str:
+    """How an error is counted: by SQL's message, or as what it is: a fault of a function here."""
+    if isinstance(error, SqlError):
+        return error.message
+    return f"internal error: {type(error).__name__}: {error}"
 
 
 def _consolidated(weights: dict[Any, int]) -> dict[Any, int]:

@@ -62,7 +62,8 @@ class Scope:
     type) for what the row holds: a column, or a whole expression that was computed below, such
     as an aggregate or a GROUP BY key; None for the rest. For an `exp.Column` that it does not
     know it may raise its own SqlError. `parameters` are the types of `$1`, `$2` .. : those that
-    were declared, and those that were inferred while expressions were compiled.
+    were declared, and those that were inferred while expressions were compiled; the unknown type
+    where nothing tells it (`$1 IS NULL`).
     """
 
     find: Callable[[exp.Expr], tuple[int, SqlType] | None]
@@ -125,8 +126,8 @@ def _infer(node: Node, scope: Scope) -> None:
     """Tell the scope the types of the parameters in `node`."""
     for child in node.children:
         _infer(child, scope)
-    if isinstance(node, Parameter) and node.type is not UNKNOWN:
-        scope.parameters.setdefault(node.number, node.type)
+    if isinstance(node, Parameter) and scope.parameters.get(node.number, UNKNOWN) is UNKNOWN:
+        scope.parameters[node.number] = node.type
 
 
 _COMPARISONS: dict[type[exp.Expr], str] = {

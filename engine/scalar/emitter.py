@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 _DEEPEST = 40
 """Levels of indentation after which a part becomes a function of its own; Python allows 100."""
 
+_CHAIN = 16
+"""Branches, or operands of AND, OR and COALESCE, that are nested in one another."""
+
+UNDECIDED = object()
+"""What a CASE is before one of its branches holds."""
+
 FunctionMaker = Callable[[Node], Callable[..., Any]]
 
 
@@ -45,7 +51,11 @@ class Emitter:
 
     def __init__(self, roots: Sequence[Node], make_function: FunctionMaker) -> None:
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"MISSING": MISSING, **json_access.NAMES}
+        self.names: dict[str, Any] = {
+            "MISSING": MISSING,
+            "UNDECIDED": UNDECIDED,
+            **json_access.NAMES,
+        }
         self.slow_names: dict[str, Any] = {}
         self._decoders = plan(_distinct(roots))
         self._make_function = make_function
@@ -169,7 +179,7 @@ class Emitter:
     def _logic(self, node: Logic) -> str:
         """AND stops at the first false, OR at the first true; the others decide about NULL."""
         stop, go_on = ("False", "True") if node.is_and else ("True", "False")
-        first, *rest = _safe_first(node.operands)
+        first, *rest = _halved(node.is_and, _safe_first(node.operands))
         result = self._assign(self.value(first))
         self._logic_rest(result, first.nullable, rest, stop, go_on)
         return result
@@ -192,17 +202,24 @@ class Emitter:
             self._logic_rest(result, nullable or operand.nullable, rest, stop, go_on)
 
     def _case(self, node: Case) -> str:
+        """Branches are nested, a few at a time, so that a long CASE does not run out of levels."""
         result = self._fresh()
-        self._branches(result, list(node.branches), node.default)
+        first, *others = (
+            node.branches[at : at + _CHAIN] for at in range(0, len(node.branches), _CHAIN)
+        )
+        self._branches(result, first, None if others else node.default)
+        while others:
+            chunk, *others = others
+            with self.block(f"if {result} is UNDECIDED:"):
+                self._branches(result, chunk, None if others else node.default)
         return result
 
-    def _branches(self, result: str, branches: list[tuple[Node, Node]], default: Node) -> None:
+    def _branches(
+        self, result: str, branches: Sequence[tuple[Node, Node]], default: Node | None
+    ) -> None:
+        """`result` by the first branch that holds, else by `default` (None: undecided)."""
         if not branches:
-            self.line(f"{result} = {self.value(default)}")
-            return
-        if self._depth > _DEEPEST:
-            rest = self._make_function(Case(default.type, tuple(branches), default))
-            self.line(f"{result} = {self._name('part', rest)}(r)")
+            self.line(f"{result} = {'UNDECIDED' if default is None else self.value(default)}")
             return
         condition, value = branches[0]
         with self.block(f"if {self.value(condition)}:"):
@@ -211,8 +228,10 @@ class Emitter:
             self._branches(result, branches[1:], default)
 
     def _coalesce(self, node: Coalesce) -> str:
-        result = self._assign(self.value(node.operands[0]))
-        self._coalesce_rest(result, node.operands[1:])
+        operands = node.operands
+        result = self._assign(self.value(operands[0]))
+        for at in range(1, len(operands), _CHAIN):
+            self._coalesce_rest(result, operands[at : at + _CHAIN])
         return result
 
     def _coalesce_rest(self, result: str, operands: tuple[Node, ...]) -> None:
@@ -287,6 +306,15 @@ def _level(trie: Trie, path: tuple[str | int, ...]) -> Trie | None:
 def _distinct(roots: Iterable[Node]) -> set[Node]:
     """All nodes of the trees; a whole text document among the roots counts as used whole."""
     return {node for root in roots for node in walk(IsNull(root.type, root))}
+
+
+def _halved(is_and: bool, operands: list[Node]) -> list[Node]:
+    """A long chain as two chains, which may be halved in turn: a tree is not deep."""
+    if len(operands) <= _CHAIN:
+        return operands
+    middle = len(operands) // 2
+    halves = (operands[:middle], operands[middle:])
+    return [Logic(operands[0].type, is_and, tuple(half)) for half in halves]
 
 
 def _safe_first(operands: Sequence[Node]) -> list[Node]:

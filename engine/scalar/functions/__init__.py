@@ -3,6 +3,7 @@
 from engine.scalar.functions import (
     arithmetic,
     binary,
+    catalog,
     comparison,
     dates,
     fields,
@@ -16,6 +17,7 @@ from engine.scalar.functions import (
 __all__ = [
     "arithmetic",
     "binary",
+    "catalog",
     "comparison",
     "dates",
     "fields",
