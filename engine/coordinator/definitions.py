@@ -54,6 +54,8 @@ class Definitions:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._catalog = runtime.catalog
+        self.files_may_be_missing = False
+        """Whether a source may be made though its file is not there: so after a restart."""
 
     async def execute(self, statement: DdlStatement) -> str:
         """Change the catalog; returns the command tag. The caller lets in one at a time."""
@@ -107,7 +109,8 @@ class Definitions:
         return Prepared(item, query=query)
 
     def _prepare_source(self, statement: CreateSource, id: str, schema: str, name: str) -> Prepared:
-        file = SourceFile(statement, self._runtime.options.max_line_bytes)
+        longest = self._runtime.options.max_line_bytes
+        file = SourceFile(statement, longest, may_be_missing=self.files_may_be_missing)
         try:
             names = statement.column_names
             if names and len(names) == len(file.format.columns) - 1:

@@ -31,6 +31,7 @@ def restore(runtime: Runtime, definitions: Definitions, parse: Parse) -> None:
     """Put in place what the store has; what can be no more is reported, and left out this time."""
     runtime.catalog.last_id = runtime.store.last_id()
     built: list[Prepared] = []
+    definitions.files_may_be_missing = True
     for stored in runtime.store.items():
         try:
             prepared = _restored(runtime, definitions, stored, parse)
@@ -39,6 +40,7 @@ def restore(runtime: Runtime, definitions: Definitions, parse: Parse) -> None:
             _logger.warning("could not restore %s (%s): %s", stored.id, stored.sql, error)
         else:
             built.append(prepared)
+    definitions.files_may_be_missing = False
     definitions.build(built)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import os
 import stat
 import zlib
@@ -20,6 +21,8 @@ from engine.zset import Row
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+_logger = logging.getLogger(__name__)
+
 _HEADER_BYTES = 1024 * 1024
 
 
@@ -35,17 +38,26 @@ class Slice:
 class SourceFile:
     """The file of one source. It is opened once, and followed under that name no further.
 
-    Raises SqlError when the file cannot be read, or is no file.
+    Raises SqlError when the file cannot be read, or is no file. One that `may_be_missing` counts as
+    empty until it is there.
     """
 
-    def __init__(self, statement: CreateSource, longest_line: int) -> None:
+    def __init__(
+        self, statement: CreateSource, longest_line: int, *, may_be_missing: bool = False
+    ) -> None:
         self.path = Path(statement.path)
         self.tail = statement.tail
         self.compressed = statement.compressed
         if self.tail and self.compressed:
             raise SqlError("a compressed file cannot be tailed: leave out tail = true")
         self._longest_line = longest_line
-        self._descriptor = _open(self.path)
+        self._descriptor = -1
+        try:
+            self._descriptor = _open(self.path)
+        except SqlError as error:
+            if not may_be_missing:
+                raise
+            _logger.warning("%s: %s", self.path, error)
         try:
             self.format: RowFormat = row_format(statement.format, self._header(statement))
         except BaseException:
@@ -55,14 +67,23 @@ class SourceFile:
     @property
     def size(self) -> int:
         """How many bytes the file has now (those on disk, when it is compressed)."""
+        if self._descriptor < 0:
+            if not self.path.exists():
+                return 0
+            self._descriptor = _open(self.path)
         return os.fstat(self._descriptor).st_size
+
+    @property
+    def descriptor(self) -> int:
+        """The open file; negative while it is missing."""
+        return self._descriptor
 
     def reader(self) -> FileReader:
         """A reader that begins at the first byte."""
         cutter = LineCutter(self._longest_line)
         if self.compressed:
-            return GzipReader(self._descriptor, self.format, cutter)
-        return FileReader(self._descriptor, self.format, cutter)
+            return GzipReader(self, cutter)
+        return FileReader(self, cutter)
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -71,6 +92,8 @@ class SourceFile:
 
     def _header(self, statement: CreateSource) -> str | None:
         if not (isinstance(statement.format, CsvFormat) and statement.format.header):
+            return None
+        if self._descriptor < 0:
             return None
         if self.compressed:
             with _gunzip(self._descriptor) as stream:
@@ -89,13 +112,12 @@ class SourceFile:
 class FileReader:
     """One reader's place in a file. `position` is the number of bytes it has taken."""
 
-    def __init__(self, descriptor: int, format: RowFormat, cutter: LineCutter) -> None:
+    def __init__(self, file: SourceFile, cutter: LineCutter) -> None:
         self.position = 0
-        self._descriptor = descriptor
-        self._format = format
+        self._file = file
         self._cutter = cutter
         self._rows = 0
-        self._header = format.header
+        self._header = file.format.header
 
     def read(self, limit: int | None, most: int) -> Slice:
         """Take up to `most` bytes, none at or after `limit`; a size of 0 means: no more there."""
@@ -108,7 +130,7 @@ class FileReader:
             whole = whole[whole.index(b"\n") + 1 :]
             self._header = False
         if whole:
-            result.rows = self._format.rows(whole, self._rows, result.errors)
+            result.rows = self._file.format.rows(whole, self._rows, result.errors)
             self._rows += len(result.rows)
         return result
 
@@ -116,15 +138,15 @@ class FileReader:
         """Free what the reader holds beside the file."""
 
     def _bytes(self, most: int) -> bytes:
-        return os.pread(self._descriptor, most, self.position)
+        return os.pread(self._file.descriptor, most, self.position)
 
 
 class GzipReader(FileReader):
     """The same for a compressed file; positions count the bytes that come out."""
 
-    def __init__(self, descriptor: int, format: RowFormat, cutter: LineCutter) -> None:
-        super().__init__(descriptor, format, cutter)
-        self._stream = _gunzip(descriptor)
+    def __init__(self, file: SourceFile, cutter: LineCutter) -> None:
+        super().__init__(file, cutter)
+        self._stream = _gunzip(file.descriptor)
 
     def close(self) -> None:
         self._stream.close()
