@@ -22,6 +22,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from types import TracebackType
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 -- it is a class
@@ -323,6 +324,14 @@ def die_with_the_reader() -> None:
     threading.Thread(target=watch, name="watch stdout", daemon=True).start()
 
 
+def leave_out_noise(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Hold back what psycopg2 prints of itself when an engine ends a COPY with a last word."""
+    if not (kind is SystemError and isinstance(error.__cause__, psycopg2.Error)):
+        sys.__excepthook__(kind, error, trace)
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Print the changes of a view: one COPY of a TAIL, as text."
@@ -352,6 +361,7 @@ def main() -> int:
     # psycopg2 holds back Python's signal handlers until a row comes: let the system act at once.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
+    sys.excepthook = leave_out_noise
     options = parse_arguments()
     die_with_the_reader()
     try:

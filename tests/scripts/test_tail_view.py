@@ -343,6 +343,20 @@ def test_an_engine_that_dies_is_one_line() -> None:
         assert process.stderr == "tail_view: top10: the engine went away\n"
 
 
+def test_an_engine_that_ends_with_a_last_word_is_one_line() -> None:
+    """psycopg2 prints a trace of its own when an error and the end of a COPY come together."""
+
+    def end(_: str, session: Session) -> None:
+        session.copy_begin(4)
+        session.copy_data(progress(50))
+        session.error("terminating connection due to administrator command", "57P01")
+        session.lose()
+
+    printed, said, status, _ = run(Engine([end]))
+    assert (printed, status) == (HEADER + progress(50), 1)
+    assert said == "tail_view: top10: the engine went away\n"
+
+
 def test_an_error_in_the_middle_of_a_tail_is_one_line() -> None:
     def fail(_: str, session: Session) -> None:
         session.copy_begin(4)
