@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from random import Random
 from types import FrameType
 from typing import NoReturn
 
 from scripts.recentchanges import generate, live, replay
 from scripts.recentchanges.append import Appender, BusyError, FullError
 from scripts.recentchanges.counts import Counts
-from scripts.recentchanges.pace import paced
+from scripts.recentchanges.pace import lively, paced, steady, unpaced
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -106,7 +107,12 @@ def batches(options: argparse.Namespace, counts: Counts) -> Iterator[list[bytes]
     if options.mode == "live":
         seen = live.read_seen(options.file)
         return live.events(options.url, seen, contact=options.contact, tell=counts.tell)
-    return paced(_events(options), options.rate)
+    events = _events(options)
+    if not options.rate:
+        return unpaced(events)
+    if options.mode == "replay":
+        return paced(events, steady(options.rate))
+    return paced(events, lively(options.rate, Random(options.seed)))  # noqa: S311 -- reproducible
 
 
 def _events(options: argparse.Namespace) -> Iterable[bytes]:

@@ -1,12 +1,14 @@
 """Replay reads each form of file; a pace is kept, in batches, without a flood after a pause."""
 
 import io
-from itertools import islice
+from itertools import repeat
+from random import Random
+from statistics import mean, stdev
 
 import pytest
 
 from scripts.recentchanges import replay
-from scripts.recentchanges.pace import paced
+from scripts.recentchanges.pace import lively, paced, steady, unpaced
 
 
 @pytest.mark.parametrize(
@@ -41,31 +43,53 @@ class Clock:
 
 
 @pytest.mark.parametrize("rate", [0.5, 30.0, 1000.0, 40_000.0])
-def test_a_rate_is_kept(rate: float) -> None:
+@pytest.mark.parametrize("kind", ["steady", "lively"])
+def test_a_rate_is_kept(kind: str, rate: float) -> None:
     clock = Clock()
+    gaps = steady(rate) if kind == "steady" else lively(rate, Random(1))
     count = 0
-    for batch in paced(iter([b"{}"] * 100_000), rate, clock=clock, sleep=clock.sleep):
+    for batch in paced(repeat(b"{}"), gaps, clock=clock, sleep=clock.sleep):
         count += len(batch)
-        if clock.now >= 110.0 or count > 20_000:
+        if clock.now >= 400.0 or count > 100_000:
             break
-    assert count == pytest.approx((clock.now - 100.0) * rate, rel=0.05, abs=1.5)
+    tolerance = 0.02 if kind == "steady" else 0.25
+    assert count == pytest.approx((clock.now - 100.0) * rate, rel=tolerance, abs=1.5)
+
+
+def test_a_lively_pace_has_its_moods() -> None:
+    random = Random(2)
+    seconds = [0] * 300
+    now = 0.0
+    for gap in lively(50.0, random):
+        now += gap
+        if now >= len(seconds):
+            break
+        seconds[int(now)] += 1
+    assert 35 < mean(seconds) < 65
+    # More than chance alone makes of a steady rate, whose deviation is the root of 50.
+    assert stdev(seconds) > 1.5 * 50**0.5
+    assert max(seconds) < 50 * 5
 
 
 def test_after_a_pause_at_most_a_second_is_made_up_for() -> None:
     clock = Clock()
-    batches = paced(iter([b"{}"] * 100_000), 100.0, clock=clock, sleep=clock.sleep)
+    batches = paced(repeat(b"{}"), steady(100.0), clock=clock, sleep=clock.sleep)
     next(batches)
     clock.now += 3600.0
-    late = sum(len(batch) for batch in islice(batches, 2))
-    assert late <= 101 + 2
+    begin = clock.now
+    late = 0
+    while clock.now < begin + 1.0:
+        late += len(next(batches))
+    assert late <= 100 + 100 + 2
 
 
-def test_rate_0_is_as_fast_as_possible() -> None:
-    batches = list(paced(iter([b"{}"] * 1300), 0))
+def test_what_has_no_pace_comes_as_fast_as_it_is_taken() -> None:
+    batches = list(unpaced([b"{}"] * 1300))
     assert sum(map(len, batches)) == 1300
     assert len(batches) == 3
 
 
 def test_the_end_of_the_events_is_the_end() -> None:
     clock = Clock()
-    assert [len(b) for b in paced([b"{}"] * 2, 10.0, clock=clock, sleep=clock.sleep)] == [1, 1]
+    batches = paced([b"{}"] * 2, steady(10.0), clock=clock, sleep=clock.sleep)
+    assert [len(batch) for batch in batches] == [1, 1]
