@@ -55,6 +55,8 @@ class Collection:
         self.name = name
         self.columns = columns
         self.users = 0
+        self.in_catalog = False
+        """Whether one of the users is the catalog."""
         self.finished = False
         self.error: SqlError | None = None
         self.holders: set[Holder] = set()

@@ -88,7 +88,7 @@ class Housekeeping:
 
     def _source_rows(self) -> Iterator[Row]:
         for source in self._runtime.sources:
-            if source.in_catalog:
+            if source.id in self._runtime.catalog:
                 counts = (source.rows_read, source.bytes_read, source.errors_total)
                 yield (source.id, source.name, *counts)
 

@@ -87,14 +87,19 @@ class Runtime:
     def keep(self, collection: Collection) -> None:
         """Let queries read a collection, in place of what had its id before."""
         collection.acquire()
+        collection.in_catalog = True
         previous = self.collections.get(collection.id)
         self.collections[collection.id] = collection
         if previous is not None:
-            self.let_go(previous)
+            self._unlist(previous)
 
     def forget(self, id: str) -> None:
         """Let no query read it any more; what runs on it goes on."""
-        self.let_go(self.collections.pop(id))
+        self._unlist(self.collections.pop(id))
+
+    def _unlist(self, collection: Collection) -> None:
+        collection.in_catalog = False
+        self.let_go(collection)
 
     def let_go(self, collection: Collection) -> None:
         """Release a collection; a dataflow that nobody needs any more is no longer stepped."""

@@ -37,7 +37,6 @@ class Source(Collection):
         self.errors_total = 0
         self.live: FileReader | None = None
         """The reader whose rows go to those dataflows that have caught up."""
-        self.in_catalog = False
         self._since = since
         self._times: list[int] = []
         self._ends: list[int] = []
