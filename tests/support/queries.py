@@ -1,4 +1,4 @@
-"""Compiles and runs queries for tests, over a catalog of a few tables, without the engine around."""
+"""Compiles and runs queries over a catalog of a few tables, without the engine around."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ class Catalog:
         parameters: Mapping[int, SqlType] | None = None,
     ) -> Query:
         tree = parse_query(tokenize(sql), sql)
-        return compile_query(
-            tree, self, ENVIRONMENT, maintained=maintained, parameters=parameters
-        )
+        return compile_query(tree, self, ENVIRONMENT, maintained=maintained, parameters=parameters)
 
     def by_id(self, changes: Mapping[str, ZSet]) -> dict[str, ZSet]:
         return {self.relations[name].id: change for name, change in changes.items()}

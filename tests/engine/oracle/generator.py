@@ -147,9 +147,10 @@ class Generator:
                 f"SELECT {listed} FROM {table.sql} WHERE {correlated} "
                 f"ORDER BY {self._total_order(columns)} LIMIT {self.random.randint(1, 2)}"
             )
-        join = self.random.choice([f", LATERAL ({inner}) AS {name}"] * 2 + [
-            f" LEFT JOIN LATERAL ({inner}) AS {name} ON true"
-        ])
+        join = self.random.choice(
+            [f", LATERAL ({inner}) AS {name}"] * 2
+            + [f" LEFT JOIN LATERAL ({inner}) AS {name} ON true"]
+        )
         key, kind = groups.columns[0]
         listed = ", ".join(f"{name}.x{at} AS x{at + 1}" for at in range(len(kinds)))
         return f"SELECT {key} AS x0, {listed} FROM {groups.sql}{join}", [kind, *kinds]
@@ -265,7 +266,8 @@ class Generator:
         if self._chance(0.3):
             order = self._total_order([name for name, _ in table.columns])
             return f"(SELECT {column} FROM {table.sql} WHERE {where} ORDER BY {order} LIMIT 1)"
-        return f"(SELECT {self.random.choice(['min', 'max'])}({column}) FROM {table.sql} WHERE {where})"
+        function = self.random.choice(["min", "max"])
+        return f"(SELECT {function}({column}) FROM {table.sql} WHERE {where})"
 
     def _correlated(self, table: Source, scope: Columns) -> str:
         if scope and self._chance(0.7):
@@ -301,7 +303,8 @@ class Generator:
         table = self._table()
         negated = self.random.choice(["", "NOT "])
         if self._chance(0.45):
-            return f"{negated}EXISTS (SELECT 1 FROM {table.sql} WHERE {self._correlated(table, scope)})"
+            where = self._correlated(table, scope)
+            return f"{negated}EXISTS (SELECT 1 FROM {table.sql} WHERE {where})"
         kind = self.random.choice(["int4", "int8", "text"])
         left = self._column(kind, scope) or self._literal(kind)
         right = self._column(kind, table.columns)
