@@ -247,7 +247,7 @@ def _declare(tree: T, oids: Sequence[int]) -> T:
         return tree
 
     def declare(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Parameter) and not isinstance(node.parent, exp.Cast):
+        if isinstance(node, exp.Parameter):
             kind = types.get(int(node.name))
             if kind is not None:
                 return exp.Cast(this=node, to=exp.DataType.build(kind.sql_name, "postgres"))

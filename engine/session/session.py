@@ -102,6 +102,8 @@ class Session:
     def _fail(self, error: SqlError) -> None:
         self._executor.fail()
         self._output.write(backend.error_response(error))
+        # The client may be waiting for nothing else, and not have asked for it by a Sync.
+        self._output.flush()
 
     # The simple protocol
 

@@ -24,7 +24,7 @@ from engine.types.interval import INTERVAL, Interval
 from engine.types.jsonb import JSONB, Jsonb
 from engine.types.numbers import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, OID
 from engine.types.numeric import NUMERIC
-from engine.types.registry import SCALARS, array_of, by_name, by_oid, sort_key
+from engine.types.registry import REGTYPE, SCALARS, array_of, by_name, by_oid, sort_key
 from engine.types.strings import BPCHAR, BYTEA, NAME, TEXT, UNKNOWN, VARCHAR
 from engine.types.temporal import DATE, TIME, TIMESTAMP, TIMESTAMPTZ
 
@@ -43,6 +43,7 @@ __all__ = [
     "NAME",
     "NUMERIC",
     "OID",
+    "REGTYPE",
     "SCALARS",
     "TEXT",
     "TIME",

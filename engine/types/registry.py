@@ -9,10 +9,24 @@ from engine.types.arrays import Array
 from engine.types.base import SqlType
 from engine.types.interval import INTERVAL
 from engine.types.jsonb import JSONB
-from engine.types.numbers import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, OID
+from engine.types.numbers import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, OID, Integer
 from engine.types.numeric import NUMERIC
 from engine.types.strings import BPCHAR, BYTEA, NAME, TEXT, UNKNOWN, VARCHAR
 from engine.types.temporal import DATE, TIME, TIMESTAMP, TIMESTAMPTZ
+
+
+class RegType(Integer):
+    """A type as a value: its oid, which prints as the type's name. Drivers ask for types by it."""
+
+    def to_text(self, value: Any) -> str:
+        found = _BY_OID.get(value)
+        return str(value) if found is None else found.sql_name
+
+    def from_text(self, text: str) -> int:
+        return int(text) if text.isdecimal() else by_name(text).oid
+
+
+REGTYPE = RegType("regtype", "regtype", 2206, 2211, 4, signed=False)
 
 SCALARS: tuple[SqlType, ...] = (
     TEXT,
@@ -24,6 +38,7 @@ SCALARS: tuple[SqlType, ...] = (
     INT4,
     INT8,
     OID,
+    REGTYPE,
     FLOAT4,
     FLOAT8,
     NUMERIC,
