@@ -14,6 +14,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from server.framing import PONG
 from server.hub.client import Client
+from server.listening import PlainStream
 
 SLICE = 256 << 10
 """Bytes of a message that Tornado holds for one client at a time."""
@@ -42,7 +43,7 @@ class Connection(Client):
     ) -> None:
         self._shut = shut
         self._stream = stream
-        self._is_plain = type(stream) is IOStream
+        self._is_plain = isinstance(stream, PlainStream)
         self._on_drained = on_drained
         self.progress_at: float | None = None
         """When it last took something (the loop's time), while it is not ready."""

@@ -22,6 +22,13 @@ MAX_BUFFER = 1 << 20
 """Bytes that are read ahead from one client."""
 
 
+class PlainStream(IOStream):
+    """A stream without TLS: the connection may write to its socket while the stream does not."""
+
+    def set_nodelay(self, value: bool) -> None:
+        """Never delay: `Door` has set that for all, and a handshake would set it three times."""
+
+
 class Door:
     """Hands accepted connections to an HTTP server."""
 
@@ -33,6 +40,8 @@ class Door:
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         for listener in sockets:
+            # Accepted sockets inherit it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._loop.add_reader(listener, self._accept, listener)
 
     def close(self) -> None:
@@ -63,7 +72,7 @@ class Door:
 
     def _stream(self, connection: socket.socket) -> IOStream:
         if self._tls is None:
-            return IOStream(connection, max_buffer_size=MAX_BUFFER)
+            return PlainStream(connection, max_buffer_size=MAX_BUFFER)
         wrapped = ssl_wrap_socket(
             connection, self._tls, server_side=True, do_handshake_on_connect=False
         )

@@ -6,13 +6,18 @@ if its own window is as large, and if the server may say that it never goes on w
 
 from __future__ import annotations
 
-_FLAGS = {"server_no_context_takeover", "client_no_context_takeover"}
+from typing import TypeAlias
+
+Parameters: TypeAlias = dict[str, str | None]
+"""Of an extension; None for a flag."""
+
+_FLAGS = ("client_no_context_takeover", "server_no_context_takeover")
 _SERVER_BITS = "server_max_window_bits"
 _CLIENT_BITS = "client_max_window_bits"
 
 
-def choose(header: str) -> str | None:
-    """The first acceptable offer of a Sec-WebSocket-Extensions header, as it is to be answered.
+def choose(header: str) -> Parameters | None:
+    """The answer to the first acceptable offer of a Sec-WebSocket-Extensions header.
 
     None if there is none. The answer also asks the client not to keep a window of its own: clients
     send nothing, and each window would cost the server memory.
@@ -26,8 +31,8 @@ def choose(header: str) -> str | None:
     return None
 
 
-def _answer(parameters: list[str]) -> str | None:
-    answer = ["permessage-deflate", "server_no_context_takeover", "client_no_context_takeover"]
+def _answer(parameters: list[str]) -> Parameters | None:
+    answer = dict.fromkeys(_FLAGS)
     seen = set()
     for parameter in parameters:
         name, equals, value = (part.strip() for part in parameter.partition("="))
@@ -38,10 +43,10 @@ def _answer(parameters: list[str]) -> str | None:
         if name == _SERVER_BITS:
             if value != "15":
                 return None
-            answer.append(f"{_SERVER_BITS}=15")
+            answer[_SERVER_BITS] = "15"
         elif name == _CLIENT_BITS:
             if equals and value not in {str(bits) for bits in range(8, 16)}:
                 return None
         elif name not in _FLAGS or equals:
             return None
-    return "; ".join(answer)
+    return answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tornado.iostream import IOStream
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
 from server import offers
 from server.connection import Connection
@@ -22,6 +22,9 @@ class Stream(WebSocketHandler, Handler):
     """One client. The handshake is refused in `prepare`, in JSON, before anything is upgraded."""
 
     _connection: Connection | None = None
+
+    def set_default_headers(self) -> None:
+        """None: what is upgraded has no use for them."""
 
     def prepare(self) -> None:
         refusal = self._refuse()
@@ -51,25 +54,31 @@ class Stream(WebSocketHandler, Handler):
         return refuse_origin(self.request.headers, self.parts.options.origins) is None
 
     def get_compression_options(self) -> dict[str, object] | None:
-        """Accept an offer that suits messages which were deflated once for all, or none.
-
-        The offer is replaced by the answer, for Tornado answers with what it finds in it.
-        """
-        headers = self.request.headers
-        answer = None
+        """Whether the client's offer suits messages that were deflated once for all."""
+        self._agreed = None
         if self.parts.options.compress_from is not None:
-            answer = offers.choose(",".join(headers.get_list("Sec-WebSocket-Extensions")))
-        headers["Sec-WebSocket-Extensions"] = answer or ""
-        self._deflates = answer is not None
-        return {} if self._deflates else None
+            header = ",".join(self.request.headers.get_list("Sec-WebSocket-Extensions"))
+            self._agreed = offers.choose(header)
+        return None if self._agreed is None else {}
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """Tornado's, but with our own answer to the offer.
+
+        Tornado would answer what it reads in the offer, and it reads no flags: it would make a
+        compressor of 256 KB for each client, which is never used.
+        """
+        protocol = super().get_websocket_protocol()
+        if protocol is not None and self._agreed is not None:
+            answer = [("permessage-deflate", self._agreed)]
+            protocol._parse_extensions_header = lambda headers: answer  # type: ignore[attr-defined]
+        return protocol
 
     def open(self, *args: str, **kwargs: str) -> None:
         assert self.ws_connection is not None
         stream = self.ws_connection.stream
         assert isinstance(stream, IOStream)
-        stream.set_nodelay(True)
         self._connection = Connection(
-            self.shut, stream, deflates=self._deflates, on_drained=self.parts.hub.drained
+            self.shut, stream, deflates=self._agreed is not None, on_drained=self.parts.hub.drained
         )
         self.parts.metrics.connections.inc()
         self.parts.streams.add(self)

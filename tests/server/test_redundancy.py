@@ -1,0 +1,102 @@
+"""Two pipelines into one server, and two servers behind one address: either half may die."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from server.protocol import Row, Update
+from tests.server.balancers import nginx, tcp_balancer
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served
+from tests.support.following import following
+
+Balancer = Callable[[Sequence[str], Path], AbstractContextManager[str]]
+
+BALANCERS = pytest.mark.parametrize("balancer", [nginx, tcp_balancer])
+
+
+class History:
+    """One row a millisecond: what both pipelines tell, each cut up in its own way."""
+
+    def __init__(self, served: Sequence[Served]) -> None:
+        self.served = list(served)
+        self.rows: list[Row] = []
+
+    def updates(self, lower: int, upper: int) -> list[Update]:
+        return [(time, 1, (f"row {time}", "1")) for time in range(lower, upper)]
+
+    def post(self, served: Served, lower: int, upper: int) -> None:
+        assert served.post(lower, upper, *self.updates(lower, upper)).status_code in (200, 409)
+
+
+def test_either_of_two_pipelines_can_die(served: Served) -> None:
+    history = History([served])
+    history.post(served, 1001, 1001)
+    watcher = served.open()
+    frontier = watcher.base().upper
+    one = threading.Thread(
+        target=lambda: [history.post(served, n, n + 7) for n in range(1001, 1200, 7)]
+    )
+    other = threading.Thread(
+        target=lambda: [history.post(served, max(1001, n - 3), n + 5) for n in range(1001, 1300, 5)]
+    )
+    for thread in (one, other):
+        thread.start()
+    seen: list[Update] = []
+    while frontier < 1300:
+        delta = watcher.delta()
+        assert delta.lower == frontier, "not adjacent"
+        frontier = delta.upper
+        seen += delta.updates
+    assert [row for _, _, row in seen] == [row for _, _, row in history.updates(1001, frontier)]
+    for thread in (one, other):
+        thread.join()
+
+
+@BALANCERS
+def test_a_client_moves_between_servers(
+    engine: FakeEngine, balancer: Balancer, tmp_path: Path
+) -> None:
+    """It takes its epoch and frontier along, and never sees a base again."""
+    with Served(engine) as left, Served(engine) as right:
+        for served in (left, right):
+            served.post(1001, 1001)
+        with balancer([left.url, right.url], tmp_path) as url:
+            asyncio.run(_move(engine, left, right, url))
+
+
+async def _move(engine: FakeEngine, left: Served, right: Served, url: str) -> None:
+    history = History([left, right])
+    base: list[Row] = list(engine.rows)
+
+    def rows(upper: int) -> list[Row]:
+        return base + [row for _, _, row in history.updates(1001, upper)]
+
+    async with following(url, "top10") as witness:
+        await witness.until_rows("top10", *base)
+        # Its server dies in the middle; the other is behind, and catches up.
+        for served, upper in ((left, 1010), (right, 1008)):
+            await asyncio.to_thread(history.post, served, 1001, upper)
+        await witness.until(lambda: len(witness.rows("top10")) >= 9)
+        serving = next(one for one in (left, right) if one.get("/healthz")["clients"])
+        other = right if serving is left else left
+        serving.process.kill()
+        await asyncio.to_thread(history.post, other, 1001, 1020)
+        await witness.until_rows("top10", *rows(1020))
+        await asyncio.to_thread(history.post, other, 1020, 1030)
+        await witness.until_rows("top10", *rows(1030))
+        assert witness.follower.connections >= 2
+        assert engine.reads <= 4
+        assert not witness.follower.closed_with
+
+
+def test_a_post_through_a_proxy_needs_a_token(engine: FakeEngine, tmp_path: Path) -> None:
+    with Served(engine) as served, nginx([served.url], tmp_path) as url:
+        served.url = url
+        assert served.post(5, 5).status_code == 403
