@@ -79,7 +79,8 @@ class _Renderer:
         types = below.types
         if not predicates and scalars == below.columns(0, len(types)):
             return source
-        function = compile_batch(scalars, conjunction(predicates), self._evaluation)
+        origin = below.id if isinstance(below, Get) else None
+        function = compile_batch(scalars, conjunction(predicates), self._evaluation, origin)
         return self._add(op.Compute(function), (source,))
 
     def _operator(self, plan: Plan) -> Operator:

@@ -7,18 +7,19 @@ compiled once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from types import CodeType
 from typing import Any, TypeAlias
 
 from engine.errors import SqlError
-from engine.scalar.documents import FAST_ERRORS
+from engine.scalar.documents import FAST_ERRORS, Decoder, Trie
 from engine.scalar.emitter import Emitter
 from engine.scalar.environment import Evaluation
-from engine.scalar.nodes import Node
+from engine.scalar.nodes import Column, Node
 from engine.scalar.prepare import prepare
 from engine.scalar.scalar import Scalar
+from engine.scalar.shared_documents import SharedDocument
 from engine.zset import Row, Value, ZSet
 
 RowFunction: TypeAlias = Callable[[Row], Row | None]
@@ -49,15 +50,31 @@ def compile_value(scalar: Scalar, evaluation: Evaluation | None = None) -> Calla
 
 
 def compile_batch(
-    scalars: Sequence[Scalar], filter: Scalar | None = None, evaluation: Evaluation | None = None
+    scalars: Sequence[Scalar],
+    filter: Scalar | None = None,
+    evaluation: Evaluation | None = None,
+    origin: Hashable = None,
 ) -> BatchFunction:
     """A function from a Z-set to (the Z-set of the scalars' rows, errors: text -> weight).
 
     Rows for which `filter` is not true are left out, rows whose evaluation fails are counted in
-    the errors with their weight. What comes out is consolidated, also the errors.
+    the errors with their weight. What comes out is consolidated, also the errors. `origin` names
+    the input that the rows are of, if they are an input's own: with other functions over the same
+    input, of the same environment, the decoding of its JSON is then shared.
     """
     nodes, condition = _prepare(scalars, filter, evaluation)
-    emitter = _emitter(nodes, condition)
+    sharing = None if evaluation is None or origin is None else evaluation.environment.documents
+    shared: dict[Node, SharedDocument] = {}
+
+    def decoder(document: Node, trie: Trie) -> Decoder:
+        text = document.children[0]
+        if sharing is None or not isinstance(text, Column):
+            return Decoder(trie)
+        shared[document] = sharing.column(origin, text.index)
+        return shared[document].decoder(trie)
+
+    roots = nodes if condition is None else [*nodes, condition]
+    emitter = Emitter(roots, _value_function, decoder)
     _emit_row(emitter, nodes, condition, "continue", "k = {}")
     may_fail = any(node.can_fail for node in (*nodes, *([condition] if condition else [])))
     body = _guarded(emitter.lines) if may_fail else emitter.lines
@@ -79,7 +96,11 @@ def compile_batch(
             "error_text": error_text,
             "slowly": _row_function(nodes, condition),
         }
-    return _define("batch", source, names)  # type: ignore[no-any-return]
+    batch: BatchFunction = _define("batch", source, names)
+    for document, column in shared.items():
+        used = emitter.decoders[document]
+        column.share(used, batch, emitter.name_of(used))
+    return batch
 
 
 def _guarded(lines: list[str]) -> list[str]:

@@ -42,6 +42,22 @@ class Trie:
             and all(isinstance(key, str) and _is_plain(key) for key in self.children)
         )
 
+    def merged(self, other: Trie) -> Trie:
+        """The paths of both; the fields of this one keep their places."""
+        children = dict(self.children)
+        for key, child in other.children.items():
+            children[key] = children.get(key, Trie()).merged(child)
+        return Trie(self.is_taken or other.is_taken, children)
+
+    def extends(self, other: Trie) -> bool:
+        """Whether whoever knows where to find the fields of `other` finds them in this one too."""
+        if other.is_struct and not self.is_struct:
+            return False
+        return all(
+            key in self.children and self.children[key].extends(child)
+            for key, child in other.children.items()
+        )
+
 
 def _is_plain(key: str) -> bool:
     """Whether msgspec takes `key` as the name of a field."""
@@ -63,8 +79,8 @@ def is_text_document(node: Node) -> bool:
     return isinstance(node, Call) and node.function.name == "text_to_jsonb"
 
 
-def plan(nodes: Iterable[Node]) -> dict[Node, Decoder]:
-    """Decoders for the documents of which only fields are taken, given all distinct nodes."""
+def plan(nodes: Iterable[Node]) -> dict[Node, Trie]:
+    """The documents of which only fields are taken, and which; given all distinct nodes."""
     tries: dict[Node, Trie] = {}
     whole: set[Node] = set()
     for node in nodes:
@@ -77,11 +93,7 @@ def plan(nodes: Iterable[Node]) -> dict[Node, Decoder]:
                     _take(tries.setdefault(document, Trie()), path)
             elif is_text_document(child):
                 whole.add(child)
-    return {
-        document: Decoder(trie)
-        for document, trie in tries.items()
-        if document not in whole and trie.is_struct
-    }
+    return {d: trie for d, trie in tries.items() if d not in whole and trie.is_struct}
 
 
 def _take(trie: Trie, path: tuple[str | int, ...]) -> None:

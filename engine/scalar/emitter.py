@@ -46,10 +46,16 @@ class Emitter:
 
     `names` are the globals that they need; `slow_names` replaces those of them that may refuse
     what is right, and do not say in SQL's words what is wrong (the fast JSON decoders).
-    `make_function` compiles an expression by itself, for parts that are nested too deeply.
+    `make_function` compiles an expression by itself, for parts that are nested too deeply;
+    `make_decoder` gives the decoder of a document of which only fields are taken.
     """
 
-    def __init__(self, roots: Sequence[Node], make_function: FunctionMaker) -> None:
+    def __init__(
+        self,
+        roots: Sequence[Node],
+        make_function: FunctionMaker,
+        make_decoder: Callable[[Node, Trie], Decoder] = lambda _, trie: Decoder(trie),
+    ) -> None:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
             "MISSING": MISSING,
@@ -57,7 +63,10 @@ class Emitter:
             **json_access.NAMES,
         }
         self.slow_names: dict[str, Any] = {}
-        self._decoders = plan(_distinct(roots))
+        self.decoders = {
+            document: make_decoder(document, trie)
+            for document, trie in plan(_distinct(roots)).items()
+        }
         self._make_function = make_function
         self._depth = 0
         self._known: list[dict[Any, str]] = [{}]
@@ -122,6 +131,10 @@ class Emitter:
         name = f"{prefix}{len(self.names)}"
         self.names[name] = value
         return name
+
+    def name_of(self, decoder: Decoder) -> str:
+        """The global name that stands for the fast form of a decoder."""
+        return self._name("decode", decoder.fast)
 
     def _constant(self, value: Any) -> str:
         if value is None or value.__class__ in (bool, str):
@@ -253,7 +266,7 @@ class Emitter:
 
     def _read(self, node: JsonGet) -> str:
         document, path = path_of(node)
-        decoder = self._decoders.get(document)
+        decoder = self.decoders.get(document)
         if decoder is not None:
             level = _level(decoder.trie, path[:-1])
             if level is not None:
@@ -277,7 +290,7 @@ class Emitter:
     def _open(self, document: Node, decoder: Decoder, path: tuple[str | int, ...]) -> str:
         if not path:
             text = self.value(document.children[0])
-            decode = self._name("decode", decoder.fast)
+            decode = self.name_of(decoder)
             self.slow_names[decode] = decoder.slow
             test = f"None if {text} is None else " if _is_nullable_document(document) else ""
             return self._assign(f"{test}{decode}({text})")

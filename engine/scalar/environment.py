@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.scalar.shared_documents import SharedDocuments
 from engine.zset import Value
 
 
@@ -19,7 +20,8 @@ class Environment:
     """Constants of the engine that SQL can ask for.
 
     `start_time` is when the process started: a naive UTC datetime of whole milliseconds.
-    `clock` gives the present in milliseconds since 1970, for `now()`.
+    `clock` gives the present in milliseconds since 1970, for `now()`. `documents` is what functions
+    share that read JSON of the same inputs.
     """
 
     start_time: datetime
@@ -29,6 +31,7 @@ class Environment:
     schema: str = "public"
     user: str = "materialize"
     clock: Callable[[], int] = field(default=_wall_clock, compare=False)
+    documents: SharedDocuments = field(default_factory=SharedDocuments, compare=False)
 
 
 @dataclass(frozen=True)
