@@ -7,6 +7,7 @@ import asyncio
 import secrets
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -100,6 +101,8 @@ def main() -> int:
             )
         except FaultError as error:
             print(f"\nDIVERGED {error}", flush=True)
+            if not isinstance(error.__cause__, DivergedError):  # the kit's own failure, it seems
+                traceback.print_exception(error.__cause__)
             return 1
         except KeyboardInterrupt:
             return 130

@@ -96,7 +96,7 @@ class World:
             Client("steady a", VIEWS, quick[:1], self._chance),
             Client("steady b", VIEWS, quick[1:], self._chance),
             Client("slow", VIEWS, slow, self._chance, stay=30),
-            Client("roaming", VIEWS, quick, self._chance, stay=1),
+            Client("roaming", VIEWS, quick, self._chance, stay=2),
         ]
         self.hostile = Hostile(VIEWS, list(self.ports.values()), self._chance)
         runs = [client.run() for client in self.clients] + [self.hostile.run()]
