@@ -1,0 +1,87 @@
+"""An engine under measurement: with the views of `sql/`, fed by a file, asked over psycopg2."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from scripts.apply_sql import FOLDER, apply, read_statements
+from scripts.benchmarks._processes import Child
+from scripts.recentchanges.generate import events
+
+_PATIENCE = 600.0
+
+
+def lines(count: int, *, seed: int = 1, editors: int = 20_000) -> Iterator[bytes]:
+    """So many lines as the source writes them, the newline included."""
+    for event in islice(events(seed, editors=editors), count):
+        yield b"data: " + event + b"\n"
+
+
+class Engine:
+    """A running engine. Use as a context manager."""
+
+    def __init__(self, source: Path, *options: str | Path) -> None:
+        self.source = source
+        listen = ["--listen", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "engine", *listen, *map(str, options)]
+        self.child = Child(command)
+        self.dsn = f"host=127.0.0.1 port={self.child.port} user=materialize dbname=materialize"
+        self._connection: Any = psycopg2.connect(self.dsn)
+        self._connection.autocommit = True
+
+    def create_views(self) -> None:
+        """Apply `sql/`."""
+        apply(
+            self.dsn, read_statements(sorted(FOLDER.glob("*.sql")), {"source": str(self.source)}), 0
+        )
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def wait_for(self, events: int) -> None:
+        """Wait until every view has seen so many events."""
+        deadline = time.monotonic() + _PATIENCE
+        while self.query("SELECT * FROM counter") != [(events,)]:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the engine did not count {events} events")
+            time.sleep(0.005)
+        self.query("SELECT * FROM top10")
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self.child.close()
+
+
+class Peak(threading.Thread):
+    """Looks at a child's memory while something else is done; `peak` is the most it had."""
+
+    def __init__(self, child: Child) -> None:
+        super().__init__(daemon=True)
+        self._child = child
+        self._over = threading.Event()
+        self.peak = child.memory()
+
+    def run(self) -> None:
+        while not self._over.wait(0.05):
+            self.peak = max(self.peak, self._child.memory())
+
+    def __enter__(self) -> Peak:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()

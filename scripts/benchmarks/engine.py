@@ -1,0 +1,339 @@
+"""The engine: rate, growth, memory, latency, and databases that recompute beside it."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+
+import msgspec
+import psycopg2
+
+from scripts.benchmarks._engine import Engine, Peak, lines
+from scripts.benchmarks._recompute import BATCH, duckdb_seconds, sqlite_seconds
+from scripts.benchmarks.report import Bar, Measure, Report
+
+_MB = 1024 * 1024
+_PORTION = 20_000
+"""Events of which the cost is measured, early and late."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--repeat", type=int, default=3, help="runs of the rate (default %(default)s)")
+    add("--events", type=int, default=100_000, help="events of a rate run (default %(default)s)")
+    add(
+        "--history",
+        type=int,
+        default=400_000,
+        help="events at which the cost is compared with that at 20,000 (default %(default)s; "
+        "the bar is about 2000000)",
+    )
+    add("--seconds", type=float, default=10, help="of the latency run (default %(default)s)")
+    add("--rate", type=int, default=1000, help="its events a second (default %(default)s)")
+    add("--file-mb", type=int, default=256, help="file read at start (default %(default)s)")
+
+
+def run(options: argparse.Namespace) -> Report:
+    with tempfile.TemporaryDirectory(prefix="viewstream-bench-") as folder:
+        parts = [
+            rate(options, Path(folder)),
+            growth(options, Path(folder)),
+            keys(Path(folder)),
+            latency(options, Path(folder)),
+            file_at_start(options, Path(folder)),
+            recompute(Path(folder)),
+        ]
+    return Report(
+        "engine: the four views of sql/ over generated events of about 1 KB",
+        [measure for part in parts for measure in part[0]],
+        [bar for part in parts for bar in part[1]],
+        [
+            "rates and costs are processor time of the engine's process, so that other load on the "
+            "machine does not count; latencies are wall time",
+            "'dropped' and 'kept' say whether what msgspec decoded was let go at once or kept in a "
+            "list; the bar takes the latter, as whoever uses the result must",
+        ],
+    )
+
+
+Part = tuple[list[Measure], list[Bar]]
+
+
+# Rate
+
+
+def rate(options: argparse.Namespace, folder: Path) -> Part:
+    """Events a second of processor time, against decoding the same lines, in turns."""
+    source = folder / "rate"
+    count = options.events
+    _write(source, lines(count))
+    whole: dict[str, list[float]] = {"dropped": [], "kept": []}
+    live: list[float] = []
+    start: list[float] = []
+    for _ in range(options.repeat):
+        for name, seconds in _decode(source).items():
+            whole[name].append(count / seconds)
+        start.append(count / _read_at_start(source, count))
+        live.append(count / _read_live(source, folder / "live", count))
+    measures = [
+        _rates("msgspec decodes the lines, results kept", whole["kept"]),
+        _rates("msgspec decodes the lines, results dropped", whole["dropped"]),
+        _rates("engine, four views, file at start", start),
+        _rates("engine, four views, file that grows", live),
+    ]
+    ratios = [engine / decode for engine, decode in zip(start, whole["kept"], strict=True)]
+    growing = [engine / decode for engine, decode in zip(live, whole["kept"], strict=True)]
+    dropped = [engine / decode for engine, decode in zip(start, whole["dropped"], strict=True)]
+    measures.append(Measure("ratio to decoding, results dropped", median(dropped), "x", dropped))
+    return measures, [
+        Bar("rate, file at start / msgspec", median(ratios), ">=", 0.7),
+        Bar("rate, file that grows / msgspec", median(growing), ">=", 0.7),
+    ]
+
+
+def _rates(name: str, samples: list[float]) -> Measure:
+    return Measure(name, median(samples), "events/s", samples)
+
+
+def _decode(source: Path) -> dict[str, float]:
+    """Processor seconds for decoding every line whole, with msgspec alone."""
+    given = [line[6:].decode() for line in source.read_bytes().split(b"\n") if line]
+    began = time.process_time()
+    for line in given:
+        msgspec.json.decode(line)
+    dropped = time.process_time() - began
+    began = time.process_time()
+    kept = [msgspec.json.decode(line) for line in given]
+    seconds = time.process_time() - began
+    del kept
+    return {"dropped": dropped, "kept": seconds}
+
+
+def _read_at_start(source: Path, count: int) -> float:
+    with Engine(source) as engine:
+        began = engine.child.cpu()
+        engine.create_views()
+        engine.wait_for(count)
+        return engine.child.cpu() - began
+
+
+def _read_live(source: Path, grown: Path, count: int) -> float:
+    """The same for lines that are appended while the views run."""
+    grown.write_bytes(b"")
+    with Engine(grown) as engine:
+        engine.create_views()
+        engine.wait_for(0)
+        began = engine.child.cpu()
+        with grown.open("ab") as file:
+            file.write(source.read_bytes())
+        engine.wait_for(count)
+        return engine.child.cpu() - began
+
+
+def _write(path: Path, given: Iterator[bytes]) -> None:
+    with path.open("wb") as file:
+        file.writelines(given)
+
+
+# Growth
+
+
+def growth(options: argparse.Namespace, folder: Path) -> Part:
+    """The cost of 20,000 events early and late, and the memory on the way.
+
+    The first portion brings most of the keys, so the early cost is that of the next ones.
+    """
+    source = folder / "growing"
+    source.write_bytes(b"")
+    stream = lines(options.history + 6 * _PORTION)
+    measures: list[Measure] = []
+    with Engine(source) as engine:
+        engine.create_views()
+        seen = 0
+
+        def feed(count: int) -> float:
+            nonlocal seen
+            portion = b"".join(islice(stream, count))
+            began = engine.child.cpu()
+            with source.open("ab") as file:
+                file.write(portion)
+            seen += count
+            engine.wait_for(seen)
+            return (engine.child.cpu() - began) / count * 1e6
+
+        feed(_PORTION)
+        early = [feed(_PORTION) for _ in range(3)]
+        at_20000 = engine.child.memory()
+        while seen < options.history:
+            feed(min(_PORTION * 5, options.history - seen))
+        late = [feed(_PORTION) for _ in range(3)]
+        at_end = engine.child.memory()
+        [(kept,)] = engine.query("SELECT count(*) FROM useredits")
+    measures.append(Measure("cost at 20,000 events and more", median(early), "us/event", early))
+    measures.append(Measure(f"cost at {seen:,} events", median(late), "us/event", late))
+    measures.append(Measure("memory early", at_20000 / _MB, "MB"))
+    note = f"{kept:,} distinct keys, full history window"
+    measures.append(Measure(f"memory at {seen:,} events", at_end / _MB, "MB", note=note))
+    bar = Bar("cost late / cost early", median(late) / median(early), "<=", 1.2)
+    return measures, [bar]
+
+
+def keys(folder: Path) -> Part:
+    """Memory by the number of distinct keys, the number of events being the same."""
+    measures = []
+    for editors in (1_000, 20_000, 100_000):
+        source = folder / "keys"
+        _write(source, lines(100_000, seed=2, editors=editors))
+        with Engine(source, "--history-rows", "1000") as engine:
+            engine.create_views()
+            engine.wait_for(100_000)
+            [(found,)] = engine.query("SELECT count(*) FROM useredits")
+            memory = engine.child.memory() / _MB
+        measures.append(Measure(f"memory, 100,000 events, {found:,} keys", memory, "MB"))
+    return measures, []
+
+
+# Latency
+
+
+def latency(options: argparse.Namespace, folder: Path) -> Part:
+    """From the append of an event to the row of a COPY that shows it, in wall time."""
+    source = folder / "latency"
+    source.write_bytes(b"")
+    total = int(options.seconds * options.rate)
+    given = list(lines(total))
+    written = [0.0] * total
+    arrived: list[float] = []
+    with Engine(source) as engine:
+        engine.create_views()
+        engine.wait_for(0)
+        reader = threading.Thread(target=_follow, args=(engine.dsn, total, arrived), daemon=True)
+        reader.start()
+        time.sleep(0.5)
+        began = time.perf_counter()
+        with source.open("ab", buffering=0) as file:
+            for number, line in enumerate(given):
+                due = began + number / options.rate
+                if (left := due - time.perf_counter()) > 0:
+                    time.sleep(left)
+                written[number] = time.perf_counter()
+                file.write(line)
+        reader.join(60)
+    if len(arrived) < total:
+        raise RuntimeError(f"only {len(arrived)} of {total} events arrived")
+    delays = [(a - w) * 1000 for a, w in zip(arrived, written, strict=True)]
+    middle, late = median(delays), quantiles(delays, n=100)[98]
+    at = f"{options.rate} events/s"
+    return [
+        Measure(f"append to COPY row at {at}, median", middle, "ms"),
+        Measure(f"append to COPY row at {at}, p99", late, "ms"),
+    ], [
+        Bar("append to COPY row, median", middle, "<=", 10, "ms"),
+        Bar("append to COPY row, p99", late, "<=", 40, "ms"),
+    ]
+
+
+class _Rows:
+    """Takes the text of a COPY of `counter`; notes when each count was first reached."""
+
+    def __init__(self, total: int, arrived: list[float]) -> None:
+        self._total = total
+        self._arrived = arrived
+        self._rest = b""
+
+    def write(self, data: bytes | str) -> int:
+        text = data if isinstance(data, bytes) else data.encode()
+        now = time.perf_counter()
+        *rows, self._rest = (self._rest + text).split(b"\n")
+        for row in rows:
+            _, progressed, diff, count = row.split(b"\t")
+            if progressed == b"f" and diff == b"1":
+                self._arrived.extend([now] * (int(count) - len(self._arrived)))
+        if len(self._arrived) >= self._total:
+            raise EOFError
+        return len(data)
+
+
+def _follow(dsn: str, total: int, arrived: list[float]) -> None:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        tail = "COPY (TAIL counter WITH (SNAPSHOT = false, PROGRESS)) TO STDOUT"
+        try:
+            cursor.copy_expert(tail, _Rows(total, arrived))
+        except (EOFError, psycopg2.Error):
+            return
+
+
+# A file at start
+
+
+def file_at_start(options: argparse.Namespace, folder: Path) -> Part:
+    """A large file is there when the engine starts with its catalog: rate, and memory meanwhile."""
+    source, data = folder / "large", folder / "data"
+    source.write_bytes(b"")
+    with Engine(source, "--data", data) as engine:
+        engine.create_views()
+    block = b"".join(lines(min(100_000, options.file_mb * 1000)))
+    count = 0
+    with source.open("wb") as file:
+        while file.tell() < options.file_mb * _MB:
+            file.write(block)
+            count += block.count(b"\n")
+    size = source.stat().st_size
+    began = time.perf_counter()
+    with Engine(source, "--data", data) as engine, Peak(engine.child) as memory:
+        before = memory.peak
+        engine.wait_for(count)
+        wall, cpu = time.perf_counter() - began, engine.child.cpu()
+        after = engine.child.memory()
+    source.unlink()
+    name = f"{size / _MB:,.0f} MB at start"
+    return [
+        Measure(f"{name}: rate", size / _MB / cpu, "MB/s of processor time"),
+        Measure(f"{name}: wall time", wall, "s", note=f"{count:,} events"),
+        Measure(f"{name}: memory at the beginning", before / _MB, "MB"),
+        Measure(f"{name}: most memory", memory.peak / _MB, "MB"),
+        Measure(f"{name}: memory afterwards", after / _MB, "MB"),
+    ], []
+
+
+# Recomputing
+
+
+def recompute(folder: Path) -> Part:
+    """A batch of 100 events at several lengths of history, beside databases that compute anew."""
+    batches = 5
+    measures = []
+    for history in (1_000, 10_000, 50_000):
+        given = list(lines(history + 20 * BATCH))
+        texts = [line[6:-1].decode() for line in given]
+        parts = [texts[history + n * BATCH :][:BATCH] for n in range(batches)]
+        duck = [seconds * 1000 for seconds in duckdb_seconds(texts[:history], parts)]
+        lite = [seconds * 1000 for seconds in sqlite_seconds(texts[:history], parts)]
+        ours = [_batches(folder / "batches", given, history)]
+        for name, samples in (("engine", ours), ("duckdb", duck), ("sqlite", lite)):
+            at = f"{name}: {BATCH} more events after {history:,}"
+            measures.append(Measure(at, median(samples), "ms", samples))
+    return measures, []
+
+
+def _batches(source: Path, given: list[bytes], history: int) -> float:
+    """Processor milliseconds for one batch, over many of them: the clock is coarse."""
+    source.write_bytes(b"".join(given[:history]))
+    with Engine(source) as engine:
+        engine.create_views()
+        engine.wait_for(history)
+        time.sleep(0.2)
+        began = engine.child.cpu()
+        rest = range(history, len(given), BATCH)
+        for first in rest:
+            with source.open("ab") as file:
+                file.write(b"".join(given[first : first + BATCH]))
+            engine.wait_for(first + BATCH)
+        return (engine.child.cpu() - began) / len(rest) * 1000
