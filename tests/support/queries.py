@@ -27,8 +27,9 @@ class Catalog:
             self.table(name, columns)
 
     def table(self, name: str, columns: str) -> None:
-        parts = (column.strip().split(" ", 1) for column in columns.split(",") if column.strip())
-        self._add(name, tuple(Column(word, by_name(type_)) for word, type_ in parts), None)
+        parts = (column.strip().rsplit(" ", 1) for column in columns.split(",") if column.strip())
+        types = tuple(Column(word.strip('"'), by_name(type_)) for word, type_ in parts)
+        self._add(name, types, None)
 
     def view(self, name: str, sql: str) -> None:
         """A plain view, which is inlined where it is used."""

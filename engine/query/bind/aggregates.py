@@ -18,12 +18,6 @@ _CLASSES: dict[type[exp.Expr], str] = {
     exp.LogicalOr: "bool_or",
     exp.GroupConcat: "string_agg",
     exp.ArrayAgg: "array_agg",
-    exp.Stddev: "stddev",
-    exp.StddevSamp: "stddev_samp",
-    exp.StddevPop: "stddev_pop",
-    exp.Variance: "variance",
-    exp.VariancePop: "var_pop",
-    exp.JSONBObjectAgg: "jsonb_object_agg",
 }
 _NAMES = {
     "every",
@@ -33,10 +27,12 @@ _NAMES = {
     "array_agg",
     "jsonb_agg",
     "jsonb_object_agg",
-    "var_samp",
-    "var_pop",
+    "stddev",
     "stddev_samp",
     "stddev_pop",
+    "variance",
+    "var_samp",
+    "var_pop",
 }
 
 
@@ -78,7 +74,7 @@ def read_call(tree: exp.Expr) -> Call:
         raise not_supported(f"the aggregate function {name}")
     first = [] if isinstance(tree, exp.Anonymous) or tree.this is None else [tree.this]
     inner = [*first, *tree.expressions]
-    rest = [tree.args[k] for k in ("expression", "separator") if tree.args.get(k) is not None]
+    separator = tree.args.get("separator")
     order: tuple[exp.Ordered, ...] = ()
     last = inner[-1] if inner else None
     if isinstance(last, exp.Order):
@@ -87,7 +83,7 @@ def read_call(tree: exp.Expr) -> Call:
     distinct = bool(inner) and isinstance(inner[0], exp.Distinct)
     if distinct:
         inner = [*inner[0].expressions, *inner[1:]]
-    arguments = [*inner, *rest]
+    arguments = inner if separator is None else [*inner, separator]
     if name == "count" and len(arguments) == 1 and isinstance(arguments[0], exp.Star):
         if distinct:
             raise SqlError("DISTINCT * is not allowed in an aggregate", "42601")

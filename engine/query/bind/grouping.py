@@ -23,6 +23,7 @@ class GroupedStage(Stage):
 
     def __init__(self, base: Stage, keys: Sequence[exp.Expr], trees: Sequence[exp.Expr]) -> None:
         self._base = base
+        self._written = list(keys)
         self._keys = [base.resolve(key) for key in keys]
         self._input = [base.compile(key) for key in self._keys]
         calls = _without_doubles(found for tree in trees for found in _calls(tree))
@@ -81,6 +82,9 @@ class GroupedStage(Stage):
         for call, place in self._aggregates:
             if tree == call:
                 return numbered(place, aggregate_name(call) or "")
+        if tree in self._written:
+            at = self._written.index(tree)
+            return numbered(at, self._keys[at].name)
         key = self._canonical(tree)
         if key is not None and key in self._keys:
             return numbered(self._keys.index(key), key.name)

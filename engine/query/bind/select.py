@@ -17,7 +17,7 @@ from engine.query.bind.context import Bound, Context, Surroundings, Wanted, deci
 from engine.query.bind.grouping import GroupedStage
 from engine.query.bind.limits import bind_limits
 from engine.query.bind.stage import Stage
-from engine.query.bind.table_functions import bind_table_call
+from engine.query.bind.table_functions import bind_call_beside
 from engine.query.bind.tables import bind_from
 from engine.query.names import name_of, numbered
 from engine.query.plan import Apply, Distinct, Plan, Project, SortKey, TopK
@@ -148,7 +148,8 @@ def _grouped(
         only(group, ("expressions", "all"))
         if group.args.get("all"):
             raise not_supported("GROUP BY ALL", "name the columns")
-        keys = [_group_key(stage, tree, items) for tree in group.expressions]
+        trees_of_keys = (part for tree in group.expressions for part in _parts(tree))
+        keys = [_group_key(stage, tree, items) for tree in trees_of_keys]
     return GroupedStage(stage, keys, trees)
 
 
@@ -159,6 +160,11 @@ def _aggregates(tree: exp.Expr) -> bool:
     if isinstance(tree, exp.Query | exp.Window):
         return False
     return any(map(_aggregates, tree.iter_expressions()))
+
+
+def _parts(tree: exp.Expr) -> list[exp.Expr]:
+    """The expressions of an item of GROUP BY, which may be a list in parentheses, also empty."""
+    return list(tree.expressions) if isinstance(tree, exp.Tuple) else [tree]
 
 
 def _group_key(stage: Stage, tree: exp.Expr, items: list[_Item]) -> exp.Expr:
@@ -213,7 +219,7 @@ class _Output:
             )
         self._has_table_function = True
         stage = self._stage
-        table = bind_table_call(self._context, call, stage.names, stage.tables)
+        table = bind_call_beside(stage, call)
         if len(table.columns) > 1:
             raise not_supported(f"{call.function} in the SELECT list", "call it in FROM")
         number = stage.plan.width
