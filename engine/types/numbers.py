@@ -70,11 +70,14 @@ class Integer(SqlType):
         self._signed = signed
         self.least = -(1 << 8 * size - 1) if signed else 0
         self.most = (1 << (8 * size - 1 if signed else 8 * size)) - 1
+        self._always_fits = len(str(self.most)) - 1
 
     def to_text(self, value: Any) -> str:
         return str(value)
 
     def from_text(self, text: str) -> int:
+        if len(text) <= self._always_fits and text.isdecimal() and text.isascii():
+            return int(text)
         trimmed = text.strip()
         if not _INTEGER.fullmatch(trimmed):
             reason = "invalid digit found in string"

@@ -18,15 +18,15 @@ PRECISION = 39
 CONTEXT = Context(
     prec=PRECISION,
     rounding=ROUND_HALF_EVEN,
-    Emin=-PRECISION,
+    Emin=-1,  # with 39 digits, the smallest subnormal is then 10^-39: smaller parts are rounded
     Emax=PRECISION - 1,
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
 """Arithmetic on numerics is done in this context; what overflows raises `decimal.Overflow`."""
 
 NAN = Decimal("NaN")
+ZERO = Decimal(0)
 _EXACT = Context(prec=10_000, Emin=-999_999, Emax=999_999, traps=[InvalidOperation])
-_SMALLEST = Decimal(1).scaleb(-PRECISION, _EXACT)
 _NUMERIC = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]{1,9})?|inf(?:inity)?|nan)", re.I | re.A
 )
@@ -34,16 +34,12 @@ _NUMERIC = re.compile(
 
 def normalise(value: Decimal) -> Decimal:
     """`value` rounded to what the type holds; raises `decimal.Overflow` beyond 39 digits."""
-    if value.is_nan():
-        return NAN
-    if not value:
-        return Decimal(0)
-    if not value.is_finite():
-        return value
-    rounded = CONTEXT.plus(value)
-    if int(rounded.as_tuple().exponent) < -PRECISION:
-        rounded = rounded.quantize(_SMALLEST, context=_EXACT)
-    return rounded or Decimal(0)
+    return folded(CONTEXT.plus(value))
+
+
+def folded(value: Decimal) -> Decimal:
+    """The one NaN, the one zero, or `value`: what came out of CONTEXT needs no more."""
+    return NAN if value != value else value or ZERO
 
 
 def plain(value: Decimal) -> str:

@@ -16,7 +16,8 @@ from engine.errors import SqlError
 from engine.scalar.registry import define
 from engine.types import FLOAT4, FLOAT8, INT2, INT4, INT8, NUMERIC, SqlType
 from engine.types.numbers import NAN, fold
-from engine.types.numeric import CONTEXT, normalise
+from engine.types.numeric import CONTEXT, folded
+from engine.types.numeric import NAN as NUMERIC_NAN
 
 
 def out_of_range(type_: SqlType) -> SqlError:
@@ -159,11 +160,11 @@ for _name in ("%", "mod"):
 def numeric_operation(
     operate: Callable[[Decimal, Decimal], Decimal],
 ) -> Callable[[Decimal, Decimal], Decimal]:
-    """The operation with decimal's errors in SQL's words, and its result normalised."""
+    """An operation of CONTEXT with decimal's errors in SQL's words."""
 
     def run(a: Decimal, b: Decimal) -> Decimal:
         try:
-            return normalise(operate(a, b))
+            return folded(operate(a, b))
         except Overflow:
             raise out_of_range(NUMERIC) from None
         except DivisionByZero:
@@ -171,7 +172,7 @@ def numeric_operation(
         except InvalidOperation:
             if not b and a.is_finite():
                 raise division_by_zero() from None
-            return normalise(Decimal("NaN"))
+            return NUMERIC_NAN
 
     return run
 
@@ -188,11 +189,11 @@ for _symbol, _operate in {
 
 
 def negate_numeric(value: Decimal) -> Decimal:
-    return normalise(value.copy_negate())
+    return folded(value.copy_negate())
 
 
 def absolute_numeric(value: Decimal) -> Decimal:
-    return normalise(value.copy_abs())
+    return folded(value.copy_abs())
 
 
 define("-", (NUMERIC,), NUMERIC, negate_numeric)

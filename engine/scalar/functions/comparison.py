@@ -7,7 +7,9 @@ compared by keys.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from engine.scalar.registry import define
@@ -63,9 +65,35 @@ def by_key(type_: SqlType, symbol: str) -> Callable[[Any, Any], bool]:
     return lambda a, b: bool(key(a) >= key(b))
 
 
-for _symbol in ("<", "<=", ">", ">="):
-    for _type in (FLOAT4, FLOAT8, NUMERIC, JSONB):
-        define(_symbol, (_type, _type), BOOL, by_key(_type, _symbol))
+# A float that is not equal to itself is NaN, which is beyond all others.
+_FLOAT_ORDER = {
+    "<": "{0} < {1} or {1} != {1} and {0} == {0}",
+    "<=": "{0} <= {1} or {1} != {1}",
+    ">": "{0} > {1} or {0} != {0} and {1} == {1}",
+    ">=": "{0} >= {1} or {0} != {0}",
+}
+for _symbol, _template in _FLOAT_ORDER.items():
+    for _type in (FLOAT4, FLOAT8):
+        define(_symbol, (_type, _type), BOOL, template=_template)
+
+
+def _numeric_order(symbol: str) -> Callable[[Decimal, Decimal], bool]:
+    compare: Callable[[Decimal, Decimal], bool] = getattr(operator, _METHODS[symbol])
+    slowly = by_key(NUMERIC, symbol)
+
+    def run(a: Decimal, b: Decimal) -> bool:
+        try:
+            return compare(a, b)
+        except InvalidOperation:  # one is NaN
+            return slowly(a, b)
+
+    return run
+
+
+_METHODS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+for _symbol in _METHODS:
+    define(_symbol, (NUMERIC, NUMERIC), BOOL, _numeric_order(_symbol))
+    define(_symbol, (JSONB, JSONB), BOOL, by_key(JSONB, _symbol))
 for _symbol, _python in _PYTHON.items():
     define(_symbol, (INTERVAL, INTERVAL), BOOL, template=f"{{0}}.length {_python} {{1}}.length")
     for _element in SCALARS:
