@@ -97,14 +97,15 @@ class Service:
         assert self._child is not None
         await asyncio.to_thread(self._child.wait, PATIENCE)
 
-    def children(self) -> list[int]:
-        """The ids of its own child processes."""
-        try:
-            threads = list(Path(f"/proc/{self.pid}/task").iterdir())
-            texts = [(thread / "children").read_text() for thread in threads]
-        except (FileNotFoundError, ProcessLookupError):
-            return []  # it ended while it was looked at
-        return [int(pid) for text in texts for pid in text.split()]
+
+def children_of(pid: int) -> list[int]:
+    """The ids of a process's children; none if it is gone."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        texts = [(thread / "children").read_text() for thread in threads]
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # it ended while it was looked at
+    return [int(child) for text in texts for child in text.split()]
 
 
 def script_of(pid: int) -> str:

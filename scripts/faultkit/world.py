@@ -19,7 +19,14 @@ from psycopg2.extensions import new_type, register_type, string_types
 from scripts.demo import free_port
 from scripts.demo_check import rows_at
 from scripts.faultkit.clients import Client, Hostile
-from scripts.faultkit.processes import ROOT, ProcessError, Service, resident, script_of
+from scripts.faultkit.processes import (
+    ROOT,
+    ProcessError,
+    Service,
+    children_of,
+    resident,
+    script_of,
+)
 from scripts.faultkit.proxy import HOST, PostProxy, StreamProxy
 from server.protocol import Row, epoch_of, epoch_query, quote_view
 
@@ -141,7 +148,7 @@ class World:
 
     def scripts(self, name: str, side: str) -> list[int]:
         """The ids of the processes that run `tail_view` or `post_deltas` for one side."""
-        children = self.services[f"pipeline {side}"].children()
+        children = children_of(self.services[f"pipeline {side}"].pid)
         return [pid for pid in children if script_of(pid) == name]
 
     def memory(self) -> dict[str, int]:

@@ -8,10 +8,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from scripts.faultkit.processes import children_of, script_of
 from server.protocol import MAX_TIME
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_http import Answer, Request, ScriptedHttp
@@ -49,22 +49,6 @@ def running(engine: Engine, *views: str) -> Iterator[tuple[Process, ScriptedWire
         yield process, wire, server
 
 
-def children(process: Process) -> list[int]:
-    """The ids of a process's children; empty when it is gone."""
-    try:
-        threads = list(Path(f"/proc/{process.popen.pid}/task").iterdir())
-        return [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
-    except FileNotFoundError:
-        return []
-
-
-def script_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1].decode()
-    except (FileNotFoundError, IndexError):
-        return ""
-
-
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -78,10 +62,9 @@ def copies(wire: ScriptedWire) -> list[str]:
 
 
 def both(process: Process) -> list[int]:
-    """The two children, once both have become what they are to be."""
-    found = children(process)
-    names = sorted(Path(script_of(pid)).name for pid in found)
-    return found if names == ["post_deltas.py", "tail_view.py"] else []
+    """The two children; none while there is another one, or one is missing."""
+    found = children_of(process.popen.pid)
+    return found if sorted(map(script_of, found)) == ["post_deltas", "tail_view"] else []
 
 
 def test_it_starts_from_the_present_and_resumes_where_the_server_stands() -> None:
@@ -94,11 +77,11 @@ def test_it_starts_from_the_present_and_resumes_where_the_server_stands() -> Non
     assert ["AS OF 51" in statement for statement in copies(wire)] == [False, True]
 
 
-@pytest.mark.parametrize("name", ["tail_view.py", "post_deltas.py"])
+@pytest.mark.parametrize("name", ["tail_view", "post_deltas"])
 def test_it_starts_again_when_one_of_the_two_is_killed(name: str) -> None:
     with running(Engine([play(progress(50))])) as (process, wire, server):
         wait_until(lambda: server.deltas, "it is posted")
-        (victim,) = (pid for pid in both(process) if script_of(pid).endswith(name))
+        (victim,) = (pid for pid in both(process) if script_of(pid) == name)
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: len(copies(wire)) == 2, "it starts again")
 
@@ -123,7 +106,9 @@ def test_it_waits_for_a_server_that_is_not_there_yet() -> None:
 def test_an_ended_view_is_asked_again_quietly_and_not_at_once() -> None:
     engine = Engine([play(wait=False)])
     with running(engine) as (process, wire, server):
-        wait_until(lambda: server.deltas and not children(process), "the view has ended")
+        wait_until(
+            lambda: server.deltas and not children_of(process.popen.pid), "the view has ended"
+        )
         assert server.deltas[-1].upper == MAX_TIME
         engine.ids = ["u8"]  # it is replaced by one that changes
         engine.tails = [play(progress(60))]
@@ -160,7 +145,7 @@ def test_nothing_is_left_when_it_is_killed() -> None:
 
 def test_the_delays_grow_with_jitter() -> None:
     with running(Engine([play()], ids=[""])) as (process, _wire, _server):
-        process.wait_for(r"(?s)(starting again.*){5}")
+        process.wait_for(r"(?s)(starting again.*){4}")
         found = re.findall(r"again in ([\d.]+) s", process.stderr)
     delays = [float(seconds) for seconds in found]
     assert len(set(delays)) > 1
