@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import re
@@ -109,12 +110,19 @@ def _parser() -> argparse.ArgumentParser:
         help="the longest message of a client, such as a statement (default %(default)s)",
     )
     add(
+        "--waiting-bytes",
+        type=positive,
+        default=limits.waiting_bytes,
+        metavar="N",
+        help="bytes of unfinished messages of all clients together (default %(default)s)",
+    )
+    add(
         "--clock-offset-file",
         type=Path,
         metavar="FILE",
         help="for tests: a file with milliseconds to add to the wall clock, read at each tick",
     )
-    return parser  # fmt: skip
+    return parser
 
 
 def address(text: str) -> tuple[str, int]:
@@ -179,13 +187,14 @@ async def _serve(arguments: argparse.Namespace) -> None:
         tick=arguments.tick,
         max_line_bytes=arguments.max_line_bytes,
     )
-    limits = Limits(arguments.max_connections, arguments.max_message_bytes)
+    limits = Limits(arguments.max_connections, arguments.max_message_bytes, arguments.waiting_bytes)
     coordinator = Coordinator(options, clock(arguments.clock_offset_file))
     listener = Listener(coordinator, limits)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    gc.freeze()  # what was imported is here to stay: looking through it would hold up the loop
     await coordinator.start()
     try:
         host, port = await listener.start(*arguments.listen)

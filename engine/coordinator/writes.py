@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from sqlglot import exp
 
@@ -100,8 +101,12 @@ def _cast(value: exp.Expr, item: Item, index: int) -> exp.Expr:
     definition = _definitions(item)[index]
     if _is_default(value):
         value = _default(definition)
-    type = exp.DataType.build(definition.type.sql_name, dialect=EngineSql)
-    return exp.Cast(this=value.copy(), to=type)
+    return exp.Cast(this=value.copy(), to=_data_type(definition.type.sql_name).copy())
+
+
+@cache
+def _data_type(sql_name: str) -> exp.DataType:
+    return exp.DataType.build(sql_name, dialect=EngineSql)
 
 
 def _is_default(value: exp.Expr) -> bool:
@@ -186,10 +191,11 @@ def _whole_row(
         raise SqlError("INSERT has more expressions than target columns", "42601")
     if len(given) < len(targets) and listed:
         raise SqlError("INSERT has more target columns than expressions", "42601")
-    row = [_cast(_default(d), item, index) for index, d in enumerate(_definitions(item))]
-    for index, value in zip(targets, given, strict=False):
-        row[index] = _cast(value, item, index)
-    return row
+    values = dict(zip(targets, given, strict=False))
+    return [
+        _cast(values.get(index, _default(definition)), item, index)
+        for index, definition in enumerate(_definitions(item))
+    ]
 
 
 # Doing it
@@ -251,6 +257,10 @@ async def _commit(runtime: Runtime, changes: dict[str, ZSet]) -> None:
             for table, change in changes.items()
         ]
         await asyncio.to_thread(runtime.store.append, stored)
+        for table, change in changes.items():
+            collection = runtime.collection(table)
+            assert isinstance(collection, Table)
+            collection.stored_updates += len(change)
         runtime.tick(changes, time=time)
 
 

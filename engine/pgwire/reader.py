@@ -17,7 +17,7 @@ from engine.pgwire import messages
 from engine.pgwire.messages import FrontendMessage
 
 MAX_STARTUP_LENGTH = 10_000
-MAX_MESSAGE_LENGTH = 16 * 1024 * 1024
+MAX_MESSAGE_LENGTH = 4 * 1024 * 1024
 
 _PROTOCOL_VIOLATION = "08P01"
 _CANCEL_REQUEST = (1234, 5678)

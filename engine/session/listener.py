@@ -37,11 +37,12 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 class Limits:
     """`startup_timeout` is in seconds; the others are numbers of clients and bytes.
 
-    `waiting_bytes` is what all clients together may have sent of messages that are not whole.
+    `waiting_bytes` is what all clients together may have sent of messages that are not whole;
+    beyond it those are refused who send long ones.
     """
 
     max_connections: int = 1_000
-    max_message_bytes: int = 16 * 1024 * 1024
+    max_message_bytes: int = 4 * 1024 * 1024
     waiting_bytes: int = 256 * 1024 * 1024
     startup_timeout: float = 30.0
 
@@ -141,10 +142,13 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
         self._count()
-        if not self._wants_more and self._reader.buffered > READ_AHEAD:
-            self._pause()
-        if self._listener.waiting_bytes > self._listener.limits.waiting_bytes:
-            self._give_up(SqlError("too many bytes of unfinished messages are waiting", "53200"))
+        if self._reader.buffered > READ_AHEAD:
+            if not self._wants_more:
+                self._pause()
+            if self._listener.waiting_bytes > self._listener.limits.waiting_bytes:
+                self._give_up(
+                    SqlError("too many bytes of unfinished messages are waiting", "53200")
+                )
         self._arrived.set()
 
     def eof_received(self) -> bool:

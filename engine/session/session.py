@@ -27,7 +27,7 @@ from engine.session.settings import Settings
 from engine.session.state import Prepared
 
 LONG_STATEMENT = 20_000
-"""Characters from which on a statement is parsed off the loop, so that it delays nobody."""
+"""Characters from which on a statement is parsed and planned off the loop: it delays nobody."""
 
 _log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Session:
             self._output.write(backend.empty_query_response())
         self._executor.in_series = len(statements) > 1
         for statement in statements:
-            plan = self._executor.plan(statement)
+            plan = await self._plan(statement, (), sql)
             if plan.parameters:
                 raise SqlError("there is no parameter $1", "42P02", hint="bind its value")
             with contextlib.closing(Portal(plan)) as portal:
@@ -126,6 +126,11 @@ class Session:
             # Let everybody else have a turn between the statements of a long list.
             await asyncio.sleep(0)
         await self._executor.finish()
+
+    async def _plan(self, statement: s.Statement, declared: Sequence[int], sql: str) -> Plan:
+        if len(sql) < LONG_STATEMENT:
+            return self._executor.plan(statement, declared)
+        return await asyncio.to_thread(self._executor.plan, statement, declared)
 
     async def _parse_all(self, sql: str) -> list[s.Statement]:
         if len(sql) < LONG_STATEMENT:
@@ -160,7 +165,7 @@ class Session:
             statement = parse_statement(sql)
         else:
             statement = await asyncio.to_thread(parse_statement, sql)
-        plan = None if statement is None else self._executor.plan(statement, declared)
+        plan = None if statement is None else await self._plan(statement, declared, sql)
         self._state.add_prepared(name, Prepared(statement, declared, plan))
         self._output.write(backend.parse_complete())
 
