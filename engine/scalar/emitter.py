@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import SqlError
 from engine.scalar import json_access
 from engine.scalar.documents import MISSING, Decoder, Trie, path_of, plan
 from engine.scalar.nodes import (
@@ -25,6 +26,7 @@ from engine.scalar.nodes import (
     Node,
     walk,
 )
+from engine.scalar.registry import VARYING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,6 +185,11 @@ class Emitter:
 
     def _invoke(self, node: Call, atoms: list[str]) -> str:
         function = node.function
+        special = _specialised(node)
+        if special is not None:
+            pairs = zip(node.arguments, atoms, strict=True)
+            atoms = [atom for argument, atom in pairs if not isinstance(argument, Constant)]
+            return f"{self._name('f', special)}({', '.join(atoms)})"
         if function.template is None:
             assert function.call is not None
             return f"{self._name('f', function.call)}({', '.join(atoms)})"
@@ -301,6 +308,18 @@ class Emitter:
         if len(path) > 1 or _is_nullable_document(document):
             field = f"None if {owner} is None else {field}"
         return self._assign(field)
+
+
+def _specialised(node: Call) -> Callable[..., Any] | None:
+    """The quicker function for a call's constant arguments, if there is one."""
+    specialise = node.function.specialise
+    values = [a.value if isinstance(a, Constant) else VARYING for a in node.arguments]
+    if specialise is None or None in values or all(value is VARYING for value in values):
+        return None
+    try:
+        return specialise(*values)
+    except SqlError:
+        return None  # the constants are wrong: the function itself says so, if it is ever called
 
 
 def _is_nullable_document(document: Node) -> bool:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from engine.types import SqlType
+
+VARYING: Final = object()
+"""Stands for an argument that is not constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,9 @@ class Function:
     `strict`: NULL if an argument is NULL, and then not called; `gives_null`: may return None for
     arguments that are not; `can_fail`: may raise SqlError. The last type of `arguments` may repeat
     if `variadic`. `volatile`: gives something else each time (random()).
+
+    `specialise` may make a quicker function where some arguments are constant: it is given the
+    values of the arguments, VARYING for those that are not, and gives a function of these, or None.
     """
 
     name: str
@@ -38,6 +44,7 @@ class Function:
     can_fail: bool = False
     variadic: bool = False
     volatile: bool = False
+    specialise: Callable[..., Callable[..., Any] | None] | None = None
 
     @cached_property
     def python(self) -> Callable[..., Any]:

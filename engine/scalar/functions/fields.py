@@ -11,7 +11,7 @@ from typing import Any
 from engine.errors import SqlError
 from engine.scalar.casts import numerics_float
 from engine.scalar.functions.dates import MICROSECOND, MOMENTS, microseconds, since_midnight
-from engine.scalar.registry import define
+from engine.scalar.registry import VARYING, define
 from engine.types import (
     DATE,
     FLOAT8,
@@ -151,6 +151,18 @@ def _extractor(type_: SqlType, fields: Fields) -> Callable[[str, Any], Decimal]:
     return extract
 
 
+def _constant_extractor(
+    fields: Fields, convert: Callable[[Any], Any]
+) -> Callable[[Any, Any], Callable[[Any], Any] | None]:
+    """EXTRACT of a field that is known when the query is compiled."""
+
+    def specialise(name: Any, value: Any) -> Callable[[Any], Any] | None:
+        read = None if name is VARYING else fields.get(field_name(name))
+        return None if read is None else lambda value: convert(read(value))
+
+    return specialise
+
+
 def _as_float(extract: Callable[[str, Any], Decimal]) -> Callable[[str, Any], float]:
     return lambda name, value: numerics_float(extract(name, value))
 
@@ -163,8 +175,16 @@ for _type, _fields in (
     (INTERVAL, _INTERVAL_FIELDS),
 ):
     _extract = _extractor(_type, _fields)
-    define("extract", (TEXT, _type), NUMERIC, _extract, can_fail=True)
-    define("date_part", (TEXT, _type), FLOAT8, _as_float(_extract), can_fail=True)
+    _numeric, _float = (_constant_extractor(_fields, to) for to in (Decimal, float))
+    define("extract", (TEXT, _type), NUMERIC, _extract, can_fail=True, specialise=_numeric)
+    define(
+        "date_part",
+        (TEXT, _type),
+        FLOAT8,
+        _as_float(_extract),
+        can_fail=True,
+        specialise=_float,
+    )
 
 # date_trunc
 
@@ -222,8 +242,30 @@ def truncate_interval(name: str, interval: Interval) -> Interval:
     raise unknown_field(name, INTERVAL)
 
 
+_ZEROED: dict[str, dict[str, Any]] = {
+    "second": {"microsecond": 0},
+    "minute": {"second": 0, "microsecond": 0},
+    "hour": {"minute": 0, "second": 0, "microsecond": 0},
+    "day": {"hour": 0, "minute": 0, "second": 0, "microsecond": 0},
+    "month": {"day": 1, "hour": 0, "minute": 0, "second": 0, "microsecond": 0},
+}
+
+
+def truncate_to_constant(name: Any, moment: Any) -> Callable[[datetime], datetime] | None:
+    """date_trunc to a unit that is known when the query is compiled."""
+    zeroed = None if name is VARYING else _ZEROED.get(field_name(name))
+    return None if zeroed is None else lambda moment: moment.replace(**zeroed)
+
+
 for _type in MOMENTS:
-    define("date_trunc", (TEXT, _type), _type, truncate, can_fail=True)
+    define(
+        "date_trunc",
+        (TEXT, _type),
+        _type,
+        truncate,
+        can_fail=True,
+        specialise=truncate_to_constant,
+    )
 define("date_trunc", (TEXT, INTERVAL), INTERVAL, truncate_interval, can_fail=True)
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from engine.errors import SqlError
-from engine.scalar.registry import define
+from engine.scalar.registry import VARYING, define
 from engine.types import BOOL, INT4, TEXT, array_of
 from engine.types.base import shorten
 
@@ -59,9 +59,42 @@ def ilike(text: str, pattern: str, escape: str = "\\") -> bool:
     return like_matcher(pattern, escape, True)(text) is not None
 
 
-for _name, _call in (("~~", like), ("like_escape", like), ("~~*", ilike), ("ilike_escape", ilike)):
+_WILD = re.compile(r"[%_]")
+
+
+def like_constant(text: Any, pattern: Any, escape: Any = "\\") -> Callable[[str], bool] | None:
+    """The test for one pattern; without a regular expression if it only has % at its ends."""
+    if text is not VARYING or VARYING in (pattern, escape):
+        return None
+    core = pattern.strip("%")
+    if _WILD.search(core) or (escape and escape in pattern):
+        matcher = like_matcher(pattern, escape, False)
+        return lambda text: matcher(text) is not None
+    starts, ends = pattern.endswith("%"), pattern.startswith("%")
+    if starts and ends:
+        return lambda text: core in text
+    if starts:
+        return lambda text: text.startswith(core)
+    if ends:
+        return lambda text: text.endswith(core)
+    return lambda text: bool(text == core)
+
+
+def ilike_constant(text: Any, pattern: Any, escape: Any = "\\") -> Callable[[str], bool] | None:
+    if text is not VARYING or VARYING in (pattern, escape):
+        return None
+    matcher = like_matcher(pattern, escape, True)
+    return lambda text: matcher(text) is not None
+
+
+for _name, _call, _special in (
+    ("~~", like, like_constant),
+    ("like_escape", like, like_constant),
+    ("~~*", ilike, ilike_constant),
+    ("ilike_escape", ilike, ilike_constant),
+):
     _types = (TEXT,) * (2 if _name.startswith("~") else 3)
-    define(_name, _types, BOOL, _call, can_fail=True)
+    define(_name, _types, BOOL, _call, can_fail=True, specialise=_special)
 
 # Regular expressions
 
@@ -164,8 +197,18 @@ def matches_ignoring_case(text: str, pattern: str) -> bool:
     return compile_regex(pattern, "i").search(text) is not None
 
 
-define("~", (TEXT, TEXT), BOOL, matches, can_fail=True)
-define("~*", (TEXT, TEXT), BOOL, matches_ignoring_case, can_fail=True)
+def _searcher(flags: str) -> Callable[[Any, Any], Callable[[str], bool] | None]:
+    def specialise(text: Any, pattern: Any) -> Callable[[str], bool] | None:
+        if pattern is VARYING:
+            return None
+        search = compile_regex(pattern, flags).search
+        return lambda text: search(text) is not None
+
+    return specialise
+
+
+define("~", (TEXT, TEXT), BOOL, matches, can_fail=True, specialise=_searcher(""))
+define("~*", (TEXT, TEXT), BOOL, matches_ignoring_case, can_fail=True, specialise=_searcher("i"))
 
 
 def regexp_match(text: str, pattern: str, flags: str = "") -> tuple[str | None, ...] | None:
