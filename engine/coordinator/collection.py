@@ -140,7 +140,12 @@ class Stored(Collection):
 
 
 class Table(Stored):
-    """Rows that are changed by statements, or, for the system's relations, by the engine."""
+    """Rows that are changed by statements, or, for the system's relations, by the engine.
+
+    `stored_updates` counts what was stored of it since that was last summed up.
+    """
+
+    stored_updates = 0
 
 
 class StoredReplay:

@@ -76,7 +76,7 @@ class Coordinator:
         if not self._stopped:
             self._stopped = True
             async with self._writer:
-                self._ticker.stop()
+                await self._ticker.stop()
                 await self._runtime.stop()
 
     async def execute_ddl(self, statement: DdlStatement) -> str:

@@ -18,6 +18,8 @@ class History:
     def __init__(self, since: int) -> None:
         self.since = since
         self.contents: ZSet = {}
+        self.rows = 0
+        """How many rows there are now, equal ones counted each."""
         self.updates = 0
         """How many updates the changes after `since` hold together."""
         self._times: list[int] = []
@@ -30,6 +32,7 @@ class History:
 
     def append(self, time: int, change: ZSet) -> None:
         add(self.contents, change)
+        self.rows += sum(change.values())
         if time <= self.since:
             return
         if self._times and self._times[-1] == time:

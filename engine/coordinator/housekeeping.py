@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
-from engine.coordinator.collection import Collection, Stored
+from engine.coordinator.collection import Collection, Stored, Table
 from engine.coordinator.maintained import Maintained
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
@@ -22,14 +24,21 @@ class Housekeeping:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._statistics_due = 0.0
+        self._storing: asyncio.Task[None] | None = None
 
     def run(self) -> None:
         now = self._runtime.steady()
         self._runtime.window.mark(self._runtime.graph.upper - 1)
         self._compact(now)
+        self._store_soon()
         if now >= self._statistics_due:
             self._statistics_due = now + _STATISTICS_EVERY
             self._refresh_statistics()
+
+    async def settle(self) -> None:
+        """Wait for what a thread is still storing."""
+        if self._storing is not None:
+            await self._storing
 
     # History
 
@@ -74,6 +83,22 @@ class Housekeeping:
                 holder.fell_behind()
         history.compact(min([start, *(holder.needs_after for holder in collection.holders)]))
 
+    # What is stored
+
+    def _store_soon(self) -> None:
+        """Let a thread do what would hold up the loop: promise more time, sum up old updates."""
+        if self._storing is not None and not self._storing.done():
+            return
+        work: list[Callable[[], None]] = []
+        if self._runtime.timeline.is_running_out:
+            work.append(self._runtime.timeline.reserve)
+        for table in self._runtime.collections.values():
+            if isinstance(table, Table) and table.stored_updates > _compaction_due(table):
+                table.stored_updates = 0
+                work.append(partial(self._runtime.store.compact, table.id, table.since))
+        if work:
+            self._storing = asyncio.create_task(asyncio.to_thread(_do_all, work))
+
     # Statistics
 
     def _refresh_statistics(self) -> None:
@@ -99,7 +124,7 @@ class Housekeeping:
                 yield (
                     collection.id,
                     collection.name,
-                    sum(history.contents.values()),
+                    history.rows,
                     collection.rows_kept,
                     history.updates,
                     collection.is_complete,
@@ -111,3 +136,13 @@ class Housekeeping:
                 started = datetime.fromtimestamp(tail.started_at / 1000, UTC).replace(tzinfo=None)
                 name = tail.collection.name
                 yield (tail.id, tail.collection.id, name, started, tail.sent, tail.lag)
+
+
+def _compaction_due(table: Table) -> int:
+    """How many updates are worth summing up."""
+    return max(10_000, 2 * len(table.history.contents))
+
+
+def _do_all(work: list[Callable[[], None]]) -> None:
+    for each in work:
+        each()

@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 BUDGET = 0.004
 """Seconds of work in the background before the loop gets its turn."""
 
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 2048
 """Rows that are put through a dataflow in one step, without giving way to the loop."""
 
 RECENT_CHANGES = 2000

@@ -42,6 +42,7 @@ def restore(runtime: Runtime, definitions: Definitions, parse: Parse) -> None:
             built.append(prepared)
     definitions.files_may_be_missing = False
     definitions.build(built)
+    runtime.tick({})
 
 
 def _restored(

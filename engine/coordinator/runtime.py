@@ -241,4 +241,5 @@ class Runtime:
         for _, _, future in self._waiters:
             if not future.done():
                 future.set_exception(ended)
+        self.timeline.close()
         self.store.close()

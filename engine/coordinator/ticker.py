@@ -44,10 +44,11 @@ class Ticker:
     def start(self) -> None:
         self._schedule(0)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        await self._housekeeping.settle()
 
     def _schedule(self, delay: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(delay, self._turn)

@@ -58,6 +58,20 @@ class ReservedTimeline(Timeline):
     def next(self) -> int:
         time = super().next()
         if time >= self._bound:
-            self._bound = min(time + RESERVED, LAST_TIME)
-            self._store.reserve_time(self._bound)
+            self.reserve()
         return time
+
+    @property
+    def is_running_out(self) -> bool:
+        """Whether it is time to `reserve`, before `next` has to."""
+        return self.last > self._bound - RESERVED // 2
+
+    def reserve(self) -> None:
+        """Promise some more seconds; may be called from a thread."""
+        bound = min(self.last + RESERVED, LAST_TIME)
+        self._store.reserve_time(bound)
+        self._bound = bound
+
+    def close(self) -> None:
+        """Take back what was promised and not used: the process ends in good order."""
+        self._store.reserve_time(self.last + 1)

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from engine.coordinator import EngineOptions
+from engine.coordinator.timeline import RESERVED
 from engine.errors import SqlError
 from tests.engine.coordinator.support import Engine, append, source_sql, wait_for
 from tests.support.processes import start_engine, wait_until
@@ -158,6 +159,41 @@ def test_a_missing_file_stops_nothing_else(
 
     asyncio.run(scenario())
     assert "No such file" in caplog.text
+
+
+def test_what_is_stored_of_a_table_does_not_grow_with_its_changes(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Engine(data=tmp_path, history_window=1, tick=10) as engine:
+            await engine.run(
+                "CREATE TABLE t (a int)", "INSERT INTO t SELECT * FROM generate_series(1, 3000)"
+            )
+            for _ in range(5):
+                await engine.run("UPDATE t SET a = a + 1")
+                engine.world.pass_time(1)
+            store = engine.coordinator._runtime.store
+            id = engine.coordinator.resolver.resolve(("t",)).id
+
+            async def is_summed_up() -> bool:
+                engine.world.pass_time(1)
+                return sum(len(stored.updates) for stored in store.updates(id)) < 30_000
+
+            await wait_for(is_summed_up, "old updates are summed up")
+            assert await engine.texts("SELECT count(*), sum(a) FROM t") == [["3000", "4516500"]]
+        async with Engine(data=tmp_path) as engine:
+            assert await engine.texts("SELECT count(*), sum(a) FROM t") == [["3000", "4516500"]]
+
+    asyncio.run(scenario())
+
+
+def test_after_an_end_in_good_order_time_is_not_ahead(tmp_path: Path) -> None:
+    async def now() -> tuple[int, int]:
+        engine = Engine(data=tmp_path)
+        async with engine:
+            return engine.coordinator.now, engine.world.clock()
+
+    asyncio.run(now())
+    time, clock = asyncio.run(now())
+    assert time <= clock + 1000 < clock + RESERVED
 
 
 def test_the_folder_is_for_one_engine(tmp_path: Path) -> None:
