@@ -109,18 +109,15 @@ async def _clock(world: World, fault: Fault) -> None:
 
 
 async def _replace(world: World, fault: Fault) -> None:
-    """By another query, and back."""
-    for other in (True, False):
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    await world.replace(fault.target, other=other)
-                except psycopg2.OperationalError:  # the engine is away: another fault's doing
-                    await asyncio.sleep(0.2)
-                else:
-                    break
-        if other:
-            await asyncio.sleep(fault.seconds)
+    """By its other query, or back: the pipelines' TAILs go on with the one that is gone."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await world.replace(fault.target)
+            except psycopg2.OperationalError:  # the engine is away: another fault's doing
+                await asyncio.sleep(0.2)
+            else:
+                return
 
 
 _KINDS: dict[str, Callable[[World, Fault], Awaitable[None]]] = {

@@ -23,7 +23,7 @@ DECK = (
     ("disk full", "source"),
     ("clock", "forward"),
     ("clock", "back"),
-    *(("replace", view) for view in OTHER_QUERIES),
+    *2 * tuple(("replace", view) for view in OTHER_QUERIES),  # by another query, and back
 )
 """Every fault there is, as (kind, target)."""
 LONGEST = 4.0

@@ -73,6 +73,7 @@ class World:
                 *("--listen", f"{HOST}:{self.ports[side]}", *VIEWS),
                 ready="listening on",
             )
+        self._replaced: set[str] = set()
         self._chance = random.Random(seed)  # noqa: S311 -- a seed is what is wanted
         self.clients: list[Client] = []
         self.hostile: Hostile | None = None
@@ -177,15 +178,16 @@ class World:
     async def rows_at(self, view: str, time: int) -> Counter[Row]:
         return await asyncio.to_thread(rows_at, self.dsn, view, time)
 
-    async def replace(self, view: str, *, other: bool) -> None:
-        """Drop the view and create it anew, by its other query or by its own."""
-        if other:
+    async def replace(self, view: str) -> None:
+        """Drop the view and create it anew, by its other query or, if that is done, by its own."""
+        if view not in self._replaced:
             create = f"CREATE MATERIALIZED VIEW {quote_view(view)} AS {OTHER_QUERIES[view]}"
         else:
             (file,) = (ROOT / "sql").glob(f"*_{view}.sql")
             lines = file.read_text().splitlines()
             create = "\n".join(line for line in lines if not line.startswith("--"))
-        await self.ask(f"DROP VIEW {quote_view(view)}", create)
+        await self.ask(f"DROP VIEW IF EXISTS {quote_view(view)}", create)
+        self._replaced ^= {view}
 
 
 def _ask(dsn: str, statements: Sequence[str]) -> list[tuple[str, ...]]:

@@ -1,6 +1,8 @@
 """The fault kit, small: some kinds of fault by fixed seeds, each proved for every client and view.
 
 `scripts/faults` runs all of them; here are those that no other test inflicts on the whole pipeline.
+That the proof notices what it is for was tried by hand: with `make_epoch` returning one and the
+same text for every engine and object, the first replaced view is reported as diverged.
 """
 
 from __future__ import annotations
