@@ -9,8 +9,8 @@ import pytest
 from tests.pipeline.whole import VIEWS, Whole
 from tests.support.following import Witness, following
 from tests.support.processes import ROOT
+from tests.support.shared import EVENTS, shared
 
-REAL = ROOT.parent / "shared" / "data" / "wikimedia-recentchange-100.ndjson"
 SAMPLE = ROOT / "tests" / "scripts" / "source" / "data" / "recentchange.ndjson"
 KILLED = ("tail_view", "post_deltas", "pipeline", "server", "source")
 
@@ -21,10 +21,9 @@ def whole(tmp_path: Path) -> Iterator[Whole]:
         yield pipeline
 
 
-@pytest.mark.parametrize("events", [SAMPLE, REAL], ids=["sample", "real"])
-def test_events_become_rows(whole: Whole, events: Path) -> None:
-    if not events.exists():
-        pytest.skip(f"../shared is missing: no {events.name}")
+@pytest.mark.parametrize("kind", ["sample", "real"])
+def test_events_become_rows(whole: Whole, kind: str) -> None:
+    events = SAMPLE if kind == "sample" else shared(EVENTS)
 
     async def follow() -> None:
         async with following(whole.url, *VIEWS) as early:

@@ -1,0 +1,20 @@
+"""What a folder beside the clone holds, for those who have it: real events and recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.forbid_skips import ALLOWED
+from tests.support.processes import ROOT
+
+EVENTS = "wikimedia-recentchange-100.ndjson"
+
+
+def shared(name: str) -> Path:
+    """The path of a file of `../shared/data`; skips the test where there is none."""
+    path = ROOT.parent / "shared" / "data" / name
+    if not path.exists():
+        pytest.skip(f"{ALLOWED} is missing: it would hold {name}")
+    return path
