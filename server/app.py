@@ -99,12 +99,12 @@ class Server:
             self.hub.tick(now())
             self._close_stalled()
             for view, seen in mismatches.items():
-                if view.audit_mismatches > seen:
-                    mismatches[view] = view.audit_mismatches
+                if view.history.mismatches > seen:
+                    mismatches[view] = view.history.mismatches
                     log.warning(
                         "view %s: a base is not what the TAIL came to (%d times so far)",
                         view.name,
-                        view.audit_mismatches,
+                        view.history.mismatches,
                     )
 
     def _close_stalled(self) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler, stream_request_body
 
+from server.hub.history import Outcome
 from server.hub.hub import Hub
-from server.hub.view import Outcome, View
+from server.hub.view import View
 from server.keeper import Keeper
 from server.loop import now
 from server.metrics import Metrics
@@ -141,7 +142,7 @@ class Deltas(Handler):
 
     async def _take(self, view: View, delta: Delta) -> None:
         hub = self.parts.hub
-        asked = view.epochs.asked
+        asked = view.history.epochs.asked
         outcome = hub.post(delta, now(), asked)
         if outcome is Outcome.UNKNOWN:
             if not await self.parts.keeper.settle(view, asked):
@@ -152,13 +153,15 @@ class Deltas(Handler):
             outcome = hub.post(delta, now(), asked)
         self._report(view, outcome)
         if outcome in (Outcome.TAKEN, Outcome.HAD):
-            self.answer(200, {"head": view.head, "taken": outcome is Outcome.TAKEN})
+            self.answer(200, {"head": view.history.head, "taken": outcome is Outcome.TAKEN})
         elif outcome is Outcome.GAP:
-            sentence = f"the delta begins at {delta.lower}, above the head {view.head}"
-            self.refuse(Refusal(409, sentence), head=view.head)
+            sentence = f"the delta begins at {delta.lower}, above the head {view.history.head}"
+            self.refuse(Refusal(409, sentence), head=view.history.head)
         else:
-            sentence = f"the epoch {delta.epoch} has ended: the engine names {view.epochs.current}"
-            self.refuse(Refusal(410, sentence), epoch=view.epochs.current)
+            sentence = (
+                f"the epoch {delta.epoch} has ended: the engine names {view.history.epochs.current}"
+            )
+            self.refuse(Refusal(410, sentence), epoch=view.history.epochs.current)
 
     def _report(self, view: View, outcome: Outcome) -> None:
         self.parts.metrics.posts.labels(view.name, outcome.name.lower()).inc()
@@ -174,7 +177,7 @@ class Frontier(Handler):
             return
         view = self.served_view(names[0])
         if view is not None:
-            position = view.position
+            position = view.history.position
             self.answer(
                 200,
                 {
@@ -203,23 +206,24 @@ class Health(Handler):
 
 
 def _health(view: View, at: int) -> dict[str, Any]:
-    status = view.status(at)
+    history = view.history
+    status = view.board.status(at)
     problem = view.failure
-    if problem is None and view.audit.is_in_doubt:
+    if problem is None and history.audit.is_in_doubt:
         problem = "the rows that the engine answers are not what its TAIL came to"
     if problem is None and status.state != "live":
         problem = status.reason
     return {
         "state": status.state,
         "problem": problem,
-        "epoch": view.epochs.current,
-        "lower": None if view.log is None else view.log.lower,
-        "head": None if view.log is None else view.log.head,
-        "log_bytes": 0 if view.log is None else view.log.size,
+        "epoch": history.epochs.current,
+        "lower": None if history.log is None else history.log.lower,
+        "head": None if history.log is None else history.log.head,
+        "log_bytes": 0 if history.log is None else history.log.size,
         "listeners": len(view.listeners),
         "base_reads": view.reads,
-        "audit_mismatches": view.audit_mismatches,
-        "base_upper": None if view.base is None else view.base.upper,
+        "audit_mismatches": history.mismatches,
+        "base_upper": None if history.base is None else history.base.upper,
     }
 
 

@@ -77,10 +77,10 @@ class Keeper:
         view.wants_epoch = True
         ward.epoch_wanted.set()
         async with ward.answered:
-            while view.epochs.settled <= asked:
+            while view.history.epochs.settled <= asked:
                 failures = view.failures
                 await ward.answered.wait()
-                if view.failures != failures and view.epochs.settled <= asked:
+                if view.failures != failures and view.history.epochs.settled <= asked:
                     return False
         return True
 
@@ -99,7 +99,7 @@ class Keeper:
                 view.wants_base = False
 
     async def _read_base(self, hub: Hub, view: View) -> None:
-        question = view.epochs.ask()
+        question = view.history.epochs.ask()
         try:
             reading = await self._reader.base(view.name)
         except EngineError as error:
@@ -114,7 +114,7 @@ class Keeper:
         while True:
             ward.epoch_wanted.clear()
             view.wants_epoch = False
-            question = view.epochs.ask()
+            question = view.history.epochs.ask()
             try:
                 epoch = await self._reader.epoch(view.name)
             except EngineError as error:

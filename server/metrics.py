@@ -53,9 +53,9 @@ class Metrics:
 
     def watch_view(self, view: View) -> None:
         self._log_bytes.labels(view.name).set_function(
-            lambda: 0 if view.log is None else view.log.size
+            lambda: 0 if view.history.log is None else view.history.log.size
         )
-        self._mismatches.labels(view.name).set_function(lambda: view.audit_mismatches)
+        self._mismatches.labels(view.name).set_function(lambda: view.history.mismatches)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

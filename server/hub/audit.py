@@ -38,6 +38,7 @@ class Audit:
         self._base: tuple[int, int] | None = None
         self._repaired_at: int | None = None
         self._pause = FIRST_PAUSE
+        self._is_calm = True
 
     @property
     def checksum(self) -> int | None:
@@ -85,13 +86,13 @@ class Audit:
     def _agree(self, now: int) -> None:
         self.is_in_doubt = False
         if self._may_repair(now):
-            self._pause = FIRST_PAUSE
+            self._is_calm = True
 
     def _disagree(self, now: int) -> Finding:
         if not self._may_repair(now):
             self.is_in_doubt = True
             return Finding.DISAGREES
-        if self._repaired_at is not None:
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._pause = FIRST_PAUSE if self._is_calm else min(2 * self._pause, LONGEST_PAUSE)
+        self._is_calm = False
         self._repaired_at = now
         return Finding.REPAIR

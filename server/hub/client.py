@@ -79,3 +79,8 @@ class Listener:
         """It has resumed, and is to be answered even if there is nothing new."""
         self.is_live = False
         self.is_queued = False
+
+    @property
+    def has_nothing(self) -> bool:
+        """Whether it waits for a base, or may have to."""
+        return self.is_waiting or self.is_foreign

@@ -110,7 +110,7 @@ class Fanout:
                 self.block(client)
                 if client.hold(data, sent):
                     for listener in listeners:
-                        listener.frontier = listener.view.head
+                        listener.frontier = listener.view.history.head
 
     def _place(self, client: Client) -> None:
         """Put the client into the group of the views in which it is live."""

@@ -9,8 +9,9 @@ from server.hub.base import ReadBase
 from server.hub.client import Client, Listener
 from server.hub.epochs import Question
 from server.hub.fanout import Fanout
+from server.hub.history import Outcome
 from server.hub.limits import Limits
-from server.hub.view import Outcome, View
+from server.hub.view import View
 from server.protocol import Delta, Position
 
 

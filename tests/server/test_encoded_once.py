@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.hub import view
+from server.hub import history
 from server.hub.limits import Limits
 from server.protocol import Delta
 from tests.server import world
@@ -26,11 +26,11 @@ class Listening:
         self.server: Server = self.world.servers[0]
         self.pipeline = self.world.start_pipeline()
 
-        def counted(message: Any, encode: Any = view.encode) -> bytes:
+        def counted(message: Any, encode: Any = history.encode) -> bytes:
             self.encoded += isinstance(message, Delta)
             return encode(message)
 
-        monkeypatch.setattr(view, "encode", counted)
+        monkeypatch.setattr(history, "encode", counted)
         monkeypatch.setattr(FakeClient, "_take", self._noted(FakeClient._take))
         self.world.work(self.server)
         self.join(CLIENTS)

@@ -66,7 +66,7 @@ class Actions:
         engine = self.world.engine
         epochs = list(engine.histories)
         upper = max(1, engine.time - back)
-        number = max(0, self.server(n).view.epochs.asked - asked)
+        number = max(0, self.server(n).view.history.epochs.asked - asked)
         chosen = epochs[-1 - epoch % len(epochs)]
         # A late question cannot vouch for an epoch that began after it.
         self.world.repost(self.server(n), chosen, number, max(1, upper - span), upper)
@@ -207,11 +207,11 @@ def check_groups(world: World) -> None:
             if listener.is_live:
                 assert listener.client.is_ready
                 assert not listener.is_waiting
-                assert listener.epoch == view.epochs.current
+                assert listener.epoch == view.history.epochs.current
             group = listener.client.group
             assert (group is not None) == listener.is_live
-        if view.log is not None:
-            assert view.log.lower <= view.log.head
+        if view.history.log is not None:
+            assert view.history.log.lower <= view.history.log.head
 
 
 TestHubMachine = HubMachine.TestCase

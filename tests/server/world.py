@@ -20,9 +20,10 @@ from server.framing import Message as Framed
 from server.hub.base import ReadBase
 from server.hub.client import Client
 from server.hub.epochs import Question
+from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.hub.limits import Limits
-from server.hub.view import Outcome, View
+from server.hub.view import View
 from server.protocol import (
     Base,
     Column,
@@ -145,7 +146,7 @@ class Server:
         return self.hub.views[VIEW]
 
     def ask(self, *, is_base: bool) -> None:
-        self.asked.append(Asked(self.view.epochs.ask(), is_base))
+        self.asked.append(Asked(self.view.history.epochs.ask(), is_base))
 
     def turn(self) -> None:
         """Everything that the loop would do by itself."""
@@ -224,7 +225,7 @@ class World:
         lower = max(1, pipeline.posted - back)
         upper = max(lower, min(self.engine.time, pipeline.posted + ahead))
         delta = self.engine.delta(pipeline.epoch, lower, upper)
-        outcome = server.hub.post(delta, self.now, server.view.epochs.asked)
+        outcome = server.hub.post(delta, self.now, server.view.history.epochs.asked)
         if outcome in (Outcome.TAKEN, Outcome.HAD):
             pipeline.posted = max(pipeline.posted, upper)
         if outcome is Outcome.ENDED:
@@ -270,7 +271,7 @@ class World:
         if all(pipeline.epoch != self.engine.epoch for pipeline in self.pipelines):
             self.start_pipeline()
         for pipeline in list(self.pipelines):
-            lower = min(pipeline.posted, server.view.head or pipeline.posted)
+            lower = min(pipeline.posted, server.view.history.head or pipeline.posted)
             self.post(server, pipeline, pipeline.posted - lower, self.engine.time)
         server.turn()
 
@@ -300,8 +301,11 @@ class World:
             for server in self.servers:
                 server.ask(is_base=server.view.wants_base)
                 self.deliver(server, server.asked[-1])
-                lower = server.view.head or pipeline.posted
-                if server.view.epochs.current == pipeline.epoch and lower >= pipeline.posted:
+                lower = server.view.history.head or pipeline.posted
+                if (
+                    server.view.history.epochs.current == pipeline.epoch
+                    and lower >= pipeline.posted
+                ):
                     self.repost(server, pipeline.epoch, 0, lower, self.engine.time)
                 else:
                     self.repost(server, pipeline.epoch, 0, pipeline.posted, self.engine.time)

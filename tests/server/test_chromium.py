@@ -1,0 +1,73 @@
+"""The strictest client of all, and the one that counts: a browser."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served, wait_for_clients
+from tests.static.conftest import chromium
+
+__all__ = ["chromium"]  # a fixture
+
+OPEN = """
+(address) => new Promise((done) => {
+  const socket = window.socket = new WebSocket(address);
+  window.seen = [];
+  window.ended = null;
+  socket.onmessage = (event) => window.seen.push(JSON.parse(event.data));
+  socket.onclose = (event) => { window.ended = [event.code, event.reason]; done('closed'); };
+  socket.onopen = () => done(socket.extensions);
+})
+"""
+
+
+def rows_seen(page: Page, count: int) -> list[dict[str, Any]]:
+    """The first `count` messages that are not statuses, once they have come."""
+    page.wait_for_function("(n) => seen.filter((m) => m.type !== 'status').length >= n", arg=count)
+    seen: list[dict[str, Any]] = page.evaluate("seen.filter((m) => m.type !== 'status')")
+    return seen
+
+
+def test_a_browser_takes_every_frame(chromium: Browser, engine: FakeEngine) -> None:
+    engine.rows = [(f"user {n}", str(n)) for n in range(20_000)]
+    with Served(engine) as served, chromium.new_context() as context:
+        served.post(900, 1001)
+        page = context.new_page()
+        page.goto(served.url + "/healthz")
+        extensions = page.evaluate(OPEN, served.address())
+        assert "server_no_context_takeover" in extensions
+        base = rows_seen(page, 1)[0]
+        assert base["rows"] == [list(row) for row in engine.rows]
+        for n, size in enumerate((1, 40, 2000)):
+            updates = [(1001 + n, 1, (f"user {i}", str(i))) for i in range(size)]
+            served.post(1001 + n, 1002 + n, *updates)
+            delta = rows_seen(page, 2 + n)[1 + n]
+            assert delta["updates"] == [[time, diff, list(row)] for time, diff, row in updates]
+        served.process.send(signal.SIGTERM)
+        page.wait_for_function("ended !== null")
+        code, reason = page.evaluate("ended")
+        assert code == 1001
+        assert reason.startswith("retry=")
+
+
+def test_a_page_of_another_origin_is_refused(
+    chromium: Browser,
+    engine: FakeEngine,
+) -> None:
+    with Served(engine) as served, Served(engine) as other, chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(other.url + "/healthz")
+        assert page.evaluate(OPEN, served.address()) == "closed"
+        assert page.evaluate(OPEN, other.address()) != "closed"
+        posted = page.evaluate(
+            """(address) => fetch(address, {method: 'POST', mode: 'no-cors', body: '{}'})
+                .then((answer) => answer.status, () => 'refused')""",
+            served.url + "/view/deltas",
+        )
+        assert posted in (0, "refused")  # an opaque answer: what the server said is in its metrics
+        assert 'viewstream_refusals_total{status="403"}' in served.metrics()
+        wait_for_clients(served, 0)

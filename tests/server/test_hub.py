@@ -1,0 +1,169 @@
+"""Single rules of the hub, each in a few lines."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.client.state import ViewState
+from server.hub.epochs import Epochs, Verdict
+from server.hub.history import Outcome
+from server.protocol import Base, Delta, Message, Position, Status, decode
+from tests.server.world import VIEW, FakeClient, Follower, World
+
+
+def seen(follower: Follower) -> list[Message]:
+    assert follower.connection is not None
+    return [
+        message
+        for text in follower.connection.reader.messages()
+        if not isinstance(message := decode(text), Status)
+    ]
+
+
+def live(count: int = 1) -> tuple[World, list[Follower]]:
+    """A server with a log from 1000 on, and clients that are live there."""
+    world = World()
+    server = world.servers[0]
+    world.work(server)
+    followers = [Follower() for _ in range(count)]
+    for follower in followers:
+        world.connect(server, follower)
+        server.turn()
+        world.read(follower)
+    return world, followers
+
+
+def post(world: World, *names: str) -> None:
+    """One more millisecond, in which a row of each name comes."""
+    for name in names:
+        world.engine.change(world.engine.epoch, (name, "1"), 1)
+    world.engine.time += 1
+    pipeline = world.pipelines[-1]
+    assert world.post(world.servers[0], pipeline, 0, 1) is Outcome.TAKEN
+
+
+def test_several_deltas_of_one_turn_go_out_in_one_write() -> None:
+    world, (follower,) = live()
+    assert follower.connection is not None
+    writes: list[int] = []
+    take = follower.connection._take
+    group = follower.connection.group
+    assert group is not None
+    group.sends[follower.connection] = lambda data: writes.append(1) or take(data)  # type: ignore[func-returns-value]
+    for name in "abc":
+        post(world, name)
+    world.servers[0].turn()
+    assert len(writes) == 1
+    assert [message.upper for message in seen(follower)] == [1001, 1002, 1003]  # type: ignore[union-attr]
+
+
+def test_nothing_is_kept_for_a_client_that_takes_nothing() -> None:
+    world, (stalled, quick) = live(2)
+    assert stalled.connection is not None
+    stalled.connection.room = 0
+    for n in range(50):
+        post(world, f"row {n}")
+        world.servers[0].turn()
+    assert stalled.connection.kept == b"\x8a\x00", "but two bytes, to learn when it drains"
+    assert len(seen(quick)) == 50
+    stalled.connection.drain(10_000_000)
+    world.servers[0].turn()
+    world.work(world.servers[0])  # so much was missed that it takes another base
+    assert isinstance(base := seen(stalled)[0], Base)
+    assert base.upper == world.engine.time
+
+
+def test_a_client_with_half_a_frame_gets_the_rest_of_it_first() -> None:
+    world, (follower,) = live()
+    assert follower.connection is not None
+    follower.connection.room = 20
+    for n in range(3):
+        post(world, f"row {n}")
+        world.servers[0].turn()
+    follower.connection.drain(10_000_000)
+    world.servers[0].turn()
+    first, rest = seen(follower)
+    assert isinstance(first, Delta)
+    assert isinstance(rest, Delta)
+    assert (first.lower, first.upper) == (1000, 1001)
+    assert (rest.lower, rest.upper) == (1001, 1003)
+
+
+def test_who_came_with_another_epoch_gets_only_a_base_that_was_asked_for_later() -> None:
+    world, _ = live()
+    server = world.servers[0]
+    early = server.view.history.epochs.asked
+    stranger = Follower(state=ViewState(VIEW))
+    client = FakeClient(world, server, deflates=False)
+    stranger.connection = client
+    server.hub.join(client, {VIEW: Position("1606000000000-u9", 5)})
+    server.turn()
+    assert seen(stranger) == []
+    server.ask(is_base=False)
+    world.deliver(server, server.asked[-1])
+    server.turn()
+    assert seen(stranger) == [], "the epoch is settled, but the kept base is an old one"
+    server.ask(is_base=True)
+    world.deliver(server, server.asked[-1])
+    server.turn()
+    (base,) = seen(stranger)
+    assert isinstance(base, Base)
+    assert server.view.history.base is not None
+    assert server.view.history.base.asked > early
+
+
+def test_nobody_is_sent_a_base_below_the_frontier_at_which_he_resumed() -> None:
+    world, (follower,) = live()
+    server = world.servers[0]
+    base = server.view.history.base
+    assert base is not None
+    for n in range(30):
+        post(world, f"a row that makes the log larger than the base {n}")
+    server.turn()
+    late = Follower()
+    world.read(follower)
+    late.state = follower.state
+    world.engine.time += 1
+    world.connect(server, late)
+    server.turn()
+    (answer,) = seen(late)
+    assert isinstance(answer, Delta)
+    assert answer.lower == answer.upper == base.upper + 30
+
+
+def test_too_many_bases_on_their_way_cost_the_slowest_their_connection() -> None:
+    world, _ = live()
+    server = world.servers[0]
+    clients = []
+    for n in range(6):
+        world.engine.change(world.engine.epoch, (f"row {n}", "1"), 1)
+        world.engine.time += 1
+        server.ask(is_base=True)
+        world.deliver(server, server.asked[-1])
+        client = FakeClient(world, server, deflates=False)
+        client.room = 10
+        server.hub.join(client, {VIEW: None})
+        server.turn()
+        clients.append(client)
+    assert [client.is_closed for client in clients] == [True, True, False, False, False, False]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3))))
+def test_epochs_never_go_back(moves: list[tuple[bool, int, int]]) -> None:
+    """Whatever the order in which answers arrive: an ended epoch does not come again."""
+    epochs, engine = Epochs(), 0
+    on_the_way: list[tuple[object, int]] = []
+    held = -1
+    for is_ask, which, step in moves:
+        if is_ask or not on_the_way:
+            on_the_way.append((epochs.ask(), engine))
+            engine += step // 2
+            continue
+        question, answer = on_the_way.pop(which % len(on_the_way))
+        epochs.answered(question, f"1-u{answer}")  # type: ignore[arg-type]
+        now = int(str(epochs.current).removeprefix("1-u"))
+        assert now >= held
+        held = now
+    assert epochs.answered(epochs.ask(), f"1-u{engine}") is not Verdict.LATE
+    assert epochs.current == f"1-u{engine}"

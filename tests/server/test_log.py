@@ -1,0 +1,100 @@
+"""The interval rule and the log, against a list of updates that is never cut or folded."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.framing import Message
+from server.hub.log import GapError, Log
+from server.protocol import Delta, Row, Update, consolidate, encode
+
+ROWS = st.sampled_from([("a",), ("b",), (None,)])
+UPDATES = st.lists(st.tuples(st.integers(10, 59), st.sampled_from([-2, -1, 1, 3]), ROWS))
+CUTS = st.lists(st.tuples(st.integers(10, 60), st.integers(0, 25)), max_size=12)
+
+
+def append(log: Log, delta: Delta) -> Delta | None:
+    part = log.cut(delta)
+    if part is not None:
+        log.append(part.upper, Message(encode(part)) if part.updates else None, now=part.upper)
+    return part
+
+
+def between(history: list[Update], lower: int, upper: int) -> list[Update]:
+    return consolidate(update for update in history if lower <= update[0] < upper)
+
+
+def folded(updates: list[Update]) -> Counter[Row]:
+    rows: Counter[Row] = Counter()
+    for _, diff, row in updates:
+        rows[row] += diff
+    return Counter({row: diff for row, diff in rows.items() if diff})
+
+
+@given(UPDATES, CUTS)
+@settings(max_examples=200, deadline=None)
+def test_any_posts_give_the_history_and_nothing_else(
+    history: list[Update], cuts: list[tuple[int, int]]
+) -> None:
+    """Retries, doubles, overlaps and gaps in any order: what is in the log is what was."""
+    log = Log(10)
+    for lower, span in cuts:
+        upper = min(60, lower + span)
+        lower = min(lower, upper)
+        head = log.head
+        delta = Delta("v", "1-u1", lower, upper, between(history, lower, upper))
+        if lower > head:
+            with pytest.raises(GapError):
+                log.cut(delta)
+        else:
+            part = append(log, delta)
+            assert log.head == max(head, upper)
+            assert (part is None) == (upper <= head)
+            if part is not None:
+                assert part.lower == head
+    assert list(log.updates_since(10)) == between(history, 10, log.head)
+    for frontier in range(10, log.head + 2):
+        since = log.since(frontier)
+        assert since is not None
+        assert Counter(dict(since)) == folded(between(history, frontier, log.head))
+        assert len(dict(since)) == len(since)
+
+
+@given(UPDATES, st.integers(0, 400), st.integers(10, 60), st.one_of(st.none(), st.integers(10, 60)))
+@settings(max_examples=200, deadline=None)
+def test_what_is_trimmed_is_not_known_and_the_rest_is_whole(
+    history: list[Update], max_bytes: int, oldest: int, pinned: int | None
+) -> None:
+    log = Log(10)
+    for lower in range(10, 60, 7):
+        upper = min(60, lower + 7)
+        append(log, Delta("v", "1-u1", lower, upper, between(history, lower, upper)))
+    whole = log.size
+    log.trim(max_bytes=max_bytes, oldest=oldest, pinned=pinned)
+    assert log.head == 60
+    assert log.size <= max(max_bytes, 2 * max_bytes if pinned is not None else 0)
+    if pinned is not None and whole <= 2 * max_bytes:
+        assert log.lower <= max(pinned, 10)
+    assert log.since(log.lower - 1) is None
+    assert list(log.updates_since(log.lower)) == between(history, log.lower, 60)
+
+
+def test_intervals_in_which_nothing_happened_cost_nothing() -> None:
+    log = Log(0)
+    for upper in range(1, 10_000):
+        append(log, Delta("v", "1-u1", upper - 1, upper, []))
+    assert log.head == 9_999
+    assert log.size == 0
+    assert log.since(0) == []
+    log.trim(max_bytes=1, oldest=10_000, pinned=None)
+    assert log.lower == 9_999
+
+
+def test_an_interval_of_no_length_is_taken_and_says_nothing() -> None:
+    log = Log(5)
+    assert log.cut(Delta("v", "1-u1", 5, 5, [])) is None
+    assert (log.lower, log.head) == (5, 5)
