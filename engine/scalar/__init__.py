@@ -2,15 +2,17 @@
 
     tree --compile_scalar--> Scalar --compile_rows / compile_batch--> a Python function
 
-`typing.py` gives every expression a type and chooses the functions that it calls, `functions/`
-holds these, `codegen.py` writes the Python. A `Scalar` is a value: it can be kept, compared, moved
+`translation/` gives every expression a type and chooses the functions that it calls, `functions/`
+holds these, `emitter.py` writes the Python. A `Scalar` is a value: it can be kept, compared, moved
 to other columns, and compiled together with others, which then share what they have in common.
 """
 
 from engine.scalar.codegen import compile_batch, compile_rows, compile_value
-from engine.scalar.compiler import Scope, coerce, common_type, compile_scalar
+from engine.scalar.coercion import coerce, common_type
+from engine.scalar.compiler import compile_scalar
 from engine.scalar.environment import Environment, Evaluation
 from engine.scalar.scalar import Scalar
+from engine.scalar.scope import Scope
 
 __all__ = [
     "Environment",

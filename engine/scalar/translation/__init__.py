@@ -1,0 +1,23 @@
+"""How each kind of sqlglot's trees becomes typed nodes; importing this makes all known."""
+
+from engine.scalar.translation import (
+    calls,
+    conditionals,
+    conditions,
+    literals,
+    operators,
+    text,
+    values,
+)
+from engine.scalar.translation.translator import Translator
+
+__all__ = [
+    "Translator",
+    "calls",
+    "conditionals",
+    "conditions",
+    "literals",
+    "operators",
+    "text",
+    "values",
+]

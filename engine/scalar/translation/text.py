@@ -1,0 +1,63 @@
+"""LIKE, and the functions on text that have a syntax of their own."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from engine.errors import not_supported
+from engine.scalar import overloads
+from engine.scalar.building import negate, operator
+from engine.scalar.nodes import Node
+from engine.scalar.quantified import compare_with_any
+from engine.scalar.translation.translator import Translator, translates
+
+
+@translates(exp.ILike, exp.Like)
+def like(
+    translator: Translator, tree: exp.Like | exp.ILike, escape: exp.Expr | None = None
+) -> Node:
+    name = "~~*" if isinstance(tree, exp.ILike) else "~~"
+    if isinstance(tree.expression, exp.Any):
+        items = translator.node(tree.expression.this)
+        matched = compare_with_any(name, translator.node(tree.this), items)
+    elif escape is not None:
+        operands = [tree.this, tree.expression, escape]
+        matched = overloads.call(
+            "like_escape" if name == "~~" else "ilike_escape", translator.nodes(operands)
+        )
+    else:
+        matched = operator(name, translator.node(tree.this), translator.node(tree.expression))
+    return negate(matched) if tree.args.get("negate") else matched
+
+
+@translates(exp.Escape)
+def like_with_escape(translator: Translator, tree: exp.Escape) -> Node:
+    if not isinstance(tree.this, exp.Like | exp.ILike):
+        raise not_supported(f"the expression {tree.sql('postgres')}")
+    return like(translator, tree.this, tree.expression)
+
+
+@translates(exp.StrPosition)
+def position(translator: Translator, tree: exp.StrPosition) -> Node:
+    return translator.call("position", [tree.args["substr"], tree.this])
+
+
+@translates(exp.Substring)
+def substring(translator: Translator, tree: exp.Substring) -> Node:
+    parts = [tree.this, tree.args.get("start"), tree.args.get("length")]
+    if parts[1] is None:
+        parts[1] = exp.Literal.number(1)
+    return translator.call("substring", [part for part in parts if part is not None])
+
+
+@translates(exp.Trim)
+def trim(translator: Translator, tree: exp.Trim) -> Node:
+    name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(tree.args.get("position") or "", "btrim")
+    characters = tree.args.get("expression")
+    return translator.call(name, [tree.this] if characters is None else [tree.this, characters])
+
+
+@translates(exp.Overlay)
+def overlay(translator: Translator, tree: exp.Overlay) -> Node:
+    parts = [tree.this, tree.expression, tree.args["from_"], tree.args.get("for_")]
+    return translator.call("overlay", [part for part in parts if part is not None])
