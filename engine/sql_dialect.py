@@ -214,6 +214,14 @@ def parse_expression(tokens: Sequence[Token], sql: str) -> exp.Expr:
     return tree
 
 
+def parse_type(tokens: Sequence[Token], sql: str) -> exp.Expr:
+    """Parse the tokens, a part of `sql`, as the name of a type; raises SqlError."""
+    tree = _parse(tokens, sql, exp.DataType)
+    if tree is None:
+        raise expected("data type", tokens[0] if tokens else None, sql)
+    return tree
+
+
 def _parse(tokens: Sequence[Token], sql: str, into: type[exp.Expr] | None) -> exp.Expr | None:
     """Parse the tokens, all of them, as one tree; None when there are none."""
     parser = _DIALECT.parser()

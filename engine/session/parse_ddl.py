@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.errors import SqlError, not_supported
+from engine.scalar.data_types import type_of
 from engine.session import statements as s
 from engine.session.tokens import TokenStream
-from engine.sql_dialect import parse_expression, parse_query
+from engine.sql_dialect import parse_expression, parse_query, parse_type
 from engine.types import SqlType, by_name
 
 _KINDS = ("SOURCE", "TABLE", "VIEW", "INDEX")
@@ -230,19 +231,22 @@ def _parse_column(tokens: TokenStream) -> s.ColumnDefinition:
 
 def _parse_type(tokens: TokenStream) -> SqlType:
     """Read the words of a type up to what can follow one in a column's definition."""
-    words: list[str] = []
+    words: list[Token] = []
     while not tokens.at_end and not any(
         tokens.at_words(word) for word in ("NOT", "NULL", "DEFAULT", *_CONSTRAINTS)
     ):
         if tokens.at(TokenType.L_PAREN):
-            modifier = tokens.parenthesised().text()
+            name, modifier = tokens.peek(-1), tokens.parenthesised().text()
             raise not_supported(
-                f"the type {' '.join(words)}({modifier})", hint="leave the parenthesis out"
+                f"the type {'' if name is None else name.text}({modifier})",
+                hint="leave the parenthesis out",
             )
-        words.append(tokens.next("data type").text)
+        words.append(tokens.next("data type"))
     if not words:
         raise tokens.unexpected("data type")
-    return by_name(" ".join(words).replace(" [ ]", "[]"))
+    if len(words) == 1:
+        return by_name(words[0].text)
+    return type_of(parse_type(words, tokens.sql))
 
 
 def _refuse_constraints(tokens: TokenStream) -> None:
