@@ -13,8 +13,10 @@ from collections.abc import Callable
 
 _REQUEST = (
     "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
 )
+_OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+"""What browsers offer."""
 _CHUNK = 1 << 20
 _AT_ONCE = 256
 """Handshakes that are under way at one time: no more than a listener's backlog holds."""
@@ -79,11 +81,18 @@ class Fleet:
     """`count` clients of one server. Use as a context manager."""
 
     def __init__(
-        self, address: tuple[str, int], path: str = "/", *, count: int, smallest: int = 0
+        self,
+        address: tuple[str, int],
+        path: str = "/",
+        *,
+        count: int,
+        smallest: int = 0,
+        deflates: bool = False,
     ) -> None:
         self._address = address
         host, port = address
-        self._request = _REQUEST.format(path=path, host=host, port=port).encode()
+        offer = _OFFER if deflates else ""
+        self._request = _REQUEST.format(path=path, host=host, port=port, offer=offer).encode()
         self._count = count
         self._smallest = smallest
         self._poll = select.epoll()

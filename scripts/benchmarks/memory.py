@@ -23,7 +23,8 @@ def run(options: argparse.Namespace) -> Report:
         poster.settle()
         before = stage.server.memory()
         path = "/view/stream?view=memory"
-        with Fleet(stage.address, path, count=options.clients, smallest=20) as fleet:
+        fleet = Fleet(stage.address, path, count=options.clients, smallest=20, deflates=True)
+        with fleet:
             fleet.read_until(lambda: all(one.messages for one in fleet.clients.values()))
             for _ in range(5):  # so that all are live, and have been sent something
                 poster.post([("a row", "1")])
