@@ -68,6 +68,8 @@ class _Lowering:
         return self.outside.width
 
     def lowered(self, plan: Plan) -> Plan:
+        if plan == UNIT:
+            return self.outside
         if self.outside is not UNIT and not _outer_columns(plan):
             return Join(self.outside, _ALONE.lowered(plan))
         method = getattr(self, f"_{type(plan).__name__.lower()}")

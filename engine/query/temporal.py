@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from math import ceil, floor, isinf
+from math import ceil, floor, isfinite, isnan
 from typing import Any
 
 from engine.dataflow.operators.temporal import Interval
@@ -21,7 +21,7 @@ def interval_function(
 ) -> Callable[[Row], Interval | None]:
     """The times [lower, upper) at which all conditions hold for a row; None if never.
 
-    Each is `time relation bound`; a bound that is NULL or NaN never holds.
+    Each is `time relation bound`; with NULL it never holds, and NaN is above all numbers.
     """
     relations = [relation for relation, _ in bounds]
     values_of = compile_rows([bound for _, bound in bounds], None, evaluation)
@@ -32,7 +32,7 @@ def interval_function(
         values = values_of(row)
         assert values is not None
         for relation, value in zip(relations, values, strict=True):
-            if value is None or value != value:
+            if value is None:
                 return None
             start, end = _times(relation, _milliseconds(value))
             if start is not None:
@@ -58,10 +58,10 @@ _NEVER = (1, 0)
 
 def _times(relation: str, bound: Any) -> Interval:
     """The integers t with `t relation bound`, as [start, end)."""
-    if not isinstance(bound, int) and isinf(bound):
-        if relation == "=":
-            return _NEVER
-        return (None, None) if (bound > 0) == (relation in ("<", "<=")) else _NEVER
+    if not isinstance(bound, int) and not isfinite(bound):
+        below = isnan(bound) or bound > 0
+        always = relation in ("<", "<=") if below else relation in (">", ">=")
+        return (None, None) if always else _NEVER
     match relation:
         case "<":
             return None, ceil(bound)

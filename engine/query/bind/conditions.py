@@ -52,7 +52,7 @@ def keep_where(stage: Stage, condition: exp.Expr, clause: str) -> None:
     temporal: list[exp.Expr] = []
     subqueries: list[exp.Expr] = []
     for tree in conjuncts(condition):
-        if stage.context.maintained and _mentions_now(tree):
+        if _mentions_now(tree) and (stage.context.maintained or _is_temporal(tree)):
             temporal.append(tree)
         elif _is_subquery_condition(tree):
             subqueries.append(tree)
@@ -97,7 +97,20 @@ def is_now(tree: exp.Expr) -> bool:
 
 
 def _mentions_now(tree: exp.Expr) -> bool:
-    return any(is_now(node) for node in tree.find_all(exp.Anonymous))
+    """Whether the time is asked for in the tree, subqueries apart."""
+    if is_now(tree):
+        return True
+    return not isinstance(tree, exp.Query) and any(map(_mentions_now, tree.iter_expressions()))
+
+
+def _is_temporal(tree: exp.Expr) -> bool:
+    """Whether the tree has the form that `_bound` takes."""
+    if type(tree) not in _RELATIONS:
+        return False
+    left, right = unwrapped(tree.this), unwrapped(tree.expression)
+    return (is_now(left) and not _mentions_now(right)) or (
+        is_now(right) and not _mentions_now(left)
+    )
 
 
 def _bound(stage: Stage, tree: exp.Expr) -> tuple[str, Scalar]:

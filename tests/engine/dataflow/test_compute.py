@@ -18,7 +18,7 @@ def halves(change: ZSet) -> tuple[ZSet, ErrorChange]:
 
 
 @given(histories())
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_the_output_is_the_function_of_the_input(steps: list[list[ZSet]]) -> None:
     check(lambda: Compute(halves), lambda rows: halves(rows)[0], steps)
 

@@ -6,7 +6,7 @@ from tests.engine.dataflow.support import check, histories
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_each_row_is_there_once(steps: list[list[ZSet]]) -> None:
     check(Distinct, lambda rows: dict.fromkeys(rows, 1), steps)
 

@@ -21,13 +21,13 @@ def joined(left: ZSet, right: ZSet) -> ZSet:
 
 
 @given(histories(inputs=2))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_pairs_of_equal_keys(steps: list[list[ZSet]]) -> None:
     check(lambda: Join(first, first, concatenate), joined, steps)
 
 
 @given(histories(inputs=2))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_an_empty_key_pairs_all(steps: list[list[ZSet]]) -> None:
     def crossed(left: ZSet, right: ZSet) -> ZSet:
         return {a + b: v * w for a, v in left.items() for b, w in right.items()}

@@ -15,7 +15,7 @@ def total(*inputs: ZSet) -> ZSet:
 
 
 @given(histories(inputs=3))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_union_adds_weights(steps: list[list[ZSet]]) -> None:
     check(Union, total, steps)
 
@@ -25,6 +25,6 @@ def test_union_drops_what_cancels() -> None:
 
 
 @given(histories())
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_negate_turns_weights_around(steps: list[list[ZSet]]) -> None:
     check(Negate, lambda rows: {row: -weight for row, weight in rows.items()}, steps)

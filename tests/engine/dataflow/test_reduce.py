@@ -46,13 +46,13 @@ def grouped(rows: ZSet) -> ZSet:
 
 
 @given(histories())
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_a_row_for_each_group(steps: list[list[ZSet]]) -> None:
     check(make, grouped, steps)
 
 
 @given(histories())
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_one_group_is_there_also_without_rows(steps: list[list[ZSet]]) -> None:
     def counted(rows: ZSet) -> ZSet:
         return {(sum(rows.values()),): 1}

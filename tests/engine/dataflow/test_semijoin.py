@@ -8,7 +8,7 @@ from tests.engine.dataflow.test_join import first
 
 
 @given(steps=histories(inputs=2))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @pytest.mark.parametrize("anti", [False, True])
 def test_rows_with_or_without_a_partner(anti: bool, steps: list[list[ZSet]]) -> None:
     def formula(left: ZSet, right: ZSet) -> ZSet:

@@ -26,7 +26,7 @@ def holds(row: Row, time: int) -> bool:
 
 
 @given(CHANGES)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_rows_are_there_from_lower_to_below_upper(changes: list[tuple[int, ZSet]]) -> None:
     """Stepped at its own times and those of the changes, it is exact at every time."""
     operator = Temporal(interval)

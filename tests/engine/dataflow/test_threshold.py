@@ -11,7 +11,7 @@ CHANGES = st.lists(
 
 
 @given(CHANGES)
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_only_positive_weights_come_through(changes: list[ZSet]) -> None:
     operator = Threshold()
     held: ZSet = {}

@@ -23,7 +23,7 @@ def window(rows: ZSet, limit: int, offset: int) -> ZSet:
 
 
 @given(steps=histories(), limit=st.integers(0, 4), offset=st.integers(0, 2))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_the_first_rows_of_all(steps: list[list[ZSet]], limit: int, offset: int) -> None:
     check(
         lambda: TopK(None, order, limit=limit, offset=offset),
@@ -33,7 +33,7 @@ def test_the_first_rows_of_all(steps: list[list[ZSet]], limit: int, offset: int)
 
 
 @given(steps=histories())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_first_rows_of_each_group(steps: list[list[ZSet]]) -> None:
     def formula(rows: ZSet) -> ZSet:
         result: ZSet = {}
