@@ -177,16 +177,16 @@ class Cutter:
         if len(fields) < 3 or not re.fullmatch(r"[0-9]{1,20}", fields[0]):
             raise self._unreadable(line, "TIME, t or f, DIFF and the values of a row")
         time = int(fields[0])
+        if time > MAX_TIME:  # the last moment (2^64-1): more may come at it, until the stream ends
+            time = MAX_TIME - 1
         if fields[1] == "t" and all(field == NULL for field in fields[2:]):
-            time = min(time, MAX_TIME)
             if self.upper is None:
                 self.lower = self.upper = time
             self._close_below(time)
         elif self.upper is None:
             raise self._unreadable(line, "a progress line, which says where the stream begins")
         elif fields[1] == "f":
-            time = min(time, MAX_TIME - 1)  # the last moment (2^64-1) is just before the end
-            if time < self.upper:
+            if not self.upper <= time < MAX_TIME:
                 raise self._unreadable(line, f"a time of at least {self.upper}")
             self._close_below(time)
             self._read_row(line, fields)
@@ -225,7 +225,7 @@ class Cutter:
                 self.waiting += len(piece)
             self.upper = time
             self._rows, self._held, self._too_large = {}, 0, False
-        self._stamp = str(self.upper)
+        self._stamp = str(self.upper) if self.upper < MAX_TIME else ""  # nothing comes at the end
 
     def _bound_open_time(self) -> None:
         """Give up the open time if its rows alone are more than a body can hold."""

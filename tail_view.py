@@ -185,12 +185,11 @@ class Beginning:
 
 
 def read(line: bytes) -> tuple[int, bool]:
-    """A line's time and whether it is progress; a row at the last moment is below the end."""
+    """A line's time and whether it is progress; the last moment (2^64-1) is below the end."""
     match = re.match(rb"(\d+)\t([ft])\t", line)
     if match is None:
         raise ProtocolError(f"expected a row of a TAIL with PROGRESS, found {line!r}")
-    progressed = match[2] == b"t"
-    return min(int(match[1]), MAX_TIME if progressed else MAX_TIME - 1), progressed
+    return min(int(match[1]), MAX_TIME - 1), match[2] == b"t"
 
 
 @contextlib.contextmanager

@@ -101,6 +101,19 @@ def test_a_view_that_ends() -> None:
     assert delta.updates == [(11, 1, ("a",)), (MAX_TIME - 1, 1, ("last",))]
 
 
+def test_no_row_comes_at_or_after_the_end() -> None:
+    cutter = opened()
+    cutter.feed(row(11, 1, "a") + progress(MAX_TIME))
+    for time in (MAX_TIME - 1, MAX_TIME, 2**64 - 1):
+        with pytest.raises(UnreadableLineError, match=f"a time of at least {MAX_TIME}"):
+            cutter.feed(row(time, 1, "a"))
+
+
+def test_rows_at_the_last_moment_may_come_after_its_progress() -> None:
+    text = progress(2**64 - 1) + row(2**64 - 1, 1, "a") + progress(MAX_TIME)
+    assert updates(text) == [(MAX_TIME - 1, 1, ["a"])]
+
+
 def test_a_stream_may_open_at_its_end() -> None:
     cutter = Cutter("top10")
     cutter.feed(HEADER + progress(MAX_TIME))

@@ -14,7 +14,15 @@ import psycopg2
 import pytest
 import requests
 
-from scripts.demo import DemoError, Plan, choose_source, free_port, usable_port, working_folder
+from scripts.demo import (
+    DemoError,
+    Plan,
+    choose_source,
+    free_port,
+    served_views,
+    usable_port,
+    working_folder,
+)
 from scripts.recentchanges import live
 from tests.support.event_stream import EventStream, serve
 from tests.support.processes import ROOT, Process, wait_until
@@ -179,6 +187,10 @@ def test_auto_is_live_if_wikimedia_answers_else_generated(
 def test_a_source_that_is_none_is_refused() -> None:
     with pytest.raises(DemoError, match=r"live, generated or a file of events .*, found 'nowhere'"):
         choose_source("nowhere", 50.0)
+
+
+def test_every_materialized_view_of_the_sql_is_served() -> None:
+    assert served_views() == ("counter", "top10", "useredits")
 
 
 def test_the_folder_is_fresh_and_removed_unless_it_is_kept(tmp_path: Path) -> None:

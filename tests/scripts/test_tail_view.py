@@ -105,6 +105,13 @@ def test_rows_of_the_last_moment_belong_to_the_base() -> None:
     assert beginning.end() == progress(MAX_TIME, 2)
 
 
+def test_rows_at_the_last_moment_may_come_after_its_progress() -> None:
+    beginning = tail_view.Beginning(None)
+    text = progress(2**64 - 1) + row(2**64 - 1, 1, "a")
+    assert beginning.feed(text) == progress(MAX_TIME - 1) + row(2**64 - 1, 1, "a")
+    assert beginning.end() == progress(MAX_TIME)
+
+
 def test_a_resumed_stream_that_ends_has_both_lines() -> None:
     assert tail_view.Beginning(7).end() == b"7\tt\t\\N\n" + END
 
