@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.errors import SqlError
-from engine.scalar.casts import numerics_float
+from engine.scalar.functions.conversions import numerics_float
 from engine.scalar.functions.dates import MICROSECOND, MOMENTS, microseconds, since_midnight
 from engine.scalar.registry import VARYING, define
 from engine.types import (

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.errors import SqlError
-from engine.scalar.casts import json_kind
 from engine.scalar.documents import MISSING
+from engine.scalar.functions.conversions import json_kind
 from engine.scalar.json_access import json_field, json_item, json_text
 from engine.scalar.registry import define
 from engine.types import BOOL, INT4, INT8, JSONB, TEXT, Jsonb, array_of
