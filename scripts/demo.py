@@ -9,26 +9,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import multiprocessing
 import os
+import re
 import shlex
 import shutil
-import signal
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from honcho.manager import Manager
 from honcho.printer import Printer
-from honcho.process import Popen, Process
 
-from scripts.pipeline import die_with_the_parent
+from scripts.apply_sql import FOLDER, read_statements
+from scripts.manager import BoundManager
 from scripts.recentchanges import live
 from scripts.recentchanges.__main__ import parse_rate
 
@@ -36,7 +32,6 @@ ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"
 PORT = 8888
 ENGINE_PORT = 6875
-VIEWS = ("counter", "top10", "useredits")
 PROBE = 3.0
 """Seconds within which Wikimedia must answer to be the source."""
 
@@ -44,6 +39,7 @@ _SIGNS = {"server": b"listening on", "pipeline": b"applied"}
 """What these processes print when they are ready."""
 
 _LOOK = "SELECT * FROM top10"
+_VIEW = re.compile(r"CREATE MATERIALIZED VIEW (?:IF NOT EXISTS )?(\w+)")
 
 
 class DemoError(Exception):
@@ -74,19 +70,27 @@ class Plan:
 
     def commands(self) -> dict[str, str]:
         """The shell command of each process, by its name."""
+        views = served_views()
         source = _python("scripts.recentchanges", *self.source, "--stay", self.file)
         engine = _python(
             "engine", "--listen", f"{HOST}:{self.engine_port}", "--data", self.folder / "engine"
         )
-        server = _python("server", "--listen", f"{HOST}:{self.port}", "--about", self.label, *VIEWS)
+        server = _python("server", "--listen", f"{HOST}:{self.port}", "--about", self.label, *views)
         sql = _python("scripts.apply_sql", "--source", self.file)
-        pipeline = _python("scripts.pipeline", *VIEWS)
+        pipeline = _python("scripts.pipeline", *views)
         return {
             "source": f"exec {source}",
             "engine": f"exec {engine}",
             "server": f"exec {server}",
             "pipeline": f"{sql} && exec {pipeline}",
         }
+
+
+def served_views() -> tuple[str, ...]:
+    """The views that `sql/` materializes: add a file there, and the demo serves it, too."""
+    statements = read_statements(sorted(FOLDER.glob("*.sql")), {"source": ""})
+    matches = (_VIEW.search(statement) for _, statement in statements)
+    return tuple(sorted(match[1] for match in matches if match is not None))
 
 
 def _python(module: str, *arguments: str | Path) -> str:
@@ -147,37 +151,6 @@ def working_folder(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class DemoProcess(Process):  # type: ignore[misc]  # honcho has no types
-    """A process that does not outlive the demo, even if the demo is killed."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._bind = die_with_the_parent(signal.SIGKILL)
-        self._child_ctor = lambda command, **more: Popen(
-            command, preexec_fn=die_with_the_parent(), **more
-        )
-
-    def run(self, *arguments: Any, **options: Any) -> None:
-        """Run it, in the process that honcho forks for it."""
-        if self._bind is not None:
-            self._bind()
-        super().run(*arguments, **options)
-
-
-class DemoManager(Manager):  # type: ignore[misc]  # honcho has no types
-    """honcho's manager, which can also be told to end before all has started."""
-
-    def __init__(self, printer: Printer) -> None:
-        super().__init__(printer)
-        self._process_ctor = DemoProcess
-
-    def terminate(self) -> None:
-        if self._all_started():
-            super().terminate()
-        else:
-            threading.Timer(0.05, self.terminate).start()
-
-
 class DemoPrinter(Printer):  # type: ignore[misc]  # honcho has no types
     """Prints what the processes print and, once all are ready, where to look."""
 
@@ -203,17 +176,11 @@ def run(plan: Plan) -> int:
         "VIEWSTREAM_URL": plan.url,
         "PYTHONUNBUFFERED": "1",
     }
-    multiprocessing.set_start_method("fork")  # the children are bound to this very process
-    manager = DemoManager(DemoPrinter(plan))
+    manager = BoundManager(DemoPrinter(plan))
     for name, command in plan.commands().items():
         manager.add_process(name, command, env=environment, cwd=str(ROOT))
-    signal.signal(signal.SIGHUP, _as_sigterm)  # the terminal was closed
     manager.loop()
     return int(manager.returncode or 0)
-
-
-def _as_sigterm(number: int, frame: FrameType | None) -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def announcement(plan: Plan) -> str:

@@ -21,7 +21,7 @@ from psycopg2.extensions import new_type, register_type, string_types
 
 from scripts.client.follow import Follower, FollowError
 from scripts.client.state import ViewState
-from scripts.demo import HOST, ROOT, VIEWS, free_port
+from scripts.demo import HOST, ROOT, free_port, served_views
 from server.protocol import Row, quote_view
 
 PATIENCE = 22.0
@@ -53,7 +53,7 @@ async def _check(log: IO[bytes]) -> int:
     dsn = f"host={HOST} port={engine_port} user=materialize dbname=materialize"
     try:
         async with _demo(port, engine_port, log) as demo, asyncio.timeout(PATIENCE):
-            follower = Follower(f"http://{HOST}:{port}", VIEWS)
+            follower = Follower(f"http://{HOST}:{port}", served_views())
             await _first(_prove(follower, dsn), follower.run(), _fail_at_end(demo))
     except TimeoutError:
         failure = f"not all views were there and proved within {PATIENCE:g} s"

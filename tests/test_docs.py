@@ -37,3 +37,12 @@ def test_the_readme_shows_the_page_and_begins_with_two_commands() -> None:
     first_block = text.split("```")[1]
     commands = [line.split("#")[0].strip() for line in first_block.splitlines()[1:] if line]
     assert commands == ["scripts/demo", "scripts/demo --check"]
+
+
+def test_the_readme_has_the_example_that_is_tested_in_a_browser() -> None:
+    example = r"```js\n(.*?)```"
+    readme = re.search(example, (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    client = re.search(example, (ROOT / "docs" / "client.md").read_text("utf-8"), re.DOTALL)
+    assert readme is not None
+    assert client is not None
+    assert readme[1] == client[1]

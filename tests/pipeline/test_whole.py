@@ -115,8 +115,3 @@ async def until_it_counts_on(client: Witness) -> None:
 
     start = count()
     await client.until(lambda: client.follower.states["counter"].position and count() > start + 100)
-
-
-def test_every_view_of_the_sql_is_followed() -> None:
-    views = {file.stem.partition("_")[2] for file in (ROOT / "sql").glob("*.sql")}
-    assert views - {"wikimedia", "recentchanges"} == set(VIEWS)

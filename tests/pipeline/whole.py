@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from scripts.demo import free_port
+from scripts.demo import free_port, served_views
 from scripts.demo_check import rows_at
 from server.protocol import Row
 from tests.support.following import Witness
 from tests.support.processes import Process, start_engine, start_server, wait_until
 
-VIEWS = ("counter", "top10", "useredits")
+VIEWS = served_views()
 POINTS = 15
 """How many of the points that a client passed are proved, of each view."""
 
