@@ -23,7 +23,6 @@ from engine.types import (
     OID,
     REGTYPE,
     SCALARS,
-    TEXT,
     TIME,
     TIMESTAMP,
     TIMESTAMPTZ,
