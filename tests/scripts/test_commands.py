@@ -1,0 +1,71 @@
+"""The shell scripts: they may be called from anywhere, and read paths from where one stands."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import ROOT
+
+SAMPLE = Path(__file__).parent / "source" / "data" / "recentchange.ndjson"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone whose environment is the one that runs the tests: nothing is installed."""
+    clone = tmp_path / "a clone"
+    clone.mkdir()
+    for name in ("scripts", "server", "sql"):
+        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (clone / "scripts" / "venv").write_text("#!/bin/sh\necho bin/python\n")
+    (clone / "bin").mkdir()
+    python = clone / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return clone
+
+
+def run(clone: Path, script: str, *arguments: str | Path, cwd: Path) -> tuple[int, str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    ended = subprocess.run(
+        [clone / "scripts" / script, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_paths_are_read_from_where_one_stands(clone: Path, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    # What lies about there is not taken for a part of ours.
+    (here / "scripts.py").write_text("raise SystemExit('the wrong one')\n")
+    shutil.copy(SAMPLE, here / "events")
+    status, said = run(
+        clone, "source", "replay", "--rate", "0", "--from", "events", "out", cwd=here
+    )
+    assert (status, "16 events written" in said) == (0, True), said
+    assert (here / "out").read_bytes().count(b"\n") == 16
+
+    (here / "own.sql").write_text("SELECT :'nobody';\n")
+    status, said = run(clone, "apply_sql", "own.sql", cwd=here)
+    assert status == 1
+    assert said == "apply_sql: the SQL needs a value for :'nobody': give --nobody\n"
+
+    status, said = run(clone, "demo", "--source", "missing", "--port", "0", cwd=here)
+    assert status == 1
+
+
+@pytest.mark.parametrize("script", ["source", "apply_sql", "demo", "pipeline", "bench", "faults"])
+def test_help_is_given_from_anywhere(clone: Path, tmp_path: Path, script: str) -> None:
+    for name in ("tail_view.py", "post_deltas.py"):
+        shutil.copy(ROOT / name, clone)
+    status, said = run(clone, script, "--help", cwd=tmp_path)
+    assert status == 0, said
+    assert said.startswith(f"usage: scripts/{script}")
