@@ -1,0 +1,48 @@
+"""What a source says on stderr: a line kept up to date on a terminal, and only there."""
+
+import io
+from pathlib import Path
+
+from scripts.recentchanges.append import Appender
+from scripts.recentchanges.counts import Counts
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_one_line_is_kept_up_to_date(tmp_path: Path) -> None:
+    out = Terminal()
+    with Appender(tmp_path / "changes", 10**9) as appender:
+        counts = Counts(appender, out)
+        appender.append([b"{}"] * 1234)
+        counts.update()
+        assert out.getvalue().startswith("\r\x1b[Ksource: 1,234 events written, the file has 11,")
+        assert "\n" not in out.getvalue()
+        length = len(out.getvalue())
+        counts.update()
+        assert len(out.getvalue()) == length, "it is not rewritten at every batch"
+        counts.close()
+    assert out.getvalue().endswith(
+        "\r\x1b[Ksource: 1,234 events written, the file has 11,106 bytes\n"
+    )
+
+
+def test_elsewhere_only_the_end_and_what_was_left_out_is_told(tmp_path: Path) -> None:
+    out = io.StringIO()
+    with Appender(tmp_path / "changes", 10**9) as appender:
+        counts = Counts(appender, out)
+        for _ in range(3):
+            appender.append([b"{}", b"[]", b"x"])
+            counts.update()
+        counts.close()
+    told = out.getvalue().splitlines()
+    assert sorted(told[:2]) == [
+        "source: left out an event: not JSON",
+        "source: left out an event: not a JSON object",
+    ]
+    assert told[2:] == [
+        "source: 3 events written, the file has 27 bytes;"
+        " left out 6 (3 not a JSON object, 3 not JSON)"
+    ]
