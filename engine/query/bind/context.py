@@ -68,8 +68,8 @@ def decided(types: Sequence[SqlType], wanted: Wanted) -> list[SqlType]:
     """The types with those that are unknown replaced by what is wanted."""
     if wanted is KEEP:
         return list(types)
-    if wanted is None:
-        wanted = [TEXT] * len(types)
+    if wanted is None or len(wanted) != len(types):
+        wanted = [TEXT] * len(types)  # a wrong number of columns is for the caller to refuse
     return [w if t is UNKNOWN else t for t, w in zip(types, wanted, strict=True)]
 
 

@@ -28,7 +28,7 @@ from engine.query.plan import (
 )
 from engine.relation import Column
 from engine.scalar import Scalar, coerce, common_type
-from engine.types import TEXT, UNKNOWN, SqlType
+from engine.types import UNKNOWN, SqlType
 
 _SET_CLAUSES = (*("this", "expression", "distinct", "order", "limit", "offset", "with_"),)
 _WRAPPED_CLAUSES = ("this", "order", "limit", "offset", "with_", "alias")
@@ -43,6 +43,7 @@ def bind_query(
 
 def _bind(context: Context, tree: exp.Expr, around: Surroundings, wanted: Wanted) -> Bound:
     around = _with_tables(context, tree, around)
+    tree = _without_select(tree)
     if isinstance(tree, exp.Select):
         return bind_select(context, tree, around, wanted)
     if isinstance(tree, exp.Values):
@@ -56,6 +57,17 @@ def _bind(context: Context, tree: exp.Expr, around: Surroundings, wanted: Wanted
             return _ordered(context, tree, Bound(inner.as_table(), inner.columns))
         return inner
     raise refuse(tree)
+
+
+def _without_select(tree: exp.Expr) -> exp.Expr:
+    """VALUES on its own, which sqlglot reads as SELECT * FROM VALUES; any other tree as it is."""
+    source = present(tree, "from_")
+    if not isinstance(tree, exp.Select) or source is None or tree.expressions != [exp.Star()]:
+        return tree
+    values = source.this
+    plain = all(name in ("expressions", "from_", "with_") for name, v in tree.args.items() if v)
+    bare = isinstance(values, exp.Values) and not values.args.get("alias")
+    return values if plain and bare else tree
 
 
 def _with_tables(context: Context, tree: exp.Expr, around: Surroundings) -> Surroundings:
@@ -99,33 +111,43 @@ def _values(context: Context, tree: exp.Values, around: Surroundings, wanted: Wa
 
 
 def _column_types(rows: list[list[Scalar]], what: str) -> list[SqlType]:
-    return [
-        common_type([scalar.type for scalar in column], what) for column in zip(*rows, strict=True)
-    ]
+    columns = zip(*rows, strict=True)
+    return [_common([scalar.type for scalar in column], what) for column in columns]
+
+
+def _common(types: Sequence[SqlType], what: str) -> SqlType:
+    """The type to which all can be converted; unknown if all are."""
+    return UNKNOWN if set(types) == {UNKNOWN} else common_type(types, what)
 
 
 def _set_operation(
     context: Context, tree: exp.SetOperation, around: Surroundings, wanted: Wanted
 ) -> Bound:
-    """Bind both sides, and convert them to the types that all operands of the tree share."""
+    """Bind all operands of the tree, and convert them to the types that they share."""
+    leaves = [_bind(context, leaf, around, KEEP).columns for leaf in _operands(tree)]
+    if len(set(map(len, leaves))) > 1:
+        raise SqlError(f"each {_word(tree)} query must have the same number of columns", "42601")
+    columns = zip(*leaves, strict=True)
+    types = [_common([column.type for column in same], _word(tree)) for same in columns]
+    return _combination(context, tree, around, decided(types, wanted))
+
+
+def _combination(
+    context: Context, tree: exp.SetOperation, around: Surroundings, types: Sequence[SqlType]
+) -> Bound:
+    """The set operation over operands that are converted to columns of these types."""
     only(tree, _SET_CLAUSES)
-    if wanted is None or wanted is KEEP:
-        leaves = [_bind(context, leaf, around, KEEP) for leaf in _operands(tree)]
-        if len({len(leaf.columns) for leaf in leaves}) > 1:
-            raise SqlError(
-                f"each {_word(tree)} query must have the same number of columns", "42601"
-            )
-        types = [
-            common_type([column.type for column in columns], _word(tree))
-            for columns in zip(*(leaf.columns for leaf in leaves), strict=True)
-        ]
-        wanted = tuple(TEXT if type_ is UNKNOWN else type_ for type_ in types)
-    left, right = (
-        _converted(_bind(context, side, around, wanted), wanted, _word(tree))
-        for side in (tree.this, tree.expression)
-    )
-    plan = _combined(tree, left.plan, right.plan)
+    left, right = (_operand(context, side, around, types) for side in (tree.this, tree.expression))
+    plan = _combined(tree, left.as_table(), right.as_table())
     return _ordered(context, tree, Bound(plan, left.columns))
+
+
+def _operand(
+    context: Context, tree: exp.Expr, around: Surroundings, types: Sequence[SqlType]
+) -> Bound:
+    if isinstance(tree, exp.SetOperation) and not tree.args.get("with_"):
+        return _combination(context, tree, around, types)
+    return _converted(_bind(context, tree, around, types), types, "set operation")
 
 
 def _operands(tree: exp.Expr) -> list[exp.Expr]:

@@ -76,7 +76,7 @@ def same(found: Any, expected: Any) -> bool:
 @pytest.mark.parametrize(("function", "type_", "result"), CALLS)
 @pytest.mark.parametrize("distinct", [False, True])
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_order_and_detours_do_not_matter(
     function: str, type_: SqlType, result: SqlType, distinct: bool, data: st.DataObject
 ) -> None:

@@ -1,0 +1,90 @@
+"""One-off SELECTs: parameters, order, LIMIT, constants of the session, assignment for INSERT."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from engine.errors import SqlError
+from engine.query import compile_query
+from engine.relation import Column
+from engine.scalar import Environment
+from engine.sql_dialect import parse_query, tokenize
+from engine.types import DATE, INT4, INT8, NUMERIC, TEXT
+from tests.support.queries import ENVIRONMENT, Catalog
+
+CATALOG = Catalog(t="a int4, b text, c date")
+ROWS = {(number, f"b{number % 3}", None): 1 for number in range(10)}
+
+
+def test_types_of_parameters_are_inferred_or_declared() -> None:
+    sql = "SELECT $1 || b, $3 FROM t WHERE a > $2 LIMIT $4"
+    query = CATALOG.compile(sql, maintained=False, parameters={3: NUMERIC})
+    assert query.parameters == (TEXT, INT4, NUMERIC, INT8)
+
+
+def test_values_of_parameters_are_those_of_the_run() -> None:
+    sql = "SELECT a, $1 FROM t WHERE a > $2 ORDER BY a DESC LIMIT $3 OFFSET 1"
+    query = CATALOG.compile(sql, maintained=False)
+    for values, expected in [
+        (("x", 5, 2), [(8, "x"), (7, "x")]),
+        ((None, 8, None), []),
+        (("y", -1, 0), []),
+    ]:
+        result = query.dataflow(parameters=values).step(0, {"u1": ROWS})
+        assert query.finish(result, values) == expected
+    with pytest.raises(SqlError, match="LIMIT must not be negative"):
+        query.finish({}, ("x", 0, -1))
+    with pytest.raises(SqlError, match="there is no parameter"):
+        query.dataflow()
+
+
+def test_equal_rows_come_as_often_as_they_are_there() -> None:
+    query = CATALOG.compile("SELECT b FROM t ORDER BY b DESC LIMIT 5", maintained=False)
+    result = query.dataflow().step(0, {"u1": ROWS})
+    assert query.finish(result) == [("b2",)] * 3 + [("b1",)] * 2
+
+
+def test_without_order_rows_come_sorted_whatever_their_history() -> None:
+    query = CATALOG.compile("SELECT b, a FROM t", maintained=False)
+    forth = query.finish(query.dataflow().step(0, {"u1": ROWS}))
+    back = query.finish(query.dataflow().step(0, {"u1": dict(reversed(ROWS.items()))}))
+    assert forth == back == sorted(forth)
+
+
+def test_what_orders_need_not_be_selected() -> None:
+    query = CATALOG.compile("SELECT b FROM t ORDER BY a % 4, a DESC LIMIT 3", maintained=False)
+    assert [column.name for column in query.columns] == ["b"]
+    result = query.dataflow().step(0, {"u1": ROWS})
+    assert query.finish(result) == [("b2",), ("b1",), ("b0",)]
+
+
+def test_constants_of_the_session_and_the_time_of_the_run() -> None:
+    sql = "SELECT mz_logical_timestamp(), pg_postmaster_start_time(), current_database()"
+    query = CATALOG.compile(sql, maintained=False)
+    environment = Environment(datetime(2021, 2, 3), database="other")
+    result = query.dataflow(environment, time=77).step(77, {})
+    assert query.finish(result) == [(Decimal(77), datetime(2021, 2, 3), "other")]
+    result = query.dataflow(time=2**64 - 1).step(0, {})
+    assert query.finish(result)[0][:2] == (Decimal(2**64 - 1), ENVIRONMENT.start_time)
+
+
+def test_values_are_converted_to_the_columns_that_they_are_assigned_to() -> None:
+    columns = [Column("n", NUMERIC), Column("day", DATE), Column("s", TEXT)]
+
+    def assigned(sql: str) -> list[tuple[object, ...]]:
+        tree = parse_query(tokenize(sql), sql)
+        query = compile_query(tree, CATALOG, ENVIRONMENT, maintained=False, assigned=columns)
+        assert [column.type for column in query.columns] == [NUMERIC, DATE, TEXT]
+        return query.finish(query.dataflow().step(0, {}))
+
+    found = assigned("VALUES (1, '2020-02-03', 'x'), (2.5, NULL, NULL)")
+    assert [row[0] for row in found] == [Decimal(1), Decimal("2.5")]
+    assert str(found[0][1]) == "2020-02-03"
+    assert assigned("SELECT 1, '2020-02-03', 'x' UNION ALL SELECT 2, NULL, 'y'")[1][0] == 2
+    with pytest.raises(SqlError, match="INSERT has more expressions than target columns"):
+        assigned("VALUES (1, '2020-02-03', 'x', 4)")
+    with pytest.raises(SqlError, match="INSERT has more target columns than expressions"):
+        assigned("SELECT 1")
+    with pytest.raises(SqlError, match='column "day" is of type date'):
+        assigned("VALUES (1, true, 'x')")
