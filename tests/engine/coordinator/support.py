@@ -26,6 +26,9 @@ from engine.zset import Row, ZSet, add
 
 PATIENCE = 20.0
 
+COUNTS = "SELECT word, count(*) AS n FROM s GROUP BY word"
+"""A query over the source of `source_sql`."""
+
 
 class World:
     """A wall clock that can be made to jump, beside one that goes on."""

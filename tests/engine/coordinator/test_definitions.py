@@ -11,16 +11,7 @@ import pytest
 
 from engine.coordinator.maintained import Maintained
 from engine.errors import SqlError
-from tests.engine.coordinator.support import Engine, Tail, append, source_sql, wait_for
-
-COUNTS = "SELECT word, count(*) AS n FROM s GROUP BY word"
-
-
-@pytest.fixture
-def words(tmp_path: Path) -> Path:
-    path = tmp_path / "words"
-    path.write_text("a\nb\na\n")
-    return path
+from tests.engine.coordinator.support import COUNTS, Engine, Tail, append, source_sql, wait_for
 
 
 def runs(engine: Engine) -> list[str]:

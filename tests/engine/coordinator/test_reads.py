@@ -9,16 +9,7 @@ import pytest
 
 from engine.coordinator.source import REPLAY_BYTES
 from engine.errors import SqlError
-from tests.engine.coordinator.support import Engine, append, source_sql, wait_for
-
-COUNTS = "SELECT word, count(*) AS n FROM s GROUP BY word"
-
-
-@pytest.fixture
-def words(tmp_path: Path) -> Path:
-    path = tmp_path / "words"
-    path.write_text("a\nb\na\n")
-    return path
+from tests.engine.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
 
 
 def test_all_reads_of_a_transaction_have_one_time(words: Path) -> None:

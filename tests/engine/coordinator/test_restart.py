@@ -14,17 +14,8 @@ import pytest
 from engine.coordinator import EngineOptions
 from engine.coordinator.timeline import RESERVED
 from engine.errors import SqlError
-from tests.engine.coordinator.support import Engine, append, source_sql, wait_for
+from tests.engine.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
 from tests.support.processes import start_engine, wait_until
-
-COUNTS = "SELECT word, count(*) AS n FROM s GROUP BY word"
-
-
-@pytest.fixture
-def words(tmp_path: Path) -> Path:
-    path = tmp_path / "words"
-    path.write_text("a\nb\na\n")
-    return path
 
 
 def test_catalog_and_rows_come_back(tmp_path: Path, words: Path) -> None:

@@ -11,9 +11,7 @@ import pytest
 from engine.coordinator import END_OF_TIME
 from engine.errors import SqlError
 from engine.zset import ZSet
-from tests.engine.coordinator.support import Engine, Tail, append, source_sql, wait_for
-
-COUNTS = "SELECT word, count(*) AS n FROM s GROUP BY word"
+from tests.engine.coordinator.support import COUNTS, Engine, Tail, append, source_sql, wait_for
 
 
 def as_zset(rows: list) -> ZSet:
@@ -21,13 +19,6 @@ def as_zset(rows: list) -> ZSet:
     for row in rows:
         found[row] = found.get(row, 0) + 1
     return found
-
-
-@pytest.fixture
-def words(tmp_path: Path) -> Path:
-    path = tmp_path / "words"
-    path.write_text("a\nb\na\n")
-    return path
 
 
 def test_snapshot_then_changes_then_progress(words: Path) -> None:
