@@ -51,7 +51,8 @@ class Trie:
 
     def extends(self, other: Trie) -> bool:
         """Whether whoever knows where to find the fields of `other` finds them in this one too."""
-        if other.is_struct and not self.is_struct:
+        looked_at = other.is_taken or bool(other.children)
+        if looked_at and self.is_struct != other.is_struct:
             return False
         return all(
             key in self.children and self.children[key].extends(child)

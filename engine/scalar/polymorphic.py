@@ -10,6 +10,7 @@ from engine.scalar.casts import cast
 from engine.scalar.nodes import Call, Constant, Node, Session
 from engine.scalar.registry import Function
 from engine.types import (
+    INTERVAL,
     NUMERIC,
     TEXT,
     TIMESTAMPTZ,
@@ -56,6 +57,7 @@ _SESSION: dict[str, tuple[str, SqlType]] = {
     "mz_logical_timestamp": ("mz_logical_timestamp", NUMERIC),
     "mz_now": ("mz_logical_timestamp", NUMERIC),
     "pg_postmaster_start_time": ("pg_postmaster_start_time", TIMESTAMPTZ),
+    "mz_uptime": ("mz_uptime", INTERVAL),
     "mz_version": ("mz_version", TEXT),
     "version": ("version", TEXT),
     "current_database": ("current_database", TEXT),

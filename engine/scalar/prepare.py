@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.errors import SqlError
 from engine.scalar.environment import Evaluation
+from engine.scalar.functions.dates import difference
 from engine.scalar.nodes import (
     Call,
     Case,
@@ -69,6 +70,8 @@ def session_value(name: str, evaluation: Evaluation | None) -> Any:
             return _moment(environment.clock())
         case "pg_postmaster_start_time":
             return environment.start_time
+        case "mz_uptime":
+            return difference(_moment(environment.clock()), environment.start_time)
         case "mz_version" | "version":
             return getattr(environment, name)
         case "current_database":

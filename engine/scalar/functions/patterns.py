@@ -96,6 +96,10 @@ for _name, _call, _special in (
     _types = (TEXT,) * (2 if _name.startswith("~") else 3)
     define(_name, _types, BOOL, _call, can_fail=True, specialise=_special)
 
+# For NOT LIKE ANY and NOT LIKE ALL, which negate each comparison.
+define("!~~", (TEXT, TEXT), BOOL, lambda text, pattern: not like(text, pattern), can_fail=True)
+define("!~~*", (TEXT, TEXT), BOOL, lambda text, pattern: not ilike(text, pattern), can_fail=True)
+
 # Regular expressions
 
 _CLASSES = {

@@ -60,6 +60,8 @@ def binary(translator: Translator, symbol: str, left: exp.Expr, right: exp.Expr)
     if symbol in COMPARISONS.values():
         if isinstance(right, exp.Any):
             return compare_with_any(symbol, translator.node(left), translator.node(right.this))
+        if isinstance(right, exp.All):
+            return compare_with_all(symbol, translator.node(left), translator.node(right.this))
         if isinstance(right, exp.Anonymous) and right.name.lower() in ("all", "some"):
             quantify = compare_with_all if right.name.lower() == "all" else compare_with_any
             return quantify(symbol, translator.node(left), translator.node(right.expressions[0]))

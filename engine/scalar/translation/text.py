@@ -8,7 +8,7 @@ from engine.errors import not_supported
 from engine.scalar import overloads
 from engine.scalar.building import negate, operator
 from engine.scalar.nodes import Node
-from engine.scalar.quantified import compare_with_any
+from engine.scalar.quantified import compare_with_all, compare_with_any
 from engine.scalar.translation.translator import Translator, translates
 
 
@@ -17,9 +17,12 @@ def like(
     translator: Translator, tree: exp.Like | exp.ILike, escape: exp.Expr | None = None
 ) -> Node:
     name = "~~*" if isinstance(tree, exp.ILike) else "~~"
-    if isinstance(tree.expression, exp.Any):
+    if isinstance(tree.expression, exp.Any | exp.All):
+        quantify = compare_with_any if isinstance(tree.expression, exp.Any) else compare_with_all
         items = translator.node(tree.expression.this)
-        matched = compare_with_any(name, translator.node(tree.this), items)
+        if tree.args.get("negate"):
+            return quantify(f"!{name}", translator.node(tree.this), items)
+        matched = quantify(name, translator.node(tree.this), items)
     elif escape is not None:
         operands = [tree.this, tree.expression, escape]
         matched = overloads.call(

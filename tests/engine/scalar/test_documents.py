@@ -78,7 +78,7 @@ _values = st.recursive(
 
 
 @given(_values, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_random_documents(value: Any, ascii_only: bool) -> None:
     assert_same(json.dumps(value, ensure_ascii=ascii_only))
 
@@ -104,13 +104,13 @@ _tokens = st.sampled_from(
 
 
 @given(st.lists(_tokens, max_size=12).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_random_tokens(text: str) -> None:
     assert_same(text)
 
 
 @given(_values, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_documents_that_are_broken_somewhere(value: Any, data: st.DataObject) -> None:
     text = json.dumps(value)
     at = data.draw(st.integers(0, len(text)))

@@ -115,6 +115,18 @@ def test_other_inputs_and_other_columns_are_not_mixed_up() -> None:
         assert type(decoder_of(function)).__name__ == "builtin_function_or_method"
 
 
+def test_what_one_takes_whole_and_another_in_parts_is_not_shared() -> None:
+    text = '{"b":{"c":"x","d":1}}'
+    takers = ["data::jsonb ->> 'b'", "data::jsonb -> 'b' ->> 'c'"]
+    expected = ['{"c":"x","d":1}', "x"]
+    for order in ([0, 1], [1, 0]):
+        session = evaluation()
+        functions = [(compiled(takers[at], session), expected[at]) for at in order]
+        for _ in range(2):
+            for function, value in functions:
+                assert function(rows(text)) == ({(value,): 1}, {})
+
+
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_documents, "KEPT", 10)
     session = evaluation()
@@ -133,7 +145,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     ),
     st.lists(st.sampled_from(DOCUMENTS), unique=True),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_sharing_changes_no_result(steps: list[tuple[list[str], bool]], texts: list[str]) -> None:
     session = evaluation()
     change = rows(*texts)

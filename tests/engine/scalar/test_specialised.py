@@ -55,7 +55,7 @@ def test_patterns(operator: str) -> None:
 
 
 @given(_texts, _texts, st.sampled_from(["", "\\", "%", "_", "a", "!"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_like_with_an_escape_character(text: str, pattern: str, escape: str) -> None:
     columns = {"s": TEXT, "p": TEXT}
     constant = outcome(f"s LIKE {quoted(pattern)} ESCAPE {quoted(escape)}", columns, (text, ""))

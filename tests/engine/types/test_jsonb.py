@@ -123,7 +123,7 @@ def test_different_documents(left: str, right: str) -> None:
     ),
     st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_the_standard_library_writes_is_read_and_written_again(
     document: Any, ascii_only: bool
 ) -> None:
