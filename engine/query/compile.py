@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from sqlglot import exp
 
-from engine.errors import SqlError
-from engine.query.bind import Bound, Context, bind_query
+from engine.query.bind import Context, bind_query
 from engine.query.bind.context import Surroundings
 from engine.query.decorrelate import decorrelate
 from engine.query.explain import explained
 from engine.query.limits import without_offsets
 from engine.query.maintainable import check_maintainable
-from engine.query.plan import Get, Plan, Project
+from engine.query.plan import Get, Plan
 from engine.query.prune import pruned
 from engine.query.pushdown import pushed
 from engine.query.query import Finishing, Query
 from engine.query.share import Program, shared
-from engine.relation import Column, Resolver
-from engine.scalar import Environment, coerce
+from engine.relation import Resolver
+from engine.scalar import Environment
 from engine.types import TEXT, UNKNOWN, SqlType
 
 
@@ -30,20 +29,15 @@ def compile_query(
     *,
     maintained: bool,
     parameters: Mapping[int, SqlType] | None = None,
-    assigned: Sequence[Column] | None = None,
 ) -> Query:
     """Bind, check and plan a query.
 
     `maintained` says that its result is kept up to date as its inputs change (a view, a TAIL), as
     opposed to a SELECT that is answered once. `parameters` are types that were declared for `$1`
-    and so on. `assigned`, for INSERT, are columns to whose types the query's are converted, as
-    for an assignment. Raises SqlError for what is wrong or not supported.
+    and so on. Raises SqlError for what is wrong or not supported.
     """
     context = Context(resolver, environment, maintained, dict(parameters or {}))
-    wanted = None if assigned is None else [column.type for column in assigned]
-    bound = bind_query(context, tree, Surroundings(), wanted)
-    if assigned is not None:
-        bound = _assigned(bound, assigned)
+    bound = bind_query(context, tree, Surroundings())
     plan = bound.as_table() if maintained else bound.plan
     program = _optimised(plan)
     if maintained:
@@ -67,20 +61,6 @@ def _optimised(plan: Plan) -> Program:
     program = shared(decorrelate(without_offsets(plan)))
     bindings = tuple((name, pushed(part)) for name, part in program.bindings)
     return pruned(Program(bindings, pushed(program.result)))
-
-
-def _assigned(bound: Bound, columns: Sequence[Column]) -> Bound:
-    if len(bound.columns) != len(columns):
-        few, many = "expressions", "target columns"
-        if len(bound.columns) < len(columns):
-            few, many = many, few
-        raise SqlError(f"INSERT has more {few} than {many}", "42601")
-    plan = bound.as_table()
-    scalars = tuple(
-        coerce(scalar, column.type, f'column "{column.name}"')
-        for scalar, column in zip(plan.columns(), columns, strict=True)
-    )
-    return Bound(Project(plan, scalars), tuple(columns))
 
 
 def _inputs(program: Program) -> list[str]:

@@ -60,14 +60,20 @@ def _bind(context: Context, tree: exp.Expr, around: Surroundings, wanted: Wanted
 
 
 def _without_select(tree: exp.Expr) -> exp.Expr:
-    """VALUES on its own, which sqlglot reads as SELECT * FROM VALUES; any other tree as it is."""
+    """VALUES on its own, for which sqlglot gives SELECT * FROM VALUES; other trees as they are."""
     source = present(tree, "from_")
     if not isinstance(tree, exp.Select) or source is None or tree.expressions != [exp.Star()]:
         return tree
     values = source.this
     plain = all(name in ("expressions", "from_", "with_") for name, v in tree.args.items() if v)
-    bare = isinstance(values, exp.Values) and not values.args.get("alias")
-    return values if plain and bare else tree
+    alias = values.args.get("alias")
+    own_names = alias is None or (
+        alias.name == "values"
+        and all(
+            name_of(column) == f"column{at}" for at, column in enumerate(alias.args["columns"], 1)
+        )
+    )
+    return values if plain and own_names and isinstance(values, exp.Values) else tree
 
 
 def _with_tables(context: Context, tree: exp.Expr, around: Surroundings) -> Surroundings:

@@ -1,4 +1,4 @@
-"""One-off SELECTs: parameters, order, LIMIT, constants of the session, assignment for INSERT."""
+"""One-off SELECTs: parameters, order, LIMIT, constants of the session."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -6,11 +6,8 @@ from decimal import Decimal
 import pytest
 
 from engine.errors import SqlError
-from engine.query import compile_query
-from engine.relation import Column
 from engine.scalar import Environment
-from engine.sql_dialect import parse_query, tokenize
-from engine.types import DATE, INT4, INT8, NUMERIC, TEXT
+from engine.types import INT4, INT8, NUMERIC, TEXT
 from tests.support.queries import ENVIRONMENT, Catalog
 
 CATALOG = Catalog(t="a int4, b text, c date")
@@ -67,24 +64,3 @@ def test_constants_of_the_session_and_the_time_of_the_run() -> None:
     assert query.finish(result) == [(Decimal(77), datetime(2021, 2, 3), "other")]
     result = query.dataflow(time=2**64 - 1).step(0, {})
     assert query.finish(result)[0][:2] == (Decimal(2**64 - 1), ENVIRONMENT.start_time)
-
-
-def test_values_are_converted_to_the_columns_that_they_are_assigned_to() -> None:
-    columns = [Column("n", NUMERIC), Column("day", DATE), Column("s", TEXT)]
-
-    def assigned(sql: str) -> list[tuple[object, ...]]:
-        tree = parse_query(tokenize(sql), sql)
-        query = compile_query(tree, CATALOG, ENVIRONMENT, maintained=False, assigned=columns)
-        assert [column.type for column in query.columns] == [NUMERIC, DATE, TEXT]
-        return query.finish(query.dataflow().step(0, {}))
-
-    found = assigned("VALUES (1, '2020-02-03', 'x'), (2.5, NULL, NULL)")
-    assert [row[0] for row in found] == [Decimal(1), Decimal("2.5")]
-    assert str(found[0][1]) == "2020-02-03"
-    assert assigned("SELECT 1, '2020-02-03', 'x' UNION ALL SELECT 2, NULL, 'y'")[1][0] == 2
-    with pytest.raises(SqlError, match="INSERT has more expressions than target columns"):
-        assigned("VALUES (1, '2020-02-03', 'x', 4)")
-    with pytest.raises(SqlError, match="INSERT has more target columns than expressions"):
-        assigned("SELECT 1")
-    with pytest.raises(SqlError, match='column "day" is of type date'):
-        assigned("VALUES (1, true, 'x')")
