@@ -67,12 +67,10 @@ def _without_select(tree: exp.Expr) -> exp.Expr:
     values = source.this
     plain = all(name in ("expressions", "from_", "with_") for name, v in tree.args.items() if v)
     alias = values.args.get("alias")
-    own_names = alias is None or (
-        alias.name == "values"
-        and all(
-            name_of(column) == f"column{at}" for at, column in enumerate(alias.args["columns"], 1)
-        )
-    )
+    columns = [] if alias is None else alias.args.get("columns") or []
+    own_names = [name_of(column) for column in columns] == [
+        f"column{at}" for at in range(1, len(columns) + 1)
+    ]
     return values if plain and own_names and isinstance(values, exp.Values) else tree
 
 
