@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
 from engine.errors import SqlError
 from engine.scalar.registry import define
 from engine.types import FLOAT4, FLOAT8, INT2, INT4, INT8, NUMERIC, SqlType
 from engine.types.numbers import NAN, fold
-from engine.types.numeric import CONTEXT, folded
+from engine.types.numeric import CONTEXT, PRECISION, folded
 from engine.types.numeric import NAN as NUMERIC_NAN
 
 
@@ -172,18 +172,21 @@ def numeric_operation(
         except InvalidOperation:
             if not b and a.is_finite():
                 raise division_by_zero() from None
-            return NUMERIC_NAN
+            return NUMERIC_NAN  # of infinities
 
     return run
 
+
+_WIDE = Context(prec=4 * PRECISION, traps=[InvalidOperation, DivisionByZero])
+"""For remainders: they fit, but the quotients that come before them may not."""
 
 for _symbol, _operate in {
     "+": CONTEXT.add,
     "-": CONTEXT.subtract,
     "*": CONTEXT.multiply,
     "/": CONTEXT.divide,
-    "%": CONTEXT.remainder,
-    "mod": CONTEXT.remainder,
+    "%": _WIDE.remainder,
+    "mod": _WIDE.remainder,
 }.items():
     define(_symbol, (NUMERIC, NUMERIC), NUMERIC, numeric_operation(_operate), can_fail=True)
 

@@ -125,19 +125,25 @@ define("-", (INTERVAL,), INTERVAL, template="-{0}", can_fail=True)
 
 
 def scale(interval: Interval, factor: float) -> Interval:
-    """Fractions of months become days, and fractions of days microseconds."""
-    if not math.isfinite(factor):
-        raise SqlError("interval out of range", "22008")
-    months = interval.months * factor
-    days = interval.days * factor + (months - int(months)) * 30
-    rest = interval.microseconds * factor + (days - int(days)) * DAY
-    return Interval(int(months), int(days), round(rest))
+    return _each_part(interval, lambda part: part * factor)
 
 
 def divide(interval: Interval, divisor: float) -> Interval:
     if divisor == 0:
         raise division_by_zero()
-    return scale(interval, 1 / divisor)
+    return _each_part(interval, lambda part: part / divisor)
+
+
+def _each_part(interval: Interval, operate: Callable[[int], float]) -> Interval:
+    """Fractions of months become days, and fractions of days microseconds."""
+    months = operate(interval.months)
+    days = operate(interval.days)
+    rest = operate(interval.microseconds)
+    if not all(map(math.isfinite, (months, days, rest))):
+        raise SqlError("interval out of range", "22008")
+    days += (months - int(months)) * 30
+    rest += (days - int(days)) * DAY
+    return Interval(int(months), int(days), round(rest))
 
 
 define("*", (INTERVAL, FLOAT8), INTERVAL, scale, can_fail=True)
