@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
@@ -26,6 +27,10 @@ from engine.scalar import Environment
 from engine.session.parser import parse_statement
 from engine.session.statements import DdlStatement, WriteStatement
 from engine.zset import Value
+
+
+_LAST_WRITE = 1.0
+"""Seconds that a write has to come to its end when the engine stops."""
 
 
 class Coordinator:
@@ -73,11 +78,14 @@ class Coordinator:
 
     async def stop(self) -> None:
         """End all that runs; subscriptions raise SqlError (57P01). Harmless when done twice."""
-        if not self._stopped:
-            self._stopped = True
-            async with self._writer:
-                await self._ticker.stop()
-                await self._runtime.stop()
+        if self._stopped:
+            return
+        self._stopped = True
+        with contextlib.suppress(TimeoutError):
+            # What is being stored is let through; what waits for something else is not.
+            await asyncio.wait_for(self._writer.acquire(), _LAST_WRITE)
+        await self._ticker.stop()
+        await self._runtime.stop()
 
     async def execute_ddl(self, statement: DdlStatement) -> str:
         """Change the catalog; returns the command tag (`CREATE VIEW`)."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from engine.catalog import Kind
 from engine.coordinator.collection import Table
-from engine.coordinator.definitions import Definitions, Prepared, index_item
+from engine.coordinator.definitions import Definitions
+from engine.coordinator.preparation import Prepared, index_item
 from engine.coordinator.runtime import Runtime
 from engine.errors import SqlError
 from engine.relation import Column
@@ -31,7 +32,7 @@ def restore(runtime: Runtime, definitions: Definitions, parse: Parse) -> None:
     """Put in place what the store has; what can be no more is reported, and left out this time."""
     runtime.catalog.last_id = runtime.store.last_id()
     built: list[Prepared] = []
-    definitions.files_may_be_missing = True
+    definitions.preparation.files_may_be_missing = True
     for stored in runtime.store.items():
         try:
             prepared = _restored(runtime, definitions, stored, parse)
@@ -40,7 +41,7 @@ def restore(runtime: Runtime, definitions: Definitions, parse: Parse) -> None:
             _logger.warning("could not restore %s (%s): %s", stored.id, stored.sql, error)
         else:
             built.append(prepared)
-    definitions.files_may_be_missing = False
+    definitions.preparation.files_may_be_missing = False
     definitions.build(built)
     runtime.tick({})
 
@@ -53,11 +54,11 @@ def _restored(
         assert statement.name is not None
         relation = runtime.catalog.get(statement.relation)
         index = index_item(stored.id, statement.name, relation, statement)
-        return Prepared(index, definitions.collection_of_index(relation))
+        return Prepared(index, definitions.preparation.collection_of_index(relation))
     if not isinstance(statement, CreateSource | CreateTable | CreateView):
         raise SqlError("the stored statement makes no item")
     schema, name = runtime.catalog.qualify(statement.name)
-    prepared = definitions.prepare(statement, stored.id, schema, name)
+    prepared = definitions.preparation.prepare(statement, stored.id, schema, name)
     if prepared.item.kind is Kind.TABLE:
         assert isinstance(prepared.collection, Table)
         _load(runtime, prepared.collection)

@@ -61,14 +61,20 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; raises SqlError when the disk does not take it."""
         with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
             try:
+                self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
+                self._database.execute("COMMIT")
+            except BaseException as error:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise SqlError(
+                        f"could not write to the data folder: {error}", "58030"
+                    ) from error
                 raise
-            self._database.execute("COMMIT")
 
     def items(self) -> list[StoredItem]:
         rows = self._database.execute("SELECT id, sql FROM items ORDER BY number")

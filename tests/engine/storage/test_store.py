@@ -74,6 +74,21 @@ def test_another_layout_is_refused(tmp_path: Path) -> None:
         SqliteStore(Path("/dev/null/folder"))
 
 
+def test_a_full_disk_is_an_error_and_changes_nothing(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.change_items([StoredItem("u1", "one")], [], 1)
+    [(pages,)] = store._database.execute("PRAGMA page_count")
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    rows = [(1, ("x" * 1000,))] * 100
+    with pytest.raises(SqlError, match=r"could not write to the data folder: .* full"):
+        store.append([StoredUpdates("u1", 1, rows)])
+    assert list(store.updates("u1")) == []
+    store._database.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    store.append([StoredUpdates("u1", 1, rows)])
+    assert len(list(store.updates("u1"))) == 1
+    store.close()
+
+
 _WRITER = """
 import sys
 from pathlib import Path
