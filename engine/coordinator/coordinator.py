@@ -28,7 +28,6 @@ from engine.session.parser import parse_statement
 from engine.session.statements import DdlStatement, WriteStatement
 from engine.zset import Value
 
-
 _LAST_WRITE = 1.0
 """Seconds that a write has to come to its end when the engine stops."""
 
