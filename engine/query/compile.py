@@ -10,6 +10,7 @@ from engine.query.bind import Context, bind_query
 from engine.query.bind.context import Surroundings
 from engine.query.decorrelate import decorrelate
 from engine.query.explain import explained
+from engine.query.keys import with_safe_keys
 from engine.query.limits import without_offsets
 from engine.query.maintainable import check_maintainable
 from engine.query.plan import Get, Plan
@@ -59,8 +60,8 @@ def compile_query(
 
 def _optimised(plan: Plan) -> Program:
     program = shared(decorrelate(without_offsets(plan)))
-    bindings = tuple((name, pushed(part)) for name, part in program.bindings)
-    return pruned(Program(bindings, pushed(program.result)))
+    bindings = tuple((name, with_safe_keys(pushed(part))) for name, part in program.bindings)
+    return pruned(Program(bindings, with_safe_keys(pushed(program.result))))
 
 
 def _inputs(program: Program) -> list[str]:
