@@ -28,6 +28,8 @@ FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 SETTLED = 5.0
 """A connection that lasted so long after its first message worked: waits begin small again."""
+FAREWELL = 1.0
+"""Seconds that the other side has to answer when a connection is closed."""
 MAX_MESSAGE = 2**30
 _RETRY = re.compile(r"retry=(\d{1,4}(?:\.\d{1,3})?)")
 _REFUSED = {400, 401, 403, 404}
@@ -59,8 +61,11 @@ async def dial(url: str) -> Socket:
     except asyncio.CancelledError:
         # A handshake under way cannot be called off. Most are over in a moment, and then the
         # connection can be closed; the others are given up by the request's own timeout.
-        opening.add_done_callback(_close_unwanted)
-        await asyncio.wait([opening], timeout=1.0)
+        opened, _ = await asyncio.wait([opening], timeout=FAREWELL)
+        if opened and opening.exception() is None:
+            await _hang_up(opening.result())
+        else:
+            opening.add_done_callback(_close_unwanted)
         raise
 
 
@@ -68,6 +73,17 @@ def _close_unwanted(opening: asyncio.Future[WebSocketClientConnection]) -> None:
     """Nobody waits for this connection any more, but it may open all the same."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
+
+
+async def _hang_up(socket: Socket, code: int | None = None, reason: str | None = None) -> None:
+    """Close, and wait a moment for the other side to agree, so that no socket is left open."""
+    socket.close(code, reason)
+    try:
+        async with asyncio.timeout(FAREWELL):
+            while await socket.read_message() is not None:
+                pass
+    except TimeoutError:
+        pass  # it does not answer: the framework will cut the connection before long
 
 
 class Follower:
@@ -145,24 +161,30 @@ class Follower:
         """Read one connection to its end; return for how long the server asked to stay away."""
         self.connections += 1
         answered: float | None = None
+        ended = False
+        code, reason = None, None
         try:
             while True:
                 async with asyncio.timeout(self._silence):
                     text = await socket.read_message()
                 if text is None:
+                    ended = True
                     break
                 answered = self._clock() if answered is None else answered
                 self._take(text)
         except RefusalError as refusal:
             self.closed_with.append(refusal.code)
-            socket.close(refusal.code, _short(refusal.reason))
+            code, reason = refusal.code, _short(refusal.reason)
         except TimeoutError:
-            pass  # silence: closed below, like every connection that is over
+            pass  # silence: hung up below
         finally:
-            socket.close()
             for state in self.states.values():
                 state.disconnected()
             self._moved.set()
+            if ended:
+                socket.close()
+            else:
+                await _hang_up(socket, code, reason)
         if answered is not None and self._clock() - answered >= SETTLED:
             self._attempts = 0
         match = _RETRY.fullmatch(socket.close_reason or "")

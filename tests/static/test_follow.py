@@ -39,6 +39,8 @@ class FakeSocket:
     hang: bool = False
 
     async def read_message(self) -> str | bytes | None:
+        if self.closes:
+            return None
         if not self.script:
             if self.hang:
                 await asyncio.Event().wait()

@@ -47,7 +47,11 @@ class Connection:
 
     def cut(self) -> None:
         """Cut the connection as a broken network does: without a word."""
-        self._stream.call(lambda: self._handler.ws_connection.stream.close())
+        self._stream.call(self._cut)
+
+    def _cut(self) -> None:
+        if self._handler.ws_connection is not None:
+            self._handler.ws_connection.stream.close()
 
     def wait_closed(self) -> int | None:
         """Wait until the client is gone; return the code it gave."""
@@ -108,7 +112,7 @@ class ScriptedStream:
         await self._over.wait()
         server.stop()
         for connection in self.connections:
-            connection._handler.close()
+            connection._cut()
         await server.close_all_connections()
 
     def _application(self) -> Application:
