@@ -11,9 +11,10 @@ import os
 import re
 import resource
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.coordinator import Coordinator, EngineOptions
@@ -24,9 +25,9 @@ _SPARE_FILES = 64
 """File descriptors that are needed beside those of the clients."""
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; returns the process's exit status."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="engine: %(message)s")
     try:
         asyncio.run(_serve(arguments))
@@ -197,7 +198,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     gc.freeze()  # what was imported is here to stay: looking through it would hold up the loop
     await coordinator.start()
     try:
-        host, port = await listener.start(*arguments.listen)
+        host, port = await _listen(listener, *arguments.listen)
         print(f"engine: listening on {host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
         await stopped.wait()
     finally:
@@ -218,15 +219,25 @@ def _allow_connections(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
+async def _listen(listener: Listener, host: str, port: int) -> tuple[str, int]:
+    try:
+        return await listener.start(host, port)
+    except OSError as error:
+        # asyncio puts words of its own around the system's; the number brings these back.
+        known = isinstance(error, socket.gaierror) or not error.errno
+        reason = error.strerror if known else os.strerror(error.errno or 0)
+        raise OSError(f"cannot listen on {host}:{port}: {str(reason).lower()}") from error
+
+
 def _reason(error: OSError | SqlError) -> str:
     """One line for a person: what went wrong, and with what."""
     if isinstance(error, SqlError):
         return error.message
-    text = os.strerror(error.errno).lower() if error.errno else str(error)
-    found = re.search(r"\('[^)]*\)", str(error))
-    if found:
-        return f"cannot listen on {found[0]}: {text}"
-    return f"{text}: {error.filename}" if error.filename else text
+    return (
+        f"{(error.strerror or str(error)).lower()}: {error.filename}"
+        if error.filename
+        else str(error)
+    )
 
 
 if __name__ == "__main__":

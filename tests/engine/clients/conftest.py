@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,35 @@ class Engine:
         wait_until(
             lambda: self.ask("SELECT count(*) FROM mz_tails") == [(count,)], f"{count} TAILs"
         )
+
+
+class Copy(threading.Thread):
+    """Runs one COPY in the background and collects its lines."""
+
+    def __init__(self, dsn: str, sql: str) -> None:
+        super().__init__()
+        self.connection = psycopg2.connect(dsn)
+        self.received = io.BytesIO()
+        self.error: BaseException | None = None
+        self._sql = sql
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.connection.cursor().copy_expert(self._sql, self.received)
+        except psycopg2.Error as error:
+            self.error = error
+
+    @property
+    def rows(self) -> list[list[str]]:
+        lines = self.received.getvalue().decode().split("\n")[:-1]
+        return [line.split("\t") for line in lines]
+
+    def stop(self) -> None:
+        self.connection.cancel()
+        self.join(10)
+        assert not self.is_alive()
+        self.connection.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from tests.engine.clients.conftest import Engine
+from tests.engine.clients.conftest import Copy, Engine
 from tests.support.processes import wait_until
 
 ITEMS = [
@@ -28,35 +28,6 @@ ITEMS = [
     ),
     ("", None, None, None, None, False),
 ]
-
-
-class Copy(threading.Thread):
-    """Runs one COPY in the background and collects its lines."""
-
-    def __init__(self, engine: Engine, sql: str) -> None:
-        super().__init__()
-        self.connection = engine.connect()
-        self.received = io.BytesIO()
-        self.error: BaseException | None = None
-        self._sql = sql
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.connection.cursor().copy_expert(self._sql, self.received)
-        except psycopg2.Error as error:
-            self.error = error
-
-    @property
-    def rows(self) -> list[list[str]]:
-        lines = self.received.getvalue().decode().split("\n")[:-1]
-        return [line.split("\t") for line in lines]
-
-    def stop(self) -> None:
-        self.connection.cancel()
-        self.join(10)
-        assert not self.is_alive()
-        self.connection.close()
 
 
 def test_values_come_as_their_types(engine: Engine) -> None:
@@ -88,7 +59,7 @@ def test_copy_of_a_select(engine: Engine) -> None:
 
 def test_copy_of_a_tail_goes_on_until_it_is_cancelled(engine: Engine) -> None:
     engine.run("CREATE TABLE growing (a int)", "INSERT INTO growing VALUES (1), (1)")
-    copy = Copy(engine, "COPY (TAIL growing WITH (PROGRESS)) TO STDOUT")
+    copy = Copy(engine.dsn, "COPY (TAIL growing WITH (PROGRESS)) TO STDOUT")
     wait_until(lambda: ["f", "2", "1"] in [row[1:] for row in copy.rows], "the snapshot")
     engine.run("INSERT INTO growing VALUES (2)")
     wait_until(lambda: ["f", "1", "2"] in [row[1:] for row in copy.rows], "the new row")
@@ -120,14 +91,14 @@ def test_a_closed_socket_ends_a_tail_that_says_nothing(engine: Engine) -> None:
 
 def test_snapshot_and_progress_at_a_time(engine: Engine) -> None:
     ((now,),) = engine.ask("SELECT mz_logical_timestamp() FROM counts LIMIT 1")
-    copy = Copy(engine, f"COPY (TAIL counts AS OF {now}) TO STDOUT")
+    copy = Copy(engine.dsn, f"COPY (TAIL counts AS OF {now}) TO STDOUT")
     wait_until(lambda: len(copy.rows) == 2, "the rows as of then")
     assert {tuple(row) for row in copy.rows} == {(str(now), "1", t, "1") for t in "ab"}
     copy.stop()
     with engine.events.open("a") as file:
         file.write("a\n")
     wait_until(lambda: ("a", 2) in engine.ask("SELECT * FROM counts"), "the line was read")
-    copy = Copy(engine, f"COPY (TAIL counts WITH (SNAPSHOT = false) AS OF {now}) TO STDOUT")
+    copy = Copy(engine.dsn, f"COPY (TAIL counts WITH (SNAPSHOT = false) AS OF {now}) TO STDOUT")
     wait_until(lambda: len(copy.rows) == 2, "the change since")
     assert sorted(row[1:] for row in copy.rows) == [["-1", "a", "1"], ["1", "a", "2"]]
     copy.stop()
