@@ -174,6 +174,9 @@ def _text(node: Node) -> str:
 def _constant(node: Constant) -> str:
     if node.value is None:
         return "NULL"
+    if isinstance(node.value, frozenset):  # the list of an IN
+        items = sorted(_constant(Constant(node.type, value)) for value in node.value)
+        return f"({', '.join(items)})"
     text = node.type.to_text(node.value)
     if node.type.category == "N":
         return text

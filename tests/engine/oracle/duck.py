@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 import duckdb
 
 from engine.zset import Row, ZSet
 
-TYPES = {"int4": "INTEGER", "int8": "BIGINT", "text": "VARCHAR", "bool": "BOOLEAN"}
+TYPES = {
+    "int4": "INTEGER",
+    "int8": "BIGINT",
+    "text": "VARCHAR",
+    "bool": "BOOLEAN",
+    "float8": "DOUBLE",
+    "numeric": "DECIMAL(18, 3)",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
 
 
 class Duck:
@@ -43,6 +54,10 @@ def _literal(value: Any) -> str:
     if isinstance(value, str):
         quoted = value.replace("'", "''")
         return f"'{quoted}'"
+    if isinstance(value, float):
+        return f"CAST('{value}' AS DOUBLE)"
+    if isinstance(value, date):
+        return f"'{value}'"
     return str(value).lower()
 
 
@@ -59,6 +74,8 @@ def comparable(row: Row) -> Row:
 def _comparable(value: Any) -> Any:
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
     if isinstance(value, int | float | Decimal):
         return int(value) if value == int(value) else f"{float(value):.12g}"
     if isinstance(value, list | tuple):

@@ -7,12 +7,29 @@ queries ask for a total order, so that there is one right answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from random import Random
+from typing import Any
 
 Columns = list[tuple[str, str]]
 """(name, type) of each column; types as in `engine.types`."""
 
 _WORDS = ["", "a", "b", "ab", "Z", "ä", "a%"]
+_FLOATS = [0.25, -1.5, 2.0, 0.0, float("nan")]
+_NUMBERS = [Decimal("0.125"), Decimal("-1.5"), Decimal(2), Decimal("2.5")]
+_DAYS = [date(2020, 2, 29), date(1969, 12, 31), date(2020, 3, 1)]
+_TIMES = [datetime(2020, 2, 29, 12, 30), datetime(1969, 12, 31, 23, 59, 59, 999_000)]
+
+_PLAIN_KINDS = ["int4", "int8", "text", "bool"]
+_KINDS = [*_PLAIN_KINDS * 2, "int4", "float8", "numeric", "date", "timestamp"]
+_SAMPLES: dict[str, list[Any]] = {
+    "text": _WORDS,
+    "float8": _FLOATS,
+    "numeric": _NUMBERS,
+    "date": _DAYS,
+    "timestamp": _TIMES,
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +46,7 @@ class Generator:
         self.tables: dict[str, Columns] = {}
         self._names = 0
         for number in range(random.randint(2, 3)):
-            kinds = [random.choice(["int4", "int4", "int8", "text", "bool"]) for _ in range(2)]
+            kinds = [random.choice(_KINDS) for _ in range(2)]
             columns = [("k", "int4"), *((f"c{at}", kind) for at, kind in enumerate(kinds))]
             self.tables[f"t{number}"] = columns
 
@@ -39,11 +56,9 @@ class Generator:
     def _value(self, kind: str) -> object:
         if self.random.random() < 0.2:
             return None
-        if kind == "text":
-            return self.random.choice(_WORDS)
         if kind == "bool":
             return self.random.random() < 0.5
-        return self.random.randint(-2, 4)
+        return self.random.choice(_SAMPLES.get(kind) or range(-2, 5))
 
     def query(self) -> str:
         return self._query(2, [])[0]
@@ -215,7 +230,7 @@ class Generator:
     # Expressions
 
     def _kind(self) -> str:
-        return self.random.choice(["int4", "int4", "int8", "text", "bool"])
+        return self.random.choice(_KINDS)
 
     def _number(self) -> str:
         return str(self.random.randint(0, 3))
@@ -225,8 +240,10 @@ class Generator:
         return self.random.choice(found) if found else None
 
     def _literal(self, kind: str) -> str:
-        if kind == "text":
-            return f"CAST('{self.random.choice(_WORDS)}' AS text)"
+        if kind in _SAMPLES:
+            value = self.random.choice(_SAMPLES[kind])
+            spelled = {"numeric": "decimal(18, 3)", "float8": "double precision"}.get(kind, kind)
+            return f"CAST('{value}' AS {spelled})"
         if kind == "bool":
             return self.random.choice(["true", "false"])
         return f"CAST({self._number()} AS {'bigint' if kind == 'int8' else 'int'})"
@@ -336,8 +353,12 @@ class Generator:
             return call, "text"
         if choice < 0.7 and kind == "int4":
             return f"sum({distinct}{argument}){where}", "sum"
-        if choice < 0.8 and kind in ("int4", "int8"):
+        if choice < 0.7 and kind in ("float8", "numeric"):
+            return f"sum({argument}){where}", "sum"
+        if choice < 0.8 and kind in ("int4", "int8", "float8"):
             return f"avg({distinct}{argument}){where}", "avg"
+        if choice < 0.85 and kind in ("int4", "int8"):
+            return f"stddev_pop({argument}){where}", "avg"
         return f"{self.random.choice(['min', 'max'])}({argument}){where}", kind
 
 
