@@ -71,10 +71,9 @@ class Preparation:
         longest = self._runtime.options.max_line_bytes
         file = SourceFile(statement, longest, may_be_missing=self.files_may_be_missing)
         try:
-            names = statement.column_names
-            if names and len(names) == len(file.format.columns) - 1:
-                names = (*names, file.format.columns[-1].name)
-            columns = _renamed(file.format.columns, names)
+            *own, line_number = file.format.columns
+            columns = (*_renamed(tuple(own), statement.column_names), line_number)
+            _check_distinct(columns)
         except SqlError:
             file.close()
             raise
