@@ -405,7 +405,12 @@ def post_all(server: Server, view: str, limit: int) -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Post what tail_view.py prints to the server.")
     parser.add_argument("view", metavar="VIEW", help="NAME or SCHEMA.NAME")
-    parser.add_argument("--server", default=os.environ.get("VIEWSTREAM_URL", URL), metavar="URL")
+    parser.add_argument(
+        "--server",
+        default=os.environ.get("VIEWSTREAM_URL", URL),
+        metavar="URL",
+        help="where to post (VIEWSTREAM_URL; %(default)s)",
+    )
     parser.add_argument(
         "--frontier",
         action="store_true",

@@ -346,7 +346,11 @@ def parse_arguments() -> argparse.Namespace:
     start.add_argument(
         "--snapshot", action="store_true", help="print the view's rows first; not to be posted"
     )
-    parser.add_argument("--dsn", default=os.environ.get("VIEWSTREAM_DSN", DSN))
+    parser.add_argument(
+        "--dsn",
+        default=os.environ.get("VIEWSTREAM_DSN", DSN),
+        help="the engine (VIEWSTREAM_DSN; %(default)s)",
+    )
     options = parser.parse_args()
     try:
         options.resume = parse_position(options.resume) if options.resume.strip() else None

@@ -126,7 +126,7 @@ _KINDS: dict[str, Callable[[World, Fault], Awaitable[None]]] = {
     "restart": _restart,
     "posts": _posts,
     "websockets": _websockets,
-    "disk full": _disk_full,
+    "disk": _disk_full,
     "clock": _clock,
     "replace": _replace,
 }

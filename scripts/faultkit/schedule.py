@@ -20,7 +20,7 @@ DECK = (
     *product(("kill", "stop", "restart"), PROCESSES),
     *(("posts", f"{fault.name.lower()} {side}") for fault, side in product(PostFault, SIDES)),
     *(("websockets", side) for side in SIDES),
-    ("disk full", "source"),
+    ("disk", "full"),
     ("clock", "forward"),
     ("clock", "back"),
     *2 * tuple(("replace", view) for view in OTHER_QUERIES),  # by another query, and back
