@@ -252,6 +252,8 @@ export class Stream {
   }
 
   #comeBack(ordered) {
+    // A listener that was just told may have closed the stream, or woken it.
+    if (this.#closed || this.#socket !== null) return;
     const { now, random, setTimeout } = this.#environment;
     const pause = ordered ?? backoff(this.#attempts, random());
     this.#waitIsOrdered = ordered !== null;

@@ -161,7 +161,7 @@ export class View {
 
   #whenOpen() {
     const { status, held, unverified } = this.core;
-    if (status !== null && status.state !== "live") return status;
+    if (status?.state === "waiting" || status?.state === "stale") return { ...status };
     if (held === null) return { state: "waiting", reason: status?.reason ?? "" };
     return { state: unverified ? "unverified" : "live", reason: "" };
   }

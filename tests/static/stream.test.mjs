@@ -335,6 +335,29 @@ test("a listener may close the stream", () => {
   assert.equal(view.standing.state, "closed");
 });
 
+test("a listener may close the stream when it hears that the connection is lost", () => {
+  const { world, stream, view } = live();
+  view.onStanding(({ state }) => state === "connecting" && stream.close());
+  world.end();
+  world.pass(60_000);
+  assert.equal(view.standing.state, "closed");
+  assert.equal(world.sockets.length, 1);
+});
+
+test("a listener may wake the stream when it hears that the connection is lost", () => {
+  const { world, stream, view } = live();
+  view.onStanding(({ state }) => state === "connecting" && stream.wake());
+  world.end();
+  world.pass(5_000);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("a state that is not known leaves a view live", () => {
+  const { world, view } = live();
+  world.say({ type: "status", view: "v", state: "sparkling", reason: "" });
+  assert.equal(view.standing.state, "live");
+});
+
 test("a listener that throws harms nobody else, and is heard of", (context) => {
   const { world, view } = live();
   const putOff = context.mock.method(globalThis, "queueMicrotask", () => {});
