@@ -62,6 +62,7 @@ class Service:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead
 
         with self._log.open("ab") as log:
+            offset = log.tell()  # before the child writes: it moves the same offset
             self._child = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
@@ -71,7 +72,7 @@ class Service:
                 preexec_fn=bound_files if file_size is not None else None,
             )
             self.starts += 1
-            return log.tell()
+            return offset
 
     def written(self, offset: int = 0) -> str:
         """What it wrote from a place in its log on."""
