@@ -10,8 +10,8 @@ must move up. The answer does not depend on how the buckets happen to lie.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -26,14 +26,17 @@ _SAMPLE = 9
 class Ranking:
     """A Z-set in the order of `key`, which must be different for different rows."""
 
-    __slots__ = ("_bounds", "_buckets", "_key", "_taken", "_wanted", "size")
+    __slots__ = ("_bounds", "_buckets", "_key", "_sorted", "_taken", "_wanted", "size")
 
     def __init__(self, key: Callable[[Any], Any]) -> None:
         self._key = key
         self._buckets: list[dict[Any, int]] = [{}]
         self._bounds: list[Any] = []
         self._taken: list[tuple[Any, int]] | None = None
+        """What `first(_wanted)` gave, while it still holds."""
         self._wanted = 0
+        self._sorted: tuple[list[Any], list[Any]] | None = None
+        """Keys and rows of the first bucket in order, kept up to date if it is a large one."""
         self.size = 0
         """How many different rows there are."""
 
@@ -57,18 +60,39 @@ class Ranking:
             else:
                 del bucket[row]
                 size -= 1
+            if number == 0 and self._sorted is not None and not (present and present + weight):
+                self._resort(row, came=not present)
         self.size = size
 
     def first(self, count: int) -> list[tuple[Any, int]]:
         """The first `count` rows in order, as (row, how often); the last may be cut short."""
         if self._taken is None or self._wanted != count:
             self._settle(count)
-            self._taken = _cut(sorted(self._buckets[0].items(), key=self._key_of_item), count)
+            bucket = self._buckets[0]
+            self._taken = _cut(((row, bucket[row]) for row in self._in_order(count)), count)
             self._wanted = count
         return self._taken
 
-    def _key_of_item(self, item: tuple[Any, int]) -> Any:
-        return self._key(item[0])
+    def _in_order(self, count: int) -> list[Any]:
+        """The rows of the first bucket in order."""
+        if self._sorted is not None:
+            return self._sorted[1]
+        rows = sorted(self._buckets[0], key=self._key)
+        if count > _SMALL:
+            self._sorted = (list(map(self._key, rows)), rows)
+        return rows
+
+    def _resort(self, row: Any, *, came: bool) -> None:
+        """Put a row that came into the first bucket at its place in order, or take it out."""
+        assert self._sorted is not None
+        keys, rows = self._sorted
+        key = self._key(row)
+        place = bisect_left(keys, key)
+        if came:
+            keys.insert(place, key)
+            rows.insert(place, row)
+        else:
+            del keys[place], rows[place]
 
     def _settle(self, count: int) -> None:
         """Make the first bucket hold at least `count` rows (if there are), and not many more."""
@@ -77,9 +101,11 @@ class Ranking:
         while sum(buckets[0].values()) < count and len(buckets) > 1:
             while len(buckets[1]) > limit:
                 self._split(1)
+            self._sorted = None
             buckets[0].update(buckets.pop(1))
             del self._bounds[0]
         while len(buckets[0]) > limit:
+            self._sorted = None
             self._split(0)
 
     def _split(self, number: int) -> None:
@@ -96,7 +122,7 @@ class Ranking:
         self._bounds.insert(number, pivot)
 
 
-def _cut(rows: list[tuple[Any, int]], count: int) -> list[tuple[Any, int]]:
+def _cut(rows: Iterable[tuple[Any, int]], count: int) -> list[tuple[Any, int]]:
     taken: list[tuple[Any, int]] = []
     for row, weight in rows:
         if count <= 0:

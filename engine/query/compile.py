@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from engine.errors import SqlError
 from engine.query.bind import Context, bind_query
 from engine.query.bind.context import Surroundings
 from engine.query.decorrelate import decorrelate
@@ -38,6 +39,14 @@ def compile_query(
     and so on. Raises SqlError for what is wrong or not supported.
     """
     context = Context(resolver, environment, maintained, dict(parameters or {}))
+    try:
+        return _compiled(tree, context)
+    except RecursionError as error:
+        raise SqlError("statement is nested too deeply", "54001") from error
+
+
+def _compiled(tree: exp.Query, context: Context) -> Query:
+    maintained = context.maintained
     bound = bind_query(context, tree, Surroundings())
     plan = bound.as_table() if maintained else bound.plan
     program = _optimised(plan)
@@ -52,7 +61,7 @@ def compile_query(
         dependencies=tuple(context.dependencies),
         parameters=_parameter_types(context),
         explain=explained(program),
-        environment=environment,
+        environment=context.environment,
         program=program,
         finishing=finishing,
     )

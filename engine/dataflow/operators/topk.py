@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.dataflow.dataflow import ErrorChange, Operator
 from engine.dataflow.ranking import Ranking
-from engine.zset import Row, ZSet, add_row
+from engine.zset import Row, ZSet
 
 
 class TopK(Operator):
@@ -81,7 +81,11 @@ def _skip(rows: list[tuple[Row, int]], count: int) -> list[tuple[Row, int]]:
 
 
 def _add_difference(output: ZSet, old: list[tuple[Row, int]], new: list[tuple[Row, int]]) -> None:
+    """Add the difference of two windows; a row of one group is in no other group's window."""
+    gone = dict(old)
     for row, weight in new:
-        add_row(output, row, weight)
-    for row, weight in old:
-        add_row(output, row, -weight)
+        diff = weight - gone.pop(row, 0)
+        if diff:
+            output[row] = diff
+    for row, weight in gone.items():
+        output[row] = -weight
