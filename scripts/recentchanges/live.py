@@ -124,6 +124,8 @@ def events(
             reason = f"the connection was lost ({type(error).__name__})"
         except _RetryError as error:
             reason, wished = str(error), error.seconds
+        except requests.RequestException as error:
+            raise EndedError(f"{url} cannot be asked: {error}") from error
         wished = max(wished, connection.retry)
         longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2**failures)
         failures += 1
@@ -216,7 +218,7 @@ def answers(url: str, seconds: float, contact: str = "") -> bool:
     def ask() -> None:
         connection = _Connection(url, Seen(), contact, seconds)
         with (
-            contextlib.suppress(*_LOST, _RetryError, EndedError),
+            contextlib.suppress(*_LOST, requests.RequestException, _RetryError, EndedError),
             contextlib.closing(connection.batches()) as batches,
         ):
             begun.append(next(batches, None) is not None)
