@@ -23,7 +23,7 @@ IDLE = 0.008
 _SLICE_MOST = 1024 * 1024
 _SLICE_LEAST = 16 * 1024
 _TURN_LONG = 0.012
-"""Seconds; a turn that took longer is followed by one that reads less."""
+"""Seconds of work; a turn that took more is followed by one that reads less."""
 
 
 class Ticker:
@@ -65,7 +65,7 @@ class Ticker:
 
     def _read_and_tick(self) -> float:
         """One turn; returns the seconds until the next."""
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.thread_time()
         news = [source for source in self._runtime.sources if self._has_news(source)]
         changes: dict[str, ZSet] = {}
         more = False
@@ -83,7 +83,7 @@ class Ticker:
         if beat or news:
             self._runtime.tick(changes, progress=beat)
         if more:
-            self._adapt(time.perf_counter() - began)
+            self._adapt(time.thread_time() - worked)
             return 0
         left = self._next_beat - time.perf_counter()
         return max(0, min(left, SOON if news else IDLE if self._runtime.sources else self._beat))
