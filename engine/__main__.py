@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--tick",
-        type=duration,
+        type=interval,
         default=defaults.tick,
         metavar="DURATION",
         help="the time between progress rows when nothing happens (default 100ms)",
@@ -133,6 +133,13 @@ def address(text: str) -> tuple[str, int]:
     if not colon or not host or not port.isdecimal() or int(port) > 65_535:
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
     return host, int(port)
+
+
+def interval(text: str) -> int:
+    """Parse a duration that has an end; returns milliseconds."""
+    if text == "off":
+        raise argparse.ArgumentTypeError("expected a duration such as 100ms, found 'off'")
+    return duration(text)
 
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}

@@ -80,7 +80,7 @@ class Executor:
 
     async def _end_transaction(self, *, commit: bool) -> None:
         self.state.close_portals()
-        self.state.settings.end_transaction()
+        self._change_settings(self.state.settings.end_transaction)
         if commit:
             await self.transaction.commit()
         else:

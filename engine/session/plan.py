@@ -45,10 +45,13 @@ class SelectPlan:
 
 @dataclass(frozen=True)
 class TailPlan:
+    """`template` is the query to compile once its parameters are known, None if it has none."""
+
     target: Relation | Query
     snapshot: bool
     progress: bool
     as_of: Query | None
+    template: exp.Query | None = None
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -165,6 +168,9 @@ class Planner:
                 return self._show_variable(name)
             case s.ShowCreate():
                 return self._show_create(statement)
+            case s.ShowParts(relation, select):
+                self._coordinator.resolver.resolve(relation)
+                return self._read(select, declared)
             case s.Explain(target):
                 return self._explain(target)
             case s.Insert() | s.Update() | s.Delete():
@@ -176,13 +182,13 @@ class Planner:
         if isinstance(statement, s.Select):
             tree = _declare(statement.query, declared)
             return SelectPlan(self._coordinator.compile(tree, maintained=False), as_of)
-        target: Relation | Query
-        if isinstance(statement.target, exp.Query):
-            tree = _declare(statement.target, declared)
-            target = self._coordinator.compile(tree, maintained=True)
-        else:
-            target = self._coordinator.resolver.resolve(statement.target)
-        return TailPlan(target, statement.snapshot, statement.progress, as_of)
+        if not isinstance(statement.target, exp.Query):
+            relation = self._coordinator.resolver.resolve(statement.target)
+            return TailPlan(relation, statement.snapshot, statement.progress, as_of)
+        tree = _declare(statement.target, declared)
+        template = tree if tree.find(exp.Parameter) else None
+        query = self._coordinator.compile(tree, maintained=template is None)
+        return TailPlan(query, statement.snapshot, statement.progress, as_of, template)
 
     def _as_of(self, expression: exp.Expr) -> Query:
         query = exp.Select(expressions=[expression.copy()])
@@ -254,6 +260,23 @@ def _declare(tree: T, oids: Sequence[int]) -> T:
         return node
 
     return cast(T, tree.copy().transform(declare))
+
+
+def with_values(tree: exp.Query, types: Sequence[SqlType], values: Sequence[Value]) -> exp.Query:
+    """The query with each parameter replaced by its value, as a literal of its type.
+
+    What is maintained has no parameters: a TAIL of such a query is one of its own.
+    """
+
+    def replace(node: exp.Expr) -> exp.Expr:
+        if not isinstance(node, exp.Parameter):
+            return node
+        number = int(node.name) - 1
+        kind, value = types[number], values[number]
+        literal = exp.Null() if value is None else exp.Literal.string(kind.to_text(value))
+        return exp.Cast(this=literal, to=exp.DataType.build(kind.sql_name, "postgres"))
+
+    return cast(exp.Query, tree.copy().transform(replace))
 
 
 _EPOCH = datetime(1970, 1, 1)

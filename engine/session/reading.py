@@ -10,7 +10,7 @@ from engine.query import Query
 from engine.relation import Column
 from engine.session import encode
 from engine.session.output import Output
-from engine.session.plan import AnswerPlan, ReadPlan, SelectPlan, TailPlan, as_of_time
+from engine.session.plan import AnswerPlan, ReadPlan, SelectPlan, TailPlan, as_of_time, with_values
 from engine.session.portal import Portal
 from engine.session.rows import FinishedRows, Rows, TailRows
 from engine.session.transaction import Transaction
@@ -46,10 +46,13 @@ class Reading:
 
     async def _begin_tail(self, plan: TailPlan, parameters: Sequence[Value]) -> TailRows:
         time = await self._time(plan.as_of)
+        target = plan.target
+        if plan.template is not None:
+            tree = with_values(plan.template, plan.parameters, parameters)
+            target = self._coordinator.compile(tree, maintained=True)
         self._transaction.tail()
         subscription = await self._coordinator.subscribe(
-            plan.target,
-            parameters,
+            target,
             snapshot=plan.snapshot,
             progress=plan.progress,
             as_of=time,

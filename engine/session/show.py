@@ -41,7 +41,7 @@ def _parse_setting(tokens: TokenStream) -> s.ShowVariable:
     return s.ShowVariable(name)
 
 
-def _parse_list(tokens: TokenStream) -> s.Select | None:
+def _parse_list(tokens: TokenStream) -> s.Select | s.ShowParts | None:
     """Read `[FULL] [MATERIALIZED] SOURCES ..` and its like; None if it is none of them."""
     full = tokens.take_words("FULL")
     materialized = tokens.take_words("MATERIALIZED")
@@ -74,31 +74,37 @@ def _list_objects(tokens: TokenStream, kind: str, *, full: bool, materialized: b
     return _select("name, type" if full or kind == "OBJECTS" else "name", query, "name", tokens)
 
 
-def _list_columns(tokens: TokenStream) -> s.Select:
-    condition = _of_relation(tokens, "columns")
+def _list_columns(tokens: TokenStream) -> s.ShowParts:
+    relation = _relation(tokens, "columns")
     query = (
         "SELECT c.name, c.nullable, c.type, c.position FROM mz_columns c"  # noqa: S608
-        f" JOIN mz_objects o ON c.id = o.id JOIN mz_schemas s ON o.schema_id = s.id {condition}"
+        " JOIN mz_objects o ON c.id = o.id JOIN mz_schemas s ON o.schema_id = s.id"
+        f" WHERE {_is(relation)}"
     )
-    return _select("name, nullable, type", query, "position", tokens)
+    return s.ShowParts(relation, _select("name, nullable, type", query, "position", tokens))
 
 
-def _list_indexes(tokens: TokenStream) -> s.Select:
-    condition = _of_relation(tokens, "indexes")
+def _list_indexes(tokens: TokenStream) -> s.ShowParts:
+    relation = _relation(tokens, "indexes")
     query = (
         "SELECT o.name AS on_name, i.name AS key_name FROM mz_indexes i"  # noqa: S608
-        f" JOIN mz_objects o ON i.on_id = o.id JOIN mz_schemas s ON o.schema_id = s.id {condition}"
+        " JOIN mz_objects o ON i.on_id = o.id JOIN mz_schemas s ON o.schema_id = s.id"
+        f" WHERE {_is(relation)}"
     )
-    return _select("on_name, key_name", query, "key_name", tokens)
+    return s.ShowParts(relation, _select("on_name, key_name", query, "key_name", tokens))
 
 
-def _of_relation(tokens: TokenStream, what: str) -> str:
-    """The WHERE clause that picks the one relation named by `FROM name`."""
+def _relation(tokens: TokenStream, what: str) -> s.Name:
     if not tokens.take_one_of("FROM", "IN", "ON"):
         raise tokens.unexpected(f"FROM and the relation whose {what} to show")
-    *schema, name = tokens.name()
-    clause = f"WHERE o.name = {quote_literal(name)}"
-    return f"{clause} AND s.name = {quote_literal(schema[-1])}" if schema else clause
+    return tokens.name()
+
+
+def _is(relation: s.Name) -> str:
+    """The condition that picks the relation out of `mz_objects o` and `mz_schemas s`."""
+    *schema, name = relation
+    condition = f"o.name = {quote_literal(name)}"
+    return f"{condition} AND s.name = {quote_literal(schema[-1])}" if schema else condition
 
 
 def _select(columns: str, query: str, order_by: str, tokens: TokenStream) -> s.Select:

@@ -192,13 +192,21 @@ class ShowCreate:
 
 
 @dataclass(frozen=True)
+class ShowParts:
+    """What a relation consists of: `select` asks the catalog for it, if there is such a one."""
+
+    relation: Name
+    select: Select
+
+
+@dataclass(frozen=True)
 class Explain:
     """`target` is a query, or the name of a view."""
 
     target: Name | exp.Query
 
 
-Read: TypeAlias = Select | Tail | ShowVariable | ShowCreate | Explain
+Read: TypeAlias = Select | Tail | ShowVariable | ShowCreate | ShowParts | Explain
 
 
 @dataclass(frozen=True)

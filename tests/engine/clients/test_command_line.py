@@ -32,6 +32,7 @@ def failing(*options: str | Path) -> tuple[int, str]:
         (["--logical-compaction-window", "5"], "expected a duration such as 5m, 30s"),
         (["--logical-compaction-window", "0s"], "expected a duration of 1ms or more, found '0s'"),
         (["--tick", "fast"], "found 'fast'"),
+        (["--tick", "off"], "expected a duration such as 100ms, found 'off'"),
         (["--max-connections", "0"], "expected a whole number above 0, found '0'"),
         (["--max-connections", "-3"], "expected a whole number above 0, found '-3'"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),

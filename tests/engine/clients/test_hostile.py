@@ -168,6 +168,28 @@ def test_a_reader_that_stops_costs_little_and_delays_nobody(engine: Engine) -> N
         assert memory(engine) - before < 100 * 1024 * 1024
 
 
+def test_a_tail_that_is_not_read_costs_little_and_misses_nothing(engine: Engine) -> None:
+    engine.run("CREATE TABLE churn (a int, b text)")
+    before = memory(engine)
+    with raw(engine, started=True) as client:
+        client.sendall(typed(b"Q", b"COPY (TAIL churn) TO STDOUT\0"))
+        engine.wait_for_tails(1)
+        wide = "'" + "x" * 1000 + "' || i::text"
+        for _ in range(5):
+            rows = f"SELECT i, {wide} FROM generate_series(1, 2000) AS g(i)"
+            engine.run(f"INSERT INTO churn {rows}", "DELETE FROM churn")
+        engine.run("INSERT INTO churn VALUES (-1, 'last')")
+        assert memory(engine) - before < 150 * 1024 * 1024
+        client.settimeout(30)
+        received = receive_until(client, b"\t1\t-1\tlast\n")
+    held: dict[bytes, int] = {}
+    for line in received[received.index(b"d\0") :].split(b"\n")[:-1]:
+        _, diff, row = line[5:].split(b"\t", 2)
+        held[row] = held.get(row, 0) + int(diff)
+    assert {row: weight for row, weight in held.items() if weight} == {b"-1\tlast": 1}
+    engine.wait_for_tails(0)
+
+
 def test_pipelined_messages_of_one_client_do_not_starve_the_others(engine: Engine) -> None:
     with raw(engine, started=True) as client:
         client.setblocking(False)

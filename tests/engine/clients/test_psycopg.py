@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 
 import psycopg
 import pytest
@@ -59,6 +60,11 @@ def test_a_stream_of_a_tail(connection: psycopg.Connection) -> None:
             break
     assert (False, 1, *ITEM) in [row[1:] for row in rows]
     assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_stream_of_a_tail_with_a_parameter(connection: psycopg.Connection) -> None:
+    sql = "TAIL (SELECT name FROM items WHERE n > %s)"
+    assert [row[1:] for row in islice(connection.cursor().stream(sql, (1,)), 1)] == [(1, ITEM[0])]
 
 
 @pytest.mark.parametrize("form", ["TEXT", "BINARY"])

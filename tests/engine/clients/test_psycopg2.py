@@ -272,6 +272,11 @@ def test_show(engine: Engine) -> None:
     assert ("counts",) in engine.ask("SHOW VIEWS")
     assert ("items",) in engine.ask("SHOW TABLES LIKE 'it%'")
     assert engine.ask("SHOW COLUMNS FROM counts") == [("text", True, "text"), ("n", True, "bigint")]
+    assert engine.ask("SHOW INDEXES FROM public.counts") == [("counts", "counts_primary_idx")]
+    with pytest.raises(psycopg2.Error, match="unknown catalog item 'nope'"):
+        engine.ask("SHOW COLUMNS FROM nope")
+    with pytest.raises(psycopg2.Error, match="is not a view that was created"):
+        engine.ask("SHOW CREATE VIEW items")
     ((name, text),) = engine.ask("SHOW CREATE VIEW counts")
     assert name == "materialize.public.counts"
     assert str(text).startswith("CREATE MATERIALIZED VIEW counts AS SELECT")
