@@ -29,7 +29,6 @@ class Service:
 
     def __init__(self, name: str, command: Sequence[str | Path], log: Path, ready: str) -> None:
         self.name = name
-        self.starts = 0
         self._command = [sys.executable, "-m", *map(str, command)]
         self._log = log
         self._ready = ready
@@ -71,7 +70,6 @@ class Service:
                 stderr=log,
                 preexec_fn=bound_files if file_size is not None else None,
             )
-            self.starts += 1
             return offset
 
     def written(self, offset: int = 0) -> str:
