@@ -176,7 +176,14 @@ _FLOAT_FUNCTIONS: dict[str, Callable[..., float]] = {
 }
 for _name, _call in _FLOAT_FUNCTIONS.items():
     define(_name, (FLOAT8,), FLOAT8, _of_float(_call), can_fail=True)
-define("cot", (FLOAT8,), FLOAT8, _of_float(lambda value: 1 / math.tan(value)), can_fail=True)
+
+
+def cotangent(value: float) -> float:
+    tangent = math.tan(value)
+    return 1 / tangent if tangent else math.inf
+
+
+define("cot", (FLOAT8,), FLOAT8, _of_float(cotangent), can_fail=True)
 define("atan2", (FLOAT8, FLOAT8), FLOAT8, _of_float(math.atan2), can_fail=True)
 for _name in ("power", "pow", "^"):
     define(_name, (FLOAT8, FLOAT8), FLOAT8, _of_float(power), can_fail=True)
