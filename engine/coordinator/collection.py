@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
@@ -28,6 +29,16 @@ class Holder(Protocol):
 
     def fell_behind(self) -> None:
         """What is needed is about to be forgotten, because it is too much."""
+
+
+@dataclass(eq=False)
+class Hold:
+    """Keeps the changes after a time for somebody who is about to read them."""
+
+    needs_after: int
+
+    def fell_behind(self) -> None:
+        """Nothing to do: it lasts only until the reading begins."""
 
 
 class Replay(Protocol):
@@ -58,6 +69,8 @@ class Collection:
         self.in_catalog = False
         """Whether one of the users is the catalog."""
         self.finished = False
+        self.is_constant = False
+        """Whether it reads nothing that could change: its rows have no time."""
         self.error: SqlError | None = None
         self.holders: set[Holder] = set()
         self._complete = asyncio.Event()

@@ -26,7 +26,7 @@ class ErrorSink(Protocol):
 class Maintained(Stored):
     """A dataflow, what it reads, and what came out of it.
 
-    While it catches up with its inputs a `Hydration` steps it; then the `Graph` does.
+    While it catches up with its inputs `hydrate` steps it; then the `Graph` does.
     """
 
     def __init__(
@@ -46,12 +46,6 @@ class Maintained(Stored):
         self._publish_errors = publish_errors
         for collection in self.inputs.values():
             collection.acquire()
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether it reads nothing that can change, nor could: its rows have no time."""
-        inputs = self.inputs.values()
-        return self.finished and all(isinstance(c, Maintained) and c.is_constant for c in inputs)
 
     @property
     def is_wanted(self) -> bool:
@@ -119,6 +113,7 @@ class Maintained(Stored):
         """Once no input can change and no time will, the operators can go."""
         if self.next_time is None and all(c.finished for c in self.inputs.values()):
             self.finished = True
+            self.is_constant = all(c.is_constant for c in self.inputs.values())
             self._flow = None
 
     def fail(self, error: SqlError) -> None:
@@ -144,7 +139,6 @@ def step_all(
                 if collection.error is not None:
                     member.fail(collection.error)
             if change := member.step(time, known):
-                previous = known.get(member.id)
-                if previous is None:
-                    known[member.id] = change
+                # The rows of a source that are kept have the source's id, and the same change.
+                known.setdefault(member.id, change)
     return known

@@ -112,10 +112,10 @@ async def _time(
         if read is not None and not finished:
             read.begin(time)
         return time
-    for collection in inputs.values():
-        collection.check_readable(time)
     if not finished:
         await runtime.closed(time)
+    for collection in inputs.values():
+        collection.check_readable(time)
     return time
 
 
@@ -129,13 +129,12 @@ async def _result(
     flow = query.dataflow(runtime.environment, parameters, time)
     stored = {id: c for id, c in inputs.items() if isinstance(c, Stored)}
     readable = min(time, runtime.graph.upper - 1)
-    if len(stored) == len(inputs):
+    size = sum(len(collection.history.contents) for collection in stored.values())
+    if len(stored) == len(inputs) and size <= SLICE_ROWS:
         contents = {id: collection.history.at(readable) for id, collection in stored.items()}
-        if sum(map(len, contents.values())) <= SLICE_ROWS:
-            result = flow.step(time, contents)
-            raise_errors(flow.errors)
-            return result
-    result = await evaluate(flow, inputs, readable, runtime.pacer)
+        result = flow.step(time, contents)
+    else:
+        result = await evaluate(flow, inputs, readable, runtime.pacer)
     raise_errors(flow.errors)
     return result
 

@@ -7,10 +7,11 @@ import heapq
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 
 from engine.catalog import Catalog, add_system_items
-from engine.coordinator.collection import Collection, Stored, Table
+from engine.coordinator.collection import Collection, Hold, Stored, Table
 from engine.coordinator.graph import Graph
 from engine.coordinator.history import History
 from engine.coordinator.hydration import Pacer, hydrate
@@ -168,9 +169,18 @@ class Runtime:
 
     def build(self, members: Sequence[Maintained], as_of: int | None = None) -> None:
         """Begin to fill new dataflows, in the background; their inputs come before their users."""
+        holds = [] if as_of is None else self._hold(members, as_of)
         task = asyncio.create_task(self._hydrate(members, as_of))
+        task.add_done_callback(partial(_let_go_of, holds))
         self._hydrations.add(task)
         task.add_done_callback(self._hydrations.discard)
+
+    def _hold(self, members: Sequence[Maintained], time: int) -> list[tuple[Collection, Hold]]:
+        """Keep the history of the inputs until it is read: they may have to be waited for."""
+        holds = [(c, Hold(time)) for member in members for c in member.inputs.values()]
+        for collection, hold in holds:
+            collection.holders.add(hold)
+        return holds
 
     def build_with_others(self, members: Sequence[Maintained]) -> None:
         """The same, but wait a moment for others if there is a large file that all might read.
@@ -243,3 +253,8 @@ class Runtime:
                 future.set_exception(ended)
         self.timeline.close()
         self.store.close()
+
+
+def _let_go_of(holds: Sequence[tuple[Collection, Hold]], _: asyncio.Task[None]) -> None:
+    for collection, hold in holds:
+        collection.holders.discard(hold)

@@ -194,6 +194,3 @@ class SourceReplay:
 def rows_as_change(slice: Slice) -> ZSet:
     """The rows of a slice as a change; their line numbers make them distinct."""
     return dict(zip(slice.rows, repeat(1)))
-
-
-__all__ = ["REPLAY_BYTES", "Source", "SourceReplay", "rows_as_change"]

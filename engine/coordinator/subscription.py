@@ -108,7 +108,7 @@ class Subscription:
     def _look(self) -> bool:
         """See whether there is more to read; it is then waiting."""
         time = self._frontier - 1
-        if self._is_constant:
+        if self.collection.is_constant:
             time = ENDLESS
             self._frontier = ENDLESS + 1
         if self._snapshot:
@@ -137,10 +137,6 @@ class Subscription:
             batch.append(SubscribedRow(upper, True, None, None))
             self._told = upper
             self._due = False
-
-    @property
-    def _is_constant(self) -> bool:
-        return getattr(self.collection, "is_constant", False)
 
     @property
     def ended(self) -> bool:

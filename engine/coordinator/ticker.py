@@ -17,6 +17,8 @@ _logger = logging.getLogger(__name__)
 SOON = 0.004
 """Seconds until files are looked at again after something was there."""
 
+_AFTER_A_DEFECT = 1.0
+
 IDLE = 0.008
 """The same while nothing comes; a look costs a few microseconds for each file."""
 
@@ -61,6 +63,7 @@ class Ticker:
         except Exception:
             # A defect; to go on is better than to stand still without a word.
             _logger.exception("a tick failed")
+            delay = _AFTER_A_DEFECT
         self._schedule(delay)
 
     def _read_and_tick(self) -> float:

@@ -292,3 +292,22 @@ def test_stopping_the_engine_ends_every_tail(words: Path) -> None:
         await engine.coordinator.stop()
 
     asyncio.run(scenario())
+
+
+def test_a_tail_of_a_query_waits_for_its_inputs_whatever_the_window(tmp_path: Path) -> None:
+    """What it begins with is kept for it until the view that it reads is filled."""
+    path = tmp_path / "words"
+    path.write_text("".join(f"{number:07d}\n" for number in range(100_000)))
+
+    async def scenario() -> None:
+        async with Engine(history_window=1, tick=10) as engine:
+            await engine.run(
+                source_sql(path), "CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM s"
+            )
+            tail = await engine.tail("SELECT n + 1 AS n FROM v", progress=True)
+            assert not tail.subscription.collection.is_complete
+            while (100_001,) not in tail.sum(2**62):
+                await tail.read()
+            tail.check_order()
+
+    asyncio.run(scenario())
