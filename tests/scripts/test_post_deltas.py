@@ -181,14 +181,17 @@ def test_progress_alone_waits_for_a_second() -> None:
 
 
 def test_an_update_does_not_wait() -> None:
+    durations = []
     with ScriptedHttp() as server, running(server.url) as process:
         write(process, OPENING)
         wait_until(lambda: server.requests, "the opening")
-        begin = time.monotonic()
-        write(process, row(11, 1, "a") + progress(12))
-        wait_until(lambda: len(server.requests) > 1, "the update")
-        assert time.monotonic() - begin < 0.9
+        for number in range(5):
+            begin = time.monotonic()
+            write(process, row(11 + number, 1, "a") + progress(12 + number))
+            wait_until(lambda n=number: len(server.requests) > n + 1, "the update")
+            durations.append(time.monotonic() - begin)
         assert server.deltas[1] == delta(10, 12, (11, 1, ("a",)))
+    assert min(durations) < 0.5  # the machine may be busy, but not every time
 
 
 # Answers
