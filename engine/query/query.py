@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.dataflow import Dataflow
+from engine.errors import SqlError
 from engine.query.ordering import in_order
 from engine.query.plan import SortKey, Types
 from engine.query.render import count, render
@@ -60,7 +61,10 @@ class Query:
         SELECT. Raises SqlError if a constant part cannot be evaluated.
         """
         evaluation = Evaluation(environment or self.environment, time, parameters)
-        return render(self.program, evaluation)
+        try:
+            return render(self.program, evaluation)
+        except RecursionError as error:
+            raise SqlError("statement is nested too deeply", "54001") from error
 
     def finish(self, result: ZSet, parameters: Sequence[Value] = ()) -> list[Row]:
         """A one-off result as the rows to send: sorted, limited, each as often as it is there.

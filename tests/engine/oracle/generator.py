@@ -12,11 +12,13 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from engine.types.numbers import NAN
+
 Columns = list[tuple[str, str]]
 """(name, type) of each column; types as in `engine.types`."""
 
 _WORDS = ["", "a", "b", "ab", "Z", "ä", "a%"]
-_FLOATS = [0.25, -1.5, 2.0, 0.0, float("nan")]
+_FLOATS = [0.25, -1.5, 2.0, 0.0, NAN]
 _NUMBERS = [Decimal("0.125"), Decimal("-1.5"), Decimal(2), Decimal("2.5")]
 _DAYS = [date(2020, 2, 29), date(1969, 12, 31), date(2020, 3, 1)]
 _TIMES = [datetime(2020, 2, 29, 12, 30), datetime(1969, 12, 31, 23, 59, 59, 999_000)]
