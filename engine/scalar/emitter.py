@@ -78,6 +78,8 @@ class Emitter:
         """Emit what computes `node`; return the variable or literal that stands for it."""
         if isinstance(node, Constant):
             return self._constant(node.value)
+        if node.is_volatile:
+            return self._compute(node)
         return self._once(node, self._compute)
 
     def skip_unless(self, condition: Node, statement: str) -> None:

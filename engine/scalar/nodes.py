@@ -38,6 +38,11 @@ class Node:
         """Whether evaluating this, children included, may raise SqlError."""
         return any(child.can_fail for child in self.children)
 
+    @property
+    def is_volatile(self) -> bool:
+        """Whether two evaluations may give two values (random())."""
+        return any(child.is_volatile for child in self.children)
+
 
 @dataclass(frozen=True)
 class Column(Node):
@@ -96,6 +101,10 @@ class Call(Node):
     @property
     def can_fail(self) -> bool:
         return self.function.can_fail or super().can_fail
+
+    @property
+    def is_volatile(self) -> bool:
+        return self.function.volatile or super().is_volatile
 
 
 @dataclass(frozen=True)

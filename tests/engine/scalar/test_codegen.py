@@ -51,6 +51,11 @@ def test_equal_parts_are_computed_once() -> None:
     assert counter.calls == 1
 
 
+def test_what_is_random_is_computed_each_time() -> None:
+    function = compile_rows(scalars("random() * 2, random() * 2, random()"))
+    assert len({value for _ in range(5) for value in function(()) or ()}) == 15
+
+
 def twice_is_positive(inner: Scalar) -> Scalar:
     return scalar("a > 0", {"a": INT4}).over({0: inner})
 
