@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from engine.zset import ZSet, add
 
+UPDATE_SIZE = 512
+"""Characters of text in a row for which it counts as one update; a larger row counts as more."""
+
 
 class History:
     """Contents and changes of one relation; every time from `since` on can be read exactly.
@@ -21,9 +24,12 @@ class History:
         self.rows = 0
         """How many rows there are now, equal ones counted each."""
         self.updates = 0
-        """How many updates the changes after `since` hold together."""
+        """What the changes after `since` hold together: updates, large ones counted as several."""
         self._times: list[int] = []
         self._changes: list[ZSet] = []
+        self._sizes: list[int] = []
+        self._last_is_own = False
+        """Whether the last change is a dict of this object's making, to be added to."""
 
     @property
     def last_time(self) -> int:
@@ -36,14 +42,23 @@ class History:
         if time <= self.since:
             return
         if self._times and self._times[-1] == time:
-            merged = dict(self._changes[-1])
-            add(merged, change)
-            self.updates += len(merged) - len(self._changes[-1])
-            self._changes[-1] = merged
+            self._add_to_last(change)
         else:
             self._times.append(time)
             self._changes.append(change)
-            self.updates += len(change)
+            self._sizes.append(_size(change))
+            self._last_is_own = False
+            self.updates += self._sizes[-1]
+
+    def _add_to_last(self, change: ZSet) -> None:
+        """More of a time that is not closed, and so read by nobody yet."""
+        if not self._last_is_own:
+            self._changes[-1] = dict(self._changes[-1])
+            self._last_is_own = True
+        add(self._changes[-1], change)
+        size = len(self._changes[-1]) * _row_size(change)
+        self.updates += size - self._sizes[-1]
+        self._sizes[-1] = size
 
     def at(self, time: int) -> ZSet:
         """The contents at `time`, which must not be before `since`; the live object if it can."""
@@ -80,10 +95,10 @@ class History:
         """The earliest time after which there are at most that many updates."""
         excess = self.updates - updates
         time = self.since
-        for index, change in enumerate(self._changes):
+        for index, size in enumerate(self._sizes):
             if excess <= 0:
                 break
-            excess -= len(change)
+            excess -= size
             time = self._times[index]
         return time
 
@@ -93,6 +108,17 @@ class History:
             return
         self.since = since
         gone = bisect_right(self._times, since)
-        self.updates -= sum(len(change) for change in self._changes[:gone])
+        self.updates -= sum(self._sizes[:gone])
         del self._times[:gone]
         del self._changes[:gone]
+        del self._sizes[:gone]
+
+
+def _size(change: ZSet) -> int:
+    return len(change) * _row_size(change)
+
+
+def _row_size(change: ZSet) -> int:
+    """As how many updates a row counts, judged by one: those of a relation are much alike."""
+    row = next(iter(change), ())
+    return 1 + sum(len(v) for v in row if isinstance(v, str | bytes)) // UPDATE_SIZE

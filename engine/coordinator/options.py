@@ -13,10 +13,11 @@ class EngineOptions:
     `data` is the folder that keeps the catalog and the rows of tables, None for none: then nothing
     survives the process. `history_window` is for how long past times stay readable (AS OF), in
     milliseconds. `history_rows` bounds that by memory: once a relation has had more updates than
-    that within its window, the oldest are forgotten early. `tail_backlog` is how many updates of a
-    relation are kept beyond these for a TAIL whose reader is slow, before that TAIL is ended with
-    an error. `tick` is the time in milliseconds between progress rows when nothing happens.
-    `max_line_bytes` is the longest line of a file source; a longer one is counted as an error.
+    that within its window (rows of some KB count as several), the oldest are forgotten early.
+    `tail_backlog` is how many updates of a relation are kept beyond these for a TAIL whose reader
+    is slow, before that TAIL is ended with an error. `tick` is the time in milliseconds between
+    progress rows when nothing happens. `max_line_bytes` is the longest line of a file source; a
+    longer one is counted as an error.
     """
 
     data: Path | None = None

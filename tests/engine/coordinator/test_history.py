@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.coordinator.history import History
+from engine.coordinator.history import UPDATE_SIZE, History
 from engine.zset import ZSet, add
 
 CHANGES = st.lists(
@@ -82,3 +82,24 @@ def test_the_last_changes_can_be_asked_for() -> None:
         history.append(time, {(time,): 1})
     assert history.nth_last_time(2) == 3
     assert history.nth_last_time(100) == 0
+
+
+def test_large_rows_count_as_several() -> None:
+    history = History(0)
+    for time in range(1, 101):
+        history.append(time, {("x" * 10 * UPDATE_SIZE, time): 1})
+    assert history.updates >= 1000
+    history.compact(history.time_holding(100))
+    assert sum(1 for _ in history.after(0)) <= 10
+
+
+def test_many_portions_of_one_time_are_not_copied_each_time() -> None:
+    history = History(0)
+    history.append(1, {(0,): 1})
+    history.append(1, {(1,): 1})
+    [(_, first)] = history.after(0)
+    history.append(1, {(2,): 1})
+    [(_, second)] = history.after(0)
+    assert first is second
+    assert second == {(0,): 1, (1,): 1, (2,): 1}
+    assert history.updates == 3
