@@ -106,17 +106,28 @@ class _Over(Plan):
 
 
 @dataclass(frozen=True)
-class Project(Plan):
-    input: Plan
+class _Pair(Plan):
+    """An operator over pairs of rows: the left row's columns, then the right one's."""
+
+    left: Plan
+    right: Plan
+
+    @property
+    def types(self) -> Types:
+        return self.left.types + self.right.types
+
+    @property
+    def inputs(self) -> tuple[Plan, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True)
+class Project(_Over):
     scalars: tuple[Scalar, ...]
 
     @property
     def types(self) -> Types:
         return tuple(scalar.type for scalar in self.scalars)
-
-    @property
-    def inputs(self) -> tuple[Plan, ...]:
-        return (self.input,)
 
 
 @dataclass(frozen=True)
@@ -149,38 +160,22 @@ class JoinKey:
 
 
 @dataclass(frozen=True)
-class Join(Plan):
+class Join(_Pair):
     """Inner join; the left row's columns, then the right one's."""
 
-    left: Plan
-    right: Plan
     keys: tuple[JoinKey, ...] = ()
-
-    @property
-    def types(self) -> Types:
-        return self.left.types + self.right.types
-
-    @property
-    def inputs(self) -> tuple[Plan, ...]:
-        return (self.left, self.right)
 
 
 @dataclass(frozen=True)
-class SemiJoin(Plan):
+class SemiJoin(_Pair):
     """The left rows that have a partner on the right; with `anti`, those that have none."""
 
-    left: Plan
-    right: Plan
     keys: tuple[JoinKey, ...]
     anti: bool
 
     @property
     def types(self) -> Types:
         return self.left.types
-
-    @property
-    def inputs(self) -> tuple[Plan, ...]:
-        return (self.left, self.right)
 
 
 @dataclass(frozen=True)
@@ -222,13 +217,12 @@ class AggregateSpec:
 
 
 @dataclass(frozen=True)
-class Reduce(Plan):
+class Reduce(_Over):
     """One row for each group: the group's columns, then the aggregates.
 
     With no `group` columns there is one group, which is there also when the input is empty.
     """
 
-    input: Plan
     group: tuple[int, ...]
     aggregates: tuple[AggregateSpec, ...]
 
@@ -237,10 +231,6 @@ class Reduce(Plan):
         before = self.input.types
         grouped = tuple(before[column] for column in self.group)
         return grouped + tuple(aggregate.type for aggregate in self.aggregates)
-
-    @property
-    def inputs(self) -> tuple[Plan, ...]:
-        return (self.input,)
 
 
 @dataclass(frozen=True)
@@ -292,10 +282,9 @@ class Union(Plan):
 
 
 @dataclass(frozen=True)
-class FlatMap(Plan):
+class FlatMap(_Over):
     """Each input row with each row that a table function gives for it."""
 
-    input: Plan
     function: str
     arguments: tuple[Scalar, ...]
     produced: Types
@@ -303,10 +292,6 @@ class FlatMap(Plan):
     @property
     def types(self) -> Types:
         return self.input.types + self.produced
-
-    @property
-    def inputs(self) -> tuple[Plan, ...]:
-        return (self.input,)
 
 
 @dataclass(frozen=True)
@@ -347,21 +332,11 @@ class SemiApply(_Over):
 
 
 @dataclass(frozen=True)
-class OuterJoin(Plan):
+class OuterJoin(_Pair):
     """A left, right or full join; `on` reads the left row's columns, then the right one's."""
 
-    left: Plan
-    right: Plan
     kind: Literal["left", "right", "full"]
     on: Scalar
-
-    @property
-    def types(self) -> Types:
-        return self.left.types + self.right.types
-
-    @property
-    def inputs(self) -> tuple[Plan, ...]:
-        return (self.left, self.right)
 
 
 def identity(types: Iterable[SqlType]) -> tuple[Scalar, ...]:

@@ -42,7 +42,13 @@ def pushed(plan: Plan, predicates: Iterable[Scalar] = ()) -> Plan:
         return Project(inner, plan.scalars)
     if isinstance(plan, Join):
         return _pushed_into_join(plan, wanted)
-    if isinstance(plan, Union | Negate | Distinct | Threshold):
+    if isinstance(plan, Threshold) or _is_difference(plan):
+        # What fails is counted once, above: below, a row that is taken away would count again.
+        below = [p for p in wanted if not p.can_fail]
+        above = [p for p in wanted if p.can_fail]
+        inputs = tuple(pushed(part, below) for part in plan.inputs)
+        return _filtered(with_inputs(plan, inputs), above)
+    if isinstance(plan, Union | Negate | Distinct):
         return with_inputs(plan, tuple(pushed(part, wanted) for part in plan.inputs))
     if isinstance(plan, Temporal):
         return replace(plan, input=pushed(plan.input, wanted))
@@ -54,6 +60,10 @@ def pushed(plan: Plan, predicates: Iterable[Scalar] = ()) -> Plan:
     if isinstance(plan, Reduce | TopK):
         return _pushed_into_groups(plan, wanted)
     return _filtered(with_inputs(plan, tuple(map(pushed, plan.inputs))), wanted)
+
+
+def _is_difference(plan: Plan) -> bool:
+    return isinstance(plan, Union) and any(isinstance(part, Negate) for part in plan.parts)
 
 
 def _filtered(plan: Plan, predicates: list[Scalar]) -> Plan:

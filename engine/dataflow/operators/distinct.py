@@ -5,30 +5,10 @@ A row's output changes only where its weight passes from at most 0 to above, or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from engine.dataflow.dataflow import ErrorChange, Operator
-from engine.zset import ZSet
+from engine.dataflow.operators.of_weight import OfWeight
 
 
-class Distinct(Operator):
-    def __init__(self) -> None:
-        self._weights: ZSet = {}
-
-    @property
-    def rows_kept(self) -> int:
-        return len(self._weights)
-
-    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
-        output: ZSet = {}
-        weights = self._weights
-        for row, weight in changes[0].items():
-            before = weights.get(row, 0)
-            after = before + weight
-            if after:
-                weights[row] = after
-            else:
-                del weights[row]
-            if (before > 0) != (after > 0):
-                output[row] = 1 if after > 0 else -1
-        return output
+class Distinct(OfWeight):
+    @staticmethod
+    def output_weight(weight: int) -> int:
+        return 1 if weight > 0 else 0

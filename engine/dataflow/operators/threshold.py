@@ -5,31 +5,10 @@ The difference of two inputs through it is EXCEPT ALL: no row is there less than
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from engine.dataflow.dataflow import ErrorChange, Operator
-from engine.zset import ZSet
+from engine.dataflow.operators.of_weight import OfWeight
 
 
-class Threshold(Operator):
-    def __init__(self) -> None:
-        self._weights: ZSet = {}
-
-    @property
-    def rows_kept(self) -> int:
-        return len(self._weights)
-
-    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
-        output: ZSet = {}
-        weights = self._weights
-        for row, weight in changes[0].items():
-            before = weights.get(row, 0)
-            after = before + weight
-            if after:
-                weights[row] = after
-            else:
-                del weights[row]
-            diff = max(after, 0) - max(before, 0)
-            if diff:
-                output[row] = diff
-        return output
+class Threshold(OfWeight):
+    @staticmethod
+    def output_weight(weight: int) -> int:
+        return max(weight, 0)
