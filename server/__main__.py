@@ -33,9 +33,15 @@ async def _run(options: Options) -> int:
         return 1
     _spare_collections()
     print(f"server: listening on {server.url}", file=sys.stderr, flush=True)  # noqa: T201
-    await ended.wait()
+    # Half a server is worse than none: whoever watches over processes starts a whole one.
+    failure = asyncio.create_task(server.failed())
+    end = asyncio.create_task(ended.wait())
+    await asyncio.wait([failure, end], return_when=asyncio.FIRST_COMPLETED)
+    if failure.done():
+        logging.getLogger("server").error("ending, for a part failed", exc_info=failure.exception())
+    failure.cancel()
     await server.stop()
-    return 0
+    return 1 if failure.done() and not failure.cancelled() else 0
 
 
 def _spare_collections() -> None:

@@ -70,6 +70,13 @@ class Server:
         self._keeper.start(self.hub)
         self._ticking = asyncio.create_task(self._tick())
 
+    async def failed(self) -> None:
+        """Return never, unless something fails that should run for ever; raises that error."""
+        tasks = [*self._keeper.tasks, self._ticking]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
     async def stop(self) -> None:
         """Tell every client when to come back, spread out, and end."""
         self._door.close()

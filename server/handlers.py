@@ -106,7 +106,11 @@ class Deltas(Handler):
         remote = self.request.remote_ip or ""
         refusal = refuse_post(self.request.headers, remote, self.parts.options.token)
         if refusal is None:
-            refusal = self._refuse_size(int(self.request.headers.get("Content-Length", "0")))
+            length = self.request.headers.get("Content-Length", "0")
+            if not length.isdecimal():
+                refusal = Refusal(400, f"expected a Content-Length in digits, found {length!r}")
+            else:
+                refusal = self._refuse_size(int(length))
         if refusal is not None:
             if refusal.status == 401:
                 self.set_header("WWW-Authenticate", "Bearer")

@@ -52,6 +52,11 @@ class Keeper:
         self._wards: dict[View, _Ward] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What runs for ever: one that ends has failed."""
+        return self._tasks
+
     def start(self, hub: Hub) -> None:
         for view in hub.views.values():
             ward = self._wards[view] = _Ward()

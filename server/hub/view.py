@@ -51,7 +51,7 @@ class View:
         self.unasked: str | None = None
         """Why the epoch could not be learned."""
         self.failures = 0
-        """How many questions were not answered."""
+        """How many questions for the epoch were not answered."""
         self.reads = 0
         """How many bases were read."""
         self._limits = limits
@@ -258,11 +258,11 @@ class View:
     def failed(self, reason: str, *, of_base: bool) -> None:
         """The engine did not answer, or cannot read the view."""
         before = self.failure
-        self.failures += 1
         if of_base:
             self.unread = reason
         else:
             self.unasked = reason
+            self.failures += 1
         is_new = self.failure != before
         for listener in self.listeners:
             reaches = self.history.reaches(listener.epoch, listener.frontier)

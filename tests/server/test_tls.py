@@ -1,0 +1,47 @@
+"""The same over TLS, where every byte goes through Tornado's stream.
+
+The certificate in `data/` is for 127.0.0.1, signed by itself and good for nothing else.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import requests
+
+from server.protocol import Delta, encode
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import JSON, Served
+
+DATA = Path(__file__).parent / "data"
+TLS = ("--certificate", str(DATA / "certificate.pem"), "--key", str(DATA / "key.pem"))
+
+
+def test_base_and_deltas_over_tls(engine: FakeEngine) -> None:
+    engine.rows = [(f"user {n}", str(n)) for n in range(50_000)]
+    with Served(engine, *TLS) as served:
+        assert served.url.startswith("https://")
+
+        def post(delta: Delta) -> None:
+            requests.post(
+                served.url + "/view/deltas",
+                data=encode(delta),
+                headers=JSON,
+                verify=TLS[1],
+                timeout=20,
+            ).raise_for_status()
+
+        post(Delta("top10", engine.epoch, 900, 1001, []))
+        context = ssl.create_default_context(cafile=TLS[1])
+        quick = served.open(ssl=context)
+        late = served.open(ssl=context)
+        assert quick.base() == engine.base("top10")
+        for n in range(1001, 1021):
+            post(Delta("top10", engine.epoch, n, n + 1, [(n, 1, ("x" * 100_000, str(n)))]))
+        for watcher in (quick, late):
+            frontier = watcher.base().upper if watcher is late else 1001
+            while frontier < 1021:
+                delta = watcher.delta()
+                assert delta.lower == frontier, "not adjacent"
+                frontier = delta.upper
