@@ -19,7 +19,7 @@ TLS = ("--certificate", str(DATA / "certificate.pem"), "--key", str(DATA / "key.
 
 
 def test_base_and_deltas_over_tls(engine: FakeEngine) -> None:
-    engine.rows = [(f"user {n}", str(n)) for n in range(50_000)]
+    engine.rows = [(f"user {n} " + "x" * 1000, str(n)) for n in range(3_000)]
     with Served(engine, *TLS) as served:
         assert served.url.startswith("https://")
 

@@ -54,8 +54,8 @@ class Session:
             for name, oid in columns
         )
         self._send(b"T", struct.pack("!h", len(columns)) + description)
-        for row in rows:
-            self._send(b"D", struct.pack("!h", len(row)) + b"".join(map(_value, row)))
+        bodies = (struct.pack("!h", len(row)) + b"".join(map(_value, row)) for row in rows)
+        self._send_all(b"".join(_message(b"D", body) for body in bodies))
         self._send(b"C", b"SELECT %d\0" % len(rows))
 
     def tag(self, tag: str) -> None:
@@ -98,14 +98,21 @@ class Session:
         raise ClientGoneError
 
     def _send(self, kind: bytes, body: bytes) -> None:
+        self._send_all(_message(kind, body))
+
+    def _send_all(self, data: bytes) -> None:
         try:
-            self._socket.sendall(kind + struct.pack("!i", len(body) + 4) + body)
+            self._socket.sendall(data)
         except OSError as error:
             raise ClientGoneError from error
 
 
 Scenario: TypeAlias = Callable[[str, Session], None]
 """Called with each statement that a client sends, in a thread of that client's own."""
+
+
+def _message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
 
 
 def _value(value: str | None) -> bytes:
