@@ -8,6 +8,7 @@ from engine.dataflow import Dataflow, Node, Operator
 from engine.dataflow import operators as op
 from engine.dataflow.index import KeyFunction
 from engine.dataflow.operators.compute import BatchFunction
+from engine.dataflow.operators.join import concatenate
 from engine.errors import SqlError
 from engine.query.aggregates.factory import aggregate_call
 from engine.query.ordering import row_key
@@ -75,13 +76,23 @@ class _Renderer:
     def _computed(self, plan: Plan) -> Source:
         """A chain of projections and filters, as one function."""
         scalars, predicates, below = fused(plan)
+        if not predicates and scalars == below.columns():
+            return self.source(below)
+        columns = [scalar.column_index for scalar in scalars]
+        if isinstance(below, Join) and not predicates and None not in columns:
+            return self._joined(below, [column for column in columns if column is not None])
         source = self.source(below)
-        types = below.types
-        if not predicates and scalars == below.columns(0, len(types)):
-            return source
         origin = below.id if isinstance(below, Get) else None
         function = compile_batch(scalars, conjunction(predicates), self._evaluation, origin)
         return self._add(op.Compute(function), (source,))
+
+    def _joined(self, plan: Join, columns: Sequence[int]) -> Source:
+        """A join of which these columns are wanted: a pair becomes its row at once."""
+        width = plan.left.width
+        picked = "".join(f"l[{c}]," if c < width else f"r[{c - width}]," for c in columns)
+        combine = eval(f"lambda l, r: ({picked})")  # noqa: S307 -- source of our own making
+        left, right = self._keys(plan.keys)
+        return self._add(op.Join(left, right, combine), tuple(map(self.source, plan.inputs)))
 
     def _operator(self, plan: Plan) -> Operator:
         evaluation = self._evaluation
@@ -90,7 +101,7 @@ class _Renderer:
                 return self._values(plan)
             case Join():
                 left, right = self._keys(plan.keys)
-                return op.Join(left, right, op.join.concatenate)
+                return op.Join(left, right, concatenate)
             case SemiJoin():
                 left, right = self._keys(plan.keys)
                 return op.SemiJoin(left, right, anti=plan.anti)

@@ -47,7 +47,9 @@ def membership(tree: exp.Expr) -> tuple[exp.Expr, exp.Expr, bool] | None:
         inner = membership(tree.this)
         return None if inner is None else (inner[0], inner[1], not inner[2])
     if isinstance(tree, exp.In):
-        query = query_of(tree.args.get("query"))
+        listed = tree.expressions
+        values = listed[0] if len(listed) == 1 and isinstance(listed[0], exp.Values) else None
+        query = query_of(values or tree.args.get("query"))
         return None if query is None else (tree.this, query, False)
     for comparison, quantifier, negated in ((exp.EQ, exp.Any, False), (exp.NEQ, exp.All, True)):
         if isinstance(tree, comparison) and isinstance(tree.expression, quantifier):
