@@ -26,7 +26,7 @@ def expected(changes: list[tuple[int, ZSet]], after: int, until: int) -> ZSet:
 
 
 @given(CHANGES, st.integers(0, 40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_time_since_the_compaction_is_exact(
     steps: list[tuple[int, ZSet]], since: int
 ) -> None:
@@ -49,7 +49,7 @@ def test_every_time_since_the_compaction_is_exact(
 
 
 @given(CHANGES, st.integers(0, 30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_bound_on_updates_holds(steps: list[tuple[int, ZSet]], bound: int) -> None:
     history, time = History(0), 1
     for passed, change in steps:

@@ -36,7 +36,7 @@ def flow(shape: int) -> Dataflow:
 
 
 @given(st.integers(0, 4), st.lists(st.lists(CHANGES, max_size=4), max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_portions_and_whole_changes_give_the_same(
     shape: int, steps: list[list[dict[str, ZSet]]]
 ) -> None:
