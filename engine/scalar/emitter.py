@@ -7,9 +7,9 @@ that SQL would not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.errors import SqlError
 from engine.scalar import json_access
@@ -27,9 +27,6 @@ from engine.scalar.nodes import (
     walk,
 )
 from engine.scalar.registry import VARYING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _DEEPEST = 40
 """Levels of indentation after which a part becomes a function of its own; Python allows 100."""
