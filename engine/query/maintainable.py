@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.errors import not_supported
-from engine.query.plan import Plan
+from engine.query.plan import Get, Plan, Temporal
 from engine.query.scalars import scalars_of
 from engine.query.share import Program
 from engine.scalar import Scalar
@@ -20,9 +20,17 @@ _ALWAYS_THE_SAME = {"version", "mz_version", "current_database", "pg_postmaster_
 
 def check_maintainable(program: Program) -> None:
     """Raise SqlError if the result depends on more than the inputs."""
-    for _, plan in program.bindings:
+    plans = [*(plan for _, plan in program.bindings), program.result]
+    for plan in plans:
         _check(plan)
-    _check(program.result)
+    if not any(_has(plan, Get) for plan in plans) and any(_has(plan, Temporal) for plan in plans):
+        raise not_supported(
+            "a temporal filter over nothing but constants", "put the rows into a table"
+        )
+
+
+def _has(plan: Plan, kind: type[Plan]) -> bool:
+    return isinstance(plan, kind) or any(_has(child, kind) for child in plan.inputs)
 
 
 def _check(plan: Plan) -> None:
