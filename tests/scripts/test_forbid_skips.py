@@ -22,7 +22,13 @@ def run(folder: Path, text: str, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "tests.support.forbid_skips", "-rA", str(folder)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "VIEWSTREAM_FORBID_SKIPS": "", **environment},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "VIEWSTREAM_FORBID_SKIPS": "",
+            **environment,
+        },
         capture_output=True,
         text=True,
     )
