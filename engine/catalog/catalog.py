@@ -22,6 +22,8 @@ class Catalog:
         self._names: dict[tuple[str, str], Item] = {}
         self._dependents: dict[str, dict[str, None]] = {}
         self._last_id = 0
+        self.version = 0
+        """Rises with each change: what was compiled at one version still holds at the same."""
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items.values())
@@ -127,6 +129,7 @@ class Catalog:
 
     def add(self, item: Item) -> None:
         self.check_free(item.schema, item.name)
+        self.version += 1
         self._items[item.id] = item
         self._names[item.schema, item.name] = item
         for dependency in item.dependencies:
@@ -135,6 +138,7 @@ class Catalog:
     def remove(self, item: Item) -> None:
         """Remove an item on which no other depends any more."""
         assert not self._dependents.get(item.id)
+        self.version += 1
         del self._items[item.id]
         del self._names[item.schema, item.name]
         self._dependents.pop(item.id, None)

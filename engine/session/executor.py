@@ -52,12 +52,16 @@ class Executor:
 
     def plan(self, statement: s.Statement, declared: Sequence[int] = ()) -> Plan:
         """Bind a statement's names; raises SqlError, also if the transaction has failed."""
+        self.check(statement)
+        return self._planner.plan(statement, declared)
+
+    def check(self, statement: s.Statement) -> None:
+        """Raise SqlError if the transaction has failed and the statement is no way out of it."""
         if self.transaction.failed and not isinstance(statement, _WAYS_OUT):
             raise SqlError(
                 "current transaction is aborted, commands ignored until end of transaction block",
                 "25P02",
             )
-        return self._planner.plan(statement, declared)
 
     # Ends
 

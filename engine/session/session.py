@@ -21,7 +21,7 @@ from engine.session import statements as s
 from engine.session.executor import Executor
 from engine.session.output import Output
 from engine.session.parser import parse_statement, parse_statements
-from engine.session.plan import Plan, RowsPlan, WritePlan
+from engine.session.plan import FetchPlan, Plan, RowsPlan, WritePlan
 from engine.session.portal import Portal
 from engine.session.settings import Settings
 from engine.session.state import Prepared
@@ -36,6 +36,7 @@ class Session:
     """`handle` is called with one message after the other; it raises nothing but cancellation."""
 
     def __init__(self, coordinator: Coordinator, output: Output) -> None:
+        self._coordinator = coordinator
         self._output = output
         self._executor = Executor(coordinator, output)
         self._state = self._executor.state
@@ -166,7 +167,8 @@ class Session:
         else:
             statement = await asyncio.to_thread(parse_statement, sql)
         plan = None if statement is None else await self._plan(statement, declared, sql)
-        self._state.add_prepared(name, Prepared(statement, declared, plan))
+        version = self._coordinator.catalog.version
+        self._state.add_prepared(name, Prepared(statement, declared, plan, version))
         self._output.write(backend.parse_complete())
 
     def _bind(self, message: messages.Bind) -> None:
@@ -187,9 +189,13 @@ class Session:
         self._output.write(backend.bind_complete())
 
     def _plan_again(self, prepared: Prepared) -> Plan | None:
-        """Plan anew, since what a name stands for may have changed; the result's form may not."""
+        """Plan anew if what a name stands for may have changed; the result's form may not."""
         if prepared.statement is None:
             return None
+        unchanged = prepared.version == self._coordinator.catalog.version
+        if unchanged and not isinstance(prepared.plan, FetchPlan):
+            self._executor.check(prepared.statement)
+            return prepared.plan
         plan = self._executor.plan(prepared.statement, prepared.declared)
         if _columns(plan) != _columns(prepared.plan):
             raise SqlError("cached plan must not change result type", "0A000")

@@ -19,12 +19,14 @@ MAX_PORTALS = 1_000
 class Prepared:
     """A prepared statement; `statement` and `plan` are None for one without text.
 
-    `declared` are the oids of its parameters' types as the client gave them.
+    `declared` are the oids of its parameters' types as the client gave them; `version` is the
+    catalog's, for which the plan was made.
     """
 
     statement: s.Statement | None
     declared: tuple[int, ...]
     plan: Plan | None
+    version: int
 
     @property
     def parameter_oids(self) -> list[int]:

@@ -81,6 +81,8 @@ class FakeSubscription:
 class FakeCoordinator:
     def __init__(self) -> None:
         self.resolver = self
+        self.catalog = self
+        self.version = 1
         self.rows: list[tuple[Any, ...]] = [("Alice", 2), ("Bob\t", None)]
         self.subscriptions: list[FakeSubscription] = []
         self.subscribed: list[dict[str, Any]] = []
