@@ -16,6 +16,7 @@ from engine.errors import SqlError
 from engine.scalar.documents import FAST_ERRORS, Decoder, Trie
 from engine.scalar.emitter import Emitter
 from engine.scalar.environment import Evaluation
+from engine.scalar.nesting import room_for_nesting
 from engine.scalar.nodes import Column, Node
 from engine.scalar.prepare import prepare
 from engine.scalar.scalar import Scalar
@@ -40,13 +41,15 @@ def compile_rows(
     It raises SqlError where evaluating fails. `evaluation` is needed if parameters or session
     functions are read.
     """
-    nodes, condition = _prepare(scalars, filter, evaluation)
-    return _row_function(nodes, condition)
+    with room_for_nesting():
+        nodes, condition = _prepare(scalars, filter, evaluation)
+        return _row_function(nodes, condition)
 
 
 def compile_value(scalar: Scalar, evaluation: Evaluation | None = None) -> Callable[[Row], Value]:
     """A function from a row to the one value; it raises SqlError where evaluating fails."""
-    return _value_function(prepare(scalar.node, evaluation))
+    with room_for_nesting():
+        return _value_function(prepare(scalar.node, evaluation))
 
 
 def compile_batch(
@@ -62,7 +65,16 @@ def compile_batch(
     the input that the rows are of, if they are an input's own: with other functions over the same
     input, of the same environment, the decoding of its JSON is then shared.
     """
-    nodes, condition = _prepare(scalars, filter, evaluation)
+    with room_for_nesting():
+        return _batch_function(*_prepare(scalars, filter, evaluation), evaluation, origin)
+
+
+def _batch_function(
+    nodes: Sequence[Node],
+    condition: Node | None,
+    evaluation: Evaluation | None,
+    origin: Hashable,
+) -> BatchFunction:
     sharing = None if evaluation is None or origin is None else evaluation.environment.documents
     shared: dict[Node, SharedDocument] = {}
 

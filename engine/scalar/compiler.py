@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from engine.errors import SqlError
 from engine.scalar.casts import cast
 from engine.scalar.coercion import infer
+from engine.scalar.nesting import room_for_nesting
 from engine.scalar.scalar import Scalar
 from engine.scalar.scope import Scope
 from engine.scalar.translation import Translator
@@ -24,11 +24,9 @@ def compile_scalar(tree: exp.Expr, scope: Scope, *, keep_unknown: bool = False) 
     leave it unknown, for a caller that will `coerce` it (the branches of a UNION, VALUES).
     Raises SqlError for unknown columns, functions, types, and operands that do not fit.
     """
-    try:
+    with room_for_nesting():
         node = Translator(scope).node(tree)
-    except RecursionError:
-        raise SqlError("expression is nested too deeply", "54001") from None
-    if node.type is UNKNOWN and not keep_unknown:
-        node = cast(node, TEXT)
-    infer(node, scope)
+        if node.type is UNKNOWN and not keep_unknown:
+            node = cast(node, TEXT)
+        infer(node, scope)
     return Scalar(node)

@@ -7,13 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar, dataclass_transform
 
 from engine.types import SqlType
 from engine.zset import Value
 
 if TYPE_CHECKING:
     from engine.scalar.registry import Function
+
+
+N = TypeVar("N")
+
+
+@dataclass_transform(frozen_default=True)
+def node_type(cls: type[N]) -> type[N]:
+    """Make a frozen dataclass whose hash is computed once: trees are deep, and looked up a lot."""
+    made = dataclass(frozen=True)(cls)
+    compute = made.__hash__
+
+    def remembered(self: N) -> int:
+        known: int | None = self.__dict__.get("_hash")
+        if known is None:
+            known = self.__dict__["_hash"] = compute(self)
+        return known
+
+    made.__hash__ = remembered  # type: ignore[assignment]
+    return made
 
 
 @dataclass(frozen=True)
@@ -28,57 +48,57 @@ class Node:
         """The same node with other children."""
         return self
 
-    @property
+    @cached_property
     def nullable(self) -> bool:
         """Whether the value may be NULL."""
         return True
 
-    @property
+    @cached_property
     def can_fail(self) -> bool:
         """Whether evaluating this, children included, may raise SqlError."""
         return any(child.can_fail for child in self.children)
 
-    @property
+    @cached_property
     def is_volatile(self) -> bool:
         """Whether two evaluations may give two values (random())."""
         return any(child.is_volatile for child in self.children)
 
 
-@dataclass(frozen=True)
+@node_type
 class Column(Node):
     """The value at `index` of the row."""
 
     index: int
 
 
-@dataclass(frozen=True)
+@node_type
 class Constant(Node):
     value: Value
 
-    @property
+    @cached_property
     def nullable(self) -> bool:
         return self.value is None
 
 
-@dataclass(frozen=True)
+@node_type
 class Parameter(Node):
     """`$number`, counted from 1; its value comes with the evaluation."""
 
     number: int
 
 
-@dataclass(frozen=True)
+@node_type
 class Session(Node):
     """A value that is the same for all rows of one evaluation: `now`, `current_user` .."""
 
     name: str
 
-    @property
+    @cached_property
     def nullable(self) -> bool:
         return False
 
 
-@dataclass(frozen=True)
+@node_type
 class Call(Node):
     """A function or operator applied; NULL for a NULL argument if the function is strict."""
 
@@ -92,22 +112,22 @@ class Call(Node):
     def rebuild(self, children: tuple[Node, ...]) -> Node:
         return Call(self.type, self.function, children)
 
-    @property
+    @cached_property
     def nullable(self) -> bool:
         if self.function.strict:
             return self.function.gives_null or any(a.nullable for a in self.arguments)
         return self.function.gives_null
 
-    @property
+    @cached_property
     def can_fail(self) -> bool:
         return self.function.can_fail or super().can_fail
 
-    @property
+    @cached_property
     def is_volatile(self) -> bool:
         return self.function.volatile or super().is_volatile
 
 
-@dataclass(frozen=True)
+@node_type
 class Logic(Node):
     """AND (`is_and`) or OR of two or more conditions, by three-valued logic."""
 
@@ -121,12 +141,12 @@ class Logic(Node):
     def rebuild(self, children: tuple[Node, ...]) -> Node:
         return Logic(self.type, self.is_and, children)
 
-    @property
+    @cached_property
     def nullable(self) -> bool:
         return any(operand.nullable for operand in self.operands)
 
 
-@dataclass(frozen=True)
+@node_type
 class IsNull(Node):
     operand: Node
 
@@ -137,12 +157,12 @@ class IsNull(Node):
     def rebuild(self, children: tuple[Node, ...]) -> Node:
         return IsNull(self.type, *children)
 
-    @property
+    @cached_property
     def nullable(self) -> bool:
         return False
 
 
-@dataclass(frozen=True)
+@node_type
 class Case(Node):
     """(condition, result) pairs, tried in order, and what holds when none is true."""
 
@@ -157,12 +177,12 @@ class Case(Node):
         pairs = tuple(zip(children[:-1:2], children[1:-1:2], strict=True))
         return Case(self.type, pairs, children[-1])
 
-    @property
+    @cached_property
     def nullable(self) -> bool:
         return self.default.nullable or any(result.nullable for _, result in self.branches)
 
 
-@dataclass(frozen=True)
+@node_type
 class Coalesce(Node):
     """The first operand that is not NULL; later ones are not evaluated."""
 
@@ -175,12 +195,12 @@ class Coalesce(Node):
     def rebuild(self, children: tuple[Node, ...]) -> Node:
         return Coalesce(self.type, children)
 
-    @property
+    @cached_property
     def nullable(self) -> bool:
         return all(operand.nullable for operand in self.operands)
 
 
-@dataclass(frozen=True)
+@node_type
 class JsonGet(Node):
     """`base -> key`, or `base ->> key` if `as_text`, for a constant key: a str, or an int index."""
 

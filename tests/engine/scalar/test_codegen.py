@@ -171,9 +171,20 @@ def test_a_chain_of_hundreds_of_conditions() -> None:
     assert function((None, 0, "")) == (None,)
 
 
+@pytest.mark.parametrize("length", [100, 600])
+def test_a_long_chain_of_operators(length: int) -> None:
+    tree = parse("a")[0]
+    for _ in range(length):
+        tree = exp.Add(this=tree, expression=exp.Column(this=exp.to_identifier("b")))
+    compiled = compile_scalar(tree, scope(COLUMNS))
+    assert compile_rows([compiled])((1, 2, "")) == (1 + 2 * length,)
+    assert compile_batch([compiled])({(1, 2, ""): 3}) == ({(1 + 2 * length,): 3}, {})
+    assert compile_value(compiled)((0, 1, "")) == length
+
+
 def test_nesting_beyond_all_bounds_is_refused() -> None:
     tree = parse("a")[0]
-    for _ in range(5000):
+    for _ in range(20_000):
         tree = exp.BitwiseNot(this=tree)
     with pytest.raises(SqlError, match="nested too deeply"):
         compile_scalar(tree, scope(COLUMNS))
