@@ -12,9 +12,10 @@ one of the row around that. Whatever does not read the rows outside is lowered b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from engine.query.outer_joins import Sides, equal_keys, nulls, unmatched
 from engine.query.plan import (
     OUTER,
     UNIT,
@@ -40,8 +41,8 @@ from engine.query.plan import (
     Union,
     Values,
 )
-from engine.query.predicates import conjuncts, equality, key_of, shifted, substituted
-from engine.query.scalars import scalars_of
+from engine.query.predicates import conjuncts, equality, substituted
+from engine.query.properties import at_most_one, exactly_one, is_linear, outer_columns
 from engine.scalar import Scalar
 from engine.types import BOOL, INT8
 
@@ -70,7 +71,7 @@ class _Lowering:
     def lowered(self, plan: Plan) -> Plan:
         if plan == UNIT:
             return self.outside
-        if self.outside is not UNIT and not _outer_columns(plan):
+        if self.outside is not UNIT and not outer_columns(plan):
             return Join(self.outside, _ALONE.lowered(plan))
         method = getattr(self, f"_{type(plan).__name__.lower()}")
         result: Plan = method(plan)
@@ -139,7 +140,7 @@ class _Lowering:
 
     def _empty_groups(self, reduced: Reduce, aggregates: tuple[AggregateSpec, ...]) -> Plan:
         """What an aggregate without GROUP BY gives for the outer rows that have no rows."""
-        keys = _equal(self.outside.columns(), reduced.columns(0, self.shift))
+        keys = equal_keys(self.outside.columns(), reduced.columns(0, self.shift))
         missing = SemiJoin(self.outside, reduced, keys, anti=True)
         nothing = tuple(
             Scalar.constant(0 if aggregate.function == "count" else None, aggregate.type)
@@ -155,17 +156,17 @@ class _Lowering:
         if self.outside is UNIT:
             return Join(self.lowered(left), self.lowered(right), keys)
         assert not keys, "the binder makes joins without keys"
-        one, other = (left, right) if _outer_columns(left) else (right, left)
+        one, other = (left, right) if outer_columns(left) else (right, left)
         shift, width = self.shift, left.width
         first = self.lowered(one)
-        if not _outer_columns(other):
+        if not outer_columns(other):
             both = Join(first, _ALONE.lowered(other))
             if one is left:
                 return both
             own = both.columns(first.width), both.columns(shift, first.width)
             return Project(both, self._kept() + own[0] + own[1])
         second = self.lowered(other)
-        shared = _equal(first.columns(0, shift), second.columns(0, shift))
+        shared = equal_keys(first.columns(0, shift), second.columns(0, shift))
         both = Join(first, second, shared)
         return Project(both, both.columns(0, shift + width) + both.columns(width + 2 * shift))
 
@@ -180,18 +181,18 @@ class _Lowering:
             on.append(
                 scalar.moved({n: n if n < shift + width else n + shift for n in scalar.columns})
             )
-        sides = _Sides(left, right, _equal(left.columns(0, shift), right.columns(0, shift)), on)
+        sides = Sides(left, right, equal_keys(left.columns(0, shift), right.columns(0, shift)), on)
         matched = sides.matched()
         columns = matched.columns()
         lefts, rights = columns[: left.width], columns[left.width :]
         parts: list[Plan] = [Project(matched, lefts + rights[shift:])]
         if plan.kind in ("left", "full"):
             rest = sides.unmatched_left(matched)
-            parts.append(Project(rest, rest.columns() + _nulls(plan.right)))
+            parts.append(Project(rest, rest.columns() + nulls(plan.right)))
         if plan.kind in ("right", "full"):
             rest = sides.unmatched_right(matched)
             own = rest.columns()
-            parts.append(Project(rest, own[:shift] + _nulls(plan.left) + own[shift:]))
+            parts.append(Project(rest, own[:shift] + nulls(plan.left) + own[shift:]))
         return Union(tuple(parts))
 
     def _semiapply(self, plan: SemiApply) -> Plan:
@@ -223,7 +224,7 @@ class _Lowering:
         Gives how many values that is, a plan with them and the subquery's columns, and the keys
         that join the rows to it.
         """
-        numbers = sorted(_outer_columns(subquery))
+        numbers = sorted(outer_columns(subquery))
         if not numbers:
             return 0, _ALONE.lowered(subquery), ()
         columns = rows.columns()
@@ -231,14 +232,14 @@ class _Lowering:
         values = Distinct(Project(rows, read))
         places = {number: at for at, number in enumerate(numbers)}
         outcome = _Lowering(values, places).lowered(subquery)
-        return len(numbers), outcome, _equal(read, outcome.columns(0, len(numbers)))
+        return len(numbers), outcome, equal_keys(read, outcome.columns(0, len(numbers)))
 
     def _apply(self, plan: Apply) -> Plan:
         rows = self.lowered(plan.input)
         if plan.kind == "exists":
             return self._exists(plan, rows)
-        if plan.kind == "inner" and _is_linear(plan.subquery):
-            places = {n: self._place(n) for n in _outer_columns(plan.subquery)}
+        if plan.kind == "inner" and is_linear(plan.subquery):
+            places = {n: self._place(n) for n in outer_columns(plan.subquery)}
             return _Lowering(rows, places).lowered(plan.subquery)
         width, outcome, keys = self._evaluated(rows, plan.subquery)
         if plan.kind == "inner":
@@ -266,95 +267,22 @@ class _Lowering:
         both = Join(rows, outcome, keys)
         joined = Project(both, rows.columns() + both.columns(rows.width + width))
         matched = Filter(joined, (self._scalar(plan.on),))
-        rest = _unmatched(rows, Project(matched, matched.columns(0, rows.width)))
-        padded = Project(rest, rest.columns() + _nulls(plan.subquery))
+        rest = unmatched(rows, Project(matched, matched.columns(0, rows.width)))
+        padded = Project(rest, rest.columns() + nulls(plan.subquery))
         return Union((matched, padded))
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """The two inputs of an outer join: the keys and conditions that make pairs of their rows."""
-
-    left: Plan
-    right: Plan
-    shared: tuple[JoinKey, ...]
-    on: list[Scalar]
-
-    def matched(self) -> Plan:
-        return Filter(Join(self.left, self.right, self.shared), tuple(self.on))
-
-    def unmatched_left(self, matched: Plan) -> Plan:
-        """The left rows without a partner."""
-        split = self._keys(lambda n: n >= self.left.width)
-        if split is None:
-            rows = self.left
-            return _unmatched(rows, Project(matched, matched.columns(0, rows.width)))
-        keys, own = split
-        partners = shifted_filter(self.right, own, -self.left.width)
-        return SemiJoin(self.left, partners, self.shared + keys, anti=True)
-
-    def unmatched_right(self, matched: Plan) -> Plan:
-        """The right rows without a partner."""
-        split = self._keys(lambda n: n < self.left.width)
-        if split is None:
-            return _unmatched(self.right, Project(matched, matched.columns(self.left.width)))
-        keys, own = split
-        partners = shifted_filter(self.left, own, 0)
-        mirrored = tuple(JoinKey(k.right, k.left, k.null_safe) for k in self.shared + keys)
-        return SemiJoin(self.right, partners, mirrored, anti=True)
-
-    def _keys(
-        self, is_partner: Callable[[int], bool]
-    ) -> tuple[tuple[JoinKey, ...], list[Scalar]] | None:
-        """The condition as equalities of both sides, and conditions on the partner alone.
-
-        None if it has other parts.
-        """
-        boundary = self.left.width
-        keys: list[JoinKey] = []
-        own: list[Scalar] = []
-        for predicate in self.on:
-            if all(map(is_partner, predicate.columns)):
-                own.append(predicate)
-                continue
-            pair = key_of(predicate, boundary)
-            if pair is None:
-                return None
-            keys.append(pair)
-        return tuple(keys), own
-
-
-def shifted_filter(plan: Plan, predicates: list[Scalar], by: int) -> Plan:
-    """The rows for which the predicates hold, whose columns stand `by` places further left."""
-    return Filter(plan, tuple(shifted(p, by) for p in predicates)) if predicates else plan
-
-
 _ALONE = _Lowering(UNIT, {})
-
-
-def _equal(left: Iterable[Scalar], right: Iterable[Scalar]) -> tuple[JoinKey, ...]:
-    """Keys that hold where the two sides are the same, NULLs included."""
-    pairs = zip(left, right, strict=True)
-    return tuple(JoinKey(one, other, null_safe=True) for one, other in pairs)
-
-
-def _nulls(plan: Plan) -> tuple[Scalar, ...]:
-    return tuple(Scalar.constant(None, type_) for type_ in plan.types)
-
-
-def _unmatched(rows: Plan, matched: Plan) -> Plan:
-    """The rows that are not among the matched ones."""
-    return SemiJoin(rows, matched, _equal(rows.columns(), matched.columns()), anti=True)
 
 
 def _with_value(
     rows: Plan, width: int, outcome: Plan, keys: tuple[JoinKey, ...], subquery: Plan
 ) -> Plan:
     """The rows with the one value that the outcome has for them after `width` keys, or NULL."""
-    if _exactly_one(subquery):
+    if exactly_one(subquery):
         joined = Join(rows, outcome, keys)
         return Project(joined, (*rows.columns(), joined.columns()[-1]))
-    checked = not _at_most_one(subquery)
+    checked = not at_most_one(subquery)
     if checked:
         count = AggregateSpec("count", (), INT8)
         value = AggregateSpec("min", (width,), outcome.types[width])
@@ -364,37 +292,8 @@ def _with_value(
     parts: list[Plan] = [Project(there, (*rows.columns(), joined.columns()[-1]))]
     if not checked or width:
         missing = SemiJoin(rows, outcome, keys, anti=True)
-        parts.append(Project(missing, missing.columns() + _nulls(subquery)))
+        parts.append(Project(missing, missing.columns() + nulls(subquery)))
     return Union(tuple(parts))
-
-
-def _exactly_one(plan: Plan) -> bool:
-    """Whether the plan gives one row for each row outside, whatever the data."""
-    if isinstance(plan, Project):
-        return _exactly_one(plan.input)
-    if isinstance(plan, Reduce):
-        return not plan.group
-    return isinstance(plan, Values) and len(plan.rows) == 1
-
-
-def _at_most_one(plan: Plan) -> bool:
-    """Whether the plan gives at most one row for each row outside, whatever the data."""
-    if isinstance(plan, Project | Filter | Temporal | Distinct):
-        return _at_most_one(plan.input)
-    if isinstance(plan, Reduce):
-        return not plan.group
-    if isinstance(plan, TopK):
-        limit = plan.limit
-        one = limit is not None and limit.is_literal and limit.value in (0, 1)
-        return (one and not plan.group) or _at_most_one(plan.input)
-    return isinstance(plan, Values) and len(plan.rows) <= 1
-
-
-def _is_linear(plan: Plan) -> bool:
-    """Whether what the plan gives for an outer row depends on that row alone."""
-    if isinstance(plan, Project | Filter | FlatMap | Temporal | Union):
-        return all(map(_is_linear, plan.inputs))
-    return isinstance(plan, Values)
 
 
 def _keyed(plan: Plan) -> tuple[Plan, list[tuple[Scalar, Scalar]]] | None:
@@ -411,7 +310,7 @@ def _keyed(plan: Plan) -> tuple[Plan, list[tuple[Scalar, Scalar]]] | None:
         else:
             predicates = [*conjuncts(plan.predicates), *predicates]
         plan = plan.input
-    if _outer_columns(plan):
+    if outer_columns(plan):
         return None
     pairs: list[tuple[Scalar, Scalar]] = []
     own: list[Scalar] = []
@@ -434,20 +333,3 @@ def _keyed(plan: Plan) -> tuple[Plan, list[tuple[Scalar, Scalar]]] | None:
 
 def _is_outside(scalar: Scalar) -> bool:
     return all(number >= OUTER for number in scalar.columns)
-
-
-def _outer_columns(plan: Plan) -> frozenset[int]:
-    """The numbers of the columns outside that the plan reads, as its top sees them."""
-    return frozenset(_outer_numbers(plan))
-
-
-def _outer_numbers(plan: Plan) -> Iterator[int]:
-    for scalar in scalars_of(plan):
-        yield from (number for number in scalar.columns if number >= OUTER)
-    for number, child in enumerate(plan.inputs):
-        inward = isinstance(plan, Apply | SemiApply) and number == 1
-        for outer_number in _outer_numbers(child):
-            if not inward:
-                yield outer_number
-            elif outer_number >= 2 * OUTER:
-                yield outer_number - OUTER

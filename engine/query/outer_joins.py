@@ -1,0 +1,88 @@
+"""Outer joins: which pairs match, and which rows of either side are left over.
+
+What is left over is an anti-join. Where the condition is made of equalities of both sides, and of
+conditions on the other side alone, it looks the keys up on the other side; else it looks for the
+whole row among the rows that matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from engine.query.plan import Filter, Join, JoinKey, Plan, Project, SemiJoin
+from engine.query.predicates import key_of, shifted
+from engine.scalar import Scalar
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The two inputs of an outer join: the keys and conditions that make pairs of their rows."""
+
+    left: Plan
+    right: Plan
+    shared: tuple[JoinKey, ...]
+    on: list[Scalar]
+
+    def matched(self) -> Plan:
+        return Filter(Join(self.left, self.right, self.shared), tuple(self.on))
+
+    def unmatched_left(self, matched: Plan) -> Plan:
+        """The left rows without a partner."""
+        split = self._keys(lambda n: n >= self.left.width)
+        if split is None:
+            rows = self.left
+            return unmatched(rows, Project(matched, matched.columns(0, rows.width)))
+        keys, own = split
+        partners = _shifted_filter(self.right, own, -self.left.width)
+        return SemiJoin(self.left, partners, self.shared + keys, anti=True)
+
+    def unmatched_right(self, matched: Plan) -> Plan:
+        """The right rows without a partner."""
+        split = self._keys(lambda n: n < self.left.width)
+        if split is None:
+            return unmatched(self.right, Project(matched, matched.columns(self.left.width)))
+        keys, own = split
+        partners = _shifted_filter(self.left, own, 0)
+        mirrored = tuple(JoinKey(k.right, k.left, k.null_safe) for k in self.shared + keys)
+        return SemiJoin(self.right, partners, mirrored, anti=True)
+
+    def _keys(
+        self, is_partner: Callable[[int], bool]
+    ) -> tuple[tuple[JoinKey, ...], list[Scalar]] | None:
+        """The condition as equalities of both sides, and conditions on the partner alone.
+
+        None if it has other parts.
+        """
+        boundary = self.left.width
+        keys: list[JoinKey] = []
+        own: list[Scalar] = []
+        for predicate in self.on:
+            if all(map(is_partner, predicate.columns)):
+                own.append(predicate)
+                continue
+            pair = key_of(predicate, boundary)
+            if pair is None:
+                return None
+            keys.append(pair)
+        return tuple(keys), own
+
+
+def _shifted_filter(plan: Plan, predicates: list[Scalar], by: int) -> Plan:
+    """The rows for which the predicates hold, whose columns stand `by` places further left."""
+    return Filter(plan, tuple(shifted(p, by) for p in predicates)) if predicates else plan
+
+
+def unmatched(rows: Plan, matched: Plan) -> Plan:
+    """The rows that are not among the matched ones."""
+    return SemiJoin(rows, matched, equal_keys(rows.columns(), matched.columns()), anti=True)
+
+
+def equal_keys(left: Iterable[Scalar], right: Iterable[Scalar]) -> tuple[JoinKey, ...]:
+    """Keys that hold where the two sides are the same, NULLs included."""
+    pairs = zip(left, right, strict=True)
+    return tuple(JoinKey(one, other, null_safe=True) for one, other in pairs)
+
+
+def nulls(plan: Plan) -> tuple[Scalar, ...]:
+    return tuple(Scalar.constant(None, type_) for type_ in plan.types)
