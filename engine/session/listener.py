@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 READ_AHEAD = 64 * 1024
 """Bytes of later messages that are taken while the session is busy with an earlier one."""
+SPARE_CONNECTIONS = 32
+"""Connections beyond those that are served: somebody may want to cancel what a client does."""
 WRITE_BUFFER = 256 * 1024
 """Bytes that may wait for a slow client before its session waits too."""
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
@@ -55,6 +57,7 @@ class Listener:
         self.limits = limits
         self.waiting_bytes = 0
         self._clients: dict[int, Client] = {}
+        self._served: set[int] = set()
         self._last_id = 0
         self._server: asyncio.Server | None = None
 
@@ -79,20 +82,30 @@ class Listener:
 
     def admit(self, client: Client) -> int:
         """Give a client its number; raises SqlError if there are too many."""
-        if len(self._clients) >= self.limits.max_connections:
-            raise SqlError(
-                f"too many connections: at most {self.limits.max_connections} are served",
-                "53300",
-                hint="raise --max-connections",
-            )
+        if len(self._clients) >= self.limits.max_connections + SPARE_CONNECTIONS:
+            raise self._too_many()
         self._last_id = self._last_id % (2**31 - 1) + 1
         while self._last_id in self._clients:
             self._last_id = self._last_id % (2**31 - 1) + 1
         self._clients[self._last_id] = client
         return self._last_id
 
+    def enroll(self, client_id: int) -> None:
+        """Count a client among those that are served; raises SqlError if there are too many."""
+        if len(self._served) >= self.limits.max_connections:
+            raise self._too_many()
+        self._served.add(client_id)
+
     def dismiss(self, client_id: int) -> None:
         self._clients.pop(client_id, None)
+        self._served.discard(client_id)
+
+    def _too_many(self) -> SqlError:
+        return SqlError(
+            f"too many connections: at most {self.limits.max_connections} are served",
+            "53300",
+            hint="raise --max-connections",
+        )
 
     def cancel(self, request: messages.CancelRequest) -> None:
         """End what the client of that number is doing, if the secret is right."""
@@ -236,6 +249,7 @@ class Client(asyncio.Protocol):
                 case messages.Startup():
                     try:
                         apply_startup(message, self.session.settings)
+                        self._listener.enroll(self._id)
                     except SqlError as error:
                         self._give_up(error)
                         return False

@@ -243,6 +243,9 @@ def test_a_thousand_connections(engine: Engine) -> None:
             extra.sendall(STARTUP)
             clients.append(extra)
         assert b"too many connections" in receive_all(clients[-1])
+        with raw(engine) as canceller:
+            canceller.sendall(struct.pack("!ihhii", 16, 1234, 5678, 1, 1))
+            assert receive_all(canceller) == b""
     wait_until(lambda: _can_connect(engine), "the connections are free again")
 
 

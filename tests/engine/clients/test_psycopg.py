@@ -50,6 +50,9 @@ def test_a_prepared_statement_notices_that_its_view_was_replaced(
         connection.execute(f"CREATE OR REPLACE MATERIALIZED VIEW again AS SELECT {number} AS a")
         rows = connection.execute("SELECT a FROM again", prepare=True).fetchall()
         assert rows == [(number,)]
+    connection.execute("CREATE OR REPLACE MATERIALIZED VIEW again AS SELECT 'x'::text AS a")
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="must not change result type"):
+        connection.execute("SELECT a FROM again", prepare=True)
 
 
 def test_a_stream_of_a_tail(connection: psycopg.Connection) -> None:
