@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -11,9 +11,10 @@ from engine.query.bind.calls import TableCall, table_call
 from engine.query.bind.clauses import only, present, refuse
 from engine.query.bind.conditions import keep_where
 from engine.query.bind.context import Bound, Context, Surroundings
+from engine.query.bind.join_conditions import From, join_condition, using_columns
 from engine.query.bind.stage import Stage
 from engine.query.bind.table_functions import bind_table_call
-from engine.query.names import Named, Names, name_of, numbered
+from engine.query.names import Named, Names, name_of
 from engine.query.plan import (
     UNIT,
     Apply,
@@ -28,14 +29,6 @@ from engine.scalar import Scalar
 
 _TABLE_PARTS = ("this", "db", "catalog", "alias", "joins")
 _JOIN_PARTS = ("this", "side", "kind", "on", "using", "method")
-
-
-@dataclass
-class From:
-    """The rows of FROM (so far) and their names."""
-
-    plan: Plan
-    names: Names
 
 
 def bind_from(context: Context, select: exp.Select, around: Surroundings) -> From:
@@ -107,8 +100,8 @@ class _FromBinder:
         if lateral and side in ("RIGHT", "FULL"):
             raise SqlError(f"LATERAL cannot be on the inner side of a {side} JOIN", "42P10")
         right = self._table(join.this, left if lateral else None)
-        using = _using(left, right, join)
-        condition = _condition(left, right, using, join)
+        using = using_columns(left, right, join)
+        condition = join_condition(left, right, using, join)
         names = self._names_of_both(left, right)
         if side:
             plan = self._outer_join(left, right, names, side, condition, lateral=lateral)
@@ -286,45 +279,3 @@ def _is_comma(join: exp.Join) -> bool:
 
 def _is_lateral(tree: exp.Expr) -> bool:
     return isinstance(tree, exp.Lateral) or table_call(tree) is not None
-
-
-def _using(left: From, right: From, join: exp.Join) -> list[str]:
-    """The columns of USING or of a NATURAL join; raises SqlError if one is not on both sides."""
-    method = str(join.args.get("method") or "").upper()
-    if method == "NATURAL":
-        on_right = {column.name for column in right.names.columns}
-        shared = [column.name for column in left.names.columns if column.name in on_right]
-        names = list(dict.fromkeys(shared))
-    elif method:
-        raise not_supported(f"{method} JOIN")
-    else:
-        names = [name_of(part) for part in join.args.get("using") or []]
-    for name in names:
-        for side, where in ((left, "left"), (right, "right")):
-            found = side.names.matching(name, "")
-            if not found:
-                raise SqlError(
-                    f'column "{name}" specified in USING clause does not exist in {where} table',
-                    "42703",
-                )
-            if len(found) > 1:
-                raise SqlError(f'column reference "{name}" is ambiguous', "42702")
-    return names
-
-
-def _condition(left: From, right: From, using: list[str], join: exp.Join) -> exp.Expr | None:
-    """What the pairs must fulfil; None for all of them."""
-    on = present(join, "on")
-    if using:
-        boundary = left.plan.width
-        pairs = [
-            exp.EQ(
-                this=left.names.matching(name, "")[0].numbered(),
-                expression=numbered(right.names.matching(name, "")[0].index + boundary, name),
-            )
-            for name in using
-        ]
-        return exp.and_(*pairs)
-    if on is None and join.kind != "CROSS" and not join.args.get("method"):
-        raise SqlError("expected ON or USING after JOIN", "42601")
-    return on
