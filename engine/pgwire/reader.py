@@ -29,7 +29,12 @@ _HEADER = struct.Struct("!ci")
 
 
 class MalformedMessageError(SqlError):
-    """A message whose contents are not as the protocol has them; the next one may be."""
+    """A message whose contents are not as the protocol has them; the next one may be.
+
+    `in_query` tells that it was a simple query, after which the client sends no Sync.
+    """
+
+    in_query = False
 
     def __init__(self, message: str, code: str = _PROTOCOL_VIOLATION) -> None:
         super().__init__(message, code)
@@ -99,8 +104,12 @@ class Reader:
             return None
         fields = Fields(bytes(self._buffer[5 : 1 + length]))
         del self._buffer[: 1 + length]
-        message = _READERS[kind](fields)
-        fields.expect_end()
+        try:
+            message = _READERS[kind](fields)
+            fields.expect_end()
+        except MalformedMessageError as error:
+            error.in_query = kind == b"Q"
+            raise
         return message
 
 

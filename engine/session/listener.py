@@ -29,6 +29,10 @@ READ_AHEAD = 64 * 1024
 """Bytes of later messages that are taken while the session is busy with an earlier one."""
 SPARE_CONNECTIONS = 32
 """Connections beyond those that are served: somebody may want to cancel what a client does."""
+WRITE_AHEAD = 64 * 1024
+"""Bytes of answers that may wait to be sent together."""
+LINGER = 10.0
+"""Seconds for which a closed client may still take what was written for it."""
 WRITE_BUFFER = 256 * 1024
 """Bytes that may wait for a slow client before its session waits too."""
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
@@ -203,6 +207,8 @@ class Client(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         self._out += data
+        if len(self._out) > WRITE_AHEAD:
+            self.flush()
 
     def flush(self) -> None:
         if self._out and self._transport is not None and not self._gone:
@@ -229,8 +235,7 @@ class Client(asyncio.Protocol):
         finally:
             self.session.close()
             self._listener.dismiss(self._id)
-            if self._transport is not None:
-                self._transport.close()
+            self._close()
 
     async def _start(self) -> bool:
         """Do what comes before the first query; returns whether there will be one."""
@@ -268,6 +273,8 @@ class Client(asyncio.Protocol):
             if message is None or isinstance(message, messages.Terminate):
                 return
             await self.session.handle(message)
+            # A client that sends many messages at once takes turns with all others.
+            await asyncio.sleep(0)
             await self._writable.wait()
 
     async def _next(self) -> FrontendMessage | None:
@@ -293,8 +300,13 @@ class Client(asyncio.Protocol):
         self.write(backend.error_response(error, "FATAL"))
         self.flush()
         self._leave()
-        if self._transport is not None:
+        self._close()
+
+    def _close(self) -> None:
+        """Close once all is sent, or without that if the client does not take it."""
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
+            asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
 
     def shut_down(self) -> None:
         """The engine ends: tell the client, do not wait for it, and end the session's task."""

@@ -15,6 +15,7 @@ from engine.coordinator import Coordinator
 from engine.errors import SqlError
 from engine.pgwire import backend, messages
 from engine.pgwire.messages import FrontendMessage
+from engine.pgwire.reader import MalformedMessageError
 from engine.relation import Column
 from engine.session import encode
 from engine.session import statements as s
@@ -64,11 +65,15 @@ class Session:
         self._output.write(backend.ready_for_query(self._executor.transaction.status))
         self._output.flush()
 
-    def reject(self, error: SqlError) -> None:
+    def reject(self, error: MalformedMessageError) -> None:
         """Answer a message that could not be read, as any other that fails."""
+        if self._skipping:
+            return
         self._fail(error)
-        self._skipping = True
-        self._output.flush()
+        if error.in_query:
+            self.ready()
+        else:
+            self._skipping = True
 
     async def handle(self, message: FrontendMessage) -> None:
         """Do what a message asks for, and write the answer."""
@@ -226,7 +231,6 @@ class Session:
                 await transaction.commit()
             self._executor.in_series = together
         await self._executor.execute(portal, limit)
-        await asyncio.sleep(0)
 
     async def _sync(self) -> None:
         self._skipping = False

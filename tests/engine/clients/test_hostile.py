@@ -220,6 +220,25 @@ def test_a_long_statement_does_not_stop_the_clock(engine: Engine) -> None:
     assert engine.ask("SELECT count(*), sum(a) FROM long") == [(4_000, 7_998_000)]
 
 
+def test_a_query_that_is_not_utf8_gets_an_answer(engine: Engine) -> None:
+    with raw(engine, started=True) as client:
+        client.sendall(typed(b"Q", b"SELECT '\xe9'\0"))
+        assert b"C22021\0" in receive_until(client, READY)
+
+
+def test_answers_that_nobody_asks_to_see_yet_do_not_pile_up(engine: Engine) -> None:
+    """No Sync and no Flush follows: what is written must wait for the reader all the same."""
+    before = memory(engine)
+    with raw(engine, started=True) as client:
+        columns = ", ".join(f"{i} AS column_{i}" for i in range(500))
+        client.sendall(typed(b"P", f"\0SELECT {columns}\0\0\0".encode()))
+        client.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(1_000):
+                client.sendall(typed(b"D", b"S\0") * 1_000)
+        assert memory(engine) - before < 50 * 1024 * 1024
+
+
 def test_deep_nesting_is_refused(engine: Engine) -> None:
     for sql in ("SELECT " + "(" * 3000 + "1" + ")" * 3000, "SELECT " + "- " * 3000 + "1"):
         with pytest.raises(psycopg2.Error, match="nested too deeply"):

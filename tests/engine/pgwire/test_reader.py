@@ -123,8 +123,9 @@ def test_leaves_what_follows_a_message(make, data, message) -> None:
 def test_a_malformed_message_does_not_spoil_the_next(data: bytes, part: str) -> None:
     reader = started()
     reader.feed(data + typed(b"S"))
-    with pytest.raises(MalformedMessageError, match=part.replace("(", r"\(")):
+    with pytest.raises(MalformedMessageError, match=part.replace("(", r"\(")) as caught:
         reader.next_message()
+    assert caught.value.in_query == data.startswith(b"Q")
     assert reader.next_message() == m.Sync()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from engine.coordinator import SubscribedRow
-from engine.errors import SqlError
 from engine.pgwire import messages as m
+from engine.pgwire.reader import MalformedMessageError
 from tests.engine.session.conversation import (
     Conversation,
     converse,
@@ -281,8 +281,13 @@ async def test_a_fetch_is_cancelled_while_it_gathers(client: Conversation) -> No
 
 @converse
 async def test_a_message_that_cannot_be_read_is_an_error(client: Conversation) -> None:
-    client.session.reject(SqlError("noise", "08P01"))
+    noise = MalformedMessageError("noise")
+    client.session.reject(noise)
+    client.session.reject(noise)
     assert kinds(await client.say(m.Execute("", 0), m.Sync())) == "EZ"
+    noise.in_query = True
+    client.session.reject(noise)
+    assert kinds(client.heard()) == "EZ"
 
 
 @converse
