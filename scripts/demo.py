@@ -100,7 +100,8 @@ def _python(module: str, *arguments: str | Path) -> str:
 def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
     """The source's mode with its options, and what to call it; raises DemoError."""
     pace = f"{rate:g} a second" if rate else "as fast as possible"
-    generated = ("generate", "--rate", str(rate)), f"generated events, {pace}"
+    about = "about " if rate else ""  # their pace has its moods
+    generated = ("generate", "--rate", str(rate)), f"generated events, {about}{pace}"
     if wish == "generated":
         return generated
     if wish == "live":

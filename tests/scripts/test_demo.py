@@ -181,7 +181,7 @@ def test_auto_is_live_if_wikimedia_answers_else_generated(
         assert choose_source("auto", 50.0) == (("live",), "Wikimedia's live event stream")
     source, label = choose_source("auto", 50.0)
     assert source == ("generate", "--rate", "50.0")
-    assert label == "generated events, 50 a second (Wikimedia did not answer within 3 s)"
+    assert label == "generated events, about 50 a second (Wikimedia did not answer within 3 s)"
 
 
 def test_a_source_that_is_none_is_refused() -> None:
