@@ -20,6 +20,7 @@ from engine.relation import Column
 from engine.session import encode
 from engine.session import statements as s
 from engine.session.executor import Executor
+from engine.session.off_loop import off_loop
 from engine.session.output import Output
 from engine.session.parser import parse_statement, parse_statements
 from engine.session.plan import FetchPlan, Plan, RowsPlan, WritePlan
@@ -136,12 +137,12 @@ class Session:
     async def _plan(self, statement: s.Statement, declared: Sequence[int], sql: str) -> Plan:
         if len(sql) < LONG_STATEMENT:
             return self._executor.plan(statement, declared)
-        return await asyncio.to_thread(self._executor.plan, statement, declared)
+        return await off_loop(self._executor.plan, statement, declared)
 
     async def _parse_all(self, sql: str) -> list[s.Statement]:
         if len(sql) < LONG_STATEMENT:
             return parse_statements(sql)
-        return await asyncio.to_thread(parse_statements, sql)
+        return await off_loop(parse_statements, sql)
 
     # The extended protocol
 
@@ -170,7 +171,7 @@ class Session:
         if len(sql) < LONG_STATEMENT:
             statement = parse_statement(sql)
         else:
-            statement = await asyncio.to_thread(parse_statement, sql)
+            statement = await off_loop(parse_statement, sql)
         plan = None if statement is None else await self._plan(statement, declared, sql)
         version = self._coordinator.catalog.version
         self._state.add_prepared(name, Prepared(statement, declared, plan, version))

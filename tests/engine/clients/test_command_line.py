@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import psycopg2
+import psycopg2.extensions
 import pytest
 
 from engine.__main__ import address, clock, duration, main
@@ -87,6 +90,35 @@ def test_a_signal_ends_it_quickly_and_quietly(number: signal.Signals) -> None:
             copy.join(10)
             assert isinstance(copy.error, psycopg2.OperationalError)
             copy.connection.close()
+
+
+def test_a_long_statement_does_not_hold_up_the_end() -> None:
+    process, dsn = start_engine()
+    with process:
+        connection = psycopg2.connect(dsn)
+        connection.autocommit = True
+        sql = "SELECT " + ", ".join(f"{i} + {i}" for i in range(150_000))
+        asking = threading.Thread(target=_ask_in_vain, args=(connection, sql))
+        asking.start()
+        cpu = Path(f"/proc/{process.popen.pid}/stat")
+        before = _ticks(cpu)
+        wait_until(lambda: _ticks(cpu) > before + 20, "the statement is being read")
+        begun = time.monotonic()
+        process.send(signal.SIGTERM)
+        assert process.wait() == 0
+        assert time.monotonic() - begun < 3
+        asking.join(10)
+        connection.close()
+
+
+def _ask_in_vain(connection: psycopg2.extensions.connection, sql: str) -> None:
+    with contextlib.suppress(psycopg2.Error):
+        connection.cursor().execute(sql)
+
+
+def _ticks(stat: Path) -> int:
+    """The processor time that a process has used, in hundredths of a second."""
+    return int(stat.read_text().rpartition(")")[2].split()[11])
 
 
 def test_nothing_but_the_catalog_and_tables_outlives_it(tmp_path: Path) -> None:
