@@ -56,7 +56,12 @@ class Contender:
         else:
             count = self._post(self.poster, rate, seconds, size)
         due = count * len(self.fleet.clients)
-        self.fleet.read_until(lambda: self.fleet.messages - received >= due)
+        try:
+            self.fleet.read_until(lambda: self.fleet.messages - received >= due, 60)
+        except TimeoutError as error:
+            arrived = self.fleet.messages - received
+            reason = f"{NAMES[self.name]} at {rate:g}/s: {arrived} of {due} messages arrived"
+            raise TimeoutError(reason) from error
         cost = (self.child.cpu() - before) / due * 1e6
         self.costs.setdefault(rate, []).append(cost)
 
