@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import signal
 import sys
 import tempfile
 import traceback
@@ -81,6 +82,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, too
     options = parse_arguments()
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     print(f"seed {seed}: {options.faults} faults\n\n{table.HEADER}", flush=True)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.pipeline import die_with_the_parent
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 """Seconds within which a process must be ready, or must have ended when it was asked to."""
@@ -55,7 +57,11 @@ class Service:
     def _spawn(self, file_size: int | None) -> int:
         """Start the process; return where in its log it begins to write."""
 
-        def bound_files() -> None:
+        die = die_with_the_parent(signal.SIGKILL)
+
+        def prepare() -> None:
+            if die is not None:
+                die()
             if file_size is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead
@@ -68,7 +74,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=bound_files if file_size is not None else None,
+                preexec_fn=prepare,
             )
             return offset
 
