@@ -177,13 +177,20 @@ def _parse_parts(text: str, default_unit: str) -> Interval:
     rest = text.removesuffix(" ago").strip().removeprefix("@")
     if not rest:
         raise ValueError("expected a number and a unit")
-    total, at = Interval(), 0
+    parts, at = [], 0
     while at < len(rest):
         match = _PART.match(rest, at)
         if match is None:
             raise ValueError(f"unexpected {shorten(rest[at:].strip())}")
-        total += _part(match, default_unit)
+        parts.append(match)
         at = match.end()
+    total = Interval()
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        # Before a time of day, a number without a unit counts days: `1-2 3 04:05:06`.
+        before_clock = following is not None and following["clock"] is not None
+        if part["number"] and not part["unit"] and following is not None and not before_clock:
+            raise ValueError(f"expected a unit after {part['number']}")
+        total += _part(part, "day" if before_clock else default_unit)
     return -total if ago else total
 
 

@@ -24,7 +24,8 @@ def _invented(tree: exp.Expr) -> str | None:
     if isinstance(tree, exp.Paren | exp.Collate):
         return _invented(tree.this)
     if isinstance(tree, exp.Cast):
-        return _invented(tree.this) or _type_name(tree.to)
+        inner = None if isinstance(tree.this, exp.Cast) else _invented(tree.this)
+        return inner or _type_name(tree.to)
     if isinstance(tree, exp.Case):
         default = tree.args.get("default")
         return (_invented(default) if isinstance(default, exp.Column) else None) or "case"
@@ -55,6 +56,7 @@ _FIXED: dict[type[exp.Expr], str] = {
     exp.Substring: "substring",
     exp.Trim: "btrim",
     exp.StrPosition: "position",
+    exp.AtTimeZone: "timezone",
     exp.CurrentTimestamp: "current_timestamp",
     exp.CurrentDate: "current_date",
     exp.CurrentUser: "current_user",
@@ -68,6 +70,8 @@ _TYPE_NAMES = {
     "FLOAT": "float4",
     "BOOLEAN": "bool",
     "DECIMAL": "numeric",
+    "VARBINARY": "bytea",
+    "CHAR": "bpchar",
 }
 
 

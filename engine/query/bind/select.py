@@ -188,8 +188,6 @@ def _group_key(stage: Stage, tree: exp.Expr, items: list[_Item]) -> exp.Expr:
 class _Output:
     """The SELECT list, DISTINCT, ORDER BY and LIMIT over the stage's rows."""
 
-    _has_table_function = False
-
     def __init__(
         self,
         context: Context,
@@ -205,6 +203,8 @@ class _Output:
         self._order = order
         self._distinct_on = distinct_on
         self._names = [item.name for item in items]
+        self._trees = [item.tree for item in items]
+        self._call: exp.Expr | None = None
         self._scalars = [self._item(item.tree) for item in items]
         self._width = len(items)
 
@@ -213,17 +213,17 @@ class _Output:
         call = call_in_expression(tree)
         if call is None:
             return self._stage.scalar(tree, keep_unknown=True)
-        if self._has_table_function:
+        if self._call is not None:
             raise not_supported(
                 "more than one table function in the SELECT list", "call them in FROM"
             )
-        self._has_table_function = True
         stage = self._stage
         table = bind_call_beside(stage, call)
         if len(table.columns) > 1:
             raise not_supported(f"{call.function} in the SELECT list", "call it in FROM")
         number = stage.plan.width
         stage.plan = Apply(stage.plan, table.plan, "inner")
+        self._call = tree
         return stage.compile(numbered(number, call.function))
 
     def bind(self, wanted: Wanted) -> Bound:
@@ -256,6 +256,9 @@ class _Output:
 
     def _place(self, tree: exp.Expr) -> int:
         """The column with the tree's value; one is added if no item of the list has it."""
+        if tree == self._call:
+            # What the call in the list gave, not another call.
+            return self._trees.index(tree)
         scalar: Scalar = self._stage.scalar(tree)
         if scalar not in self._scalars:
             self._scalars.append(scalar)

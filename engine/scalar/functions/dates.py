@@ -181,15 +181,27 @@ define("justify_interval", (INTERVAL,), INTERVAL, justify_interval, can_fail=Tru
 
 
 def age(later: datetime, earlier: datetime) -> Interval:
-    """The difference in years, months, days and time, as a person would count it."""
+    """The difference in years, months, days and time, as a person would count it.
+
+    Each field is subtracted for itself; what is below zero borrows of the next, days from the
+    length of the earlier moment's month, as PostgreSQL does.
+    """
     if later < earlier:
         return -age(earlier, later)
     months = (later.year - earlier.year) * 12 + later.month - earlier.month
-    # Not beyond the later moment: a month less if the day or the time has not come yet.
-    while months and add_months(earlier, months) > later:
+    days = later.day - earlier.day
+    rest = microseconds(_time_of_day(later) - _time_of_day(earlier))
+    if rest < 0:
+        rest += DAY
+        days -= 1
+    while days < 0:
+        days += monthrange(earlier.year, earlier.month)[1]
         months -= 1
-    rest = whole_days(microseconds(later - add_months(earlier, months)))
-    return Interval(months, rest.days, rest.microseconds)
+    return Interval(months, days, rest)
+
+
+def _time_of_day(moment: datetime) -> timedelta:
+    return moment - datetime.combine(moment, time.min)
 
 
 for _type in MOMENTS:
