@@ -13,6 +13,11 @@ class Limits:
     """For how long a delta is kept, at most."""
     writing_bases: int = 4
     """Different bases of one view that may be on their way to slow clients at one time."""
+    max_folded: int = 1 << 20
+    """Bytes of the log that are folded at once for one client; where it is more, a base is read
+    to see whether that is less."""
+    always_worth: int = 64 << 10
+    """A base with at most so many bytes of log after it is sent again rather than read anew."""
     compress_from: int | None = 1024
     """Bytes from which a message is deflated for who takes it; None: never."""
     gap_patience: int = 3_000

@@ -19,10 +19,6 @@ from server.hub.limits import Limits
 from server.hub.status import StatusBoard
 from server.protocol import Delta, Position, encode
 
-MAX_FOLDED = 1 << 20
-"""Bytes of the log that are folded for one listener; for more a base is read, if that is less."""
-ALWAYS_WORTH = 64 << 10
-"""A base with at most so many bytes of log after it is sent again rather than read anew."""
 NO_LOG_WORTH = 1_000
 """Milliseconds for which a base is sent again while there is no log to bring it up to date."""
 TOO_SLOW = 4008
@@ -144,7 +140,7 @@ class View:
         if self.history.log is None:
             return now - base.read_at <= NO_LOG_WORTH
         since = self.history.log.size_since(base.upper)
-        return since <= max(ALWAYS_WORTH, base.message.size // 2)
+        return since <= max(self._limits.always_worth, base.message.size // 2)
 
     def _asked_in_vain(self, base: ReadBase | None, listener: Listener) -> bool:
         """Whether the engine gave no base, or one that does not fit, since the listener waits."""
@@ -161,7 +157,9 @@ class View:
             self._writing[listener] = base
             self._bound_writing()
             return
-        self._catch_up(listener, now)
+        if self.history.log is not None:
+            # Whatever the log holds: the base that there is cannot be better than itself.
+            self._bring_to_head(listener)
         if listener.client.is_ready:
             self._fanout.write(listener.client, self.board.message)
 
@@ -200,11 +198,13 @@ class View:
         size = self.history.log.size_since(listener.frontier)
         base = self.history.base
         if base is None or not self._fits(base, listener):
-            return size > MAX_FOLDED and self.failure is None
+            return size > self._limits.max_folded and self.failure is None
         if size <= base.message.size:
             return False
-        if size > MAX_FOLDED:
-            return True
+        if size > self._limits.max_folded:
+            return self.failure is None
+        if base.upper <= listener.frontier:
+            return False
         rest = self.history.delta_since(base.upper).size
         return base.message.size + rest < self.history.delta_since(listener.frontier).size
 

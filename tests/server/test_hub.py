@@ -149,6 +149,47 @@ def test_too_many_bases_on_their_way_cost_the_slowest_their_connection() -> None
     assert [client.is_closed for client in clients] == [True, True, False, False, False, False]
 
 
+def test_while_the_view_cannot_be_read_a_client_gets_the_kept_base_once() -> None:
+    """More has come since than is folded otherwise: there is nothing better to be had."""
+    world, _ = live()
+    server = world.servers[0]
+    world.engine.is_readable = False
+    for n in range(5):
+        post(world, f"a row that makes the log larger than the base {n}")
+    server.ask(is_base=True)
+    world.deliver(server, server.asked[-1])
+    late = Follower()
+    world.connect(server, late)
+    server.turn()
+    base, delta = seen(late)
+    assert isinstance(base, Base)
+    assert isinstance(delta, Delta)
+    assert delta.lower == base.upper
+    assert delta.upper == world.engine.time
+    assert len(delta.updates) == 5
+
+
+def test_while_the_view_cannot_be_read_a_slow_client_gets_on_with_each_drain() -> None:
+    world, _ = live()
+    server = world.servers[0]
+    world.engine.is_readable = False
+    late = Follower()
+    world.connect(server, late)
+    assert late.connection is not None
+    late.connection.room = 10
+    server.turn()
+    for n in range(5):
+        post(world, f"a row that makes the log larger than the base {n}")
+    server.ask(is_base=True)
+    world.deliver(server, server.asked[-1])
+    late.connection.drain(10_000_000)
+    server.turn()
+    base, delta = seen(late)
+    assert isinstance(base, Base)
+    assert isinstance(delta, Delta)
+    assert (delta.lower, delta.upper) == (base.upper, world.engine.time)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3))))
 def test_epochs_never_go_back(moves: list[tuple[bool, int, int]]) -> None:
     """Whatever the order in which answers arrive: an ended epoch does not come again."""

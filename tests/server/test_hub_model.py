@@ -53,6 +53,9 @@ class Actions:
             asked = server.asked[which % len(server.asked)]
             (self.world.fail if fails == 0 else self.world.deliver)(server, asked)
 
+    def break_or_mend(self, is_readable: bool) -> None:
+        self.world.engine.is_readable = is_readable
+
     def pipe(self, back: int) -> None:
         self.world.start_pipeline(back=back)
 
@@ -141,6 +144,10 @@ class HubMachine(RuleBasedStateMachine):
     @rule(n=numbers, which=numbers, fails=numbers)
     def deliver(self, n: int, which: int, fails: int) -> None:
         self.act.deliver(n, which, fails)
+
+    @rule(is_readable=st.booleans())
+    def break_or_mend(self, is_readable: bool) -> None:
+        self.act.break_or_mend(is_readable)
 
     @rule(back=spans)
     def pipe(self, back: int) -> None:
@@ -239,6 +246,7 @@ def play(seed: int, steps: int = 150) -> None:
         (2, lambda: act.ask(n(), n())),
         (2, lambda: act.answer(n(), n())),
         (3, lambda: act.deliver(n(), n(), n())),
+        (0.5, lambda: act.break_or_mend(chance.random() < 0.5)),
         (0.7, lambda: act.pipe(span())),
         (6, lambda: act.post(n(), n(), span(), span())),
         (2, lambda: act.retry(n(), n(), span(), span(), n())),
