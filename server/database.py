@@ -1,12 +1,15 @@
 """Questions to the engine, without blocking, through momoko.
 
 Every question has a limit. A connection on which one failed in any way other than an answer of the
-engine is closed, and the next question opens another; so there is nothing to repair.
+engine is closed, and the next question opens another; so there is nothing to repair. A connection
+that turns out to be broken after it lay idle proves nothing (the engine may have started again
+meanwhile): the question is asked once more, on a new one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +22,8 @@ from server.protocol import Row
 
 LIMIT = 5.0
 """Seconds that the engine has for one question, or for a new connection."""
+CONNECTIONS = 4
+"""Questions at a time: reads of a few views, and beside them the epochs."""
 
 
 class EngineError(Exception):
@@ -27,6 +32,10 @@ class EngineError(Exception):
 
 class EngineAwayError(EngineError):
     """The engine did not answer."""
+
+
+class BrokenConnectionError(EngineAwayError):
+    """The connection to the engine broke, or could not be made."""
 
 
 class TextConnection(psycopg2.extensions.connection):
@@ -54,7 +63,7 @@ class Answer:
 class Database:
     """A few connections to one engine, opened when they are needed."""
 
-    def __init__(self, dsn: str, connections: int = 4, limit: float = LIMIT) -> None:
+    def __init__(self, dsn: str, connections: int = CONNECTIONS, limit: float = LIMIT) -> None:
         self._dsn = dsn
         self._limit = limit
         self._idle: list[momoko.Connection] = []
@@ -64,17 +73,22 @@ class Database:
     async def ask(self, sql: str) -> Answer:
         """The answer to one statement. Raises EngineError."""
         async with self._free:
-            connection = self._idle.pop() if self._idle else await self._open()
-            try:
-                result = await self._within_limit(connection, connection.execute(sql))
-            except BaseException:
-                _discard(connection)
-                raise
-            if self._is_closed:
-                _discard(connection)
-            else:
-                self._idle.append(connection)
-            return Answer(result)
+            if self._idle:
+                with contextlib.suppress(BrokenConnectionError):
+                    return await self._ask_on(self._idle.pop(), sql)
+            return await self._ask_on(await self._open(), sql)
+
+    async def _ask_on(self, connection: momoko.Connection, sql: str) -> Answer:
+        try:
+            result = await self._within_limit(connection, connection.execute(sql))
+        except BaseException:
+            _discard(connection)
+            raise
+        if self._is_closed:
+            _discard(connection)
+        else:
+            self._idle.append(connection)
+        return Answer(result)
 
     def close(self) -> None:
         self._is_closed = True
@@ -102,12 +116,20 @@ class Database:
         except psycopg2.Error as error:
             text = " ".join(str(error).split())
             if connection.closed or error.pgcode is None:
-                raise EngineAwayError(f"the engine does not answer: {text}") from error
+                raise BrokenConnectionError(f"the engine does not answer: {text}") from error
             raise EngineError(f"the engine answers: {text}") from error
 
 
 def _discard(connection: momoko.Connection) -> None:
-    """Close the connection; its socket first: the loop must not watch a closed one."""
-    if connection.connection is not None:
-        IOLoop.current().remove_handler(connection.fileno)
-        connection.close()
+    """Close the connection; its socket first: the loop must not watch a closed one.
+
+    The number of the socket is asked of libpq, and not taken from momoko's notes: when a
+    connection broke, libpq has closed the socket, and its number may be somebody else's by now.
+    """
+    if connection.connection is None:
+        return
+    with contextlib.suppress(psycopg2.InterfaceError):
+        number = connection.connection.fileno()
+        if number >= 0:
+            IOLoop.current().remove_handler(number)
+    connection.close()
