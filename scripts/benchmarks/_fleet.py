@@ -5,6 +5,7 @@ They do as little as a client can, so that one processor of them keeps up with a
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import struct
@@ -22,10 +23,29 @@ _AT_ONCE = 256
 """Handshakes that are under way at one time: no more than a listener's backlog holds."""
 
 
-class FleetClient:
-    """One socket. `messages` counts frames with at least the fleet's `smallest` bytes."""
+_UPPER = b'"upper":'
+_NUMBER = re.compile(rb"\d+(?=,)")
+_LONGEST_UPPER = 32
 
-    __slots__ = ("_head", "_skip", "_smallest", "is_open", "largest", "messages", "socket")
+
+class FleetClient:
+    """One socket. `messages` counts frames with at least the fleet's `smallest` bytes.
+
+    `upper` is the last one that a delta told: what was merged on its way is fewer frames, and has
+    arrived all the same.
+    """
+
+    __slots__ = (
+        "_head",
+        "_skip",
+        "_smallest",
+        "_tail",
+        "is_open",
+        "largest",
+        "messages",
+        "socket",
+        "upper",
+    )
 
     def __init__(self, connection: socket.socket, smallest: int) -> None:
         self.socket = connection
@@ -33,8 +53,18 @@ class FleetClient:
         self.largest = 0
         self.is_open = False
         self._smallest = smallest
+        self.upper = 0
         self._head = b""
         self._skip = 0
+        self._tail = b""
+
+    def look(self, data: bytes | memoryview) -> None:
+        """Find the last `upper` in bytes off the socket, which may be cut anywhere."""
+        text = self._tail + data
+        found = _NUMBER.match(text, text.rfind(_UPPER) + len(_UPPER)) if _UPPER in text else None
+        if found is not None:
+            self.upper = int(found[0])
+        self._tail = text[-_LONGEST_UPPER:]
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take bytes off the socket: the handshake's answer, then frames."""
@@ -98,6 +128,8 @@ class Fleet:
         self._poll = select.epoll()
         self.clients: dict[int, FleetClient] = {}
         self._stalled: set[int] = set()
+        self.follows = False
+        """Whether each client's `upper` is kept, which costs the fleet some time."""
         self._chunk = bytearray(_CHUNK)
 
     def connect(self, patience: float = 120.0) -> None:
@@ -137,6 +169,8 @@ class Fleet:
                 raise RuntimeError("the server closed a connection")
             received += size
             client.feed(view[:size])
+            if self.follows:
+                client.look(view[:size])
         return received
 
     def read_until(self, condition: Callable[[], bool], patience: float = 120.0) -> None:
@@ -155,6 +189,10 @@ class Fleet:
     def messages(self) -> int:
         """Of all clients together."""
         return sum(client.messages for client in self.clients.values())
+
+    def stands_at(self, head: int) -> bool:
+        """Whether every client has been told of `head`."""
+        return all(client.upper >= head for client in self.clients.values())
 
     def close(self) -> None:
         for client in self.clients.values():

@@ -56,8 +56,14 @@ class Contender:
         else:
             count = self._post(self.poster, rate, seconds, size)
         due = count * len(self.fleet.clients)
+
+        def has_all() -> bool:
+            if self.poster is None:
+                return self.fleet.messages - received >= due
+            return self.fleet.stands_at(self.poster.head)
+
         try:
-            self.fleet.read_until(lambda: self.fleet.messages - received >= due, 60)
+            self.fleet.read_until(has_all, 60)
         except TimeoutError as error:
             arrived = self.fleet.messages - received
             reason = f"{NAMES[self.name]} at {rate:g}/s: {arrived} of {due} messages arrived"
@@ -93,6 +99,7 @@ def _contenders(stack: contextlib.ExitStack, options: argparse.Namespace) -> lis
     smallest = options.size // 2
     path = "/view/stream?view=fanout"
     fleet = Fleet(stage.address, path, count=options.clients, smallest=smallest)
+    fleet.follows = True
     contenders = [Contender(OURS, stage.server, stack.enter_context(fleet), stage.poster())]
     commands = {
         name: [sys.executable, "-m", "scripts.benchmarks._peers", name]
