@@ -47,6 +47,8 @@ class Hub:
         self.clients.discard(client)
         for listener in client.listeners.values():
             listener.view.leave(listener)
+        # They and the client name each other: left so, only a full search for garbage frees them.
+        client.listeners.clear()
         client.is_ready = False
 
     def block(self, client: Client) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.client.state import ViewState
+from server.hub.client import Client
 from server.hub.epochs import Epochs, Verdict
 from server.hub.history import Outcome
 from server.protocol import Base, Delta, Message, Position, Status, decode
@@ -188,6 +192,46 @@ def test_while_the_view_cannot_be_read_a_slow_client_gets_on_with_each_drain() -
     assert isinstance(base, Base)
     assert isinstance(delta, Delta)
     assert (delta.lower, delta.upper) == (base.upper, world.engine.time)
+
+
+class Passing(Client):
+    """A client that takes all, and can be watched."""
+
+    def __init__(self) -> None:
+        super().__init__(len, deflates=False)
+
+    def hold(self, data: bytes, sent: int) -> bool:
+        raise AssertionError("all of it was taken")
+
+    def close(self, code: int, reason: str) -> None:
+        raise AssertionError("it need not be closed")
+
+
+def test_a_client_that_left_is_freed_without_a_search_for_garbage() -> None:
+    world, _ = live()
+    hub = world.servers[0].hub
+    gc.disable()
+    try:
+        client = Passing()
+        gone = weakref.ref(client)
+        hub.join(client, {VIEW: None})
+        world.servers[0].turn()
+        assert client.listeners[VIEW].is_live
+        hub.leave(client)
+        del client
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_client_that_leaves_while_it_waits_to_be_served_is_not_served() -> None:
+    world, _ = live()
+    hub = world.servers[0].hub
+    client = Passing()
+    hub.join(client, {VIEW: None})
+    hub.leave(client)
+    world.servers[0].turn()
+    assert not hub.views[VIEW].queued
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3))))
