@@ -101,7 +101,10 @@ def _cast(value: exp.Expr, item: Item, index: int) -> exp.Expr:
     definition = _definitions(item)[index]
     if _is_default(value):
         value = _default(definition)
-    return exp.Cast(this=value.copy(), to=_data_type(definition.type.sql_name).copy())
+    to = _data_type(definition.type.sql_name).copy()
+    for number in definition.modifiers:
+        to.append("expressions", exp.DataTypeParam(this=exp.Literal.number(number)))
+    return exp.Cast(this=value.copy(), to=to, assigned=True)
 
 
 @cache

@@ -32,6 +32,20 @@ def pad_to_length(text: str, length: int) -> str:
     return text[:length].ljust(length)
 
 
+def fit_length(text: str, length: int) -> str:
+    """What `varchar(length)` stores: surplus blanks are cut off, other surplus is 22001."""
+    if text[length:].strip(" "):
+        raise SqlError(f"value too long for type character varying({length})", "22001")
+    return text[:length]
+
+
+def fit_and_pad(text: str, length: int) -> str:
+    """What `char(length)` stores: the same, and blanks up to the length."""
+    if text[length:].strip(" "):
+        raise SqlError(f"value too long for type character({length})", "22001")
+    return text[:length].ljust(length)
+
+
 def limit_digits(value: Decimal, precision: int, scale: int) -> Decimal:
     """Round to `scale` decimals; at most `precision` digits in all may remain (22003)."""
     if not value.is_finite():
@@ -57,6 +71,14 @@ def limit_fraction(moment: datetime, decimals: int) -> datetime:
         raise SqlError("timestamp out of range", "22008") from None
 
 
+_TEXT_LIMITS = {
+    (VARCHAR, False): limit_length,
+    (BPCHAR, False): pad_to_length,
+    (VARCHAR, True): fit_length,
+    (BPCHAR, True): fit_and_pad,
+}
+
+
 def _numeric(node: Node, numbers: tuple[int, ...]) -> Node:
     precision, scale = (*numbers, 0)[:2]
     if not 1 <= precision <= PRECISION:
@@ -73,8 +95,11 @@ def _numeric(node: Node, numbers: tuple[int, ...]) -> Node:
     return Call(NUMERIC, function, (node, Constant(INT4, precision), Constant(INT4, scale)))
 
 
-def apply_modifiers(node: Node, numbers: tuple[int, ...]) -> Node:
-    """`node` limited as the numbers behind its type's name say; raises SqlError 22023."""
+def apply_modifiers(node: Node, numbers: tuple[int, ...], *, assigned: bool = False) -> Node:
+    """`node` limited as the numbers behind its type's name say; raises SqlError 22023.
+
+    A text that is too long is cut by a cast, but refused where it is `assigned` to a column.
+    """
     type_ = node.type
     if type_ is BPCHAR and not numbers:
         numbers = (1,)
@@ -85,8 +110,9 @@ def apply_modifiers(node: Node, numbers: tuple[int, ...]) -> Node:
     if len(numbers) == 1:
         (number,) = numbers
         if type_ in (VARCHAR, BPCHAR) and number >= 1:
-            limit = limit_length if type_ is VARCHAR else pad_to_length
-            return _limited(node, Function(type_.name, (type_, INT4), type_, limit), number)
+            limit = _TEXT_LIMITS[type_, assigned]
+            function = Function(type_.name, (type_, INT4), type_, limit, can_fail=assigned)
+            return _limited(node, function, number)
         if type_ in (TIMESTAMP, TIMESTAMPTZ) and 0 <= number <= 6:
             function = Function(type_.name, (type_, INT4), type_, limit_fraction, can_fail=True)
             return _limited(node, function, number)

@@ -7,7 +7,9 @@ import re
 from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.errors import SqlError, not_supported
-from engine.scalar.data_types import type_of
+from engine.scalar.data_types import modifiers, type_of
+from engine.scalar.modifiers import apply_modifiers
+from engine.scalar.nodes import Constant
 from engine.session import statements as s
 from engine.session.tokens import TokenStream
 from engine.sql_dialect import parse_expression, parse_query, parse_type
@@ -213,7 +215,7 @@ _CONSTRAINTS = (
 def _parse_column(tokens: TokenStream) -> s.ColumnDefinition:
     _refuse_constraints(tokens)
     name = tokens.identifier("column name")
-    column_type = _parse_type(tokens)
+    column_type, numbers = _parse_type(tokens)
     nullable, default = True, None
     while not tokens.at_end:
         _refuse_constraints(tokens)
@@ -226,27 +228,25 @@ def _parse_column(tokens: TokenStream) -> s.ColumnDefinition:
             default = parse_expression(value, tokens.sql)
         else:
             tokens.expect_words("NULL")
-    return s.ColumnDefinition(name, column_type, nullable, default)
+    return s.ColumnDefinition(name, column_type, nullable, default, numbers)
 
 
-def _parse_type(tokens: TokenStream) -> SqlType:
-    """Read the words of a type up to what can follow one in a column's definition."""
+def _parse_type(tokens: TokenStream) -> tuple[SqlType, tuple[int, ...]]:
+    """Read a type, and its numbers, up to what can follow one in a column's definition."""
     words: list[Token] = []
     while not tokens.at_end and not any(
         tokens.at_words(word) for word in ("NOT", "NULL", "DEFAULT", *_CONSTRAINTS)
     ):
-        if tokens.at(TokenType.L_PAREN):
-            name, modifier = tokens.peek(-1), tokens.parenthesised().text()
-            raise not_supported(
-                f"the type {'' if name is None else name.text}({modifier})",
-                hint="leave the parenthesis out",
-            )
         words.append(tokens.next("data type"))
     if not words:
         raise tokens.unexpected("data type")
     if len(words) == 1:
-        return by_name(words[0].text)
-    return type_of(parse_type(words, tokens.sql))
+        return by_name(words[0].text), ()
+    tree = parse_type(words, tokens.sql)
+    column_type, numbers = type_of(tree), modifiers(tree)
+    if numbers:
+        apply_modifiers(Constant(column_type, None), numbers, assigned=True)
+    return column_type, numbers
 
 
 def _refuse_constraints(tokens: TokenStream) -> None:

@@ -80,6 +80,8 @@ class ColumnDefinition:
     nullable: bool = True
     default: exp.Expr | None = None
     """A constant expression, to be cast to the type; None for NULL."""
+    modifiers: tuple[int, ...] = ()
+    """The numbers behind the type's name: (10, 2) of `numeric(10,2)`."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def explicit_cast(translator: Translator, tree: exp.Cast) -> Node:
     if isinstance(tree.this, exp.Array) and not tree.this.expressions:
         return Constant(target, target.from_text("{}"))
     node = cast(translator.node(tree.this), target)
-    return apply_modifiers(node, modifiers(tree.args["to"]))
+    numbers = modifiers(tree.args["to"])
+    return apply_modifiers(node, numbers, assigned=bool(tree.args.get("assigned")))
 
 
 @translates(exp.Collate)

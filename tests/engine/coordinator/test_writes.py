@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -40,6 +41,35 @@ INSERTS = [
     ("(id, price) SELECT g, g * 2 FROM generate_series(1, 3) AS g", 3,
      ["1 none 2", "2 none 4", "3 none 6"]),
 ]  # fmt: skip
+
+
+def test_columns_hold_what_the_numbers_of_their_types_allow() -> None:
+    async def scenario() -> None:
+        async with Engine() as engine:
+            await engine.run(
+                "CREATE TABLE t (id int, n numeric(6, 2) DEFAULT 0.005, v varchar(3), c char(3), "
+                "at timestamp(1) with time zone NOT NULL, x numeric)"
+            )
+            await engine.run(
+                "INSERT INTO t VALUES (1, 1.255, 'abc', 'a', '2020-01-02 03:04:05.67+00', 1.255),"
+                "(2, DEFAULT, 'ab     ', 'b  ', '2020-01-02', NULL)"
+            )
+            await engine.run("INSERT INTO t SELECT id + 2, x, v, c, at FROM t WHERE id = 1")
+            await engine.run("UPDATE t SET n = n + 1.001 WHERE id = 1")
+            assert await texts(engine) == [
+                "1 2.26 abc a   2020-01-02 03:04:05.7+00 1.255",
+                "2 0.01 ab  b   2020-01-02 00:00:00+00 NULL",
+                "3 1.26 abc a   2020-01-02 03:04:05.7+00 NULL",
+            ]
+            for assignment, text in (
+                ("n = 10000", "numeric field overflow"),
+                ("v = 'abcd'", "value too long for type character varying(3)"),
+                ("c = v || 'd'", "value too long for type character(3)"),
+            ):
+                with pytest.raises(SqlError, match=re.escape(text)):
+                    await engine.run(f"UPDATE t SET {assignment}")
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(("sql", "count", "rows"), INSERTS)
