@@ -9,6 +9,7 @@ from itertools import count
 
 from engine.errors import SqlError
 from engine.relation import Column
+from engine.scalar.functions.backtracking import bounded
 from engine.session.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
 from engine.sources.frame import Frame
 from engine.sources.lines import ErrorCounts, decode_lines
@@ -70,14 +71,31 @@ class RegexRows(RowFormat):
         self._frame = Frame.of(pattern)
         # `match` does not look for the pattern further on in a line that cannot match at its start.
         anchored = pattern.startswith("^") and "|" not in pattern
-        self._find = self._pattern.match if anchored else self._pattern.search
+        find = self._pattern.match if anchored else self._pattern.search
+        self._find = bounded(self._pattern, find, pattern)
 
     def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
         numbers = count(before + 1)
         if self._frame is not None and (values := self._frame.values(whole)) is not None:
             return list(zip(values, numbers, strict=False))
-        matches = filter(None, map(self._find, decode_lines(whole, errors)))
-        return [(*match.groups(), number) for match, number in zip(matches, numbers, strict=False)]
+        lines = decode_lines(whole, errors)
+        try:
+            found = list(filter(None, map(self._find, lines)))
+        except SqlError:
+            found = self._find_each(lines, errors)
+        return [(*match.groups(), number) for match, number in zip(found, numbers, strict=False)]
+
+    def _find_each(self, lines: list[str], errors: ErrorCounts) -> list[re.Match[str]]:
+        """The same, without the lines on which the pattern takes too long."""
+        found: list[re.Match[str]] = []
+        for line in lines:
+            try:
+                match = self._find(line)
+            except SqlError as error:
+                errors[error.message] = errors.get(error.message, 0) + 1
+            else:
+                found += [match] if match else []
+        return found
 
 
 class CsvRows(RowFormat):

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from engine.errors import SqlError
+from engine.scalar.functions.backtracking import bounded
 from engine.scalar.registry import VARYING, define
 from engine.types import BOOL, INT4, TEXT, array_of
 from engine.types.base import shorten
@@ -193,19 +194,31 @@ def compile_regex(pattern: str, flags: str = "") -> re.Pattern[str]:
         ) from error
 
 
+@lru_cache(maxsize=1024)
+def searcher(pattern: str, flags: str = "") -> Callable[[str], re.Match[str] | None]:
+    """A function that gives the first match in a text; SqlError 54001 where it takes too long."""
+    regex = compile_regex(pattern, flags)
+    return bounded(regex, regex.search, pattern)
+
+
+def _all_matches(text: str, pattern: str, flags: str = "") -> list[re.Match[str]]:
+    regex = compile_regex(pattern, flags)
+    return bounded(regex, lambda text: list(regex.finditer(text)), pattern)(text)
+
+
 def matches(text: str, pattern: str) -> bool:
-    return compile_regex(pattern).search(text) is not None
+    return searcher(pattern)(text) is not None
 
 
 def matches_ignoring_case(text: str, pattern: str) -> bool:
-    return compile_regex(pattern, "i").search(text) is not None
+    return searcher(pattern, "i")(text) is not None
 
 
 def _searcher(flags: str) -> Callable[[Any, Any], Callable[[str], bool] | None]:
     def specialise(text: Any, pattern: Any) -> Callable[[str], bool] | None:
-        if pattern is VARYING:
+        if text is not VARYING or pattern is VARYING:
             return None
-        search = compile_regex(pattern, flags).search
+        search = searcher(pattern, flags)
         return lambda text: search(text) is not None
 
     return specialise
@@ -219,7 +232,7 @@ def regexp_match(text: str, pattern: str, flags: str = "") -> tuple[str | None, 
     """The groups of the first match, or all of it if there are none."""
     if "g" in flags:
         raise SqlError("regexp_match() does not support the global option", "22023")
-    match = compile_regex(pattern, flags).search(text)
+    match = searcher(pattern, flags)(text)
     return None if match is None else _groups(match)
 
 
@@ -242,7 +255,8 @@ def regexp_replace(text: str, pattern: str, replacement: str, flags: str = "") -
 
         return _REFERENCE.sub(part, replacement)
 
-    return regex.sub(fill, text, count=0 if "g" in flags else 1)
+    count = 0 if "g" in flags else 1
+    return bounded(regex, lambda text: regex.sub(fill, text, count=count), pattern)(text)
 
 
 _REFERENCE = re.compile(r"\\(.)", re.DOTALL)
@@ -252,7 +266,7 @@ def regexp_split(text: str, pattern: str, flags: str = "") -> tuple[str, ...]:
     """The parts between matches; an empty match splits only inside the text."""
     parts: list[str] = []
     start = 0
-    for match in compile_regex(pattern, flags).finditer(text):
+    for match in _all_matches(text, pattern, flags):
         if match.end() == match.start() and match.start() in (0, len(text), start):
             continue
         parts.append(text[start : match.start()])
@@ -262,16 +276,16 @@ def regexp_split(text: str, pattern: str, flags: str = "") -> tuple[str, ...]:
 
 def regexp_substring(text: str, pattern: str) -> str | None:
     """The first group of the first match, or all of it if there are none."""
-    match = compile_regex(pattern).search(text)
+    match = searcher(pattern)(text)
     return None if match is None else _groups(match)[0]
 
 
 def regexp_like(text: str, pattern: str, flags: str = "") -> bool:
-    return compile_regex(pattern, flags).search(text) is not None
+    return searcher(pattern, flags)(text) is not None
 
 
 def regexp_count(text: str, pattern: str) -> int:
-    return sum(1 for _ in compile_regex(pattern).finditer(text))
+    return len(_all_matches(text, pattern))
 
 
 _TEXTS = array_of(TEXT)
