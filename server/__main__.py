@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 
-from server.app import Server
+from server.app import CertificateError, Server
 from server.options import Options, parse
 
 
@@ -28,6 +28,9 @@ async def _run(options: Options) -> int:
     server = Server(options)
     try:
         await server.start()
+    except CertificateError as error:
+        print(f"server: {error}", file=sys.stderr)  # noqa: T201
+        return 1
     except OSError as error:
         print(f"server: cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)  # noqa: T201
         return 1

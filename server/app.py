@@ -7,14 +7,28 @@ import contextlib
 import logging
 import random
 import ssl
+from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from server.connection import Connection
 from server.database import Database
-from server.handlers import About, Deltas, Exposition, Frontier, Health, NotFound, Page, Parts
+from server.handlers import (
+    SMALL_BODY,
+    About,
+    Deltas,
+    Exposition,
+    Frontier,
+    Health,
+    NotFound,
+    Page,
+    Parts,
+    Unwanted,
+    refuse_unwanted_body,
+)
 from server.hub.hub import Hub
 from server.keeper import Keeper
 from server.listening import Door
@@ -26,12 +40,17 @@ from server.stream import MAX_MESSAGE, Stream
 
 log = logging.getLogger("server")
 
+DELTAS = "/view/deltas"
 STALLED = 4008
 GOING_AWAY = 1001
 RETURNS_PER_SECOND = 500
 """How many clients are told to come back in any one second after a shutdown."""
 FAREWELL = 2.0
 """Seconds that clients have to answer the close of a shutdown."""
+
+
+class CertificateError(Exception):
+    """The certificate or its key cannot be used; the message names both."""
 
 
 class Server:
@@ -42,11 +61,12 @@ class Server:
         self.url = ""
 
     async def start(self) -> None:
-        """Listen; raises OSError if the address cannot be had."""
+        """Listen; raises CertificateError, and OSError if the address cannot be had."""
         options = self._options
+        tls = _tls(options)
         loop = asyncio.get_running_loop()
         self._metrics = Metrics()
-        self._database = Database(options.dsn)
+        self._database = Database(options.dsn, options.engine_connections, options.engine_timeout)
         self._keeper = Keeper(
             Reader(self._database),
             self._metrics,
@@ -61,11 +81,13 @@ class Server:
         host, port = sockets[0].getsockname()[:2]
         scheme = "http" if options.certificate is None else "https"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-        # The body limit is the handler's, which can say so; Tornado's own must not come first.
         http = HTTPServer(
-            application(self._parts), max_body_size=1 << 62, idle_connection_timeout=120
+            Site(self._parts),
+            max_body_size=SMALL_BODY,
+            body_timeout=options.body_timeout,
+            idle_connection_timeout=options.idle_timeout,
         )
-        self._door = Door(http, sockets, _tls(options))
+        self._door = Door(http, sockets, tls)
         self._pump.start(self.hub)
         self._keeper.start(self.hub)
         self._ticking = asyncio.create_task(self._tick())
@@ -122,32 +144,41 @@ class Server:
                 client.close(STALLED, f"nothing was taken for {self._options.stall_timeout:g} s")
 
 
-def application(parts: Parts) -> Application:
+class Site(Application):
     """Which path leads where."""
-    shared = {"parts": parts}
-    return Application(
-        [
-            ("/view/stream", Stream, shared),
-            ("/view/deltas", Deltas, shared),
-            ("/view/frontier", Frontier, shared),
-            ("/view/.*", NotFound, shared),
-            ("/healthz", Health, shared),
-            ("/metrics", Exposition, shared),
-            ("/about.json", About, shared),
-            (
-                "/(.*)",
-                Page,
-                {"path": str(parts.options.static), "default_filename": "index.html"},
-            ),
-        ],
-        websocket_max_message_size=MAX_MESSAGE,
-        log_function=lambda handler: None,
-    )
+
+    def __init__(self, parts: Parts) -> None:
+        self._shared = {"parts": parts}
+        page = {"path": str(parts.options.static), "default_filename": "index.html"}
+        super().__init__(
+            [
+                ("/view/stream", Stream, self._shared),
+                (DELTAS, Deltas, self._shared),
+                ("/view/frontier", Frontier, self._shared),
+                ("/view/.*", NotFound, self._shared),
+                ("/healthz", Health, self._shared),
+                ("/metrics", Exposition, self._shared),
+                ("/about.json", About, self._shared),
+                ("/(.*)", Page, page),
+            ],
+            websocket_max_message_size=MAX_MESSAGE,
+            log_function=lambda handler: None,
+        )
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """A handler gets to see a request only when its body is there: too late for a large one."""
+        if request.path != DELTAS and refuse_unwanted_body(request.headers) is not None:
+            return self.get_handler_delegate(request, Unwanted, self._shared)
+        return super().find_handler(request, **kwargs)
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:
     if options.certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(options.certificate, options.key)
+    try:
+        context.load_cert_chain(options.certificate, options.key)
+    except OSError as error:  # ssl.SSLError is one
+        files = f"{options.certificate} and {options.key}"
+        raise CertificateError(f"cannot serve TLS with {files}: {error}") from error
     return context

@@ -8,6 +8,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPHeaders
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler, stream_request_body
 
 from server.hub.history import Outcome
@@ -18,7 +20,7 @@ from server.loop import now
 from server.metrics import Metrics
 from server.options import Options
 from server.protocol import Delta, ProtocolError, decode_delta
-from server.rules import Refusal, refuse_post
+from server.rules import Refusal, refuse_body, refuse_host, refuse_post
 
 if TYPE_CHECKING:
     from server.stream import Stream
@@ -28,6 +30,9 @@ POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Content-Security-Policy of the dashboard: nothing is loaded from another host."""
+SMALL_BODY = 64 << 10
+"""Bytes of a body where none is of use; a POST of a delta has a limit of its own."""
+NO_LIMIT = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,11 @@ class Handler(RequestHandler):
         self.set_header("Server", "viewstream")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
+
+    def prepare(self) -> None:
+        refusal = refuse_host(self.request.headers, self.parts.options.hosts)
+        if refusal is not None:
+            self.refuse(refusal)
 
     def answer(self, status: int, body: dict[str, Any]) -> None:
         """Finish with `body` as JSON."""
@@ -94,6 +104,23 @@ class NotFound(Handler):
 
 
 @stream_request_body
+class Unwanted(Handler):
+    """A request whose body nobody wants: refused before any of it is read."""
+
+    def prepare(self) -> None:
+        refusal = refuse_unwanted_body(self.request.headers)
+        assert refusal is not None
+        self.refuse(refusal)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Nothing: what comes before the connection is closed is dropped."""
+
+
+def refuse_unwanted_body(headers: HTTPHeaders) -> Refusal | None:
+    return refuse_body(headers, SMALL_BODY, may_stream=False)
+
+
+@stream_request_body
 class Deltas(Handler):
     """POST /view/deltas: a pipeline brings a delta."""
 
@@ -104,30 +131,26 @@ class Deltas(Handler):
             self.refuse(Refusal(405, f"expected POST, found {self.request.method}"))
             return
         remote = self.request.remote_ip or ""
-        refusal = refuse_post(self.request.headers, remote, self.parts.options.token)
+        request, options = self.request, self.parts.options
+        refusal = refuse_post(request.headers, request.version, remote, options.token)
         if refusal is None:
-            length = self.request.headers.get("Content-Length", "0")
-            if not length.isdecimal():
-                refusal = Refusal(400, f"expected a Content-Length in digits, found {length!r}")
-            else:
-                refusal = self._refuse_size(int(length))
+            refusal = refuse_body(request.headers, options.max_body, may_stream=True)
         if refusal is not None:
             if refusal.status == 401:
                 self.set_header("WWW-Authenticate", "Bearer")
             self.refuse(refusal)
-
-    def _refuse_size(self, size: int) -> Refusal | None:
-        limit = self.parts.options.max_body
-        if size > limit:
-            return Refusal(413, f"the body is larger than the limit of {limit} bytes")
-        return None
+            return
+        # One that streams is cut off by `data_received`, which says so; Tornado would not.
+        assert isinstance(request.connection, HTTP1Connection)
+        request.connection.set_max_body_size(NO_LIMIT)
 
     def data_received(self, chunk: bytes) -> None:
         if self._finished:
             return
-        refusal = self._refuse_size(len(self._body) + len(chunk))
-        if refusal is not None:
-            self.refuse(refusal)
+        limit = self.parts.options.max_body
+        if len(self._body) + len(chunk) > limit:
+            self._body.clear()
+            self.refuse(Refusal(413, f"the body is larger than the limit of {limit} bytes"))
         else:
             self._body += chunk
 
@@ -175,7 +198,7 @@ class Frontier(Handler):
     """GET /view/frontier?view=NAME: where a pipeline may resume."""
 
     def get(self) -> None:
-        names = self.get_query_arguments("view")
+        names = self.get_query_arguments("view", strip=False)
         if len(names) != 1:
             self.refuse(Refusal(400, "expected one view: /view/frontier?view=NAME"))
             return

@@ -8,9 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from server.database import CONNECTIONS, LIMIT
 from server.hub.limits import Limits
-from server.protocol import BODY_LIMIT, ProtocolError, split_view_name
+from server.protocol import BODY_LIMIT, ProtocolError, parse_position, split_view_name
+from server.rules import is_loopback
 
 DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
 STATIC = Path(__file__).parent.parent / "static"
@@ -28,6 +31,8 @@ class Options:
     dsn: str = DSN
     token: str | None = None
     origins: frozenset[str] = frozenset()
+    hosts: frozenset[str] | None = None
+    """Names for which requests may come, besides this machine's own; None: any."""
     static: Path = STATIC
     about: str | None = None
     certificate: Path | None = None
@@ -36,6 +41,10 @@ class Options:
     max_clients: int = 20_000
     stall_timeout: float = 60.0
     epoch_every: float = 3.0
+    idle_timeout: float = 60.0
+    body_timeout: float = 60.0
+    engine_timeout: float = LIMIT
+    engine_connections: int = CONNECTIONS
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -56,8 +65,9 @@ def parse(arguments: Sequence[str]) -> Options:
         host=host,
         port=port,
         dsn=given.dsn,
-        token=given.token or None,
+        token=_token(given.token),
         origins=frozenset(given.origin),
+        hosts=_hosts(host, given.host, given.origin),
         static=given.static,
         about=given.about,
         certificate=given.certificate,
@@ -66,6 +76,10 @@ def parse(arguments: Sequence[str]) -> Options:
         max_clients=given.max_clients,
         stall_timeout=given.stall_timeout,
         epoch_every=given.epoch_every,
+        idle_timeout=given.idle_timeout,
+        body_timeout=given.body_timeout,
+        engine_timeout=given.engine_timeout,
+        engine_connections=given.engine_connections,
         limits=Limits(
             log_bytes=given.log_bytes,
             log_age=int(given.log_age * 1000),
@@ -107,7 +121,18 @@ def _parser() -> argparse.ArgumentParser:
         "--origin",
         action="append",
         default=[],
+        type=_origin,
         help="an origin whose pages may connect, such as https://example.org; may be repeated",
+    )
+    add(
+        "--host",
+        action="append",
+        default=[],
+        type=str.lower,
+        metavar="NAME",
+        help="a name at which browsers reach the server, such as example.org; may be repeated. "
+        "Without one, a server that listens on this machine alone answers to names of this "
+        "machine and to those of --origin only, and any other answers to every name",
     )
     add("--static", type=Path, default=STATIC, metavar="FOLDER", help="the files served at /")
     add("--about", metavar="TEXT", help="where the views' data come from, for the page to say")
@@ -133,6 +158,35 @@ def _parser() -> argparse.ArgumentParser:
         default=defaults.epoch_every,
         metavar="SECONDS",
         help=f"the engine is asked for the epochs, default {defaults.epoch_every:g}",
+    )
+    add(
+        "--idle-timeout",
+        type=_seconds,
+        default=defaults.idle_timeout,
+        metavar="SECONDS",
+        help="for which a connection may take to send (the next) request's headers, "
+        f"default {defaults.idle_timeout:g}",
+    )
+    add(
+        "--body-timeout",
+        type=_seconds,
+        default=defaults.body_timeout,
+        metavar="SECONDS",
+        help=f"that a request's body may take, default {defaults.body_timeout:g}",
+    )
+    add(
+        "--engine-timeout",
+        type=_seconds,
+        default=defaults.engine_timeout,
+        metavar="SECONDS",
+        help="that the engine has for one question; raise it for views that take long to read, "
+        f"default {defaults.engine_timeout:g}",
+    )
+    add(
+        "--engine-connections",
+        type=_count,
+        default=defaults.engine_connections,
+        help=f"questions to the engine at a time, default {defaults.engine_connections}",
     )
     add(
         "--log-bytes",
@@ -178,6 +232,49 @@ def _view(text: str) -> str:
         split_view_name(text)
     except ProtocolError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    if any(ord(character) < 0x20 for character in text):
+        raise argparse.ArgumentTypeError(f"expected a view without control codes, found {text!r}")
+    if _is_position(text.rpartition("@")[2]):
+        raise argparse.ArgumentTypeError(
+            f"expected a view that does not end like a position (@EPOCH:FRONTIER), found {text!r}"
+        )
+    return text
+
+
+def _is_position(text: str) -> bool:
+    try:
+        parse_position(text)
+    except ProtocolError:
+        return False
+    return True
+
+
+def _token(text: str | None) -> str | None:
+    """None for none; a token that no header can carry ends the process, and is not printed."""
+    if text and not re.fullmatch(r"[!-~]+", text):
+        _parser().error(
+            "expected a token (--token, VIEWSTREAM_TOKEN) of printable ASCII without blanks"
+        )
+    return text or None
+
+
+def _hosts(listen: str, hosts: Sequence[str], origins: Sequence[str]) -> frozenset[str] | None:
+    if not hosts and not is_loopback(listen):
+        return None
+    names = (urlsplit(origin).hostname for origin in origins)
+    return frozenset([*hosts, *filter(None, names)])
+
+
+def _origin(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_origin = bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        is_origin = False
+    if not is_origin and text != "null":
+        raise argparse.ArgumentTypeError(
+            f"expected an origin such as https://example.org, found {text!r}"
+        )
     return text
 
 

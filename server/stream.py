@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
@@ -9,7 +11,7 @@ from server import offers
 from server.connection import Connection
 from server.handlers import Handler, unknown_view
 from server.protocol import Position, ProtocolError, parse_position
-from server.rules import Refusal, refuse_origin
+from server.rules import Refusal, refuse_host, refuse_origin
 
 MAX_MESSAGE = 1024
 """Bytes of a message of a client; it has none to send."""
@@ -35,18 +37,20 @@ class Stream(WebSocketHandler, Handler):
         headers = self.request.headers
         if headers.get("Upgrade", "").lower() != "websocket":
             return Refusal(426, "expected a websocket")
-        refusal = refuse_origin(headers, self.parts.options.origins)
+        options = self.parts.options
+        refusal = refuse_host(headers, options.hosts) or refuse_origin(headers, options.origins)
         if refusal is not None:
             return refusal
+        arguments = self.get_query_arguments("view", strip=False)
         try:
-            self._wanted = parse_wanted(self.get_query_arguments("view"))
+            self._wanted = parse_wanted(arguments, self.parts.hub.views)
         except ProtocolError as error:
             return Refusal(400, str(error))
         for name in self._wanted:
             if name not in self.parts.hub.views:
                 return unknown_view(name)
-        if len(self.parts.hub.clients) >= self.parts.options.max_clients:
-            limit = self.parts.options.max_clients
+        limit = options.max_clients
+        if len(self.parts.hub.clients) >= limit:
             return Refusal(503, f"there are {limit} clients already, which is the limit")
         return None
 
@@ -108,13 +112,19 @@ class Stream(WebSocketHandler, Handler):
         self.close(code, reason)
 
 
-def parse_wanted(arguments: list[str]) -> dict[str, Position | None]:
-    """The views of `view=NAME` or `view=NAME@EPOCH:FRONTIER`; raises ProtocolError."""
+def parse_wanted(arguments: list[str], served: Container[str]) -> dict[str, Position | None]:
+    """The views of `view=NAME` or `view=NAME@EPOCH:FRONTIER`; raises ProtocolError.
+
+    A name may have an @ too: what is `served` is a name as a whole, and else the last @ counts. (No
+    name that ends like a position is ever served.)
+    """
     if not arguments:
         raise ProtocolError("expected at least one view: /view/stream?view=NAME")
     wanted: dict[str, Position | None] = {}
     for argument in arguments:
-        name, at, position = argument.partition("@")
+        name, at, position = argument.rpartition("@")
+        if argument in served or not at:
+            name, at = argument, ""
         if name in wanted:
             raise ProtocolError(f"expected the view {name!r} once")
         wanted[name] = parse_position(position) if at else None

@@ -88,11 +88,12 @@ def test_giving_up_a_broken_connection_leaves_the_next_owner_of_its_number_alone
         with ours, theirs:
             os.dup2(ours.fileno(), number)
             loop = IOLoop.current()
-            loop.add_handler(
-                number,
-                lambda fd, _: (loop.remove_handler(fd), heard.set_result(b"heard")),
-                loop.READ,
-            )
+
+            def listen(fd: int, events: int) -> None:
+                loop.remove_handler(fd)
+                heard.set_result(b"heard")
+
+            loop.add_handler(number, listen, loop.READ)
             _discard(connection)
             theirs.send(b"x")
             try:

@@ -6,12 +6,14 @@ import http.client
 import json
 import socket
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from server.options import parse
 from server.protocol import Delta, encode
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import JSON, Served, wait_for_clients
@@ -64,6 +66,23 @@ STREAM_REFUSALS = {
     "huge time": ("/view/stream?view=top10@1-u1:9007199254740992", {}, 400, "expected a time"),
     "foreign origin": ("/view/stream?view=top10", {"Origin": "http://evil.example"}, 403, "origin"),
     "null origin": ("/view/stream?view=top10", {"Origin": "null"}, 403, "origin"),
+    "no origin at all": ("/view/stream?view=top10", {"Origin": "http://["}, 403, "origin"),
+    "a page that was led here": (
+        "/view/stream?view=top10",
+        {"Origin": "http://evil.example", "Host": "evil.example"},
+        403,
+        "the host 'evil.example' is not allowed",
+    ),
+    "a browser thinks it of the same origin": (
+        "/view/stream?view=top10",
+        {
+            "Origin": "http://evil.example:8888",
+            "Host": "evil.example:8888",
+            "Sec-Fetch-Site": "same-origin",
+        },
+        403,
+        "the host 'evil.example:8888' is not allowed",
+    ),
     "same host, other port": (
         "/view/stream?view=top10",
         {"Origin": "http://127.0.0.1:1"},
@@ -72,7 +91,7 @@ STREAM_REFUSALS = {
     ),
     "a browser says cross-site": (
         "/view/stream?view=top10",
-        {"Origin": "http://h", "Host": "h", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://localhost", "Host": "localhost", "Sec-Fetch-Site": "cross-site"},
         403,
         "origin",
     ),
@@ -93,6 +112,8 @@ POST_REFUSALS: dict[str, tuple[dict[str, str], int, str]] = {
     "forwarded": ({"Forwarded": "for=1.2.3.4"}, 403, "must not have the header Forwarded"),
     "forwarded for": ({"X-Forwarded-For": "1.2.3.4"}, 403, "the header X-Forwarded-For"),
     "forwarded proto": ({"x-forwarded-proto": "https"}, 403, "the header X-Forwarded-Proto"),
+    "via": ({"Via": "1.1 proxy"}, 403, "must not have the header Via"),
+    "real ip": ({"X-Real-IP": "1.2.3.4"}, 403, "must not have the header X-Real-Ip"),
     "foreign host": ({"Host": "rebound.example"}, 403, "the Host must be this machine"),
     "host that begins right": ({"Host": "127.0.0.1.evil.example"}, 403, "the Host must be"),
     "form": ({"Content-Type": "application/x-www-form-urlencoded"}, 415, "application/json"),
@@ -159,6 +180,87 @@ def test_other_requests_are_refused(shared_server: Served) -> None:
         assert words in found[1]
 
 
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/metrics", "/about.json", "/view/frontier?view=top10"]
+)
+def test_what_the_server_tells_is_not_told_to_a_page_that_was_led_here(
+    shared_server: Served, path: str
+) -> None:
+    status, sentence = request(shared_server, "GET", path, {"Host": "evil.example"})
+    assert status == 403
+    assert sentence == "the host 'evil.example' is not allowed: see --host"
+
+
+def test_names_that_are_allowed_are_answered_to(engine: FakeEngine) -> None:
+    options = ("--host", "views.example", "--origin", "https://example.org")
+    with Served(engine, *options) as served:
+        for host, status in [
+            ("views.example:8888", 200),
+            ("Example.org", 200),
+            ("localhost", 200),
+            ("other.example", 403),
+        ]:
+            response = requests.get(served.url + "/healthz", headers={"Host": host}, timeout=20)
+            assert response.status_code == status, host
+
+
+def test_a_post_of_http_1_0_needs_a_token(shared_server: Served) -> None:
+    """A proxy that says nothing of itself: nginx, told no more than where to pass requests."""
+    body = a_delta(shared_server)
+    answer = raw_request(
+        shared_server,
+        b"POST /view/deltas HTTP/1.0\r\nHost: 127.0.0.1:8888\r\nConnection: close\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body),
+    )
+    assert b" 403 " in answer.splitlines()[0]
+    assert b"must not be of HTTP/1.0" in answer
+
+
+def raw_request(served: Served, data: bytes) -> bytes:
+    """Send exactly `data`; returns all that comes until the sentence is there."""
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 20) as raw:
+        raw.sendall(data)
+        answer = b""
+        while b"}" not in answer and (chunk := raw.recv(4096)):
+            answer += chunk
+    return answer
+
+
+BODILESS = ["/healthz", "/view/stream?view=top10", "/view/frontier?view=top10", "/view/x", "/x.js"]
+
+
+@pytest.mark.parametrize("path", BODILESS)
+def test_a_body_where_none_is_of_use_is_refused_before_it_is_read(
+    shared_server: Served, path: str
+) -> None:
+    for framing, status, words in [
+        ("Content-Length: 300000000", 413, "larger than the limit of 65536 bytes"),
+        ("Content-Length: x", 400, "expected a Content-Length in digits, found 'x'"),
+        ("Transfer-Encoding: chunked", 411, "expected a Content-Length, or no body"),
+    ]:
+        for method in ("GET", "POST"):
+            head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n"
+            answer = raw_request(shared_server, head.encode())
+            assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (framing, answer)
+            assert words in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/view/deltas"])
+def test_a_body_that_trickles_is_given_up(engine: FakeEngine, path: str) -> None:
+    with Served(engine, "--body-timeout", "0.3") as served:
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            "Content-Length: 1000\r\n\r\n{"
+        )
+        assert raw_request(served, head.encode()) == b""
+
+
+def test_a_connection_that_asks_nothing_is_given_up(engine: FakeEngine) -> None:
+    with Served(engine, "--idle-timeout", "0.3") as served:
+        assert raw_request(served, b"GET /healthz HTTP/1.1\r\n") == b""
+
+
 def test_a_body_above_the_limit_is_refused_before_it_is_read(engine: FakeEngine) -> None:
     with Served(engine, "--max-body", "1K") as served:
         head = (
@@ -205,6 +307,41 @@ def test_allowed_origins_may_connect(engine: FakeEngine) -> None:
             connect(served.address(), additional_headers={"Origin": "https://example.com"}),
         ):
             pass
+
+
+def test_views_may_have_any_name_that_is_no_position(engine: FakeEngine) -> None:
+    names = ("we@ird", " blanks ", "a@b@c")
+    with Served(engine, views=names) as served:
+        for name in names:
+            assert served.get(f"/view/frontier?view={quote(name)}")["view"] == name
+            served.post(900, 1001, view=name)
+            watcher = served.open(name)
+            assert watcher.base().view == name
+            resuming = served.open(f"{name}@{engine.epoch}:1001")
+            assert resuming.delta().lower == 1001
+
+
+WRONG_OPTIONS = {
+    "a position": (["a@1-u1:5"], "does not end like a position"),
+    "control code": (["a\tb"], "a view without control codes"),
+    "newline in a token": (["--token", "se\ncret", "v"], "expected a token"),
+    "letter that no header has": (["--token", "secrét", "v"], "expected a token"),
+    "blank in a token": (["--token", "se cret", "v"], "expected a token"),
+    "origin": (["--origin", "example.org", "v"], "expected an origin such as https://example.org"),
+    "origin with a path": (["--origin", "https://example.org/", "v"], "expected an origin"),
+    "origin that is none": (["--origin", "http://[", "v"], "expected an origin"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_OPTIONS)
+def test_a_wrong_option_is_said_at_once(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    arguments, words = WRONG_OPTIONS[name]
+    with pytest.raises(SystemExit):
+        parse(arguments)
+    said = capsys.readouterr().err
+    assert words in said
+    if arguments[0] == "--token":
+        assert "cr" not in said.partition("error:")[2], "a token is printed"
 
 
 def test_too_many_clients_are_refused(engine: FakeEngine) -> None:
