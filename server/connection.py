@@ -1,8 +1,9 @@
 """A hub's client on a real socket: the socket itself while it takes all, Tornado's buffer if not.
 
 A plain `send` for each client and delta is all that a ready client costs. What a full socket
-leaves over goes through the stream, slice by slice, and the client counts as not ready until
-the last of it is out. For TLS everything goes through the stream.
+leaves over is handed to the stream, and the client counts as not ready until the last of it is out.
+All of it is handed over at once, so that whatever Tornado writes by itself (the answer to a ping, a
+close) comes after it and never between; it is not copied. For TLS everything goes that way.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from server.hub.client import Client
 from server.listening import PlainStream
 
 SLICE = 256 << 10
-"""Bytes of a message that Tornado holds for one client at a time."""
+"""Bytes that count as progress: a client that does not take so many (or all that there are) within
+the stall timeout is closed."""
+MAX_PINGS = 1000
+"""Pings that a client may send while it takes nothing: their answers are kept for it."""
 
 
 def _send_nothing(data: bytes) -> int:
@@ -31,7 +35,7 @@ class Connection(Client):
     `shut` closes the websocket, `on_drained` is called when the connection is ready again.
     """
 
-    __slots__ = ("_is_plain", "_on_drained", "_shut", "_stream", "progress_at")
+    __slots__ = ("_is_plain", "_on_drained", "_pings", "_shut", "_stream", "progress_at")
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Connection(Client):
         self._stream = stream
         self._is_plain = isinstance(stream, PlainStream)
         self._on_drained = on_drained
+        self._pings = 0
         self.progress_at: float | None = None
         """When it last took something (the loop's time), while it is not ready."""
         super().__init__(stream.socket.send if self._is_plain else _send_nothing, deflates=deflates)
@@ -61,28 +66,41 @@ class Connection(Client):
         return True
 
     def look(self, hub_block: Callable[[Client], None]) -> None:
-        """Tornado may have written (a pong): if not all of it is out, nothing may overtake it."""
-        if self.is_ready and self._stream.writing():
+        """Tornado has answered a ping: if not all of it is out, nothing may overtake it."""
+        if not self._stream.writing():
+            return
+        if self.is_ready:
             hub_block(self)
             self._drain(memoryview(b""))
+        self._pings += 1
+        if self._pings > MAX_PINGS:
+            self._stream.close()  # a reason would not be read either
 
     def close(self, code: int, reason: str) -> None:
         self._shut(code, reason)
 
     def _drain(self, rest: memoryview) -> None:
-        """Write `rest`, then be ready again."""
+        """Hand `rest` to the stream, and be ready again once it is out."""
         self.progress_at = asyncio.get_running_loop().time()
+        # The stream may take a slice, call back for it only later, and keep the rest by reference.
+        slices = [rest[start : start + SLICE] for start in range(0, len(rest), SLICE)] or [rest]
         try:
-            written = self._stream.write(rest[:SLICE])
+            for part in slices[:-1]:
+                self._stream.write(part).add_done_callback(self._progressed)
+            self._stream.write(slices[-1]).add_done_callback(self._drained)
         except StreamClosedError:
             return
-        written.add_done_callback(lambda future: self._drained(future, rest[SLICE:]))
 
-    def _drained(self, future: asyncio.Future[None], rest: memoryview) -> None:
+    def _progressed(self, future: asyncio.Future[None]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self.progress_at = asyncio.get_running_loop().time()
+
+    def _drained(self, future: asyncio.Future[None]) -> None:
         if future.cancelled() or future.exception() is not None:
             return  # the stream was closed
-        if rest or self._stream.writing():
-            self._drain(rest)
+        if self._stream.writing():
+            self._drain(memoryview(b""))  # Tornado has written meanwhile
         else:
+            self._pings = 0
             self.progress_at = None
             self._on_drained(self)

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
+from server.connection import MAX_PINGS
 from server.protocol import Base, Delta, Status, decode
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import PONG, FrameReader
@@ -123,32 +128,76 @@ def test_a_client_that_stalls_too_long_is_closed(engine: FakeEngine) -> None:
                 assert slow.reader.closed_with[0] == 4008
 
 
-def test_pings_of_a_client_that_does_not_read_break_no_frame(served: Served) -> None:
-    served.post(900, 1001)
-    with raw(served) as slow:
-        wait_for_clients(served, 1)
-        slow.socket.setblocking(False)
-        sent = 0
-        try:
-            while sent < 200_000:
+@contextlib.contextmanager
+def in_the_middle_of_a_base(engine: FakeEngine) -> Iterator[tuple[Served, RawClient]]:
+    """A client that has begun to take a base of 9 MB, and reads no further by itself."""
+    engine.rows = [(f"row {n} " + "x" * 200, str(n)) for n in range(40_000)]
+    with Served(engine, "--no-compression") as served:
+        served.post(900, 1001)
+        with raw(served) as slow:
+            wait_until(lambda: "clients_stalled 1.0" in served.metrics(), "the base to be written")
+            yield served, slow
+
+
+def test_pings_in_the_middle_of_a_base_are_answered_after_it(engine: FakeEngine) -> None:
+    with in_the_middle_of_a_base(engine) as (served, slow):
+        for _ in range(MAX_PINGS // 2):
+            slow.ping(b"p" * 100)
+        served.post(1001, 1002)
+        messages = slow.messages()
+        assert next(messages) == engine.base("top10")
+        assert next(messages).upper == 1002
+        head, frames = 1002, slow.reader.frames
+        while sum(opcode == PONG for opcode, _ in frames) < MAX_PINGS // 2 or head < 1010:
+            slow.ping(b"again")
+            served.post(head, head + 1)
+            head += 1
+            assert next(messages).upper == head
+
+
+def test_a_client_that_pings_on_and_reads_nothing_is_cut_off(engine: FakeEngine) -> None:
+    with in_the_middle_of_a_base(engine) as (served, slow):
+        with contextlib.suppress(ConnectionError):
+            for _ in range(2 * MAX_PINGS):
                 slow.ping(b"p" * 100)
-                sent += 1
-                if sent == 1000:
-                    slow.socket.settimeout(20)
-                    fill(served, 10)
-                    slow.socket.setblocking(False)
-                if sent > 20_000:
-                    break
-        except BlockingIOError:
-            pytest.skip("the server's read buffer is smaller than the pings of this test")
-        slow.socket.settimeout(20)
-        fill(served, 4, first=1011)
-        frontier = 0
-        for message in slow.messages():
-            frontier = message.upper
-            if frontier >= 1015:
-                break
-        assert any(opcode == PONG for opcode, _ in slow.reader.frames)
+        wait_for_clients(served, 0)
+
+
+def test_a_shutdown_in_the_middle_of_a_base_is_told_after_it(engine: FakeEngine) -> None:
+    with in_the_middle_of_a_base(engine) as (served, slow):
+        served.process.popen.terminate()
+        messages = slow.messages()
+        assert next(messages) == engine.base("top10")
+        assert list(messages) == []
+        assert slow.reader.closed_with is not None
+        code, reason = slow.reader.closed_with
+        assert code == 1001
+        assert reason.startswith("retry=")
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["ping", "shutdown"])
+def test_the_websockets_library_takes_a_base_that_something_comes_into(
+    engine: FakeEngine, ends: bool
+) -> None:
+    """Its protocol without its threads, so that what is read when is the test's to say."""
+    with in_the_middle_of_a_base(engine) as (served, slow):
+        protocol = ClientProtocol(parse_uri(served.address()), state=State.OPEN, max_size=None)
+        if ends:
+            served.process.popen.terminate()
+        else:
+            protocol.send_ping(b"are you there")
+            slow.socket.sendall(b"".join(protocol.data_to_send()))
+            served.health()
+        events: list[Frame] = []
+        while not any(frame.opcode in (Opcode.PONG, Opcode.CLOSE) for frame in events):
+            chunk = slow.socket.recv(1 << 16)
+            assert chunk, "the connection ended"
+            protocol.receive_data(chunk)
+            assert protocol.parser_exc is None
+            events += [event for event in protocol.events_received() if isinstance(event, Frame)]
+        texts = [frame.data for frame in events if frame.opcode is Opcode.TEXT]
+        assert decode(bytes(texts[0])) == engine.base("top10")
+        assert events[0].opcode is Opcode.TEXT
 
 
 def test_the_log_is_kept_for_a_base_that_is_still_being_written(engine: FakeEngine) -> None:
