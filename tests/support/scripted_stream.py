@@ -11,7 +11,6 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 import msgspec
@@ -79,12 +78,7 @@ class ScriptedStream:
         assert self._ready.wait(30)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(30)
 

@@ -12,7 +12,6 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
 from typing import Self, TypeAlias
 
 TEXT = 25
@@ -205,12 +204,7 @@ class ScriptedWire:
         self._acceptor.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         # A close alone does not wake a thread that waits in accept.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
