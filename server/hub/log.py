@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterator
 
 import msgspec
@@ -19,15 +18,18 @@ class GapError(Exception):
 
 
 class Entry:
-    """One delta as it was sent, kept as those very bytes; none if nothing happened in it."""
+    """One delta as it was sent, kept as those very bytes; none if nothing happened in it.
 
-    __slots__ = ("at", "lower", "message", "upper")
+    `before` counts the bytes of all deltas that came before it, also those forgotten since.
+    """
 
-    def __init__(self, lower: int, upper: int, message: Message | None, at: int) -> None:
-        self.lower = lower
+    __slots__ = ("at", "before", "message", "upper")
+
+    def __init__(self, upper: int, message: Message | None, at: int, before: int) -> None:
         self.upper = upper
         self.message = message
         self.at = at
+        self.before = before
 
     @property
     def size(self) -> int:
@@ -45,9 +47,16 @@ class Log:
     def __init__(self, lower: int) -> None:
         self.lower = lower
         self.head = lower
-        self.size = 0
+        self._entries: list[Entry] = []
+        self._first = 0
+        """Where what is kept begins in `_entries`: a list is cut short rarely, and indexed fast."""
+        self._forgotten = 0
+        self._total = 0
+
+    @property
+    def size(self) -> int:
         """Bytes of the deltas that are kept."""
-        self._entries: deque[Entry] = deque()
+        return self._total - self._forgotten
 
     def cut(self, delta: Delta) -> Delta | None:
         """What of `delta` is new here, by the interval rule; None if nothing is.
@@ -64,12 +73,12 @@ class Log:
     def append(self, upper: int, message: Message | None, now: int) -> None:
         """Keep [head, upper) as `message`, or as an interval without updates."""
         entries = self._entries
-        if message is None and entries and entries[-1].message is None:
+        if message is None and len(entries) > self._first and entries[-1].message is None:
             entries[-1].upper, entries[-1].at = upper, now
         else:
-            entry = Entry(self.head, upper, message, now)
+            entry = Entry(upper, message, now, self._total)
             entries.append(entry)
-            self.size += entry.size
+            self._total += entry.size
         self.head = upper
 
     def since(self, frontier: int) -> list[tuple[Row, int]] | None:
@@ -86,35 +95,39 @@ class Log:
 
     def updates_since(self, frontier: int) -> Iterator[Update]:
         """Every update that is kept with a time at or above `frontier`, in the order of times."""
-        for entry in self._since(frontier):
+        for entry in self._entries[self._index(frontier) :]:
             for update in entry.updates():
                 if update[0] >= frontier:
                     yield update
 
     def size_since(self, frontier: int) -> int:
         """At most so many bytes have come in since `frontier`."""
-        return sum(entry.size for entry in self._since(frontier))
+        index = self._index(frontier)
+        return self._total - self._entries[index].before if index < len(self._entries) else 0
 
     def trim(self, *, max_bytes: int, oldest: int, pinned: int | None) -> None:
         """Forget from the front what is too much or came before `oldest`.
 
         Nothing at or above `pinned` is forgotten, except to come below twice `max_bytes`.
         """
-        entries = self._entries
-        while entries:
-            first = entries[0]
+        entries, index = self._entries, self._first
+        while index < len(entries):
+            first = entries[index]
             is_free = pinned is None or first.upper <= pinned or self.size > 2 * max_bytes
             if not is_free or (self.size <= max_bytes and first.at >= oldest):
-                return
-            entries.popleft()
-            self.size -= first.size
+                break
+            first.message = None
+            index += 1
+            self._forgotten = entries[index].before if index < len(entries) else self._total
             self.lower = first.upper
+        if index > len(entries) // 2:
+            del entries[:index]
+            index = 0
+        self._first = index
 
-    def _since(self, frontier: int) -> Iterator[Entry]:
-        """The entries that reach above `frontier`: few, as a rule, and at the end."""
-        start = bisect_right(self._entries, frontier, key=_upper_of)
-        for index in range(start, len(self._entries)):
-            yield self._entries[index]
+    def _index(self, frontier: int) -> int:
+        """Of the first entry that reaches above `frontier`."""
+        return bisect_right(self._entries, frontier, self._first, key=_upper_of)
 
 
 def _upper_of(entry: Entry) -> int:

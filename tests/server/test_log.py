@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.framing import Message
-from server.hub.log import GapError, Log
+from server.hub.log import Entry, GapError, Log
 from server.protocol import Delta, Row, Update, consolidate, encode
 
 ROWS = st.sampled_from([("a",), ("b",), (None,)])
@@ -98,3 +99,35 @@ def test_an_interval_of_no_length_is_taken_and_says_nothing() -> None:
     log = Log(5)
     assert log.cut(Delta("v", "1-u1", 5, 5, [])) is None
     assert (log.lower, log.head) == (5, 5)
+
+
+def test_what_came_since_is_known_without_going_through_the_log() -> None:
+    """At most so many bytes: exactly the deltas that reach above the frontier."""
+    log = Log(0)
+    sizes = []
+    for n in range(400):
+        message = Message(encode(Delta("v", "1-u1", n, n + 1, [(n, 1, ("x" * (n % 7),))])))
+        log.append(n + 1, message, n)
+        sizes.append(message.size)
+        log.trim(max_bytes=5_000, oldest=0, pinned=None)
+        assert log.size == sum(sizes[log.lower :])
+        for frontier in range(log.lower, log.head + 2):
+            assert log.size_since(frontier) == sum(sizes[frontier:])
+
+
+def test_a_question_about_a_long_log_costs_next_to_nothing() -> None:
+    log = Log(0)
+    message = Message(encode(Delta("v", "1-u1", 0, 1, [(0, 1, ("x",))])))
+    for n in range(100_000):
+        log.append(n + 1, message, n)
+    looked_at = 0
+
+    class Watched(list[Entry]):
+        def __getitem__(self, index: Any) -> Any:
+            nonlocal looked_at
+            looked_at += 1
+            return super().__getitem__(index)
+
+    log._entries = Watched(log._entries)
+    assert log.size_since(1) == 99_999 * message.size
+    assert 0 < looked_at < 50
