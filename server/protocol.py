@@ -224,7 +224,8 @@ def decode_delta(text: bytes) -> Delta:
 
     Raises ProtocolError for what is not JSON, not a delta, or breaks a rule: an epoch's form,
     0 <= lower <= upper <= 2^53-1, every time within [lower, upper), sorted by time, no diff 0,
-    no (time, row) twice, and rows of equal length.
+    no (time, row) twice, rows of equal length, and that it is not folded: what was folded is for
+    one client, and where it was, nobody else could tell.
     """
     try:
         delta = _delta_decoder.decode(text)
@@ -237,6 +238,8 @@ def decode_delta(text: bytes) -> Delta:
 def check_delta(delta: Delta) -> None:
     """Raise ProtocolError if the delta breaks one of the rules that `decode_delta` names."""
     parse_epoch(delta.epoch)
+    if delta.folded:
+        raise ProtocolError("expected a delta that keeps times apart, found a folded one")
     if not 0 <= delta.lower <= delta.upper <= MAX_TIME:
         raise ProtocolError(
             f"expected 0 <= lower <= upper <= {MAX_TIME}, found {delta.lower} and {delta.upper}"

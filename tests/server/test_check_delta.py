@@ -42,6 +42,7 @@ def test_what_is_right_is_taken(right: Delta) -> None:
     ("wrong", "sentence"),
     [
         (delta(5, 7, epoch="u7"), "expected an epoch"),
+        (Delta("v", EPOCH, 5, 7, [], folded=True), "keeps times apart, found a folded one"),
         (delta(7, 5), "expected 0 <= lower <= upper <= .*, found 7 and 5"),
         (delta(-1, 5), "expected 0 <= lower"),
         (delta(0, MAX_TIME + 1), "expected 0 <= lower"),
