@@ -204,7 +204,7 @@ class ScriptedWire:
         self._acceptor.start()
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # A close alone does not wake a thread that waits in accept.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -213,7 +213,7 @@ class ScriptedWire:
         self.lose_all()
         for thread in self._threads:
             thread.join(10)
-        if error is None and self._failures:
+        if kind is None and self._failures:
             raise self._failures[0]
 
 
