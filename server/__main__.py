@@ -9,6 +9,7 @@ import signal
 import sys
 
 from server.app import CertificateError, Server
+from server.descriptors import fit, raise_limit
 from server.options import Options, parse
 
 
@@ -17,7 +18,23 @@ def main() -> int:
     logging.basicConfig(format="server: %(message)s", level=logging.INFO, stream=sys.stderr)
     # Tornado's access and general logs tell of every client that misbehaves: that is no news.
     logging.getLogger("tornado").setLevel(logging.ERROR)
-    return asyncio.run(_run(options))
+    return asyncio.run(_run(_within_the_system(options)))
+
+
+def _within_the_system(options: Options) -> Options:
+    """Say so if the system does not let this process have so many connections."""
+    limit = raise_limit(options)
+    fitting = fit(options, limit)
+    if fitting is not options:
+        logging.getLogger("server").warning(
+            "this system allows %d open files (ulimit -n): "
+            "at most %d clients instead of %d, and %d other connections",
+            limit,
+            fitting.max_clients,
+            options.max_clients,
+            fitting.max_requests,
+        )
+    return fitting
 
 
 async def _run(options: Options) -> int:

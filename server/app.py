@@ -9,7 +9,6 @@ import random
 import ssl
 from typing import Any
 
-from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
 from tornado.web import Application
@@ -31,7 +30,7 @@ from server.handlers import (
 )
 from server.hub.hub import Hub
 from server.keeper import Keeper
-from server.listening import Door
+from server.listening import Door, Reception
 from server.loop import Pump, now
 from server.metrics import Metrics
 from server.options import Options
@@ -81,13 +80,13 @@ class Server:
         host, port = sockets[0].getsockname()[:2]
         scheme = "http" if options.certificate is None else "https"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-        http = HTTPServer(
+        http = Reception(
             Site(self._parts),
             max_body_size=SMALL_BODY,
             body_timeout=options.body_timeout,
             idle_connection_timeout=options.idle_timeout,
         )
-        self._door = Door(http, sockets, tls)
+        self._door = Door(http, sockets, tls, options.max_requests)
         self._pump.start(self.hub)
         self._keeper.start(self.hub)
         self._ticking = asyncio.create_task(self._tick())

@@ -39,6 +39,7 @@ class Options:
     key: Path | None = None
     max_body: int = BODY_LIMIT
     max_clients: int = 20_000
+    max_requests: int = 2_000
     stall_timeout: float = 60.0
     epoch_every: float = 3.0
     idle_timeout: float = 60.0
@@ -74,6 +75,7 @@ def parse(arguments: Sequence[str]) -> Options:
         key=given.key,
         max_body=given.max_body,
         max_clients=given.max_clients,
+        max_requests=given.max_requests,
         stall_timeout=given.stall_timeout,
         epoch_every=given.epoch_every,
         idle_timeout=given.idle_timeout,
@@ -144,6 +146,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         default=defaults.max_clients,
         help=f"websockets at a time, default {defaults.max_clients}",
+    )
+    add(
+        "--max-requests",
+        type=_count,
+        default=defaults.max_requests,
+        help="connections at a time that are no websockets, or not yet; more have to wait, "
+        f"default {defaults.max_requests}",
     )
     add(
         "--stall-timeout",

@@ -1,0 +1,119 @@
+"""As many connections as the system allows, and no more: the rest is told so, or waits."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import re
+import resource
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import requests
+
+from server import listening
+from server.descriptors import SPARE, fit
+from server.listening import Door, Reception
+from server.options import Options
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served, wait_for_clients
+from tests.support.processes import Process
+
+
+def limited(engine: FakeEngine, ulimit: str, *options: str) -> Process:
+    command = [sys.executable, "-m", "server", "--listen", "127.0.0.1:0", "--dsn", engine.dsn]
+    script = f'ulimit {ulimit}; exec "$@"'
+    return Process(["sh", "-c", script, "sh", *command, *options, "top10"])
+
+
+def test_the_limit_is_raised_to_what_the_clients_need(engine: FakeEngine) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert hard == resource.RLIM_INFINITY or hard >= 2000, "this machine allows too few files"
+    options = ("--max-clients", "1000", "--max-requests", "100", "--engine-connections", "3")
+    with limited(engine, "-S -n 256", *options) as process:
+        process.wait_for("listening on")
+        limits = Path(f"/proc/{process.popen.pid}/limits").read_text()
+        found = re.search(r"Max open files\s+(\d+)", limits)
+        assert found is not None
+        assert int(found[1]) == 1000 + 100 + 3 + SPARE
+        assert "open files" not in process.stderr
+
+
+def test_a_server_that_may_have_few_files_takes_fewer_clients(engine: FakeEngine) -> None:
+    with limited(engine, "-n 256") as process:
+        process.wait_for(
+            r"this system allows 256 open files \(ulimit -n\): at most 141 clients "
+            "instead of 20000, and 47 other connections"
+        )
+        url = process.wait_for(r"listening on (\S+)")[1]
+        assert requests.get(url + "/healthz", timeout=20).status_code == 200
+
+
+def test_what_is_fitted_stays_within_the_limit() -> None:
+    options = Options(("v",), max_clients=1000, max_requests=50, engine_connections=4)
+    assert fit(options, 1000 + 50 + 4 + SPARE) is options
+    for limit in (SPARE + 10, 200, 1000, 1000 + 50 + 3 + SPARE):
+        fitted = fit(options, limit)
+        assert fitted.max_clients >= 1
+        assert fitted.max_requests >= 1
+        assert fitted.max_clients + fitted.max_requests + 4 + SPARE <= limit
+
+
+def test_connections_that_are_no_websockets_are_bounded(engine: FakeEngine) -> None:
+    with Served(engine, "--max-requests", "2") as served:
+        for _ in range(4):  # websockets are not counted
+            served.open().base()
+        wait_for_clients(served, 4)
+        host, port = served.url.removeprefix("http://").split(":")
+        silent = [socket.create_connection((host, int(port)), 20) for _ in range(2)]
+        answers: list[int] = []
+        asking = threading.Thread(target=lambda: answers.append(len(served.get("/healthz"))))
+        asking.start()
+        served.process.wait_for("no connection is accepted for now: there are 2 without")
+        assert not answers
+        for connection in silent:
+            connection.close()
+        asking.join(20)
+        assert answers
+
+
+class Exhausted(socket.socket):
+    """A listener of a process that has no descriptor left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 0
+        self.tried = asyncio.Event()
+        """Set once it was tried five times."""
+
+    def accept(self) -> NoReturn:
+        self.tries += 1
+        if self.tries == 5:
+            self.tried.set()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "REST", 0.001)
+
+    async def run() -> None:
+        with Exhausted() as listener, socket.socket() as client:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            door = Door(Reception(lambda request: None), [listener], None, 10)
+            client.connect(listener.getsockname())
+            await listener.tried.wait()
+            door.close()
+
+    with caplog.at_level(logging.WARNING, "server"):
+        asyncio.run(asyncio.wait_for(run(), 20))
+    assert [record.getMessage() for record in caplog.records] == [
+        "no connection is accepted for now: [Errno 24] Too many open files"
+    ]
