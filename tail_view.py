@@ -72,7 +72,8 @@ class Copy(threading.Thread):
         self._waiting: list[bytes] = []
         self._size = 0
         self._ended = False
-        self._error: Exception | None = None
+        self.error: Exception | None = None
+        """What the COPY ended with, if it was an error."""
         self.start()
 
     def run(self) -> None:
@@ -82,7 +83,7 @@ class Copy(threading.Thread):
         except Exception as error:  # noqa: BLE001 -- take() raises it in the main thread
             # What psycopg2 says of a connection that broke inside a COPY helps nobody.
             lost = ConnectionError("the engine went away")
-            self._error = lost if self._connection.closed else error
+            self.error = lost if self._connection.closed else error
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -110,8 +111,8 @@ class Copy(threading.Thread):
             self._changed.notify_all()
             if data or not self._ended:
                 return data
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         return None
 
     def close(self) -> None:
@@ -280,7 +281,8 @@ def print_changes(dsn: str, view: str, resume: Position | None) -> None:
                 except EpochChangedError:
                     continue
                 except psycopg2.Error as error:
-                    if frontier is None or is_unknown_view(error):
+                    is_refusal = error is copy.error  # and no fault of the second connection
+                    if frontier is None or not is_refusal or is_unknown_view(error):
                         raise
                     say(f"cannot resume {view} at {resume} ({sentence(error)}): from the present")
                     resume = None

@@ -247,6 +247,24 @@ def test_a_lost_connection_is_no_reason_to_start_from_the_present() -> None:
     assert said == "tail_view: top10: the engine went away\n"
 
 
+def test_a_second_connection_that_fails_is_no_reason_to_start_from_the_present() -> None:
+    """The COPY was not refused: to begin anew would give every client a gap for nothing."""
+    engine = Engine([play(progress(39), row(40, 1, "a"))])
+
+    def crowded(statement: str, session: Session) -> None:
+        if "mz_objects" in statement and copies(wire):
+            session.error("sorry, too many clients already", "53300")
+        else:
+            engine(statement, session)
+
+    with ScriptedWire(crowded) as wire:
+        done = subprocess.run(
+            arguments(wire.dsn, "top10", "--resume", f"{EPOCH}:40"), capture_output=True, timeout=30
+        )
+    assert (done.stdout, done.returncode, len(copies(wire))) == (b"", 1, 1)
+    assert done.stderr == b"tail_view: top10: sorry, too many clients already\n"
+
+
 # Epochs
 
 
