@@ -15,6 +15,7 @@ the server demands one, comes from VIEWSTREAM_TOKEN.
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import os
 import random
@@ -24,6 +25,7 @@ import sys
 import threading
 import time
 from collections import deque
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -52,6 +54,9 @@ FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 TIMEOUTS = (5.0, 30.0)
 """Seconds to connect, and to wait for an answer."""
 CHUNK = 1 << 18
+MOST_POSTED = 1 << 20
+"""Bytes of updates in one body, unless one time alone is more: the server works at one body while
+the next is cut, and none holds up its loop for long."""
 HEADER = "# epoch "
 RETRIED = {408, 409, 429}
 NULL = r"\N"
@@ -387,7 +392,7 @@ def say(message: str) -> None:
 def post_all(server: Server, view: str, limit: int) -> int:
     """Post all of stdin; returns the exit status. Raises RefusedError."""
     cutter = Cutter(view, limit)
-    source = Input(cutter, limit // 2)
+    source = Input(cutter, min(limit // 2, MOST_POSTED))
     source.start()
     sent = -math.inf
     while (body := source.next_body(sent)) is not None:
@@ -426,6 +431,11 @@ def parse_arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.body_limit < 1024:
         parser.error(f"expected a body limit of at least 1024 bytes, found {options.body_limit}")
+    if not is_server(options.server):
+        parser.error(f"expected a server such as {URL}, found {options.server!r}")
+    options.token = os.environ.get("VIEWSTREAM_TOKEN", "")
+    if not re.fullmatch(r"[!-~]*", options.token):  # never printed: it is a secret all the same
+        parser.error("expected a token (VIEWSTREAM_TOKEN) of printable ASCII without blanks")
     try:
         split_view_name(options.view)
     except ProtocolError as error:
@@ -433,12 +443,35 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
+def is_server(url: str) -> bool:
+    """Whether `url` names a host to speak HTTP to; `127.0.0.1:8888` alone, for one, does not."""
+    try:
+        parts = urlsplit(url)
+        # The port is checked when it is asked for.
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return (
+        named
+        and parts.scheme in ("http", "https")
+        and not (parts.query or parts.fragment)
+        and not re.search(r"[^!-~]", url)
+    )
+
+
+def spare_collections() -> None:
+    """Look for cyclic garbage rarely: a row leaves none, and each search stops at every row."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
 def main() -> int:
+    spare_collections()
     # Whatever it waits for, it ends at once and quietly; resuming brings all of it again.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     options = parse_arguments()
-    server = Server(options.server, options.view, os.environ.get("VIEWSTREAM_TOKEN", ""))
+    server = Server(options.server, options.view, options.token)
     try:
         if options.frontier:
             sys.stdout.write(f"{server.frontier() or ''}\n")

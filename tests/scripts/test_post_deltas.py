@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from post_deltas import MOST_POSTED
 from server.protocol import MAX_TIME, Delta
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_http import Answer, Request, Script, ScriptedHttp
@@ -152,6 +153,16 @@ def test_a_time_that_no_body_can_hold_is_left_out_with_a_warning() -> None:
     assert deltas == [delta(10, 10), delta(12, 13, (12, 1, ("b",)))]
     assert said == "post_deltas: top10: the updates at 11 are more than 2000 bytes: left out\n"
     assert status == 0
+
+
+def test_a_long_catch_up_is_posted_in_bodies_that_hold_nobody_up() -> None:
+    text = b"".join(row(time, 1, "x" * 1000) for time in range(11, 5011)) + progress(5011)
+    with ScriptedHttp() as server:
+        subprocess.run(arguments(server.url), input=OPENING + text, check=True, timeout=30)
+        sizes = [len(request.body) for request in server.requests]
+        assert sum(len(posted.updates) for posted in server.deltas) == 5000
+    assert max(sizes) <= MOST_POSTED + 1000
+    assert len(sizes) < 20
 
 
 # When it is posted
@@ -358,3 +369,45 @@ def test_wrong_options_are_refused(options: list[str], message: str) -> None:
     )
     assert done.returncode == 2
     assert message in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8888",
+        "localhost",
+        "",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://127.0.0.1:port",
+        "http://127.0.0.1:65536",
+        "http://[::1",
+        "http://127.0.0.1:9/?view=top10",
+        "http://127.0.0.1:9 ",
+    ],
+)
+def test_what_is_no_server_is_refused_at_once(url: str) -> None:
+    done = subprocess.run(arguments(url), input=OPENING, capture_output=True, timeout=30)
+    assert done.returncode == 2
+    message = f"error: expected a server such as http://127.0.0.1:8888, found {url!r}"
+    assert message in done.stderr.decode()
+
+
+@pytest.mark.parametrize("options", [[], ["--frontier"]])
+@pytest.mark.parametrize("token", ["secret\n", "secret two", "s\u00e9cret", "secret\u20ac"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_printed(
+    token: str, options: list[str]
+) -> None:
+    with ScriptedHttp() as server:
+        done = subprocess.run(
+            arguments(server.url, *options),
+            input=OPENING,
+            capture_output=True,
+            timeout=30,
+            env={**os.environ, "VIEWSTREAM_TOKEN": token, "PYTHONUTF8": "1"},
+        )
+        assert server.requests == []
+    said = done.stderr.decode()
+    assert done.returncode == 2
+    assert "expected a token (VIEWSTREAM_TOKEN) of printable ASCII without blanks" in said
+    assert "cret" not in said
