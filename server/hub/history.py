@@ -15,6 +15,7 @@ from server.hub.base import ReadBase
 from server.hub.epochs import Epochs, Question, Verdict
 from server.hub.limits import Limits
 from server.hub.log import Log
+from server.hub.rounds import Rounds
 from server.protocol import MAX_TIME, Delta, Position, encode
 
 
@@ -50,6 +51,7 @@ class History:
         self.engine_ahead: tuple[int, int] | None = None
         """(upper, now) of the first base above the head, until the head reaches it."""
         self._limits = limits
+        self._rounds = Rounds(limits)
         self._since: dict[int, Message] = {}
         self._moved_at = 0
         self._checksum_at: int | None = None
@@ -74,11 +76,11 @@ class History:
             return Posted(Outcome.ENDED if is_settled else Outcome.UNKNOWN)
         log = self.log
         if log is None:
-            log = self._begin(delta.lower)
+            log = self._begin(delta.lower, now)
         elif delta.lower > log.head:
             if now - self._moved_at < self._limits.gap_patience:
                 return Posted(Outcome.GAP)
-            log = self._begin(delta.lower)
+            log = self._begin(delta.lower, now)
         self.posted_at = now
         self._compare(log, now)  # a base may have waited for the log to begin
         part = log.cut(delta)
@@ -93,6 +95,7 @@ class History:
         log.append(delta.upper, message if delta.updates else None, now)
         self._since.clear()
         self._moved_at = now
+        self._rounds.moved(now)
         if self.engine_ahead is not None and log.head >= self.engine_ahead[0]:
             self.engine_ahead = None
         self._compare(log, now)
@@ -106,12 +109,13 @@ class History:
         self._checksum_at = now
         return checksum
 
-    def _begin(self, lower: int) -> Log:
+    def _begin(self, lower: int, now: int) -> Log:
         """Begin the log at `lower`: who stands below it needs a base that does not."""
         self.generation += 1
         self.log = Log(lower)
         self._since.clear()
         self.audit.began()
+        self._rounds.moved(now)
         if self.base is not None and self.base.upper < lower:
             self.base = None
         return self.log
@@ -136,8 +140,17 @@ class History:
         self._since.clear()
         self.audit = Audit()
 
+    def wants_base(self, now: int) -> bool:
+        """Whether a base is to be read for the history's own sake: to repair it, or to prove it."""
+        if self.audit.repair_is_due(now):
+            return True
+        if self.posted_at is None or now - self.posted_at >= self._limits.stale_after:
+            return False  # there is nothing to be compared
+        return self.log is not None and self.head < MAX_TIME and self._rounds.is_due(now)
+
     def _keep(self, base: ReadBase, now: int) -> None:
         self.base = base
+        self._rounds.read(now)
         if self.log is not None and base.upper > self.head and self.engine_ahead is None:
             self.engine_ahead = (base.upper, now)
         self.audit.based(base.upper, base.checksum)
@@ -150,7 +163,7 @@ class History:
             self.mismatches += 1
         if finding is Finding.REPAIR and log.head < MAX_TIME:
             # A base changes nothing for who is at its upper: it must be above what is wrong.
-            self._begin(log.head + 1)
+            self._begin(log.head + 1, now)
 
     # --- what is sent of it ------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ class Limits:
     """For how long after the head moved a delta that leaves a gap is refused."""
     stale_after: int = 15_000
     """After how long without a POST, or behind the engine, a view is called stale."""
+    audit_every: int = 60_000
+    """How often, at least, the view is read and compared with the log while deltas come."""
     checksum_every: int = 5_000
     """How often, at most, a delta carries a checksum."""
     speak_every: int = 5_000

@@ -302,7 +302,7 @@ class View:
     def tick(self, now: int) -> None:
         """To be called about once a second."""
         self._trim(now)
-        if self.history.audit.repair_is_due(now):
+        if self.history.wants_base(now):
             self.wants_base = True
         if self.board.is_due(now):
             self._speak(now)

@@ -148,3 +148,45 @@ def test_posts_go_on_while_a_base_is_read(engine: FakeEngine) -> None:
         poster.start()
         poster.join(10)
         assert answers == [200], "a POST of a new epoch waits for the epoch, not for the rows"
+
+
+def test_a_tail_that_stands_still_is_noticed_though_nobody_needs_a_base(engine: FakeEngine) -> None:
+    """Its empty deltas keep on coming: only the time of a SELECT can tell."""
+    engine.time = "1000"
+    with Served(engine, "--stale-after", "3") as served:
+        served.post(900, 1001)
+        wait_until(lambda: served.health()["state"] == "live", "the view to be live")
+        watcher = served.open()
+        watcher.status("live")
+        engine.time = "5000"
+
+        def is_stale() -> bool:
+            served.post(1001, 1001)
+            return bool(served.health()["state"] == "stale")
+
+        wait_until(is_stale, "the standstill to be noticed", 20)
+        assert "has been behind the engine for 3 s" in served.health()["problem"]
+        assert "has been behind the engine" in watcher.status("stale").reason
+        served.post(1001, 5001)
+        wait_until(lambda: served.health()["state"] == "live", "the view to be live again")
+
+
+def test_rows_that_a_tail_left_out_are_found_though_nobody_needs_a_base(engine: FakeEngine) -> None:
+    engine.time = "1000"
+    with Served(engine, "--stale-after", "3") as served:
+        served.post(900, 1001)
+        watcher = served.open()
+        watcher.base()
+        engine.time = "1009"
+        engine.rows = [("what", "TAIL did not say")]
+        served.post(1001, 1010)
+
+        def is_found() -> bool:
+            head = served.health()["head"]
+            served.post(head, head)
+            return bool(served.health()["audit_mismatches"])
+
+        wait_until(is_found, "the audit to fail", 20)
+        engine.time = "1030"
+        assert watcher.delta().upper == 1010
+        assert watcher.base() == engine.base("top10")

@@ -194,6 +194,24 @@ def test_while_the_view_cannot_be_read_a_slow_client_gets_on_with_each_drain() -
     assert (delta.lower, delta.upper) == (base.upper, world.engine.time)
 
 
+def test_a_base_is_read_for_the_audit_when_nobody_needs_one() -> None:
+    """Every minute while deltas come, once when the head stands still, never without a pipeline."""
+    world, (follower,) = live()
+    server = world.servers[0]
+    world.disconnect(follower)
+    reads = []
+    for second in range(200):
+        world.now += 1000
+        if second < 150:
+            post(world)
+        server.hub.tick(world.now)
+        if server.view.wants_base:
+            reads.append(second)
+            server.ask(is_base=True)
+            world.deliver(server, server.asked[-1])
+    assert reads == [59, 119, 154]
+
+
 class Passing(Client):
     """A client that takes all, and can be watched."""
 
