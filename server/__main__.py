@@ -12,6 +12,9 @@ from server.app import CertificateError, Server
 from server.descriptors import fit, raise_limit
 from server.options import Options, parse
 
+FEW = 1_000
+"""Fewer clients than this are worth a warning, though nobody asked for more."""
+
 
 def main() -> int:
     options = parse(sys.argv[1:])
@@ -22,10 +25,10 @@ def main() -> int:
 
 
 def _within_the_system(options: Options) -> Options:
-    """Say so if the system does not let this process have so many connections."""
+    """Take no more connections than the system lets this process have; say so if that matters."""
     limit = raise_limit(options)
     fitting = fit(options, limit)
-    if fitting is not options:
+    if fitting is not options and (options.counts_on_clients or fitting.max_clients < FEW):
         logging.getLogger("server").warning(
             "this system allows %d open files (ulimit -n): "
             "at most %d clients instead of %d, and %d other connections",
@@ -70,7 +73,7 @@ def _spare_collections() -> None:
     Nothing that a client or a delta leaves behind needs it, except where an error was raised.
     """
     gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
+    gc.set_threshold(100_000, 50, 50)
 
 
 if __name__ == "__main__":

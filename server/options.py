@@ -39,6 +39,8 @@ class Options:
     key: Path | None = None
     max_body: int = BODY_LIMIT
     max_clients: int = 20_000
+    counts_on_clients: bool = False
+    """Whether somebody asked for `max_clients`, so that fewer are worth a warning."""
     max_requests: int = 2_000
     stall_timeout: float = 60.0
     epoch_every: float = 3.0
@@ -74,7 +76,8 @@ def parse(arguments: Sequence[str]) -> Options:
         certificate=given.certificate,
         key=given.key,
         max_body=given.max_body,
-        max_clients=given.max_clients,
+        max_clients=given.max_clients or Options.max_clients,
+        counts_on_clients=given.max_clients is not None,
         max_requests=given.max_requests,
         stall_timeout=given.stall_timeout,
         epoch_every=given.epoch_every,
@@ -144,8 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--max-clients",
         type=_count,
-        default=defaults.max_clients,
-        help=f"websockets at a time, default {defaults.max_clients}",
+        help=f"websockets at a time, default {defaults.max_clients}, or as many as the system's "
+        "limit of open files has room for",
     )
     add(
         "--max-requests",

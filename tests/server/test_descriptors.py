@@ -54,6 +54,13 @@ def test_a_server_that_may_have_few_files_takes_fewer_clients(engine: FakeEngine
         assert requests.get(url + "/healthz", timeout=20).status_code == 200
 
 
+def test_only_who_asks_for_more_is_told_of_a_limit_that_is_not_small(engine: FakeEngine) -> None:
+    for options, is_told in [((), False), (("--max-clients", "20000"), True)]:
+        with limited(engine, "-n 4000", *options) as process:
+            process.wait_for("listening on")
+            assert ("this system allows 4000 open files" in process.stderr) == is_told
+
+
 def test_what_is_fitted_stays_within_the_limit() -> None:
     options = Options(("v",), max_clients=1000, max_requests=50, engine_connections=4)
     assert fit(options, 1000 + 50 + 4 + SPARE) is options
