@@ -36,6 +36,7 @@ from server.metrics import Metrics
 from server.options import Options
 from server.reader import Reader
 from server.stream import MAX_MESSAGE, Stream
+from server.troubles import Troubles
 
 log = logging.getLogger("server")
 
@@ -121,11 +122,13 @@ class Server:
             self._metrics.watch_view(view)
 
     async def _tick(self) -> None:
+        troubles = Troubles()
         mismatches = dict.fromkeys(self.hub.views.values(), 0)
         while True:
             await asyncio.sleep(1)
             self.hub.tick(now())
             self._close_stalled()
+            troubles.look(self.hub.views.values(), now())
             for view, seen in mismatches.items():
                 if view.history.mismatches > seen:
                     mismatches[view] = view.history.mismatches

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 
 from server.database import EngineError
 from server.encoding import encode_base
@@ -19,8 +18,6 @@ from server.hub.view import View
 from server.loop import now
 from server.metrics import Metrics
 from server.reader import Reader
-
-log = logging.getLogger("server")
 
 FIRST_REST = 0.05
 """Seconds from one read of a view to the next, if the first one fits nobody; doubles."""
@@ -108,7 +105,7 @@ class Keeper:
         try:
             reading = await self._reader.base(view.name)
         except EngineError as error:
-            self._fail(view, str(error), of_base=True)
+            view.failed(str(error), of_base=True)
             return
         message = await encode_base(view.name, reading, self._compress_from)
         base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
@@ -123,18 +120,13 @@ class Keeper:
             try:
                 epoch = await self._reader.epoch(view.name)
             except EngineError as error:
-                self._fail(view, str(error), of_base=False)
+                view.failed(str(error), of_base=False)
             else:
                 if not hub.answered(view, question, epoch, None, now()):
                     continue
             await _notify(ward)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ward.epoch_wanted.wait(), self._epoch_every)
-
-    def _fail(self, view: View, reason: str, *, of_base: bool) -> None:
-        if reason not in (view.unread, view.unasked):
-            log.warning("view %s: %s", view.name, reason)
-        view.failed(reason, of_base=of_base)
 
 
 async def _notify(ward: _Ward) -> None:

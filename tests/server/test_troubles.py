@@ -1,0 +1,72 @@
+"""What the log says of views that fail: nothing of a moment, one line of what lasts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from server.troubles import PATIENCE, Troubles
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served
+
+AWAY, UNKNOWN = "the engine does not answer", "the engine answers: unknown view"
+
+
+@dataclass
+class FakeView:
+    name: str
+    failure: str | None = None
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
+    """Fills with what is logged."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    caplog.set_level(logging.INFO, "server")
+    logging.getLogger("server").addHandler(handler)
+    yield said
+    logging.getLogger("server").removeHandler(handler)
+
+
+def test_a_start_before_the_engine_is_no_news(lines: list[str]) -> None:
+    troubles, view = Troubles(), FakeView("v", AWAY)
+    for now, reason in [(0, AWAY), (3000, UNKNOWN), (PATIENCE - 1, UNKNOWN), (PATIENCE, None)]:
+        view.failure = reason
+        troubles.look([view], now)
+    view.failure = AWAY
+    troubles.look([view], 2 * PATIENCE)
+    assert lines == []
+
+
+def test_what_lasts_is_said_once_for_all_views_and_so_is_its_end(lines: list[str]) -> None:
+    troubles, views = Troubles(), [FakeView("a", AWAY), FakeView("b", AWAY), FakeView("c")]
+    for now in range(0, 3 * PATIENCE, 1000):
+        troubles.look(views, now)
+    assert lines == [f"views a, b: {AWAY}"]
+    for reason in (UNKNOWN, AWAY, UNKNOWN):
+        views[0].failure = reason
+        troubles.look(views, 3 * PATIENCE)
+    assert lines[1:] == [f"view a: {UNKNOWN}"]
+    for view in views:
+        view.failure = None
+        troubles.look(views, 4 * PATIENCE)
+    assert lines[2:] == [f"view {name}: the engine answers again" for name in ("a", "b")]
+
+
+def test_a_server_that_starts_first_is_quiet_until_it_lasts(engine: FakeEngine) -> None:
+    engine.is_known = False
+    with Served(engine) as served:
+        watcher = served.open()
+        assert "unknown view 'top10'" in watcher.status("waiting").reason
+        assert "unknown view 'top10'" in served.health()["problem"]
+        assert served.process.stderr.count("\n") == 1, "more than where it listens"
+        served.process.wait_for("view top10: .*unknown view 'top10'")
+        engine.is_known = True
+        served.process.wait_for("view top10: the engine answers again")
+        assert served.process.stderr.count("\n") == 3
+        assert watcher.base() == engine.base("top10")
