@@ -13,6 +13,7 @@ from server.framing import Message
 from server.hub.audit import Audit, Finding
 from server.hub.base import ReadBase
 from server.hub.epochs import Epochs, Question, Verdict
+from server.hub.folds import Folds
 from server.hub.limits import Limits
 from server.hub.log import Log
 from server.hub.rounds import Rounds
@@ -52,7 +53,7 @@ class History:
         """(upper, now) of the first base above the head, until the head reaches it."""
         self._limits = limits
         self._rounds = Rounds(limits)
-        self._since: dict[int, Message] = {}
+        self.folds = Folds(limits.fold_bytes)
         self._moved_at = 0
         self._checksum_at: int | None = None
 
@@ -93,7 +94,7 @@ class History:
         delta.checksum = self._due_checksum(now)
         message = Message(encode(delta), self._limits.compress_from)
         log.append(delta.upper, message if delta.updates else None, now)
-        self._since.clear()
+        self.folds.clear()
         self._moved_at = now
         self._rounds.moved(now)
         if self.engine_ahead is not None and log.head >= self.engine_ahead[0]:
@@ -113,7 +114,7 @@ class History:
         """Begin the log at `lower`: who stands below it needs a base that does not."""
         self.generation += 1
         self.log = Log(lower)
-        self._since.clear()
+        self.folds.clear()
         self.audit.began()
         self._rounds.moved(now)
         if self.base is not None and self.base.upper < lower:
@@ -137,7 +138,7 @@ class History:
         """Another epoch: nothing of the last one is of use."""
         self.generation += 1
         self.log = self.base = self.engine_ahead = None
-        self._since.clear()
+        self.folds.clear()
         self.audit = Audit()
 
     def wants_base(self, now: int) -> bool:
@@ -176,9 +177,11 @@ class History:
 
     def delta_since(self, frontier: int) -> Message:
         """One delta from `frontier` to the head, folded: for those who stand exactly there."""
-        message = self._since.get(frontier)
+        message = self.folds.get(frontier)
         if message is None:
-            message = self._since[frontier] = self._fold(frontier)
+            message = self._fold(frontier)
+            if frontier <= self.head:
+                self.folds.put(frontier, message)
         return message
 
     def _fold(self, frontier: int) -> Message:

@@ -16,6 +16,8 @@ class Limits:
     max_folded: int = 1 << 20
     """Bytes of the log that are folded at once for one client; where it is more, a base is read
     to see whether that is less."""
+    fold_bytes: int = 4 << 20
+    """Bytes of folded deltas of one view that are kept for others who come back at their place."""
     always_worth: int = 64 << 10
     """A base with at most so many bytes of log after it is sent again rather than read anew."""
     compress_from: int | None = 1024

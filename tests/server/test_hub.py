@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.client.state import ViewState
+from server import protocol
+from server.framing import Message
 from server.hub.client import Client
 from server.hub.epochs import Epochs, Verdict
+from server.hub.folds import Folds
 from server.hub.history import Outcome
-from server.protocol import Base, Delta, Message, Position, Status, decode
-from tests.server.world import VIEW, FakeClient, Follower, World
+from server.protocol import Base, Delta, Position, Status, decode
+from tests.server.world import LIMITS, VIEW, FakeClient, Follower, World
 
 
-def seen(follower: Follower) -> list[Message]:
+def seen(follower: Follower) -> list[protocol.Message]:
     assert follower.connection is not None
     return [
         message
@@ -210,6 +213,37 @@ def test_a_base_is_read_for_the_audit_when_nobody_needs_one() -> None:
             server.ask(is_base=True)
             world.deliver(server, server.asked[-1])
     assert reads == [59, 119, 154]
+
+
+def test_folded_deltas_are_kept_within_a_bound_and_those_used_last_stay() -> None:
+    folds = Folds(1000)
+    for frontier in range(100):
+        folds.put(frontier, Message(b"x" * 300))
+        assert folds.size <= 1000
+        assert folds.get(0) is not None, "it is used each time"
+    assert folds.get(98) is not None
+    assert folds.get(50) is None
+    folds.put(100, Message(b"x" * 5000))
+    assert folds.get(100) is not None, "what is alone stays, for those who share it"
+    assert folds.size == 5000
+    folds.clear()
+    assert folds.size == 0
+    assert folds.get(100) is None
+
+
+def test_many_who_come_back_at_different_places_leave_little_behind() -> None:
+    world, _ = live()
+    server = world.servers[0]
+    view = server.view
+    for name in "abcd":
+        post(world, name * 10)
+    epoch, head = world.engine.epoch, view.history.head
+    for frontier in [*range(head - 4, head), *range(head + 1, head + 50)]:
+        client = Passing()
+        server.hub.join(client, {VIEW: Position(epoch, frontier)})
+        server.turn()
+    assert view.history.folds.size <= LIMITS.fold_bytes
+    assert view.history.folds.get(head + 1) is None, "an answer that is made in no time"
 
 
 class Passing(Client):

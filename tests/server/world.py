@@ -41,7 +41,12 @@ from tests.server.frames import FrameReader
 VIEW = "v"
 COLUMNS = [Column("name", "text"), Column("n", "int8")]
 LIMITS = Limits(
-    log_bytes=1_000, log_age=60_000, gap_patience=3_000, max_folded=300, always_worth=200
+    log_bytes=1_000,
+    log_age=60_000,
+    gap_patience=3_000,
+    max_folded=300,
+    always_worth=200,
+    fold_bytes=600,
 )
 """So small that every way of serving a client is taken often."""
 
