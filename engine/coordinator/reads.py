@@ -55,7 +55,14 @@ async def peek(
 ) -> PeekResult:
     """Answer a SELECT once; waits until its inputs are complete, and for a future `as_of`."""
     time, result = await _peek(runtime, query, parameters, as_of, read)
-    return PeekResult(time, query.finish(result, parameters))
+    if len(result) <= SLICE_ROWS:
+        return PeekResult(time, query.finish(result, parameters))
+    rows: list[Row] = []
+    async with runtime.pacer:
+        for part in query.finish_in_parts(result, parameters):
+            rows += part
+            await runtime.pacer.breathe()
+    return PeekResult(time, rows)
 
 
 async def peek_zset(runtime: Runtime, query: Query, parameters: Sequence[Value]) -> ZSet:

@@ -7,7 +7,11 @@ every time, whatever the order in which rows came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from engine.query.plan import SortKey, Types
@@ -33,13 +37,38 @@ from engine.types import (
 )
 from engine.zset import Row, Value
 
+SORTED_AT_ONCE = 4096
+"""Rows that are sorted in one go."""
+
+_SAMPLES = 16
+"""Keys of each sorted piece that are looked at to cut all of them alike."""
+
+_Keyed = tuple[tuple[Any, ...], Row]
+_first = itemgetter(0)
+
 _NEGATED = {BOOL, INT2, INT4, INT8, OID}
 """Types whose descending order is that of the negated values."""
+
+_EPOCHS = {
+    DATE: date(2000, 1, 1),
+    TIMESTAMP: datetime(2000, 1, 1),
+    TIMESTAMPTZ: datetime(2000, 1, 1),
+}
+"""What a value is subtracted from to sort it the other way around."""
 
 _PLAIN = {*_NEGATED, TEXT, DATE, TIME, TIMESTAMP, TIMESTAMPTZ, BYTEA}
 """Types whose values Python orders as SQL does."""
 
 _WITH_NAN = {FLOAT4, FLOAT8, NUMERIC}
+
+
+_COMPLEMENT = bytes(255 - byte for byte in range(256))
+
+
+def reversed_text(text: str) -> bytes:
+    """Sorts the other way around than the text does, by code points; quicker than `Reversed`."""
+    # What ends it lies above all bytes of UTF-8's complement: a text comes after its extensions.
+    return text.encode("utf-8", "surrogatepass").translate(_COMPLEMENT) + b"\xff"
 
 
 class Reversed:
@@ -74,9 +103,38 @@ def row_key(types: Types, order: Sequence[SortKey]) -> Callable[[Row], tuple[Any
     return writer.function()
 
 
-def in_order(rows: Iterable[Row], types: Types, order: Sequence[SortKey]) -> list[Row]:
-    """The rows, of columns of these types, sorted: first by `order`, then by all columns."""
-    return sorted(rows, key=row_key(types, order))
+def in_order(
+    rows: Iterable[Row], types: Types, order: Sequence[SortKey], most: int | None = None
+) -> Iterator[list[Row]]:
+    """The different rows, of columns of these types, sorted by `order`, then by all columns.
+
+    They come in parts, and so does the work: some milliseconds for each, of which many are empty.
+    No more than the first `most` rows are looked for. The method is sample sort: pieces are sorted,
+    then cut at common keys, and what lies between two of the cuts is sorted again.
+    """
+    key = row_key(types, order)
+    pieces: list[list[_Keyed]] = []
+    remaining = iter(rows)
+    while piece := [(key(row), row) for row in islice(remaining, SORTED_AT_ONCE)]:
+        piece.sort(key=_first)
+        pieces.append(piece[:most])
+        yield []
+    starts = [0] * len(pieces)
+    for cut in [*_cuts(pieces), None]:
+        part: list[_Keyed] = []
+        for number, piece in enumerate(pieces):
+            end = len(piece) if cut is None else bisect_left(piece, cut, key=_first)
+            part += piece[starts[number] : end]
+            starts[number] = end
+        part.sort(key=_first)
+        yield [row for _, row in part]
+
+
+def _cuts(pieces: Sequence[Sequence[_Keyed]]) -> list[tuple[Any, ...]]:
+    """One key less than there are pieces, at which to cut them into parts of like size."""
+    samples = [keyed[0] for piece in pieces for keyed in piece[:: max(1, len(piece) // _SAMPLES)]]
+    samples.sort()
+    return [samples[len(samples) * n // len(pieces)] for n in range(1, len(pieces))]
 
 
 def value_key(type_: SqlType, *, descending: bool = False) -> Callable[[Value], Any]:
@@ -115,6 +173,10 @@ class _KeyWriter:
             self._parts.append(f"{sign}{value} if {value} == {value} else 0")
         elif type_ in _NEGATED and descending:
             self._parts.append(f"-{value}")
+        elif type_ in _EPOCHS and descending:
+            self._parts.append(f"{self._name(_EPOCHS[type_])} - {value}")
+        elif (type_ is TEXT or type_.name in _LIKE_TEXT) and descending:
+            self._parts.append(f"{self._name(reversed_text)}({value})")
         else:
             part = value if type_ in _PLAIN or type_.name in _LIKE_TEXT else self._key(value, type_)
             self._parts.append(f"Reversed({part})" if descending else part)
@@ -128,9 +190,9 @@ class _KeyWriter:
     def _key(self, value: str, type_: SqlType) -> str:
         return f"{self._name(type_.sort_key)}({value})"
 
-    def _name(self, function: Callable[[Any], Any]) -> str:
+    def _name(self, value: Any) -> str:
         name = f"f{len(self._names)}"
-        self._names[name] = function
+        self._names[name] = value
         return name
 
     def function(self) -> Callable[[Any], Any]:

@@ -1,11 +1,14 @@
 """One-off SELECTs: parameters, order, LIMIT, constants of the session."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import SqlError
+from engine.query import ordering
 from engine.scalar import Environment
 from engine.types import INT4, INT8, NUMERIC, TEXT
 from tests.support.queries import ENVIRONMENT, Catalog
@@ -47,6 +50,54 @@ def test_without_order_rows_come_sorted_whatever_their_history() -> None:
     forth = query.finish(query.dataflow().step(0, {"u1": ROWS}))
     back = query.finish(query.dataflow().step(0, {"u1": dict(reversed(ROWS.items()))}))
     assert forth == back == sorted(forth)
+
+
+TEXTS = st.lists(st.text(max_size=4).filter(lambda text: "\0" not in text), unique=True)
+
+
+@given(TEXTS)
+def test_texts_sort_backwards_by_code_point(texts: list[str]) -> None:
+    assert sorted(texts, key=ordering.reversed_text) == sorted(texts, reverse=True)
+
+
+@pytest.mark.parametrize("order", ["a", "b DESC, a", "c NULLS FIRST, a DESC", "c DESC, b, a"])
+@pytest.mark.parametrize(("limit", "offset"), [(None, 0), (100, 30), (7, 0), (0, 5), (60, 990)])
+def test_many_rows_are_sorted_in_parts(
+    order: str, limit: int | None, offset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ordering, "SORTED_AT_ONCE", 64)
+    rows = {
+        (number * 7919 % 1000, f"b{number % 3}", None if number % 5 else date(2020, 1, 1)): 1
+        for number in range(1000)
+    }
+    rows[max(rows)] = 4
+    query = CATALOG.compile(
+        f"SELECT b, a FROM t ORDER BY {order} OFFSET {offset}"
+        + (f" LIMIT {limit}" if limit is not None else ""),
+        maintained=False,
+    )
+    result = query.dataflow().step(0, {"u1": rows})
+    parts = list(query.finish_in_parts(result))
+    monkeypatch.setattr(ordering, "SORTED_AT_ONCE", 10_000)
+    everything = [
+        (row[1], row[0])
+        for row in sorted(rows, key=lambda row: _expected_key(row, order))
+        for _ in range(rows[row])
+    ]
+    assert [row for part in parts for row in part] == everything[offset:][:limit]
+    assert max(map(len, parts)) <= 3 * 64
+    assert query.finish(result) == everything[offset:][:limit]
+
+
+def _expected_key(row: tuple[int, str, date | None], order: str) -> tuple[int, ...]:
+    a, b, c = row
+    letter, present = int(b[1:]), int(c is not None)
+    return {
+        "a": (a,),
+        "b DESC, a": (-letter, a),
+        "c NULLS FIRST, a DESC": (present, -a),
+        "c DESC, b, a": (present, letter, a),
+    }[order]
 
 
 def test_what_orders_need_not_be_selected() -> None:
