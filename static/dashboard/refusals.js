@@ -4,8 +4,8 @@
  */
 
 /**
- * The sentence with which the server refuses one of the views, or "" if it refuses none, or does
- * not answer.
+ * The sentence with which the server refuses one of the views, or this page, or "" if it refuses
+ * neither, or does not answer.
  *
  * @param {URL} server
  * @param {string[]} views
@@ -16,7 +16,7 @@ export async function refusalOf(server, views) {
     address.searchParams.set("view", view);
     try {
       const answer = await fetch(address, { cache: "no-store" });
-      if (answer.status === 404) return (await answer.json()).error;
+      if (answer.status >= 400 && answer.status < 500) return (await answer.json()).error ?? "";
     } catch {
       return ""; // nobody there, or no such server: the page says already that it has no connection
     }

@@ -42,6 +42,20 @@ def test_the_page_says_that_its_views_are_not_served(chromium: Browser) -> None:
         expect(page.locator("#notice-text")).to_have_text(notice, timeout=20_000)
 
 
+def test_the_page_says_why_it_is_refused_itself(chromium: Browser) -> None:
+    """As when it came by a name that the server was not told of."""
+    process, url = start_server(NOBODY, "other")
+    sentence = "the host 'views.example' is not allowed: see --host"
+    with process, chromium.new_context() as context:
+        page = context.new_page()
+        page.route(
+            "**/view/frontier?*", lambda route: route.fulfill(status=403, json={"error": sentence})
+        )
+        page.goto(url)
+        notice = f"The server refuses: {sentence}."
+        expect(page.locator("#notice-text")).to_have_text(notice, timeout=20_000)
+
+
 def test_says_null_when_nothing_was_said_of_the_source() -> None:
     process, url = start_server(NOBODY, "counter")
     with process, urllib.request.urlopen(f"{url}/about.json") as answer:
