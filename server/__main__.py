@@ -70,7 +70,8 @@ async def _run(options: Options) -> int:
 def _spare_collections() -> None:
     """Look for cyclic garbage rarely: each full search stops at every object of every client.
 
-    Nothing that a client or a delta leaves behind needs it, except where an error was raised.
+    Nothing that a client or a delta leaves behind needs it, except where an error was raised. The
+    rows of a body of a mebibyte, which come and go at once, are to be no reason for one either.
     """
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
