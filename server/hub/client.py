@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from server.hub.fanout import Group
     from server.hub.view import View
 
+TOO_SLOW = 4008
+"""The close code for who does not take what is sent."""
+
 Send: TypeAlias = Callable[[bytes], int]
 """As `socket.send` on a socket that does not block: how many bytes went; OSError if none did."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from server.framing import Message
 from server.hub.client import Client, Listener, Send
+from server.hub.held import Held
 
 if TYPE_CHECKING:
     from server.hub.view import View
@@ -61,6 +62,7 @@ class Group:
 class Fanout:
     def __init__(self) -> None:
         self._groups: dict[_Key, Group] = {}
+        self.held = Held()
 
     def write(self, client: Client, message: Message) -> bool:
         """Write to one client that is ready; False if it is as if it had not been written.
@@ -77,7 +79,7 @@ class Fanout:
         if sent == len(data):
             return True
         self.block(client)
-        return client.hold(data, sent)
+        return self._hold(client, data, sent)
 
     def join(self, listener: Listener) -> None:
         """The listener stands where its view was last flushed: it is live from now on."""
@@ -108,9 +110,15 @@ class Fanout:
             for client, sent in group.write(data):
                 listeners = [one for one in client.listeners.values() if one.is_live]
                 self.block(client)
-                if client.hold(data, sent):
+                if self._hold(client, data, sent):
                     for listener in listeners:
                         listener.frontier = listener.view.history.head
+
+    def _hold(self, client: Client, data: bytes, sent: int) -> bool:
+        if not client.hold(data, sent):
+            return False
+        self.held.add(client, data)
+        return True
 
     def _place(self, client: Client) -> None:
         """Put the client into the group of the views in which it is live."""

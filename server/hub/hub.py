@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from server.hub.base import ReadBase
-from server.hub.client import Client, Listener
+from server.hub.client import TOO_SLOW, Client, Listener
 from server.hub.epochs import Question
 from server.hub.fanout import Fanout
 from server.hub.history import Outcome
@@ -28,6 +28,7 @@ class Hub:
         on_want: Callable[[View], None],
     ) -> None:
         self._fanout = Fanout()
+        self._held_bytes = limits.held_bytes
         self._admissions: deque[Listener] = deque()
         self._on_work = on_work
         self._on_want = on_want
@@ -45,6 +46,7 @@ class Hub:
     def leave(self, client: Client) -> None:
         """The client is gone: nothing of it stays."""
         self.clients.discard(client)
+        self._fanout.held.remove(client)
         for listener in client.listeners.values():
             listener.view.leave(listener)
         # They and the client name each other: left so, only a full search for garbage frees them.
@@ -59,6 +61,7 @@ class Hub:
         """What the client held back is out: it can be written to again."""
         if client in self.clients:
             client.is_ready = True
+            self._fanout.held.remove(client)
             for listener in client.listeners.values():
                 listener.view.drained(listener)
 
@@ -114,6 +117,8 @@ class Hub:
 
     def tick(self, now: int) -> None:
         """To be called about once a second."""
+        for client in self._fanout.held.excess(self._held_bytes):
+            client.close(TOO_SLOW, "too slow, and too much is kept for all who are")
         for view in self.views.values():
             view.tick(now)
             self._ask_for(view)

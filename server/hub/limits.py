@@ -20,6 +20,9 @@ class Limits:
     """Bytes of folded deltas of one view that are kept for others who come back at their place."""
     always_worth: int = 64 << 10
     """A base with at most so many bytes of log after it is sent again rather than read anew."""
+    held_bytes: int = 64 << 20
+    """Bytes of messages of which some is still to be taken, over all clients and views; what
+    many wait for counts once. Beyond, those who cost most are closed."""
     compress_from: int | None = 1024
     """Bytes from which a message is deflated for who takes it; None: never."""
     gap_patience: int = 3_000

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from server.framing import Message
 from server.hub.base import ReadBase
-from server.hub.client import Client, Listener
+from server.hub.client import TOO_SLOW, Client, Listener
 from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
 from server.hub.history import History, Outcome
@@ -21,7 +21,6 @@ from server.protocol import Delta, Position, encode
 
 NO_LOG_WORTH = 1_000
 """Milliseconds for which a base is sent again while there is no log to bring it up to date."""
-TOO_SLOW = 4008
 
 
 class View:

@@ -246,6 +246,36 @@ def test_many_who_come_back_at_different_places_leave_little_behind() -> None:
     assert view.history.folds.get(head + 1) is None, "an answer that is made in no time"
 
 
+def test_what_slow_clients_keep_for_themselves_is_bounded_over_all() -> None:
+    """Those who share a message cost little; of the others, the slowest are let go."""
+    world, followers = live(8)
+    hub = world.servers[0].hub
+    clients = [one.connection for one in followers if one.connection is not None]
+    shared = Message(b"x" * 700)
+    for number, client in enumerate(clients):
+        client.room = 10
+        message = shared if number < 4 else Message(b"y" * 400)
+        assert hub._fanout.write(client, message)
+    assert hub._fanout.held.size > 700 + 4 * 400
+    hub.tick(world.now)
+    assert hub._fanout.held.size <= LIMITS.held_bytes
+    assert [client.is_closed for client in clients] == [False] * 4 + [True] * 4
+    for client in clients[:4]:
+        client.drain(10_000_000)
+    assert hub._fanout.held.size == 0
+
+
+def test_no_more_are_let_go_than_it_takes() -> None:
+    world, followers = live(4)
+    hub = world.servers[0].hub
+    clients = [one.connection for one in followers if one.connection is not None]
+    for client in clients:
+        client.room = 10
+        hub._fanout.write(client, Message(b"y" * 300))
+    hub.tick(world.now)
+    assert [client.is_closed for client in clients] == [True, False, False, False]
+
+
 class Passing(Client):
     """A client that takes all, and can be watched."""
 

@@ -47,6 +47,7 @@ LIMITS = Limits(
     max_folded=300,
     always_worth=200,
     fold_bytes=600,
+    held_bytes=1_000,
 )
 """So small that every way of serving a client is taken often."""
 
