@@ -227,19 +227,14 @@ class Planner:
 
     def _explain(self, target: s.Name | exp.Query) -> AnswerPlan:
         if isinstance(target, exp.Query):
-            tree = target
+            query = self._coordinator.compile(target, maintained=False)
         else:
-            tree = exp.Select(
-                expressions=[exp.Star()],
-                from_=exp.From(this=exp.to_table(".".join(map(_quote, target)), "postgres")),
-            )
-        query = self._coordinator.compile(tree, maintained=False)
+            item = self._coordinator.catalog.get(target)
+            if item.query is None:
+                raise SqlError(f"'{item.full_name}' is not a view", "42809")
+            query = self._coordinator.compile(item.query, maintained=True)
         plan = "\n".join(query.explain)
         return AnswerPlan((Column("Optimized Plan", TEXT),), lambda: [(plan,)])
-
-
-def _quote(name: str) -> str:
-    return exp.to_identifier(name, quoted=True).sql("postgres")
 
 
 def _declare(tree: T, oids: Sequence[int]) -> T:

@@ -55,6 +55,7 @@ _FIXED: dict[type[exp.Expr], str] = {
     exp.Extract: "extract",
     exp.Substring: "substring",
     exp.Trim: "btrim",
+    exp.Overlay: "overlay",
     exp.StrPosition: "position",
     exp.AtTimeZone: "timezone",
     exp.CurrentTimestamp: "current_timestamp",

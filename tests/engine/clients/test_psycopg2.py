@@ -282,3 +282,7 @@ def test_show(engine: Engine) -> None:
     assert str(text).startswith("CREATE MATERIALIZED VIEW counts AS SELECT")
     ((plan,),) = engine.ask("EXPLAIN SELECT n, count(*) FROM counts GROUP BY n")
     assert "get counts" in str(plan)
+    ((plan,),) = engine.ask("EXPLAIN VIEW counts")
+    assert "get lines" in str(plan)
+    with pytest.raises(psycopg2.Error, match="items' is not a view"):
+        engine.ask("EXPLAIN VIEW items")
