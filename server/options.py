@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from server import arguments
 from server.database import CONNECTIONS, LIMIT
 from server.hub.limits import Limits
-from server.protocol import BODY_LIMIT, ProtocolError, parse_position, split_view_name
+from server.protocol import BODY_LIMIT
 from server.rules import is_loopback
 
 DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
 STATIC = Path(__file__).parent.parent / "static"
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,9 @@ class Options:
         return self.limits.compress_from
 
 
-def parse(arguments: Sequence[str]) -> Options:
+def parse(words: Sequence[str]) -> Options:
     """Read the command line; ends the process with a message if it is wrong."""
-    given = _parser().parse_args(arguments)
+    given = _parser().parse_args(words)
     if (given.certificate is None) != (given.key is None):
         _parser().error("--certificate and --key go together")
     if len(set(given.views)) != len(given.views):
@@ -103,10 +102,16 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Sizes may end in K, M or G.",
     )
     add = parser.add_argument
-    add("views", nargs="+", type=_view, metavar="VIEW", help="NAME or SCHEMA.NAME, as in SQL")
+    add(
+        "views",
+        nargs="+",
+        type=arguments.view,
+        metavar="VIEW",
+        help="NAME or SCHEMA.NAME, as in SQL",
+    )
     add(
         "--listen",
-        type=_address,
+        type=arguments.address,
         default=(defaults.host, defaults.port),
         metavar="HOST:PORT",
         help=f"default {defaults.host}:{defaults.port}; port 0 takes a free one",
@@ -126,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         "--origin",
         action="append",
         default=[],
-        type=_origin,
+        type=arguments.origin,
         help="an origin whose pages may connect, such as https://example.org; may be repeated",
     )
     add(
@@ -143,37 +148,37 @@ def _parser() -> argparse.ArgumentParser:
     add("--about", metavar="TEXT", help="where the views' data come from, for the page to say")
     add("--certificate", type=Path, metavar="FILE", help="serve TLS with this chain (PEM)")
     add("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
-    add("--max-body", type=_size, default=defaults.max_body, help="of a POST, default 8M")
+    add("--max-body", type=arguments.size, default=defaults.max_body, help="of a POST, default 8M")
     add(
         "--max-clients",
-        type=_count,
+        type=arguments.count,
         help=f"websockets at a time, default {defaults.max_clients}, or as many as the system's "
         "limit of open files has room for",
     )
     add(
         "--max-requests",
-        type=_count,
+        type=arguments.count,
         default=defaults.max_requests,
         help="connections at a time that are no websockets, or not yet; more have to wait, "
         f"default {defaults.max_requests}",
     )
     add(
         "--stall-timeout",
-        type=_seconds,
+        type=arguments.seconds,
         default=defaults.stall_timeout,
         metavar="SECONDS",
         help=f"for which a client may take nothing, default {defaults.stall_timeout:g}",
     )
     add(
         "--epoch-every",
-        type=_seconds,
+        type=arguments.seconds,
         default=defaults.epoch_every,
         metavar="SECONDS",
         help=f"the engine is asked for the epochs, default {defaults.epoch_every:g}",
     )
     add(
         "--idle-timeout",
-        type=_seconds,
+        type=arguments.seconds,
         default=defaults.idle_timeout,
         metavar="SECONDS",
         help="for which a connection may take to send (the next) request's headers, "
@@ -181,14 +186,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--body-timeout",
-        type=_seconds,
+        type=arguments.seconds,
         default=defaults.body_timeout,
         metavar="SECONDS",
         help=f"that a request's body may take, default {defaults.body_timeout:g}",
     )
     add(
         "--engine-timeout",
-        type=_seconds,
+        type=arguments.seconds,
         default=defaults.engine_timeout,
         metavar="SECONDS",
         help="that the engine has for one question; raise it for views that take long to read, "
@@ -196,34 +201,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--engine-connections",
-        type=_count,
+        type=arguments.count,
         default=defaults.engine_connections,
         help=f"questions to the engine at a time, default {defaults.engine_connections}",
     )
     add(
         "--log-bytes",
-        type=_size,
+        type=arguments.size,
         default=limits.log_bytes,
         metavar="SIZE",
         help="of deltas kept for one view, default 16M",
     )
     add(
         "--log-age",
-        type=_seconds,
+        type=arguments.seconds,
         default=limits.log_age / 1000,
         metavar="SECONDS",
         help=f"for which a delta is kept, default {limits.log_age / 1000:g}",
     )
     add(
         "--writing-bases",
-        type=_count,
+        type=arguments.count,
         default=limits.writing_bases,
         help="different bases of one view on their way to slow clients, "
         f"default {limits.writing_bases}",
     )
     add(
         "--compress-from",
-        type=_size,
+        type=arguments.size,
         default=limits.compress_from,
         metavar="SIZE",
         help="messages of so many bytes are deflated, default 1K",
@@ -231,34 +236,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-compression", action="store_true", help="deflate nothing")
     add(
         "--stale-after",
-        type=_seconds,
+        type=arguments.seconds,
         default=limits.stale_after / 1000,
         metavar="SECONDS",
         help="without a POST a view is called stale, default 15",
     )
     return parser  # fmt: skip
-
-
-def _view(text: str) -> str:
-    try:
-        split_view_name(text)
-    except ProtocolError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if any(ord(character) < 0x20 for character in text):
-        raise argparse.ArgumentTypeError(f"expected a view without control codes, found {text!r}")
-    if _is_position(text.rpartition("@")[2]):
-        raise argparse.ArgumentTypeError(
-            f"expected a view that does not end like a position (@EPOCH:FRONTIER), found {text!r}"
-        )
-    return text
-
-
-def _is_position(text: str) -> bool:
-    try:
-        parse_position(text)
-    except ProtocolError:
-        return False
-    return True
 
 
 def _token(text: str | None) -> str | None:
@@ -275,46 +258,3 @@ def _hosts(listen: str, hosts: Sequence[str], origins: Sequence[str]) -> frozens
         return None
     names = (urlsplit(origin).hostname for origin in origins)
     return frozenset([*hosts, *filter(None, names)])
-
-
-def _origin(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        is_origin = bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
-    except ValueError:
-        is_origin = False
-    if not is_origin and text != "null":
-        raise argparse.ArgumentTypeError(
-            f"expected an origin such as https://example.org, found {text!r}"
-        )
-    return text
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
-    return host.strip("[]"), int(port)
-
-
-def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d+)([KMG]?)", text.upper())
-    if match is None or int(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"expected a size such as 500, 64K or 8M, found {text!r}")
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 1e9:
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text!r}")
-    return seconds

@@ -43,6 +43,9 @@ http {{
             proxy_set_header Host $http_host;
             proxy_set_header X-Forwarded-For $remote_addr;
         }}
+        location /plain/ {{
+            proxy_pass {first}/;
+        }}
     }}
 }}
 """
@@ -50,7 +53,10 @@ http {{
 
 @contextmanager
 def nginx(urls: Sequence[str], folder: Path) -> Iterator[str]:
-    """nginx before the servers at `urls`; yields its URL."""
+    """nginx before the servers at `urls`; yields its URL.
+
+    Below `/plain/` it passes requests to the first server, told nothing else.
+    """
     if NGINX is None:
         pytest.skip("nginx is not installed")
     port = free_port()
@@ -58,7 +64,9 @@ def nginx(urls: Sequence[str], folder: Path) -> Iterator[str]:
         f"server {url.removeprefix('http://')} max_fails=1 fail_timeout=1s;" for url in urls
     )
     config = folder / "nginx.conf"
-    config.write_text(_NGINX_CONFIG.format(folder=folder, port=port, servers=servers))
+    config.write_text(
+        _NGINX_CONFIG.format(folder=folder, port=port, servers=servers, first=urls[0])
+    )
     with Process([NGINX, "-p", folder, "-c", config]) as process:
         wait_until(lambda: process.popen.poll() is not None or answers(port), "nginx to listen")
         assert process.popen.poll() is None, process.stderr

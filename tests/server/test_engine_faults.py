@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+
+import pytest
 
 from server.protocol import Base
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.support.processes import wait_until
+from tests.support.scripted_wire import Session
 
 
 def test_a_view_that_cannot_be_read_is_said_and_read_again(engine: FakeEngine) -> None:
@@ -77,6 +81,46 @@ def test_a_question_that_hangs_is_given_up_and_asked_anew(engine: FakeEngine) ->
         assert "does not answer within 5 s" in served.health()["problem"]
         engine.go_on.set()
         wait_until(lambda: served.health()["problem"] is None, "the engine to be asked anew")
+
+
+def test_the_engine_has_as_long_as_was_said(engine: FakeEngine) -> None:
+    engine.go_on.clear()
+    with Served(engine, "--engine-timeout", "0.3") as served:
+        watcher = served.open()
+        assert "does not answer within 0.3 s" in watcher.status("waiting").reason
+        engine.go_on.set()
+        assert watcher.base() == engine.base("top10")
+
+
+class SlowEngine(FakeEngine):
+    """Counts the questions that it works at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+        self._counted = threading.Lock()
+        self._at_once = 0
+
+    def _answer(self, statement: str, session: Session) -> None:
+        with self._counted:
+            self._at_once += 1
+            self.most = max(self.most, self._at_once)
+        time.sleep(0.02)  # so that questions meet
+        with self._counted:
+            self._at_once -= 1
+        super()._answer(statement, session)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_the_engine_is_asked_as_many_questions_at_a_time_as_was_said(most: int) -> None:
+    views = ("a", "b", "c")
+    with (
+        SlowEngine() as engine,
+        Served(engine, "--engine-connections", str(most), views=views) as served,
+    ):
+        for view in views:
+            assert served.open(view).base().view == view
+        assert engine.most == most
 
 
 def test_a_view_replaced_while_it_is_read_is_read_again(engine: FakeEngine) -> None:

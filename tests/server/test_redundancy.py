@@ -98,5 +98,6 @@ async def _move(engine: FakeEngine, left: Served, right: Served, url: str) -> No
 
 def test_a_post_through_a_proxy_needs_a_token(engine: FakeEngine, tmp_path: Path) -> None:
     with Served(engine) as served, nginx([served.url], tmp_path) as url:
-        served.url = url
-        assert served.post(5, 5).status_code == 403
+        for proxy in (url, url + "/plain"):
+            served.url = proxy
+            assert served.post(5, 5).status_code == 403

@@ -6,6 +6,7 @@ The certificate in `data/` is for 127.0.0.1, signed by itself and good for nothi
 from __future__ import annotations
 
 import ssl
+import sys
 from pathlib import Path
 
 import requests
@@ -13,9 +14,22 @@ import requests
 from server.protocol import Delta, encode
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import JSON, Served
+from tests.support.processes import Process
 
 DATA = Path(__file__).parent / "data"
 TLS = ("--certificate", str(DATA / "certificate.pem"), "--key", str(DATA / "key.pem"))
+
+
+def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    for certificate, reason in [("none.pem", "No such file"), ("empty.pem", "PEM")]:
+        files = ("--certificate", str(tmp_path / certificate), "--key", TLS[3])
+        command = [sys.executable, "-m", "server", "--listen", "127.0.0.1:0", *files, "top10"]
+        with Process(command) as process:
+            assert process.wait() == 1
+            assert f"server: cannot serve TLS with {tmp_path / certificate} and" in process.stderr
+            assert reason in process.stderr
+            assert "Traceback" not in process.stderr
 
 
 def test_base_and_deltas_over_tls(engine: FakeEngine) -> None:
