@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from time import perf_counter
 
 from engine.coordinator.collection import Collection, Replay
 from engine.coordinator.graph import Graph
@@ -23,6 +24,12 @@ BUDGET = 0.004
 ROWS_AT_ONCE = 2048
 """Rows that are put through a dataflow in one step, without giving way to the loop."""
 
+ROWS_AT_FIRST = 64
+"""The same for the first step of a one-off SELECT, before it is known how long one takes."""
+
+MOST_RESULT_ROWS = 2_000_000
+"""The most different rows that the result of a one-off SELECT may have."""
+
 RECENT_CHANGES = 2000
 """A new view's history begins at most so many changes of an input in the past."""
 
@@ -36,7 +43,7 @@ class Pacer:
 
     async def __aenter__(self) -> Pacer:
         await self._lock.acquire()
-        self._began = time.perf_counter()
+        self._began = perf_counter()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -44,14 +51,14 @@ class Pacer:
 
     async def breathe(self) -> None:
         """Give way if the budget is used up."""
-        if time.perf_counter() - self._began < BUDGET:
+        if perf_counter() - self._began < BUDGET:
             return
         self._lock.release()
         try:
             await asyncio.sleep(0)
         finally:
             await self._lock.acquire()
-        self._began = time.perf_counter()
+        self._began = perf_counter()
 
 
 async def hydrate(
@@ -136,17 +143,37 @@ def _next_time(members: Sequence[Maintained], replays: Mapping[str, Replay]) -> 
 async def evaluate(
     flow: Dataflow, inputs: Mapping[str, Collection], time: int, pacer: Pacer
 ) -> ZSet:
-    """The result of a dataflow over what its inputs hold at `time`; all must be complete."""
+    """The result of a dataflow over what its inputs hold at `time`; all must be complete.
+
+    Few rows may give many, in a join: so it is fed as many as it takes some milliseconds for.
+    Raises SqlError (54000) when the result is too large to be held.
+    """
     result: ZSet = {}
+    size = ROWS_AT_FIRST
     replays = {id: collection.replay(time) for id, collection in inputs.items()}
     try:
         async with pacer:
             add(result, flow.step(time, {}))
             for id, replay in replays.items():
                 while (next_time := replay.next_time) is not None and next_time <= time:
-                    add(result, flow.step(time, {id: replay.take()}))
-                    await pacer.breathe()
+                    rows = iter(replay.take().items())
+                    while piece := dict(islice(rows, size)):
+                        began = perf_counter()
+                        add(result, flow.step(time, {id: piece}))
+                        size = _fitting(size, perf_counter() - began)
+                        if len(result) > MOST_RESULT_ROWS:
+                            raise SqlError(
+                                f"result exceeds max size of {MOST_RESULT_ROWS} rows", "54000"
+                            )
+                        await pacer.breathe()
     finally:
         for replay in replays.values():
             replay.close()
     return result
+
+
+def _fitting(size: int, took: float) -> int:
+    """How many rows to take next, when `size` took so many seconds."""
+    if took > BUDGET:
+        return max(1, size // 4)
+    return min(ROWS_AT_ONCE, size * 2) if took < BUDGET / 2 else size

@@ -13,6 +13,9 @@ from engine.errors import SqlError
 from engine.query import Query
 from engine.zset import Row, Value, ZSet
 
+_FEW_ROWS = 256
+"""Rows that are read in one step, whatever a join makes of them."""
+
 END_OF_TIME = ENDLESS
 """The time of what can no longer change: a constant, or a file that was read and is not tailed."""
 
@@ -137,7 +140,7 @@ async def _result(
     stored = {id: c for id, c in inputs.items() if isinstance(c, Stored)}
     readable = min(time, runtime.graph.upper - 1)
     size = sum(len(collection.history.contents) for collection in stored.values())
-    if len(stored) == len(inputs) and size <= SLICE_ROWS:
+    if len(stored) == len(inputs) and size <= _FEW_ROWS:
         contents = {id: collection.history.at(readable) for id, collection in stored.items()}
         result = flow.step(time, contents)
     else:

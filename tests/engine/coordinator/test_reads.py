@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from engine.coordinator import hydration
 from engine.coordinator.source import REPLAY_BYTES
 from engine.errors import SqlError
 from tests.engine.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
@@ -181,6 +183,27 @@ def test_a_failing_row_fails_the_select_that_evaluates_it(words: Path) -> None:
             with pytest.raises(SqlError, match=r"^Evaluation error: invalid input syntax"):
                 await engine.peek("SELECT a::int FROM t")
             assert await engine.rows("SELECT a::int FROM t WHERE a <> 'x'") == [(1,)]
+
+    asyncio.run(scenario())
+
+
+def test_a_select_that_gives_too_much_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A join of all with all is done in short steps, may be given up, and has a limit."""
+
+    async def scenario() -> None:
+        async with Engine(tick=10) as engine:
+            await engine.run("CREATE TABLE t (a int)")
+            await engine.run("INSERT INTO t SELECT * FROM generate_series(1, 3000)")
+            everything = "SELECT x.a, y.a FROM t AS x, t AS y"
+            began = time.perf_counter()
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(engine.peek(everything), 0.05)
+            assert time.perf_counter() - began < 2
+            assert await engine.rows("SELECT count(*) FROM t") == [(3000,)]
+            monkeypatch.setattr(hydration, "MOST_RESULT_ROWS", 100_000)
+            with pytest.raises(SqlError, match="result exceeds max size of 100000 rows"):
+                await engine.peek(everything)
+            assert await engine.rows(f"SELECT count(*) FROM ({everything}) AS z") == [(9_000_000,)]
 
     asyncio.run(scenario())
 
