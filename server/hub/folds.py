@@ -1,10 +1,15 @@
-"""Keeps the deltas that were folded for those who come back at one place, as long as they hold."""
+"""Folded deltas: made in pieces where the log is long, kept for who stands at one place."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
 from server.framing import Message
+from server.hub.log import Log
+from server.protocol import Row
+
+PIECE = 256 << 10
+"""Bytes of the log that are folded in one go: a few milliseconds."""
 
 
 class Folds:
@@ -38,3 +43,28 @@ class Folds:
         """The head has moved: nothing leads to it any more."""
         self._messages.clear()
         self.size = 0
+
+
+class Fold:
+    """What changed since `frontier`, folded over times as far as `upper`, to be gone on with."""
+
+    def __init__(self, frontier: int) -> None:
+        self.frontier = frontier
+        self.upper = frontier
+        self._weights: dict[Row, int] = {}
+
+    def advance(self, log: Log, max_bytes: int) -> bool:
+        """Fold whole deltas, as many as hold `max_bytes`, at least one; True at the head."""
+        weights = self._weights
+        self.upper, updates = log.some_since(self.upper, max_bytes)
+        for _, diff, row in updates:
+            weight = weights.get(row, 0) + diff
+            if weight:
+                weights[row] = weight
+            else:
+                del weights[row]
+        return self.upper == log.head
+
+    def rows(self) -> list[tuple[Row, int]]:
+        """No row twice, and no weight 0."""
+        return list(self._weights.items())

@@ -13,7 +13,7 @@ from server.framing import Message
 from server.hub.audit import Audit, Finding
 from server.hub.base import ReadBase
 from server.hub.epochs import Epochs, Question, Verdict
-from server.hub.folds import Folds
+from server.hub.folds import PIECE, Fold, Folds
 from server.hub.limits import Limits
 from server.hub.log import Log
 from server.hub.rounds import Rounds
@@ -54,6 +54,8 @@ class History:
         self._limits = limits
         self._rounds = Rounds(limits)
         self.folds = Folds(limits.fold_bytes)
+        self.folding: Fold | None = None
+        """What is folded in pieces: for one place at a time."""
         self._moved_at = 0
         self._checksum_at: int | None = None
 
@@ -114,6 +116,7 @@ class History:
         """Begin the log at `lower`: who stands below it needs a base that does not."""
         self.generation += 1
         self.log = Log(lower)
+        self.folding = None
         self.folds.clear()
         self.audit.began()
         self._rounds.moved(now)
@@ -137,7 +140,7 @@ class History:
     def _end(self) -> None:
         """Another epoch: nothing of the last one is of use."""
         self.generation += 1
-        self.log = self.base = self.engine_ahead = None
+        self.log = self.base = self.engine_ahead = self.folding = None
         self.folds.clear()
         self.audit = Audit()
 
@@ -184,11 +187,25 @@ class History:
                 self.folds.put(frontier, message)
         return message
 
+    def fold_some(self, frontier: int) -> bool:
+        """Fold a piece of what came since `frontier`; True if `delta_since` is quick by now."""
+        assert self.log is not None
+        if self.log.size_since(frontier) <= self._limits.max_folded:
+            return True
+        if self.folding is None or self.folding.frontier != frontier:
+            self.folding = Fold(frontier)
+        return self.folding.advance(self.log, min(PIECE, self._limits.max_folded))
+
     def _fold(self, frontier: int) -> Message:
         assert self.log is not None
         assert self.epochs.current is not None
-        rows = self.log.since(frontier)
-        assert rows is not None
+        if self.folding is not None and self.folding.frontier == frontier:
+            self.folding.advance(self.log, self.log.size + 1)
+            rows = self.folding.rows()
+        else:
+            found = self.log.since(frontier)
+            assert found is not None
+            rows = found
         upper = max(frontier, self.head)
         delta = Delta(
             self.view,

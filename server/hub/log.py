@@ -100,6 +100,18 @@ class Log:
                 if update[0] >= frontier:
                     yield update
 
+    def some_since(self, frontier: int, max_bytes: int) -> tuple[int, list[Update]]:
+        """The updates from `frontier` on in as many deltas as hold `max_bytes`, at least one, and
+        up to where they are all of them. `frontier` must not be below `lower`.
+        """
+        updates: list[Update] = []
+        for entry in self._entries[self._index(frontier) :]:
+            updates += [update for update in entry.updates() if update[0] >= frontier]
+            max_bytes -= entry.size
+            if max_bytes <= 0:
+                return entry.upper, updates
+        return self.head, updates
+
     def size_since(self, frontier: int) -> int:
         """At most so many bytes have come in since `frontier`."""
         index = self._index(frontier)

@@ -55,6 +55,7 @@ class View:
         self._generation = 0
         self._writing: dict[Listener, ReadBase] = {}
         self._ahead: set[Listener] = set()
+        self._folder: Listener | None = None
 
     @property
     def failure(self) -> str | None:
@@ -157,7 +158,10 @@ class View:
             self._bound_writing()
             return
         if self.history.log is not None:
-            # Whatever the log holds: the base that there is cannot be better than itself.
+            if self.history.log.size_since(base.upper) > self._limits.max_folded:
+                listener.is_owed = True
+                self._queue(listener)
+                return
             self._bring_to_head(listener)
         if listener.client.is_ready:
             self._fanout.write(listener.client, self.board.message)
@@ -176,11 +180,27 @@ class View:
         if self.history.log is None:
             if listener.is_owed:
                 self._answer(listener)
-        elif listener.frontier < self.history.log.lower or self._prefers_base(listener):
+        elif listener.frontier < self.history.log.lower:
+            self._wait(listener)
+            self._serve_base(listener, now)
+        elif self._may_fold(listener) and not self.history.fold_some(listener.frontier):
+            self._folder = listener
+            self._queue(listener)  # to go on with it in another turn
+        elif self._prefers_base(listener):
             self._wait(listener)
             self._serve_base(listener, now)
         else:
             self._bring_to_head(listener)
+
+    def _may_fold(self, listener: Listener) -> bool:
+        """Whether much may be folded for it: not while that is done for somebody elsewhere.
+
+        Each of many who come back from far would have to wait for all before it; a base is quick.
+        """
+        folding, folder = self.history.folding, self._folder
+        if folding is None or folder is None or folding.frontier == listener.frontier:
+            return True
+        return not folder.is_queued or folder not in self.listeners
 
     def _answer(self, listener: Listener) -> None:
         """Tell who resumed that it stands well: there is no log that could say more."""
@@ -196,16 +216,23 @@ class View:
         assert self.history.log is not None
         size = self.history.log.size_since(listener.frontier)
         base = self.history.base
-        if base is None or not self._fits(base, listener):
-            return size > self._limits.max_folded and self.failure is None
-        if size <= base.message.size:
+        fits = base is not None and self._fits(base, listener)
+        if (
+            base is not None
+            and fits
+            and (size <= base.message.size or base.upper <= listener.frontier)
+        ):
             return False
-        if size > self._limits.max_folded:
-            return self.failure is None
-        if base.upper <= listener.frontier:
-            return False
-        rest = self.history.delta_since(base.upper).size
-        return base.message.size + rest < self.history.delta_since(listener.frontier).size
+        folding, most = self.history.folding, self._limits.max_folded
+        if size > most and (folding is None or folding.frontier != listener.frontier):
+            return self.failure is None  # nobody knows how much is left of it, once it is folded
+        folded = self.history.delta_since(listener.frontier).size
+        if base is None or not fits:
+            return folded > most and self.failure is None
+        rest = self.history.log.size_since(base.upper)
+        if rest <= most:
+            rest = self.history.delta_since(base.upper).size
+        return base.message.size + rest < folded
 
     def _bring_to_head(self, listener: Listener) -> None:
         head = self.history.head
@@ -301,6 +328,8 @@ class View:
     def tick(self, now: int) -> None:
         """To be called about once a second."""
         self._trim(now)
+        if self._folder is not None and not self._folder.is_queued:
+            self._folder = self.history.folding = None
         if self.history.wants_base(now):
             self.wants_base = True
         if self.board.is_due(now):

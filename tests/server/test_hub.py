@@ -276,6 +276,58 @@ def test_no_more_are_let_go_than_it_takes() -> None:
     assert [client.is_closed for client in clients] == [True, False, False, False]
 
 
+def far_behind() -> tuple[World, list[Follower]]:
+    """Clients at one place, above which much came and went: almost nothing of it is left."""
+    world, followers = live(2)
+    server = world.servers[0]
+    for n in range(10):
+        world.engine.change(world.engine.epoch, (f"of the view {n}", "1"), 1)
+    world.engine.time += 1
+    world.work(server)
+    server.ask(is_base=True)
+    world.deliver(server, server.asked[-1])
+    for follower in followers:
+        world.read(follower)
+        world.disconnect(follower)
+    for diff in (1, -1):
+        world.engine.change(world.engine.epoch, ("comes and goes " * 22, "1"), diff)
+        world.engine.time += 1
+        world.work(server)
+    assert server.view.history.base is not None
+    assert server.view.history.log is not None
+    assert server.view.history.log.size > LIMITS.max_folded
+    return world, followers
+
+
+def test_a_long_log_of_which_little_is_left_is_fewer_bytes_than_a_base() -> None:
+    world, (follower, _) = far_behind()
+    server = world.servers[0]
+    world.connect(server, follower)
+    turns = 0
+    while server.admit():
+        turns += 1
+    server.turn()
+    (delta,) = seen(follower)
+    assert isinstance(delta, Delta)
+    assert delta.upper == server.view.history.head
+    assert delta.updates == []
+    assert turns > 1, "so much is not folded in one go"
+    server.hub.tick(world.now)
+    assert server.view.history.folding is None, "nothing of it stays"
+
+
+def test_who_leaves_while_much_is_folded_for_it_holds_up_nobody() -> None:
+    world, (follower, other) = far_behind()
+    server = world.servers[0]
+    world.connect(server, follower)
+    server.admit()
+    assert server.view.history.folding is not None
+    world.disconnect(follower)
+    world.connect(server, other)
+    server.turn()
+    assert isinstance(seen(other)[0], Delta)
+
+
 class Passing(Client):
     """A client that takes all, and can be watched."""
 
