@@ -44,7 +44,7 @@ def refuse_body(headers: HTTPHeaders, limit: int, *, may_stream: bool) -> Refusa
     length = headers.get("Content-Length", "0")
     if not length.isdecimal():
         return Refusal(400, f"expected a Content-Length in digits, found {length!r}")
-    if int(length) > limit:
+    if len(length) > 18 or int(length) > limit:  # int() refuses thousands of digits
         return Refusal(413, f"the body is larger than the limit of {limit} bytes")
     if not may_stream and "Transfer-Encoding" in headers:
         return Refusal(411, "expected a Content-Length, or no body")

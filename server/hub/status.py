@@ -8,6 +8,7 @@ from server.hub.limits import Limits
 from server.protocol import Status, encode
 
 NO_PIPELINE = "no pipeline has posted yet"
+BEGUN_ANEW = "the view's history began anew, and no pipeline has posted of it yet"
 
 
 class StatusBoard:
@@ -24,8 +25,10 @@ class StatusBoard:
         """Live while deltas come and keep up with the engine, else stale."""
         history, limit = self._history, self._limits.stale_after
         reason = ""
-        if history.posted_at is None or history.log is None:
+        if history.posted_at is None:
             reason = NO_PIPELINE
+        elif history.log is None:
+            reason = BEGUN_ANEW
         elif now - history.posted_at >= limit:
             reason = f"nothing was posted for {limit // 1000} s"
         elif history.engine_ahead is not None and now - history.engine_ahead[1] >= limit:

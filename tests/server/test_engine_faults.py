@@ -153,6 +153,7 @@ def test_a_restart_of_the_engine_ends_the_history(engine: FakeEngine) -> None:
         engine.rows = [("Alice", "1")]
         base = watcher.base()
         assert base == engine.base("top10")
+        assert "history began anew" in watcher.status("stale").reason
         assert served.post(1001, 1002, epoch=old).status_code == 410
 
 
