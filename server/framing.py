@@ -67,6 +67,11 @@ class Message:
     def is_compressible(self) -> bool:
         return self._threshold is not None and self.size >= self._threshold
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether it is to be deflated beside the loop, and is not yet."""
+        return self.is_compressible and self._deflated is None and self.size > MAX_DEFLATED_AT_ONCE
+
     def compress(self) -> None:
         """Deflate it now, whatever its size; zlib lets other threads run meanwhile."""
         if self.is_compressible and self._deflated is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from server.framing import Message
 from server.hub.hub import Hub
 
 ADMISSION_SLICE = 0.005
@@ -29,6 +30,7 @@ class Pump:
         self._flush_due = False
         self._admit_due = False
         self._rest_until = 0.0
+        self._compressing: asyncio.Task[None] | None = None
 
     def start(self, hub: Hub) -> None:
         self._hub = hub
@@ -49,11 +51,20 @@ class Pump:
     def _flush(self) -> None:
         assert self._hub is not None
         self._flush_due = False
+        if self._compressing is None and (heavy := self._hub.heavy()):
+            self._compressing = asyncio.create_task(self._compress(heavy))
         if self._hub.has_pending:
             begin = self._loop.time()
             self._hub.flush()
             end = self._loop.time()
             self._rest_until = end + (end - begin)
+
+    async def _compress(self, heavy: list[Message]) -> None:
+        """Deflate beside the loop (zlib lets go of the interpreter); their views wait meanwhile."""
+        for message in heavy:
+            await asyncio.to_thread(message.compress)
+        self._compressing = None
+        self.on_work()
 
     def _admit(self) -> None:
         assert self._hub is not None

@@ -30,11 +30,11 @@ class Group:
         self.views, self.deflates = key
         self.sends: dict[Client, Send] = {}
 
-    def joined(self) -> bytes:
-        """All that its views have to say, view by view."""
+    def joined(self, dirty: set[View]) -> bytes:
+        """All that its views among `dirty` have to say, view by view."""
         messages = [
             message.for_client(deflates=self.deflates)
-            for view in sorted(self.views, key=lambda view: view.name)
+            for view in sorted(self.views & dirty, key=lambda view: view.name)
             for message in view.pending
         ]
         return messages[0] if len(messages) == 1 else b"".join(messages)
@@ -104,11 +104,13 @@ class Fanout:
 
     def flush(self, views: Iterable[View]) -> None:
         """Send what is pending in `views` to all who are live there."""
-        dirty = {view for view in views if view.pending}
+        dirty = set(views)
         for group in [group for group in self._groups.values() if group.views & dirty]:
-            data = group.joined()
+            data = group.joined(dirty)
             for client, sent in group.write(data):
-                listeners = [one for one in client.listeners.values() if one.is_live]
+                listeners = [
+                    one for one in client.listeners.values() if one.is_live and one.view in dirty
+                ]
                 self.block(client)
                 if self._hold(client, data, sent):
                     for listener in listeners:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
+from server.framing import Message
 from server.hub.base import ReadBase
 from server.hub.client import TOO_SLOW, Client, Listener
 from server.hub.epochs import Question
@@ -97,12 +98,18 @@ class Hub:
     @property
     def has_pending(self) -> bool:
         """Whether `flush` has something to do."""
-        return any(view.pending for view in self.views.values())
+        return any(view.pending and view.heavy is None for view in self.views.values())
+
+    def heavy(self) -> list[Message]:
+        """What is to be compressed before its views are flushed: one message of each."""
+        found = (view.heavy for view in self.views.values())
+        return [message for message in found if message is not None]
 
     def flush(self) -> None:
-        """Send all that is pending."""
-        self._fanout.flush(self.views.values())
-        for view in self.views.values():
+        """Send all that is pending, but of views that wait for a `heavy` message."""
+        views = [view for view in self.views.values() if view.heavy is None]
+        self._fanout.flush(view for view in views if view.pending)
+        for view in views:
             view.flush_done()
 
     # --- the engine and time -----------------------------------------------------------------

@@ -62,6 +62,11 @@ class View:
         """Why the engine does not tell what is to be known, if so."""
         return self.unread or self.unasked
 
+    @property
+    def heavy(self) -> Message | None:
+        """The first of what is pending that is to be compressed before anything is sent."""
+        return next((message for message in self.pending if message.is_heavy), None)
+
     # --- listeners ---------------------------------------------------------------------------
 
     def join(self, client: Client, position: Position | None) -> Listener:

@@ -13,8 +13,9 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 
 from server import offers
 from server.framing import Message, frame
+from server.protocol import Delta
 from tests.server.fake_engine import FakeEngine
-from tests.server.frames import FrameReader
+from tests.server.frames import TEXT, FrameReader
 from tests.server.served import Served
 from tests.server.test_slow_clients import RawClient
 
@@ -113,6 +114,29 @@ def test_a_base_is_sent_compressed_and_short_messages_are_not(engine: FakeEngine
         compressed = [flag for _, flag in client.reader.frames]
         assert compressed[0]
         assert not compressed[-1]
+        client.socket.close()
+
+
+def test_a_very_large_delta_is_deflated_too_and_what_comes_after_it_waits(
+    engine: FakeEngine,
+) -> None:
+    with Served(engine) as served:
+        served.post(900, 1001)
+        client = RawClient(served, "/view/stream?view=top10", "permessage-deflate")
+        plain = served.open(compression=None)
+        messages = client.messages()
+        next(messages)
+        plain.base()
+        before = len(client.reader.frames)
+        served.post(1001, 1002, *[(1001, 1, (f"user {n}", "x" * 20)) for n in range(50_000)])
+        served.post(1002, 1003, (1002, 1, ("after it", "1")))
+        for following in (iter(plain.delta, None), messages):
+            first, second = next(following), next(following)
+            assert (first.upper, second.upper) == (1002, 1003)
+            assert isinstance(first, Delta)
+            assert len(first.updates) == 50_000
+        deltas = [flag for opcode, flag in client.reader.frames[before:] if opcode == TEXT]
+        assert deltas[0] or deltas[1], "the first may be a status"
         client.socket.close()
 
 
