@@ -35,6 +35,10 @@ SMALL_BODY = 64 << 10
 NO_LIMIT = 1 << 62
 
 
+DECODED_AT_ONCE = 256 << 10
+"""Bytes of a body that are decoded in one turn of the loop."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """What the handlers work with."""
@@ -158,7 +162,7 @@ class Deltas(Handler):
         if self._finished:
             return
         try:
-            delta = decode_delta(bytes(self._body))
+            delta = await _decode(bytes(self._body))
         except ProtocolError as error:
             self.refuse(Refusal(400, str(error)))
             return
@@ -192,6 +196,13 @@ class Deltas(Handler):
 
     def _report(self, view: View, outcome: Outcome) -> None:
         self.parts.metrics.posts.labels(view.name, outcome.name.lower()).inc()
+
+
+async def _decode(body: bytes) -> Delta:
+    """Decode and check; a large body beside the loop, so that others have their turns."""
+    if len(body) <= DECODED_AT_ONCE:
+        return decode_delta(body)
+    return await asyncio.to_thread(decode_delta, body)
 
 
 class Frontier(Handler):
