@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from server.framing import Message
 from server.hub.base import ReadBase
+from server.hub.choice import Choice
 from server.hub.client import TOO_SLOW, Client, Listener
 from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
@@ -18,9 +19,6 @@ from server.hub.history import History, Outcome
 from server.hub.limits import Limits
 from server.hub.status import StatusBoard
 from server.protocol import Delta, Position, encode
-
-NO_LOG_WORTH = 1_000
-"""Milliseconds for which a base is sent again while there is no log to bring it up to date."""
 
 
 class View:
@@ -50,6 +48,7 @@ class View:
         self.reads = 0
         """How many bases were read."""
         self._limits = limits
+        self._choice = Choice(self.history, limits)
         self._fanout = fanout
         self._queue = queue
         self._generation = 0
@@ -117,7 +116,7 @@ class View:
 
     def _serve_base(self, listener: Listener, now: int) -> None:
         base = self.history.base
-        if base is not None and self._fits(base, listener) and self._is_worth(base, listener, now):
+        if base is not None and self._choice.is_good(base, listener, now, self.failure):
             self._give(base, listener, now)
         elif self._asked_in_vain(base, listener) and self.history.reaches(
             listener.epoch, listener.frontier
@@ -127,25 +126,6 @@ class View:
         else:
             self.wants_base = True
             self._tell_failure(listener)
-
-    def _fits(self, base: ReadBase, listener: Listener) -> bool:
-        """Whether `base`, which is of the hub's epoch, can be what the listener has from now on."""
-        if base.upper <= 1:
-            return False  # read at time 0: the view was created this moment
-        if self.history.log is not None and base.upper < self.history.log.lower:
-            return False
-        if base.asked <= listener.barrier:
-            return False
-        return not self.history.is_of_now(listener.epoch) or listener.frontier <= base.upper
-
-    def _is_worth(self, base: ReadBase, listener: Listener, now: int) -> bool:
-        """Whether to send `base` rather than to read another one."""
-        if base.asked > listener.asked or self.failure is not None:
-            return True
-        if self.history.log is None:
-            return now - base.read_at <= NO_LOG_WORTH
-        since = self.history.log.size_since(base.upper)
-        return since <= max(self._limits.always_worth, base.message.size // 2)
 
     def _asked_in_vain(self, base: ReadBase | None, listener: Listener) -> bool:
         """Whether the engine gave no base, or one that does not fit, since the listener waits."""
@@ -191,7 +171,7 @@ class View:
         elif self._may_fold(listener) and not self.history.fold_some(listener.frontier):
             self._folder = listener
             self._queue(listener)  # to go on with it in another turn
-        elif self._prefers_base(listener):
+        elif self._choice.prefers_base(listener, self.failure):
             self._wait(listener)
             self._serve_base(listener, now)
         else:
@@ -215,29 +195,6 @@ class View:
             listener.is_owed = False
             if listener.client.is_ready:
                 self._fanout.write(listener.client, self.board.message)
-
-    def _prefers_base(self, listener: Listener) -> bool:
-        """Whether a base is fewer bytes than what the log says since the listener's frontier."""
-        assert self.history.log is not None
-        size = self.history.log.size_since(listener.frontier)
-        base = self.history.base
-        fits = base is not None and self._fits(base, listener)
-        if (
-            base is not None
-            and fits
-            and (size <= base.message.size or base.upper <= listener.frontier)
-        ):
-            return False
-        folding, most = self.history.folding, self._limits.max_folded
-        if size > most and (folding is None or folding.frontier != listener.frontier):
-            return self.failure is None  # nobody knows how much is left of it, once it is folded
-        folded = self.history.delta_since(listener.frontier).size
-        if base is None or not fits:
-            return folded > most and self.failure is None
-        rest = self.history.log.size_since(base.upper)
-        if rest <= most:
-            rest = self.history.delta_since(base.upper).size
-        return base.message.size + rest < folded
 
     def _bring_to_head(self, listener: Listener) -> None:
         head = self.history.head
