@@ -74,3 +74,8 @@ def seconds(text: str) -> float:
     if not 0 < seconds <= 1e9:
         raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text!r}")
     return seconds
+
+
+def milliseconds(text: str) -> int:
+    """Seconds on the command line, milliseconds within."""
+    return max(1, round(seconds(text) * 1000))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from server import arguments
 from server.database import CONNECTIONS, LIMIT
 from server.hub.limits import Limits
+from server.limit_options import add_limits, read_limits
 from server.protocol import BODY_LIMIT
 from server.rules import is_loopback
 
@@ -84,18 +85,12 @@ def parse(words: Sequence[str]) -> Options:
         body_timeout=given.body_timeout,
         engine_timeout=given.engine_timeout,
         engine_connections=given.engine_connections,
-        limits=Limits(
-            log_bytes=given.log_bytes,
-            log_age=int(given.log_age * 1000),
-            writing_bases=given.writing_bases,
-            compress_from=None if given.no_compression else given.compress_from,
-            stale_after=int(given.stale_after * 1000),
-        ),
+        limits=read_limits(given),
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    defaults, limits = Options(()), Limits()
+    defaults = Options(())
     parser = argparse.ArgumentParser(
         prog="python -m server",
         description="Keeps browsers' copies of Materialize's views exact, over websockets.",
@@ -205,43 +200,8 @@ def _parser() -> argparse.ArgumentParser:
         default=defaults.engine_connections,
         help=f"questions to the engine at a time, default {defaults.engine_connections}",
     )
-    add(
-        "--log-bytes",
-        type=arguments.size,
-        default=limits.log_bytes,
-        metavar="SIZE",
-        help="of deltas kept for one view, default 16M",
-    )
-    add(
-        "--log-age",
-        type=arguments.seconds,
-        default=limits.log_age / 1000,
-        metavar="SECONDS",
-        help=f"for which a delta is kept, default {limits.log_age / 1000:g}",
-    )
-    add(
-        "--writing-bases",
-        type=arguments.count,
-        default=limits.writing_bases,
-        help="different bases of one view on their way to slow clients, "
-        f"default {limits.writing_bases}",
-    )
-    add(
-        "--compress-from",
-        type=arguments.size,
-        default=limits.compress_from,
-        metavar="SIZE",
-        help="messages of so many bytes are deflated, default 1K",
-    )
-    add("--no-compression", action="store_true", help="deflate nothing")
-    add(
-        "--stale-after",
-        type=arguments.seconds,
-        default=limits.stale_after / 1000,
-        metavar="SECONDS",
-        help="without a POST a view is called stale, default 15",
-    )
-    return parser  # fmt: skip
+    add_limits(parser)
+    return parser
 
 
 def _token(text: str | None) -> str | None:
