@@ -105,7 +105,7 @@ class Keeper:
         try:
             reading = await self._reader.base(view.name)
         except EngineError as error:
-            view.failed(str(error), of_base=True)
+            view.failed(str(error), now(), of_base=True)
             return
         message = await encode_base(view.name, reading, self._compress_from)
         base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
@@ -120,7 +120,7 @@ class Keeper:
             try:
                 epoch = await self._reader.epoch(view.name)
             except EngineError as error:
-                view.failed(str(error), of_base=False)
+                view.failed(str(error), now(), of_base=False)
             else:
                 if not hub.answered(view, question, epoch, None, now()):
                     continue

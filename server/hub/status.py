@@ -15,6 +15,8 @@ class StatusBoard:
     """`message` is the status as it was last found."""
 
     def __init__(self, history: History, limits: Limits) -> None:
+        self.trouble: tuple[str, int] | None = None
+        """Why the engine does not answer, and since when."""
         self._history = history
         self._limits = limits
         self._told: Status | None = None
@@ -24,13 +26,16 @@ class StatusBoard:
     def status(self, now: int) -> Status:
         """Live while deltas come and keep up with the engine, else stale."""
         history, limit = self._history, self._limits.stale_after
+        trouble, since = self.trouble or ("", now)
         reason = ""
         if history.posted_at is None:
             reason = NO_PIPELINE
         elif history.log is None:
             reason = BEGUN_ANEW
+        elif now - since >= limit:
+            reason = trouble  # a pipeline whose engine is frozen goes on to say that it is there
         elif now - history.posted_at >= limit:
-            reason = f"nothing was posted for {limit // 1000} s"
+            reason = trouble or f"nothing was posted for {limit // 1000} s"
         elif history.engine_ahead is not None and now - history.engine_ahead[1] >= limit:
             reason = f"what is posted has been behind the engine for {limit // 1000} s"
         return Status(history.view, "stale" if reason else "live", reason)

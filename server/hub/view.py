@@ -234,7 +234,7 @@ class View:
         """Take the engine's answer; False if it came too late to count, and is to be asked anew."""
         if self.history.answered(question, epoch, base, now) is Verdict.LATE:
             return False
-        self.unasked = None
+        self.unasked = self.board.trouble = None
         if base is not None:
             self.unread = None
             self.wants_base = False
@@ -243,7 +243,7 @@ class View:
         self._settle(question)
         return True
 
-    def failed(self, reason: str, *, of_base: bool) -> None:
+    def failed(self, reason: str, now: int, *, of_base: bool) -> None:
         """The engine did not answer, or cannot read the view."""
         before = self.failure
         if of_base:
@@ -251,6 +251,7 @@ class View:
         else:
             self.unasked = reason
             self.failures += 1
+            self.board.trouble = (reason, self.board.trouble[1] if self.board.trouble else now)
         is_new = self.failure != before
         for listener in self.listeners:
             reaches = self.history.reaches(listener.epoch, listener.frontier)

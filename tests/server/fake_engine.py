@@ -40,6 +40,9 @@ class FakeEngine(ScriptedWire):
         self.go_on = threading.Event()
         """Cleared: no read of the rows is answered until it is set again."""
         self.go_on.set()
+        self.thawed = threading.Event()
+        """Cleared: nothing at all is answered until it is set again."""
+        self.thawed.set()
 
     @property
     def epoch(self) -> str:
@@ -57,6 +60,7 @@ class FakeEngine(ScriptedWire):
         return self.time() if callable(self.time) else self.time
 
     def _answer(self, statement: str, session: Session) -> None:
+        self.thawed.wait()
         if "mz_objects" in statement:
             rows = [(self.start, self.id)] if self.is_known else []
             session.rows([("start", TIMESTAMPTZ), ("id", TEXT)], rows)

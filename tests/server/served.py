@@ -39,6 +39,7 @@ class Served:
 
     def __exit__(self, *exception: object) -> None:
         self.engine.go_on.set()
+        self.engine.thawed.set()
         self._connections.close()
         self.process.close()
 

@@ -216,6 +216,27 @@ def test_a_tail_that_stands_still_is_noticed_though_nobody_needs_a_base(engine: 
         wait_until(lambda: served.health()["state"] == "live", "the view to be live again")
 
 
+def test_a_frozen_engine_is_not_called_live_though_its_pipeline_is_there(
+    engine: FakeEngine,
+) -> None:
+    engine.time = "1000"
+    with Served(engine, "--stale-after", "3", "--engine-timeout", "0.5") as served:
+        served.post(900, 1001)
+        wait_until(lambda: served.health()["state"] == "live", "the view to be live")
+        watcher = served.open()
+        watcher.status("live")
+        engine.thawed.clear()
+
+        def is_stale() -> bool:
+            served.post(1001, 1001)
+            return bool(served.health()["state"] == "stale")
+
+        wait_until(is_stale, "the silence of the engine to be noticed", 20)
+        assert "the engine does not answer" in watcher.status("stale").reason
+        engine.thawed.set()
+        wait_until(lambda: not is_stale(), "the view to be live again", 20)
+
+
 def test_rows_that_a_tail_left_out_are_found_though_nobody_needs_a_base(engine: FakeEngine) -> None:
     engine.time = "1000"
     with Served(engine, "--stale-after", "3") as served:

@@ -225,7 +225,7 @@ class World:
     def fail(self, server: Server, asked: Asked) -> None:
         """The engine does not answer."""
         server.asked.remove(asked)
-        server.view.failed("the engine does not answer", of_base=asked.is_base)
+        server.view.failed("the engine does not answer", self.now, of_base=asked.is_base)
 
     # --- pipelines ---------------------------------------------------------------------------
 
