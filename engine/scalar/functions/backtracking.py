@@ -1,17 +1,15 @@
 """Ends a search by a regular expression that backtracks for too long.
 
 Python's engine can take exponential time, and while it runs nothing else does. It looks for signals
-now and then, though: so a timer beats with the processor time that is used, and a search that two
-beats fall into is ended by the second. Signals reach the main thread only: elsewhere there is no
-limit.
+now and then, though: so a timer, which is the process's (`engine.beat`), beats with the processor
+time that is used, and a search that two beats fall into is ended by the second. Signals reach the
+main thread only: elsewhere, or without a timer, there is no limit.
 """
 
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Callable
-from threading import get_ident, main_thread
 from types import FrameType
 from typing import TypeVar
 
@@ -20,16 +18,11 @@ from engine.types.base import shorten
 
 T = TypeVar("T")
 
-BEAT = 0.5
-"""Seconds of processor time between two beats: a search takes at most two."""
-
 _REPETITION = re.compile(r"[*+?{]")
 _SHORT = 16
 """Characters of text of which no pattern is tried for long."""
 _SHORT_FOR_ONE = 1000
 """The same, if the pattern has one repetition only: the time grows with the square."""
-
-_MAIN = main_thread().ident
 
 _MOST_FAILED = 10_000
 
@@ -38,11 +31,12 @@ _failed: dict[tuple[re.Pattern[str], int, int], None] = {}
 again. So a view that left out a row leaves it out as well when the row goes."""
 
 _searches = 0
-"""Beginnings and ends of searches so far: odd while one is under way."""
+"""How many have begun so far, in all threads."""
+_DEEPEST = 5
+"""Calls between a search and what it does when a beat comes, such as filling in a replacement."""
+
 _seen = 0
 """What the last beat found in `_searches`."""
-_beat = 0.0
-"""With which beat the timer was started; 0 before."""
 
 
 class _TookTooLong(BaseException):
@@ -60,7 +54,7 @@ def bounded(regex: re.Pattern[str], search: Callable[[str], T], shown: str) -> C
     harmless = _SHORT_FOR_ONE if repetitions == 1 and "(" not in regex.pattern else _SHORT
 
     def bounded_search(text: str) -> T:
-        if len(text) <= harmless or get_ident() != _MAIN:
+        if len(text) <= harmless:
             return search(text)
         return _search_in_time(regex, search, text, shown)
 
@@ -71,14 +65,9 @@ def _search_in_time(regex: re.Pattern[str], search: Callable[[str], T], text: st
     global _searches
     if _failed and (regex, len(text), hash(text)) in _failed:
         raise _too_slow(shown, text)
-    if _beat != BEAT:
-        _start_timer()
     try:
         _searches += 1
-        try:
-            return search(text)
-        finally:
-            _searches += 1
+        return search(text)
     except _TookTooLong:
         if len(_failed) >= _MOST_FAILED:
             del _failed[next(iter(_failed))]
@@ -86,18 +75,22 @@ def _search_in_time(regex: re.Pattern[str], search: Callable[[str], T], text: st
         raise _too_slow(shown, text) from None
 
 
-def _start_timer() -> None:
-    global _beat
-    _beat = BEAT
-    signal.signal(signal.SIGVTALRM, _on_beat)
-    signal.setitimer(signal.ITIMER_VIRTUAL, BEAT, BEAT)
-
-
-def _on_beat(_number: int, _frame: FrameType | None) -> None:
+def on_beat(frame: FrameType | None) -> None:
+    """To be called by a signal at each beat, with what the main thread does: ends a long search."""
     global _seen
-    if _searches % 2 and _searches == _seen:
+    if _searches == _seen and _is_searching(frame):
         raise _TookTooLong
     _seen = _searches
+
+
+def _is_searching(frame: FrameType | None) -> bool:
+    for _ in range(_DEEPEST):
+        if frame is None:
+            return False
+        if frame.f_code is _search_in_time.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _too_slow(shown: str, text: str) -> SqlError:

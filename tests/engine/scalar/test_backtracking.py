@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import pytest
 
+from engine.beat import beating
 from engine.errors import SqlError
 from engine.scalar.functions import backtracking
+from engine.scalar.functions.backtracking import on_beat
 from engine.scalar.functions.patterns import matches, regexp_count, regexp_match, regexp_replace
 from engine.session.statements import RegexFormat
 from engine.sources.formats import row_format
@@ -17,9 +22,10 @@ ENDLESS = "a" * 60 + "!"
 
 
 @pytest.fixture(autouse=True)
-def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backtracking, "BEAT", 0.03)
+def short_beat(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(backtracking, "_failed", {})
+    with beating(on_beat, 0.03):
+        yield
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "^(a|aa)+$", r"^(\w*)*\d$"])
@@ -40,11 +46,10 @@ def test_every_function_is_bounded() -> None:
             search()
 
 
-def test_a_value_that_took_too_long_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_took_too_long_is_not_tried_again() -> None:
     with pytest.raises(SqlError):
         matches(ENDLESS, "^(a+)+$")
-    monkeypatch.setattr(backtracking, "BEAT", 1000.0)
-    with pytest.raises(SqlError, match="takes too long"):
+    with beating(on_beat, 1000), pytest.raises(SqlError, match="takes too long"):
         matches(ENDLESS, "^(a+)+$")
 
 
@@ -54,6 +59,16 @@ def test_the_failed_ones_that_are_remembered_are_few(monkeypatch: pytest.MonkeyP
         with pytest.raises(SqlError):
             matches("a" * (60 + number) + "!", "^(a+)+$")
     assert [length for _, length, _ in backtracking._failed] == [63, 64]
+
+
+def test_the_timer_does_not_outlive_its_handler() -> None:
+    """A process that is busy ending is not killed by a beat."""
+    program = (
+        "from engine.beat import beating\n"
+        "with beating(lambda frame: None, 0.001):\n"
+        "    keep = [[] for _ in range(1_000_000)]\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_long_texts_are_searched() -> None:
