@@ -7,31 +7,28 @@ ends them all when one ends for good, or on Ctrl-C. What they write stands in a 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
-import re
 import shlex
 import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from honcho.printer import Printer
 
-from scripts.apply_sql import FOLDER, read_statements
+from scripts.apply_sql import FOLDER, ApplyError, read_statements
+from scripts.demo_options import ENGINE_PORT, parse_arguments
+from scripts.demo_views import ViewNameError, materialized_views
 from scripts.manager import BoundManager
 from scripts.recentchanges import live
-from scripts.recentchanges.__main__ import parse_rate
 
 ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"
-PORT = 8888
-ENGINE_PORT = 6875
 PROBE = 3.0
 """Seconds within which Wikimedia must answer to be the source."""
 
@@ -39,7 +36,6 @@ _SIGNS = {"server": b"listening on", "pipeline": b"applied"}
 """What these processes print when they are ready."""
 
 _LOOK = "SELECT * FROM top10"
-_VIEW = re.compile(r"CREATE MATERIALIZED VIEW (?:IF NOT EXISTS )?(\w+)")
 
 
 class DemoError(Exception):
@@ -89,8 +85,7 @@ class Plan:
 def served_views() -> tuple[str, ...]:
     """The views that `sql/` materializes: add a file there, and the demo serves it, too."""
     statements = read_statements(sorted(FOLDER.glob("*.sql")), {"source": ""})
-    matches = (_VIEW.search(statement) for _, statement in statements)
-    return tuple(sorted(match[1] for match in matches if match is not None))
+    return materialized_views(statement for _, statement in statements)
 
 
 def _python(module: str, *arguments: str | Path) -> str:
@@ -138,11 +133,26 @@ def usable_port(port: int, option: str) -> int:
         ) from None
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder if it is missing; raises DemoError if it cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        reason = "a file is in its way"
+    except OSError:
+        reason = "it cannot be made there"
+    else:
+        if os.access(path, os.W_OK | os.X_OK):
+            return
+        reason = "it may not be written to"
+    raise DemoError(f"expected a folder to write into as --keep, found {str(path)!r}: {reason}")
+
+
 @contextlib.contextmanager
 def working_folder(keep: Path | None) -> Iterator[Path]:
-    """A fresh folder, removed at the end; or the one that is to be kept."""
+    """A fresh folder, removed at the end; or the one that is to be kept; raises DemoError."""
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        make_folder(keep)
         yield keep.resolve()
         return
     folder = Path(tempfile.mkdtemp(prefix="viewstream-"))
@@ -207,45 +217,6 @@ def announcement(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="scripts/demo", description="Run the whole pipeline, from edits to a page, here."
-    )
-    parser.add_argument(
-        "--source",
-        default="auto",
-        help="auto (live if Wikimedia answers, else generated), live, generated, "
-        "or a FILE of events (default: auto)",
-    )
-    parser.add_argument(
-        "--rate",
-        type=parse_rate,
-        default=50.0,
-        metavar="N",
-        help="events a second, if generated or from a file (default: 50)",
-    )
-    parser.add_argument(
-        "--port", type=int, default=PORT, help="of the page; 0: a free one (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--engine-port",
-        type=int,
-        default=ENGINE_PORT,
-        metavar="PORT",
-        help="of the engine; 0: a free one (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--keep",
-        type=Path,
-        metavar="FOLDER",
-        help="write into FOLDER, keep it, and go on from there next time",
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="prove that it works, on free ports, and end"
-    )
-    return parser.parse_args(arguments)
-
-
 def main() -> int:
     options = parse_arguments()
     if options.check:
@@ -262,7 +233,7 @@ def main() -> int:
         source, label = choose_source(options.source, options.rate)
         with working_folder(options.keep) as folder:
             return run(Plan(folder, *ports, source, label))
-    except (DemoError, OSError) as error:
+    except (DemoError, ApplyError, ViewNameError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

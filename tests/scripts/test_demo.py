@@ -23,6 +23,8 @@ from scripts.demo import (
     usable_port,
     working_folder,
 )
+from scripts.demo_options import parse_arguments
+from scripts.demo_views import ViewNameError, materialized_views
 from scripts.recentchanges import live
 from tests.support.event_stream import EventStream, serve
 from tests.support.processes import ROOT, Process, wait_until
@@ -191,6 +193,76 @@ def test_a_source_that_is_none_is_refused() -> None:
 
 def test_every_materialized_view_of_the_sql_is_served() -> None:
     assert served_views() == ("counter", "top10", "useredits")
+
+
+@pytest.mark.parametrize(
+    ("sql", "view"),
+    [
+        ("create materialized view if not exists Edits as SELECT 1", "edits"),
+        ("CREATE OR REPLACE\n\tMATERIALIZED  VIEW\n\n  edits\nAS SELECT 1", "edits"),
+        ('CREATE MATERIALIZED VIEW "My ""best"" View" AS SELECT 1', 'My "best" View'),
+        ('CREATE MATERIALIZED VIEW Stats."Edits" AS SELECT 1', "stats.Edits"),
+        ("-- CREATE MATERIALIZED VIEW old\nCREATE MATERIALIZED VIEW /* */ new AS SELECT 1", "new"),
+        ("CREATE VIEW \"CREATE MATERIALIZED VIEW x\" AS SELECT 'CREATE MATERIALIZED VIEW y'", None),
+    ],
+)
+def test_a_materialized_view_is_found_however_it_is_written(sql: str, view: str | None) -> None:
+    assert materialized_views([sql]) == (() if view is None else (view,))
+
+
+@pytest.mark.parametrize("name", ["db.public.edits", 'public."a.b"'])
+def test_a_view_that_has_no_name_to_be_served_by_is_refused(name: str) -> None:
+    with pytest.raises(ViewNameError, match=r"expected a view as NAME or SCHEMA\.NAME.*found"):
+        materialized_views([f"CREATE MATERIALIZED VIEW {name} AS SELECT 1"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "99999999"], "--port: expected a port from 0 to 65535, found '99999999'"),
+        (["--port", "-1"], "--port: expected a port from 0 to 65535, found '-1'"),
+        (["--engine-port", "65536"], "--engine-port: expected a port from 0 to 65535"),
+        (["--port", "x"], "--port: expected a port from 0 to 65535, found 'x'"),
+        (["--port", "6875"], "--port and --engine-port to differ, found 6875 for both"),
+        (["--port", "7", "--engine-port", "7"], "to differ, found 7 for both"),
+        (["--rate", "-1"], "--rate: expected a rate of 0 or more, found '-1'"),
+        (["--check", "--port", "8888"], "leave out --port\n"),
+        (
+            [*("--check", "--keep", "x", "--rate", "0"), *("--source", "live", "--engine-port=0")],
+            "leave out --source, --rate, --engine-port, --keep\n",
+        ),
+    ],
+)
+def test_options_that_cannot_be_are_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse_arguments(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_options_that_are_not_given_have_defaults() -> None:
+    options = parse_arguments(["--rate", "0"])
+    assert (options.source, options.rate, options.keep, options.check) == ("auto", 0, None, False)
+    assert (options.port, options.engine_port) == (8888, 6875)
+    both_free = parse_arguments(["--port", "0", "--engine-port", "0"])
+    assert both_free.port == both_free.engine_port == 0
+    assert parse_arguments(["--check"]).check
+
+
+def test_a_folder_that_cannot_be_kept_is_said_in_plain_words(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for path, reason in [
+        (file, "a file is in its way"),
+        (file / "below", "a file is in its way"),
+        (Path("/proc/nothing"), "it cannot be made there"),
+    ]:
+        with pytest.raises(DemoError) as caught, working_folder(path):
+            pass
+        assert str(caught.value) == (
+            f"expected a folder to write into as --keep, found {str(path)!r}: {reason}"
+        )
 
 
 def test_the_folder_is_fresh_and_removed_unless_it_is_kept(tmp_path: Path) -> None:
