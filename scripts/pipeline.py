@@ -2,7 +2,8 @@
 
 Each run resumes where the server stands. What fails is started again after a growing random delay
 (full jitter); a view that has ended is asked again every ten seconds, quietly, since it may have
-been replaced. SIGTERM and SIGINT end this process and all of its children.
+been replaced. A view that the server does not serve is given up while the others go on; once all
+are given up, the exit status is 1. SIGTERM and SIGINT end this process and all of its children.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from post_deltas import URL, is_server
+from server.protocol import ProtocolError, split_view_name
+
 ROOT = Path(__file__).parents[1]
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
 """Bounds, in seconds, of the growing random delay before a new start."""
@@ -30,7 +34,15 @@ ENDED_DELAY = 10.0
 """Seconds before a view that can no longer change is asked again."""
 PATIENCE = 5.0
 """Seconds that a child has to end before it is killed."""
+SHORTEST_TOLD = 0.1
+"""Seconds: a shorter delay is told as this one, never as 0.0."""
+NOT_SERVED = "the server answered 404:"
+"""How post_deltas.py says that the view is not served: docs/protocol.md says to end then."""
 PR_SET_PDEATHSIG = 1
+
+
+class NotServedError(Exception):
+    """The server does not serve the view, as post_deltas.py has said on stderr."""
 
 
 def die_with_the_parent(
@@ -60,7 +72,11 @@ class Pipeline:
         self._before = die_with_the_parent()
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled, or until the server says that it does not serve the view."""
+        with suppress(NotServedError):
+            await self._run_again_and_again()
+
+    async def _run_again_and_again(self) -> None:
         bound = FIRST_DELAY
         while True:
             begin = time.monotonic()
@@ -73,14 +89,17 @@ class Pipeline:
                 bound = FIRST_DELAY
             delay = random.uniform(0, bound)  # noqa: S311 -- full jitter, not a secret
             bound = min(2 * bound, LONGEST_DELAY)
-            say(f"{self._view}: {failure}; starting again in {delay:.1f} s")
+            told = max(delay, SHORTEST_TOLD)
+            say(f"{self._view}: {failure}; starting again in {told:.1f} s")
             await asyncio.sleep(delay)
 
     async def run_once(self) -> str | None:
-        """One run to its end; return what went wrong, or None if the view can no longer change."""
-        async with self._child([*self._post, "--frontier"], stdout=PIPE) as asking:
-            position = (await asking.communicate())[0].decode().strip()
-        if asking.returncode != 0:
+        """One run to its end; return what went wrong, or None if the view can no longer change.
+
+        Raises NotServedError.
+        """
+        position = await self._ask()
+        if position is None:
             return "the server did not say where it stands"
         reading, writing = os.pipe()
         with os.fdopen(reading) as stdin, os.fdopen(writing) as stdout:
@@ -96,6 +115,18 @@ class Pipeline:
             return None
         return f"tail_view.py ended with {tailed} and post_deltas.py with {posted}"
 
+    async def _ask(self) -> str | None:
+        """Where the server stands, or None if it does not say; raises NotServedError."""
+        async with self._child([*self._post, "--frontier"], stdout=PIPE, stderr=PIPE) as asking:
+            position, complaint = (part.decode() for part in await asking.communicate())
+        sys.stderr.write(complaint)
+        sys.stderr.flush()
+        if asking.returncode == 0:
+            return position.strip()
+        if NOT_SERVED in complaint:
+            raise NotServedError
+        return None
+
     @asynccontextmanager
     async def _child(
         self,
@@ -103,10 +134,15 @@ class Pipeline:
         *,
         stdin: IO[str] | int = DEVNULL,
         stdout: IO[str] | int | None = None,
+        stderr: int | None = None,
     ) -> AsyncIterator[Process]:
         """A child, which has ended when the block ends, however it ends."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdin=stdin, stdout=stdout, preexec_fn=self._before
+            *(sys.executable, *arguments),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            preexec_fn=self._before,
         )
         try:
             yield child
@@ -133,34 +169,51 @@ def say(message: str) -> None:
     print(f"pipeline: {message}", file=sys.stderr, flush=True)
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/pipeline",
         description="Run tail_view.py | post_deltas.py for each view, again and again.",
     )
     parser.add_argument("views", nargs="+", metavar="VIEW", help="NAME or SCHEMA.NAME")
     parser.add_argument("--dsn", help="the engine (VIEWSTREAM_DSN)")
-    parser.add_argument("--server", metavar="URL", help="the server (VIEWSTREAM_URL)")
+    parser.add_argument(
+        "--server",
+        default=os.environ.get("VIEWSTREAM_URL", URL),
+        metavar="URL",
+        help="the server (VIEWSTREAM_URL; %(default)s)",
+    )
     parser.add_argument("--body-limit", metavar="BYTES", help="the largest body that it takes")
-    return parser.parse_args()
+    options = parser.parse_args(arguments)
+    if not is_server(options.server):
+        parser.error(f"expected a server such as {URL}, found {options.server!r}")
+    try:
+        names = [split_view_name(view) for view in options.views]
+    except ProtocolError as error:
+        parser.error(str(error))
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            parser.error(f"expected each view once, found {options.views[number]!r} again")
+    return options
 
 
-async def run_all(options: argparse.Namespace) -> None:
-    """Run the pipelines of all views until a signal comes."""
+async def run_all(options: argparse.Namespace) -> int:
+    """Run the pipelines of all views; return 0 after a signal, 1 if none has a view to run for."""
     tail = ["--dsn", options.dsn] if options.dsn else []
-    post = ["--server", options.server] if options.server else []
+    post = ["--server", options.server]
     post += ["--body-limit", options.body_limit] if options.body_limit else []
     running = [asyncio.ensure_future(Pipeline(view, tail, post).run()) for view in options.views]
     together = asyncio.gather(*running)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, together.cancel)
-    with suppress(asyncio.CancelledError):
+    try:
         await together
+    except asyncio.CancelledError:
+        return 0
+    return 1
 
 
 def main() -> int:
-    asyncio.run(run_all(parse_arguments()))
-    return 0
+    return asyncio.run(run_all(parse_arguments()))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from scripts import pipeline
 from scripts.faultkit.processes import children_of, script_of
 from server.protocol import MAX_TIME
 from tests.support.processes import Process, wait_until
@@ -103,6 +104,64 @@ def test_it_waits_for_a_server_that_is_not_there_yet() -> None:
                 wait_until(lambda: server.deltas, "it is posted")
 
 
+def test_a_view_that_is_not_served_ends_it_with_the_sentence_of_the_server() -> None:
+    refusal = Answer(404, {"error": "the view 'top10' is not served here"})
+    with (
+        ScriptedWire(Engine([play(progress(50))])) as wire,
+        ScriptedHttp(lambda _: refusal) as server,
+        start(wire, server) as process,
+    ):
+        assert process.wait(10) == 1
+        assert process.stderr == (
+            "post_deltas: top10: the server answered 404: the view 'top10' is not served here\n"
+        )
+        assert len(server.requests) == 1
+
+
+def test_the_other_views_go_on_without_one_that_is_not_served() -> None:
+    serve = Server()
+
+    def script(request: Request) -> Answer:
+        if "nosuch" in request.target:
+            return Answer(404, {"error": "the view 'nosuch' is not served here"})
+        return serve(request)
+
+    with (
+        ScriptedWire(Engine([play(progress(50)), play(progress(52))])) as wire,
+        ScriptedHttp(script) as server,
+        start(wire, server, "nosuch", "top10") as process,
+    ):
+        process.wait_for("nosuch: the server answered 404")
+        wait_until(lambda: server.deltas, "it is posted")
+        wire.lose_all()
+        wait_until(lambda: len(copies(wire)) == 2, "it starts again")
+        assert sum("nosuch" in request.target for request in server.requests) == 1
+        process.send(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([""], "expected a view as NAME or SCHEMA.NAME, found ''"),
+        (["top10", "a.b.c"], "expected a view as NAME or SCHEMA.NAME, found 'a.b.c'"),
+        (["top10", "public.top10"], "expected each view once, found 'public.top10' again"),
+        (
+            ["top10", "--server", "localhost:8888"],
+            "expected a server such as http://127.0.0.1:8888",
+        ),
+        (["top10", "--server", "http://"], "found 'http://'"),
+        (["top10", "--server", ""], "found ''"),
+    ],
+)
+def test_what_can_never_work_is_refused_at_once(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        pipeline.parse_arguments(arguments)
+    assert message in capsys.readouterr().err
+
+
 def test_an_ended_view_is_asked_again_quietly_and_not_at_once() -> None:
     engine = Engine([play(wait=False)])
     with running(engine) as (process, wire, server):
@@ -147,6 +206,7 @@ def test_the_delays_grow_with_jitter() -> None:
     with running(Engine([play()], ids=[""])) as (process, _wire, _server):
         process.wait_for(r"(?s)(starting again.*){4}")
         found = re.findall(r"again in ([\d.]+) s", process.stderr)
+    assert "0.0" not in found
     delays = [float(seconds) for seconds in found]
     assert len(set(delays)) > 1
     assert all(delay <= 0.55 * 2**number for number, delay in enumerate(delays))
