@@ -12,7 +12,7 @@ COPY server server
 COPY sql sql
 COPY static static
 
-RUN useradd --create-home viewstream && mkdir /data && chown viewstream /data
+RUN useradd --create-home viewstream && mkdir /data /engine && chown viewstream /data /engine
 USER viewstream
 ENV PYTHONUNBUFFERED=1
 VOLUME /data

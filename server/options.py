@@ -139,7 +139,13 @@ def _parser() -> argparse.ArgumentParser:
         "Without one, a server that listens on this machine alone answers to names of this "
         "machine and to those of --origin only, and any other answers to every name",
     )
-    add("--static", type=Path, default=STATIC, metavar="FOLDER", help="the files served at /")
+    add(
+        "--static",
+        type=arguments.folder,
+        default=STATIC,
+        metavar="FOLDER",
+        help="the files served at /",
+    )
     add("--about", metavar="TEXT", help="where the views' data come from, for the page to say")
     add("--certificate", type=Path, metavar="FILE", help="serve TLS with this chain (PEM)")
     add("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")

@@ -95,6 +95,7 @@ def test_the_commands_run_the_demo_from_what_the_image_holds(tmp_path: Path) -> 
     port, engine_port = free_port(), free_port()
     here = {
         "/data": str(tmp_path),
+        "/engine": str(tmp_path / "engine"),
         "0.0.0.0:8888": f"127.0.0.1:{port}",
         "0.0.0.0:6875": f"127.0.0.1:{engine_port}",
     }

@@ -1,4 +1,4 @@
-"""Each limit of the hub is an option of the command line, with its default."""
+"""The command line: each limit of the hub is an option, and what is wrong is named."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def test_times_are_seconds_and_sizes_have_units() -> None:
         (["--log-bytes", "many"], "expected a size such as 500, 64K or 8M, found 'many'"),
         (["--audit-every", "-1"], "expected seconds above 0, found '-1'"),
         (["--writing-bases", "0"], "expected a number above 0, found '0'"),
+        (["--static", "/no/such"], "expected a folder, found '/no/such'"),
     ],
 )
-def test_a_wrong_limit_is_named(
+def test_what_is_wrong_is_named(
     words: list[str], what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
