@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg2
@@ -114,11 +115,22 @@ def _try(dsn: str, remaining: list[tuple[Path, str]]) -> str | None:
                 try:
                     cursor.execute(statement)
                 except psycopg2.Error as error:
-                    if connection.closed or _FILE_MISSING in str(error):
+                    if connection.closed:
                         return f"{file.name}: {_first_line(error)}"
+                    if _FILE_MISSING in str(error):
+                        return f"{file.name}: {_what_is_missing(statement)}"
                     raise ApplyError(f"{file.name}: {str(error).strip()}") from error
                 del remaining[0]
     return None
+
+
+def _what_is_missing(statement: str) -> str:
+    """Which file the engine cannot find: its own message does not name it."""
+    tokens = sqlglot.tokenize(statement, dialect="postgres")
+    for word, path in pairwise(tokens):
+        if word.text.upper() == "FILE" and path.token_type is sqlglot.TokenType.STRING:
+            return f"the engine cannot find the source's file {path.text!r}"
+    return "the engine cannot find a file that it names"
 
 
 def _first_line(error: Exception) -> str:

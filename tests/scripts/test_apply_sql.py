@@ -113,6 +113,18 @@ def test_what_cannot_be_applied_is_said_in_one_line(arguments: list[str], messag
     assert message in process.stderr.splitlines()[-1]
 
 
+def test_the_file_that_the_engine_cannot_find_is_named(dsn: str, tmp_path: Path) -> None:
+    missing = tmp_path / "no changes"
+    arguments = ("--dsn", dsn, "--source", missing, "--wait", "0.2")
+    with apply_sql(*arguments) as process:
+        assert process.wait() == 1
+    reason = f"10_wikimedia.sql: the engine cannot find the source's file '{missing}'"
+    assert process.stderr.splitlines() == [
+        f"apply_sql: waiting: {reason}",
+        f"apply_sql: gave up after 0.2 s: {reason}",
+    ]
+
+
 def test_it_gives_up_in_the_end() -> None:
     with ScriptedWire(lambda statement, session: None) as wire:
         dsn = wire.dsn
