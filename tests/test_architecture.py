@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "tail_view.py": ("server.protocol",),
     "post_deltas.py": ("server.protocol",),
     "scripts": ("scripts", "server.protocol", "server.checksum"),
+    "scripts/pipeline.py": ("scripts", "server.protocol", "post_deltas"),  # which it runs
     "scripts/benchmarks": ("scripts", "server"),  # they measure its parts, too
     "scripts/client": ("scripts.client", "server.protocol", "server.checksum"),
     "scripts/recentchanges": ("scripts.recentchanges",),
