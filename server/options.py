@@ -89,6 +89,16 @@ def parse(words: Sequence[str]) -> Options:
     )
 
 
+_TIMES = {
+    "stall_timeout": "for which a client may take nothing",
+    "epoch_every": "the engine is asked for the epochs",
+    "idle_timeout": "for which a connection may take to send (the next) request's headers",
+    "body_timeout": "that a request's body may take",
+    "engine_timeout": "that the engine has for one question; raise it for views that take long to "
+    "read",
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     defaults = Options(())
     parser = argparse.ArgumentParser(
@@ -163,43 +173,15 @@ def _parser() -> argparse.ArgumentParser:
         help="connections at a time that are no websockets, or not yet; more have to wait, "
         f"default {defaults.max_requests}",
     )
-    add(
-        "--stall-timeout",
-        type=arguments.seconds,
-        default=defaults.stall_timeout,
-        metavar="SECONDS",
-        help=f"for which a client may take nothing, default {defaults.stall_timeout:g}",
-    )
-    add(
-        "--epoch-every",
-        type=arguments.seconds,
-        default=defaults.epoch_every,
-        metavar="SECONDS",
-        help=f"the engine is asked for the epochs, default {defaults.epoch_every:g}",
-    )
-    add(
-        "--idle-timeout",
-        type=arguments.seconds,
-        default=defaults.idle_timeout,
-        metavar="SECONDS",
-        help="for which a connection may take to send (the next) request's headers, "
-        f"default {defaults.idle_timeout:g}",
-    )
-    add(
-        "--body-timeout",
-        type=arguments.seconds,
-        default=defaults.body_timeout,
-        metavar="SECONDS",
-        help=f"that a request's body may take, default {defaults.body_timeout:g}",
-    )
-    add(
-        "--engine-timeout",
-        type=arguments.seconds,
-        default=defaults.engine_timeout,
-        metavar="SECONDS",
-        help="that the engine has for one question; raise it for views that take long to read, "
-        f"default {defaults.engine_timeout:g}",
-    )
+    for name, what in _TIMES.items():
+        default = getattr(defaults, name)
+        add(
+            "--" + name.replace("_", "-"),
+            type=arguments.seconds,
+            default=default,
+            metavar="SECONDS",
+            help=f"{what}, default {default:g}",
+        )
     add(
         "--engine-connections",
         type=arguments.count,
