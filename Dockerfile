@@ -11,6 +11,7 @@ COPY scripts scripts
 COPY server server
 COPY sql sql
 COPY static static
+COPY viewstream viewstream
 
 RUN useradd --create-home viewstream && mkdir /data /engine && chown viewstream /data /engine
 USER viewstream

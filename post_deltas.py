@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 
-from server.protocol import (
+from viewstream.protocol import (
     BODY_LIMIT,
     MAX_TIME,
     Delta,

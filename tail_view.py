@@ -28,7 +28,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 -- it is a class
 from psycopg2.extensions import new_type, parse_dsn, register_type
 
-from server.protocol import (
+from viewstream.protocol import (
     MAX_TIME,
     Position,
     ProtocolError,

@@ -19,10 +19,10 @@ from typing import IO
 import psycopg2
 from psycopg2.extensions import new_type, register_type, string_types
 
-from scripts.client.follow import Follower, FollowError
-from scripts.client.state import ViewState
 from scripts.demo import HOST, ROOT, free_port, served_views
-from server.protocol import Row, quote_view
+from viewstream.client.follow import Follower, FollowError
+from viewstream.client.state import ViewState
+from viewstream.protocol import Row, quote_view
 
 PATIENCE = 22.0
 """Seconds until all views must have been proved."""

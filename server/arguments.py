@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from server.protocol import ProtocolError, parse_position, split_view_name
+from viewstream.protocol import ProtocolError, parse_position, split_view_name
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 

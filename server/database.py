@@ -18,7 +18,7 @@ import psycopg2
 from psycopg2.extensions import UNICODE, cursor, string_types
 from tornado.ioloop import IOLoop
 
-from server.protocol import Row
+from viewstream.protocol import Row
 
 LIMIT = 5.0
 """Seconds that the engine has for one question, or for a new connection."""

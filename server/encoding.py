@@ -7,8 +7,8 @@ import asyncio
 import msgspec
 
 from server.framing import Message
-from server.protocol import Base, encode
 from server.reader import Reading
+from viewstream.protocol import Base, encode
 
 SLICE = 5_000
 """Rows that are encoded in one turn of the loop."""

@@ -19,8 +19,8 @@ from server.keeper import Keeper
 from server.loop import now
 from server.metrics import Metrics
 from server.options import Options
-from server.protocol import Delta, ProtocolError, decode_delta
 from server.rules import Refusal, refuse_body, refuse_host, refuse_post
+from viewstream.protocol import Delta, ProtocolError, decode_delta
 
 if TYPE_CHECKING:
     from server.stream import Stream

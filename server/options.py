@@ -14,8 +14,8 @@ from server import arguments
 from server.database import CONNECTIONS, LIMIT
 from server.hub.limits import Limits
 from server.limit_options import add_limits, read_limits
-from server.protocol import BODY_LIMIT
 from server.rules import is_loopback
+from viewstream.protocol import BODY_LIMIT
 
 DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
 STATIC = Path(__file__).parent.parent / "static"

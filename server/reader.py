@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from server.checksum import MODULUS, checksum
 from server.database import Answer, Database, EngineError
 from server.pgtypes import type_name
-from server.protocol import (
+from viewstream.checksum import MODULUS, checksum
+from viewstream.protocol import (
     MAX_TIME,
     Column,
     ProtocolError,

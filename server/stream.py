@@ -10,8 +10,8 @@ from tornado.websocket import WebSocketHandler, WebSocketProtocol
 from server import offers
 from server.connection import Connection
 from server.handlers import Handler, unknown_view
-from server.protocol import Position, ProtocolError, parse_position
 from server.rules import Refusal, refuse_host, refuse_origin
+from viewstream.protocol import Position, ProtocolError, parse_position
 
 MAX_MESSAGE = 1024
 """Bytes of a message of a client; it has none to send."""

@@ -10,26 +10,27 @@ import pytest
 
 from tests.support.processes import ROOT
 
-OURS = ("engine", "server", "scripts", "tests", "tail_view", "post_deltas")
+OURS = ("engine", "server", "viewstream", "scripts", "tests", "tail_view", "post_deltas")
 IO = (
     *("aiohttp", "asyncio", "http", "momoko", "multiprocessing", "os", "pathlib", "psycopg2"),
     *("requests", "select", "selectors", "socket", "ssl", "subprocess", "tornado", "urllib3"),
-    *("threading", "time", "watchfiles"),
+    *("threading", "time"),
 )
 
 # What may be imported of ours: a name stands for itself and for all that is below it.
 MAY_IMPORT = {
+    "viewstream": ("viewstream",),
+    "viewstream/protocol.py": (),
+    "viewstream/checksum.py": ("viewstream.protocol",),
     "engine": ("engine",),
-    "server": ("server",),
-    "server/protocol.py": (),
-    "server/checksum.py": ("server.protocol",),
-    "server/hub": ("server.hub", "server.protocol", "server.checksum", "server.framing"),
-    "tail_view.py": ("server.protocol",),
-    "post_deltas.py": ("server.protocol",),
-    "scripts": ("scripts", "server.protocol", "server.checksum"),
-    "scripts/pipeline.py": ("scripts", "server.protocol", "post_deltas"),  # which it runs
-    "scripts/benchmarks": ("scripts", "server"),  # they measure its parts, too
-    "scripts/client": ("scripts.client", "server.protocol", "server.checksum"),
+    "engine/tests": ("engine", "tests", "scripts.recentchanges"),
+    "server": ("server", "viewstream"),
+    "server/hub": ("server.hub", "server.framing", "viewstream"),
+    "tail_view.py": ("viewstream",),
+    "post_deltas.py": ("viewstream",),
+    "scripts": ("scripts", "viewstream"),
+    "scripts/pipeline.py": ("scripts", "viewstream", "post_deltas"),  # which it runs
+    "scripts/benchmarks": ("scripts", "server", "viewstream"),  # they measure its parts, too
     "scripts/recentchanges": ("scripts.recentchanges",),
     "engine/pgwire": ("engine.pgwire", "engine.errors"),
     "engine/types": ("engine.types", "engine.errors"),
@@ -42,11 +43,11 @@ EXCEPTED = {("engine/scalar/environment.py", "time")}
 
 # Plain code: no sockets, clocks, processes or awaits, so that it can be tested exhaustively.
 WITHOUT_IO = (
-    "server/protocol.py",
-    "server/checksum.py",
+    "viewstream/protocol.py",
+    "viewstream/checksum.py",
     "server/framing.py",
     "server/hub",
-    "scripts/client/state.py",
+    "viewstream/client/state.py",
     "scripts/recentchanges/sse.py",
     "scripts/recentchanges/strict.py",
     "engine/pgwire",
@@ -187,7 +188,7 @@ def test_each_invariant_names_tests_that_exist() -> None:
     assert numbers == list(range(1, 11)), "the ten invariants, in order"
     invariants = re.split(r"^\d+\. \*\*", text, flags=re.MULTILINE)[1:]
     for number, invariant in zip(numbers, invariants, strict=True):
-        named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", invariant)
+        named = re.findall(r"`((?:engine/)?tests/[\w/]+\.py)(?:::(\w+))?`", invariant)
         assert named, f"invariant {number} names no test"
         for place, function in named:
             assert (ROOT / place).exists(), f"invariant {number}: there is no {place}"

@@ -8,7 +8,7 @@ Numbers may be of any size and lose no digit; what cannot be an integer, a numer
 an error where it is cast, not where it is parsed. That makes parsing independent of which parts
 of a document are looked at: a decoder that skips the others skips nothing that could fail. What
 JSON itself forbids (control characters, lone surrogates, NaN, leading zeros ..) msgspec refuses
-also in what it skips; tests/engine/types/test_jsonb_strictness.py holds it to that.
+also in what it skips; engine/tests/types/test_jsonb_strictness.py holds it to that.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import json
 import socket
 from typing import Any
 
-from server.protocol import Delta, Row, encode
+from viewstream.protocol import Delta, Row, encode
 
 
 def get_text(port: int, path: str) -> str:

@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from scripts.benchmarks._processes import ROOT
 from scripts.benchmarks._stage import Stage
 from scripts.benchmarks.report import Bar, Measure, Report
-from server.protocol import Base, Delta, Message, Row, decode
+from viewstream.protocol import Base, Delta, Message, Row, decode
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from scripts.benchmarks._processes import Child
 from scripts.benchmarks._stage import Stage
 from scripts.benchmarks.report import Bar, Measure, Report
 from server.framing import Message, deflate
-from server.protocol import MAX_TIME, Base, Column, encode
+from viewstream.protocol import MAX_TIME, Base, Column, encode
 
 _VIEW = """
     CREATE TABLE storm (id int8, name text, wiki text, count int8);

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from scripts.client.follow import Follower
-from scripts.client.state import Change, Rows, ViewState
-from server.protocol import Row
+from viewstream.client.follow import Follower
+from viewstream.client.state import Change, Rows, ViewState
+from viewstream.protocol import Row
 
 HOST = "127.0.0.1"
 LONGEST_DELAY = 2.0

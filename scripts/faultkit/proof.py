@@ -13,7 +13,7 @@ import psycopg2
 
 from scripts.faultkit.clients import Client
 from scripts.faultkit.world import VIEWS, World
-from server.protocol import Position, Row
+from viewstream.protocol import Position, Row
 
 PATIENCE = 60.0
 """Seconds within which everything must have converged."""

@@ -28,7 +28,7 @@ from scripts.faultkit.processes import (
     script_of,
 )
 from scripts.faultkit.proxy import HOST, PostProxy, StreamProxy
-from server.protocol import Row, epoch_of, epoch_query, quote_view
+from viewstream.protocol import Row, epoch_of, epoch_query, quote_view
 
 VIEWS = ("counter", "top10", "useredits")
 SIDES = ("a", "b")

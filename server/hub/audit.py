@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from server.checksum import MODULUS, checksum
 from server.hub.log import Log
-from server.protocol import Update
+from viewstream.checksum import MODULUS, checksum
+from viewstream.protocol import Update
 
 FIRST_PAUSE = 60_000
 """Milliseconds from one repair to the next; doubles while bases go on to disagree."""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from server.framing import Message
 from server.hub.log import Log
-from server.protocol import Row
+from viewstream.protocol import Row
 
 PIECE = 256 << 10
 """Bytes of the log that are folded in one go: a few milliseconds."""

@@ -17,7 +17,7 @@ from server.hub.folds import PIECE, Fold, Folds
 from server.hub.limits import Limits
 from server.hub.log import Log
 from server.hub.rounds import Rounds
-from server.protocol import MAX_TIME, Delta, Position, encode
+from viewstream.protocol import MAX_TIME, Delta, Position, encode
 
 
 class Outcome(Enum):

@@ -13,7 +13,7 @@ from server.hub.fanout import Fanout
 from server.hub.history import Outcome
 from server.hub.limits import Limits
 from server.hub.view import View
-from server.protocol import Delta, Position
+from viewstream.protocol import Delta, Position
 
 
 class Hub:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from server.framing import Message
-from server.protocol import Delta, Row, Update
+from viewstream.protocol import Delta, Row, Update
 
 _decode = msgspec.json.Decoder(Delta).decode
 

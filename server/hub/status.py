@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.framing import Message
 from server.hub.history import History
 from server.hub.limits import Limits
-from server.protocol import Status, encode
+from viewstream.protocol import Status, encode
 
 NO_PIPELINE = "no pipeline has posted yet"
 BEGUN_ANEW = "the view's history began anew, and no pipeline has posted of it yet"

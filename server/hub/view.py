@@ -18,7 +18,7 @@ from server.hub.fanout import Fanout
 from server.hub.history import History, Outcome
 from server.hub.limits import Limits
 from server.hub.status import StatusBoard
-from server.protocol import Delta, Position, encode
+from viewstream.protocol import Delta, Position, encode
 
 
 class View:

@@ -1,7 +1,7 @@
 /**
  * The checksum of a view's rows: the sum, modulo 2^32, of `weight * hash(row)`.
  *
- * The same numbers as `server/checksum.py`, which tells why they are made so; both are held by
+ * The same numbers as `viewstream/checksum.py`, which tells why they are made so; both are held by
  * `tests/vectors/checksum.json`. The hash of a row is CRC-32 (RFC 1952, section 8) of its JSON in
  * UTF-8, mixed by the `lowbias32` function found by Chris Wellons' hash prospector.
  */

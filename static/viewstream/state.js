@@ -1,7 +1,7 @@
 /**
  * What a client holds of one view, and what each message does to it. No I/O, no clock, no DOM.
  *
- * `scripts/client/state.py` is the same core in Python; `tests/vectors/client.json` holds both to
+ * `viewstream/client/state.py` is the same core in Python; `tests/vectors/client.json` holds both to
  * the same behaviour. The rules are those of `docs/protocol.md`: a base replaces, a delta is taken
  * by the interval rule, a gap or a wrong checksum ends the connection.
  *

@@ -16,9 +16,9 @@ from typing import Self
 
 from scripts.demo import free_port, served_views
 from scripts.demo_check import rows_at
-from server.protocol import Row
 from tests.support.following import Witness
 from tests.support.processes import Process, start_engine, start_server, wait_until
+from viewstream.protocol import Row
 
 VIEWS = served_views()
 POINTS = 15

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.client.follow import Follower
 from scripts.demo import free_port
 from tests.support.processes import ROOT, Process
+from viewstream.client.follow import Follower
 
 VIEWS = ["counter", "top10", "useredits"]
 BASE = ["docker-compose.yml"]

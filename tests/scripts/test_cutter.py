@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from post_deltas import DIFFS, Cutter, UnreadableLineError, undo_escapes
-from server.protocol import MAX_TIME, Delta, Row, decode_delta
 from tests.support.recordings import VERSIONS, recorded_facts, recording
 from tests.support.tail_text import progress, row
+from viewstream.protocol import MAX_TIME, Delta, Row, decode_delta
 
 EPOCH = "1577927045678-u7"
 HEADER = f"# epoch {EPOCH}\n".encode()

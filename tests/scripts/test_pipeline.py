@@ -13,12 +13,12 @@ import pytest
 
 from scripts import pipeline
 from scripts.faultkit.processes import children_of, script_of
-from server.protocol import MAX_TIME
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_http import Answer, Request, ScriptedHttp
 from tests.support.scripted_tail import EPOCH, Engine, play
 from tests.support.scripted_wire import ScriptedWire
 from tests.support.tail_text import progress, row
+from viewstream.protocol import MAX_TIME
 
 
 class Server:

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from post_deltas import MOST_POSTED
-from server.protocol import MAX_TIME, Delta
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_http import Answer, Request, Script, ScriptedHttp
 from tests.support.tail_text import progress, row
+from viewstream.protocol import MAX_TIME, Delta
 
 EPOCH = "1577927045678-u7"
 HEADER = f"# epoch {EPOCH}\n".encode()

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 
-from server.protocol import MAX_TIME
 from tests.support.processes import ROOT, Process, wait_until
 from tests.support.scripted_http import Answer, Request, ScriptedHttp
 from tests.support.scripted_tail import EPOCH, Engine, play
 from tests.support.scripted_wire import ScriptedWire
 from tests.support.tail_text import progress, row
+from viewstream.protocol import MAX_TIME
 
 PYTHON = shlex.quote(sys.executable)
 

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 import pytest
 
 import tail_view
-from server.protocol import MAX_TIME, ProtocolError
 from tests.support.processes import Process, wait_until
 from tests.support.recordings import VERSIONS, recorded_facts, recording
 from tests.support.scripted_tail import EPOCH, Engine, play, play_recording
 from tests.support.scripted_wire import ScriptedWire, Session
 from tests.support.tail_text import progress, row
+from viewstream.protocol import MAX_TIME, ProtocolError
 
 HEADER = f"# epoch {EPOCH}\n".encode()
 END = b"%d\tt\t\\N\n" % MAX_TIME

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from server.checksum import checksum
-from server.protocol import Base, Column, Row, make_epoch
 from tests.support.scripted_wire import (
     BOOL,
     INT8,
@@ -16,6 +14,8 @@ from tests.support.scripted_wire import (
     ScriptedWire,
     Session,
 )
+from viewstream.checksum import checksum
+from viewstream.protocol import Base, Column, Row, make_epoch
 
 START = "2026-11-22 20:00:00.123456+00"
 COLUMNS = [("user", TEXT), ("count", INT8)]

@@ -9,7 +9,9 @@ from urllib.parse import quote
 import requests
 from websockets.sync.client import ClientConnection, connect
 
-from server.protocol import (
+from tests.server.fake_engine import FakeEngine
+from tests.support.processes import start_server, wait_until
+from viewstream.protocol import (
     Base,
     Delta,
     Message,
@@ -18,8 +20,6 @@ from server.protocol import (
     decode,
     encode,
 )
-from tests.server.fake_engine import FakeEngine
-from tests.support.processes import start_server, wait_until
 
 JSON = {"Content-Type": "application/json"}
 

@@ -10,9 +10,9 @@ from tornado.websocket import websocket_connect
 
 from server.app import Server
 from server.options import Options
-from server.protocol import Base, decode
 from server.reader import Reader
 from tests.server.fake_engine import FakeEngine
+from viewstream.protocol import Base, decode
 
 STALL = 0.05
 """Seconds for which one turn of the loop may work."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from server.checksum import checksum
 from server.framing import Message
 from server.hub.audit import FIRST_PAUSE, LONGEST_PAUSE, Audit, Finding
 from server.hub.log import Log
-from server.protocol import Delta, Row, encode
+from viewstream.checksum import checksum
+from viewstream.protocol import Delta, Row, encode
 
 ALICE, BOB = ("Alice", "1"), ("Bob", "2")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.protocol import (
+from viewstream.protocol import (
     MAX_TIME,
     Delta,
     ProtocolError,

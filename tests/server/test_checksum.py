@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server import checksum as module
-from server.checksum import MODULUS, checksum, row_hash
-from server.protocol import Row
+from viewstream import checksum as module
+from viewstream.checksum import MODULUS, checksum, row_hash
+from viewstream.protocol import Row
 
 rows = st.lists(st.one_of(st.none(), st.text(max_size=5)), max_size=3).map(tuple)
 

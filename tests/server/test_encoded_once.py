@@ -8,9 +8,9 @@ import pytest
 
 from server.hub import history
 from server.hub.limits import Limits
-from server.protocol import Delta
 from tests.server import world
 from tests.server.world import FakeClient, Follower, Server, World
+from viewstream.protocol import Delta
 
 CLIENTS = 40
 

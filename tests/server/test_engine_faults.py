@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from server.protocol import Base
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.support.processes import wait_until
 from tests.support.scripted_wire import Session
+from viewstream.protocol import Base
 
 
 def test_a_view_that_cannot_be_read_is_said_and_read_again(engine: FakeEngine) -> None:

@@ -8,15 +8,15 @@ import weakref
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.client.state import ViewState
-from server import protocol
 from server.framing import Message
 from server.hub.client import Client
 from server.hub.epochs import Epochs, Verdict
 from server.hub.folds import Folds
 from server.hub.history import Outcome
-from server.protocol import Base, Delta, Position, Status, decode
 from tests.server.world import LIMITS, VIEW, FakeClient, Follower, World
+from viewstream import protocol
+from viewstream.client.state import ViewState
+from viewstream.protocol import Base, Delta, Position, Status, decode
 
 
 def seen(follower: Follower) -> list[protocol.Message]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from server.protocol import Row, Update
 from tests.server.balancers import nginx, tcp_balancer
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.support.following import following
+from viewstream.protocol import Row, Update
 
 Balancer = Callable[[Sequence[str], Path], AbstractContextManager[str]]
 

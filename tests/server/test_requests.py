@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from server.options import parse
-from server.protocol import Delta, encode
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import JSON, Served, wait_for_clients
+from viewstream.protocol import Delta, encode
 
 UPGRADE = {
     "Connection": "Upgrade",

@@ -15,11 +15,11 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from server.connection import MAX_PINGS
-from server.protocol import Base, Delta, Status, decode
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import PONG, FrameReader
 from tests.server.served import Served, wait_for_clients
 from tests.support.processes import wait_until
+from viewstream.protocol import Base, Delta, Status, decode
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 

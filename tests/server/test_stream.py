@@ -7,11 +7,11 @@ import signal
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from server.checksum import checksum
-from server.protocol import MAX_TIME, Status
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served, wait_for_clients
 from tests.support.processes import wait_until
+from viewstream.checksum import checksum
+from viewstream.protocol import MAX_TIME, Status
 
 
 def test_a_client_gets_its_base_and_then_every_delta(served: Served) -> None:

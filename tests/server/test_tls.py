@@ -11,10 +11,10 @@ from pathlib import Path
 
 import requests
 
-from server.protocol import Delta, encode
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import JSON, Served
 from tests.support.processes import Process
+from viewstream.protocol import Delta, encode
 
 DATA = Path(__file__).parent / "data"
 TLS = ("--certificate", str(DATA / "certificate.pem"), "--key", str(DATA / "key.pem"))

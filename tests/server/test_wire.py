@@ -13,11 +13,11 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 
 from server import offers
 from server.framing import Message, frame
-from server.protocol import Delta
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import TEXT, FrameReader
 from tests.server.served import Served
 from tests.server.test_slow_clients import RawClient
+from viewstream.protocol import Delta
 
 SIZES = [0, 1, 125, 126, 127, 65535, 65536, 70_000]
 

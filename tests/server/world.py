@@ -3,7 +3,7 @@
 Everything that can happen to the protocol is a method here, and happens only when it is called: an
 answer of the engine is made at one moment and arrives at another, a socket takes some
 bytes and no more, a pipeline posts what it likes of a history again. What clients do is
-`scripts.client.state`, the very core that Python clients run.
+`viewstream.client.state`, the very core that Python clients run.
 
 The truth is `Engine.histories`: all that ever happened in each epoch. `check` compares every client
 with it; a client that would have to close its connection (a gap, a checksum) fails at once.
@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from scripts.client.state import ViewState, receive
-from server.checksum import checksum
 from server.framing import Message as Framed
 from server.hub.base import ReadBase
 from server.hub.client import Client
@@ -24,7 +22,10 @@ from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.hub.view import View
-from server.protocol import (
+from tests.server.frames import FrameReader
+from viewstream.checksum import checksum
+from viewstream.client.state import ViewState, receive
+from viewstream.protocol import (
     Base,
     Column,
     Delta,
@@ -36,7 +37,6 @@ from server.protocol import (
     decode,
     encode,
 )
-from tests.server.frames import FrameReader
 
 VIEW = "v"
 COLUMNS = [Column("name", "text"), Column("n", "int8")]

@@ -6,9 +6,9 @@ import time
 
 from playwright.sync_api import Locator, Page, expect
 
-from server.checksum import checksum
-from server.protocol import Base, Column, Delta, Row, Status
 from tests.support.scripted_stream import Connection
+from viewstream.checksum import checksum
+from viewstream.protocol import Base, Column, Delta, Row, Status
 
 EPOCH = "1795379829077-u7"
 COUNT = Column("count", "int8")

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from server.protocol import MAX_TIME, Base, Delta, Status
 from tests.static.dashboard_script import (
     ALICE,
     BOB,
@@ -21,6 +20,7 @@ from tests.static.dashboard_script import (
     wait_for_editors,
 )
 from tests.support.scripted_stream import Connection, ScriptedStream
+from viewstream.protocol import MAX_TIME, Base, Delta, Status
 
 
 def test_a_lost_connection_keeps_what_there_was_and_resumes(

@@ -7,9 +7,9 @@ import sys
 
 from playwright.sync_api import Page, expect
 
-from server.protocol import Base, Column
 from tests.support.processes import ROOT, Process
 from tests.support.scripted_stream import Connection, ScriptedStream
+from viewstream.protocol import Base, Column
 
 TEXT = (ROOT / "docs" / "client.md").read_text()
 COLUMNS = [Column("user", "text"), Column("count", "int8")]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from scripts.client.follow import LONGEST_DELAY, Follower, FollowError
-from server.checksum import checksum
-from server.protocol import Base, Column, Delta, Message, Row, Status, encode
 from tests.support.processes import wait_until
 from tests.support.scripted_stream import ScriptedStream
+from viewstream.checksum import checksum
+from viewstream.client.follow import LONGEST_DELAY, Follower, FollowError
+from viewstream.protocol import Base, Column, Delta, Message, Row, Status, encode
 
 EPOCH = "1-u1"
 COLUMNS = [Column("user", "text"), Column("count", "int8")]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from server.checksum import checksum
-from server.protocol import Base, encode
 from tests.static.dashboard_script import COUNT, EPOCH, USER
 from tests.support.processes import wait_until
 from tests.support.scripted_stream import ScriptedStream
+from viewstream.checksum import checksum
+from viewstream.protocol import Base, encode
 
 ROWS = [(f"editor {number}", str(number)) for number in range(100_000)]
 BASE = Base("useredits", EPOCH, 5, [USER, COUNT], ROWS, checksum((1, row) for row in ROWS))

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from scripts.client.state import Change, RefusalError, ViewState, receive
-from server.checksum import checksum, row_hash
-from server.protocol import Base, Delta, decode
+from viewstream.checksum import checksum, row_hash
+from viewstream.client.state import Change, RefusalError, ViewState, receive
+from viewstream.protocol import Base, Delta, decode
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CASES = json.loads((VECTORS / "client.json").read_text())

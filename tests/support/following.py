@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from scripts.client.follow import Follower
-from scripts.client.state import Change, ViewState
-from server.protocol import Row
+from viewstream.client.follow import Follower
+from viewstream.client.state import Change, ViewState
+from viewstream.protocol import Row
 
 PATIENCE = 40.0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self, TypeAlias
 
-from server.protocol import Delta, decode_delta
+from viewstream.protocol import Delta, decode_delta
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from server.protocol import Row
 from tests.support.scripted_wire import NUMERIC, TEXT, TIMESTAMPTZ, ScriptedWire, Session
+from viewstream.protocol import Row
 
 TICK = 0.05
 _CLOCKS = [("mz_logical_timestamp", NUMERIC), ("pg_postmaster_start_time", TIMESTAMPTZ)]

@@ -20,8 +20,8 @@ from tornado.web import Application, RequestHandler, StaticFileHandler
 from tornado.websocket import WebSocketHandler
 
 from server.handlers import POLICY
-from server.protocol import Message
 from tests.support.processes import ROOT, wait_until
+from viewstream.protocol import Message
 
 
 class Connection:

@@ -1,0 +1,288 @@
+"""psycopg2, which `tail_view.py` and momoko use: COPY, cursors, cancelling, transactions."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+
+from engine.tests.clients.conftest import Copy, Engine
+from tests.support.processes import wait_until
+
+ITEMS = [
+    (
+        "tab\t\\slash",
+        Decimal("1.5"),
+        9007199254740993,
+        datetime(2020, 1, 2, 1, 4, 5, tzinfo=UTC),
+        {"a": [1]},
+        True,
+    ),
+    ("", None, None, None, None, False),
+]
+
+
+def test_values_come_as_their_types(engine: Engine) -> None:
+    assert engine.ask("SELECT * FROM items ORDER BY n") == ITEMS
+
+
+def test_an_error_has_its_code_and_place(engine: Engine) -> None:
+    with pytest.raises(psycopg2.errors.SyntaxError) as caught:
+        engine.ask("SELECT 1 +\nFROM x x x")
+    assert "Expected" in str(caught.value)
+    assert "LINE 2" in str(caught.value)
+    with pytest.raises(psycopg2.Error, match="unknown catalog item 'nope'") as unknown:
+        engine.ask("SELECT * FROM nope")
+    assert unknown.value.pgcode == "XX000"
+    with pytest.raises(psycopg2.Error, match='column "nope" does not exist'):
+        engine.ask("SELECT nope FROM items")
+
+
+def test_copy_of_a_select(engine: Engine) -> None:
+    connection, received = engine.connect(), io.StringIO()
+    connection.cursor().copy_expert("COPY (SELECT * FROM items ORDER BY n) TO STDOUT", received)
+    assert received.getvalue() == (
+        "tab\\t\\\\slash\t1.5\t9007199254740993\t2020-01-02 01:04:05+00\t"
+        '{"a":[1]}\tt\n'
+        "\t\\N\t\\N\t\\N\t\\N\tf\n"
+    )
+    connection.close()
+
+
+def test_copy_of_a_tail_goes_on_until_it_is_cancelled(engine: Engine) -> None:
+    engine.run("CREATE TABLE growing (a int)", "INSERT INTO growing VALUES (1), (1)")
+    copy = Copy(engine.dsn, "COPY (TAIL growing WITH (PROGRESS)) TO STDOUT")
+    wait_until(lambda: ["f", "2", "1"] in [row[1:] for row in copy.rows], "the snapshot")
+    engine.run("INSERT INTO growing VALUES (2)")
+    wait_until(lambda: ["f", "1", "2"] in [row[1:] for row in copy.rows], "the new row")
+    begun = time.monotonic()
+    copy.stop()
+    assert time.monotonic() - begun < 2
+    assert isinstance(copy.error, psycopg2.errors.QueryCanceled)
+    assert "canceling statement due to user request" in str(copy.error)
+    times = [int(row[0]) for row in copy.rows]
+    assert times == sorted(times)
+
+
+def test_a_closed_socket_ends_a_tail_that_says_nothing(engine: Engine) -> None:
+    """No progress, no change: nothing is ever written that could fail."""
+    program = (
+        "import psycopg2, sys\n"
+        f"connection = psycopg2.connect({engine.dsn!r})\n"
+        "connection.cursor().copy_expert('COPY (TAIL items WITH (SNAPSHOT = false)) TO STDOUT',"
+        " sys.stdout)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
+    engine.wait_for_tails(1)
+    process.kill()
+    process.wait(10)
+    begun = time.monotonic()
+    engine.wait_for_tails(0)
+    assert time.monotonic() - begun < 2
+
+
+def test_snapshot_and_progress_at_a_time(engine: Engine) -> None:
+    ((now,),) = engine.ask("SELECT mz_logical_timestamp() FROM counts LIMIT 1")
+    copy = Copy(engine.dsn, f"COPY (TAIL counts AS OF {now}) TO STDOUT")
+    wait_until(lambda: len(copy.rows) == 2, "the rows as of then")
+    assert {tuple(row) for row in copy.rows} == {(str(now), "1", t, "1") for t in "ab"}
+    copy.stop()
+    with engine.events.open("a") as file:
+        file.write("a\n")
+    wait_until(lambda: ("a", 2) in engine.ask("SELECT * FROM counts"), "the line was read")
+    copy = Copy(engine.dsn, f"COPY (TAIL counts WITH (SNAPSHOT = false) AS OF {now}) TO STDOUT")
+    wait_until(lambda: len(copy.rows) == 2, "the change since")
+    assert sorted(row[1:] for row in copy.rows) == [["-1", "a", "1"], ["1", "a", "2"]]
+    copy.stop()
+    select = f"SELECT text, n FROM counts ORDER BY text AS OF {now}"
+    assert engine.ask(select) == [("a", 1), ("b", 1)]
+
+
+def test_a_time_that_cannot_be(engine: Engine) -> None:
+    with pytest.raises(psycopg2.Error, match=r"Timestamp \(0\) is not valid for all inputs"):
+        engine.ask("SELECT * FROM counts AS OF 0")
+    with pytest.raises(psycopg2.Error, match="out of range integral type conversion attempted"):
+        engine.ask("SELECT * FROM counts AS OF -1")
+    with pytest.raises(psycopg2.Error, match="expected a time after AS OF"):
+        engine.ask("SELECT * FROM counts AS OF true")
+
+
+def test_a_cursor_of_a_tail(engine: Engine) -> None:
+    connection = psycopg2.connect(engine.dsn)
+    cursor = connection.cursor()
+    cursor.execute("DECLARE c CURSOR FOR TAIL (SELECT name FROM items) WITH (PROGRESS)")
+    cursor.execute("FETCH 1 c")
+    assert cursor.statusmessage == "FETCH 1"
+    assert [column.name for column in cursor.description] == [
+        "mz_timestamp",
+        "mz_progressed",
+        "mz_diff",
+        "name",
+    ]
+    first = cursor.fetchall()
+    cursor.execute("FETCH 1 c WITH (timeout = '5s')")
+    assert {row[3] for row in first + cursor.fetchall()} == {"", "tab\t\\slash"}
+    cursor.execute("FETCH ALL c WITH (timeout = '0s')")
+    begun = time.monotonic()
+    cursor.execute("FETCH 100000 c WITH (timeout = '300ms')")
+    assert 0.3 <= time.monotonic() - begun < 2
+    assert all(row[1] and row[2] is None for row in cursor.fetchall())
+    cursor.execute("FETCH c")
+    assert cursor.rowcount == 1
+    cursor.execute("CLOSE c")
+    with pytest.raises(psycopg2.Error, match='cursor "c" does not exist'):
+        cursor.execute("FETCH c")
+    connection.close()
+
+
+def test_a_named_cursor_of_a_select(engine: Engine) -> None:
+    connection = psycopg2.connect(engine.dsn)
+    cursor = connection.cursor("mine")
+    cursor.itersize = 10
+    cursor.execute("SELECT i FROM generate_series(1, 95) AS g(i)")
+    assert [row[0] for row in cursor] == list(range(1, 96))
+    connection.commit()
+    connection.close()
+
+
+def test_a_cancelled_query_leaves_a_usable_connection(engine: Engine) -> None:
+    connection = engine.connect()
+    cursor = connection.cursor()
+    timer = threading.Timer(0.2, connection.cancel)
+    timer.start()
+    with pytest.raises(psycopg2.errors.QueryCanceled):
+        cursor.execute("SELECT * FROM counts AS OF 9999999999999")
+    timer.join()
+    cursor.execute("SELECT 1")
+    assert cursor.fetchall() == [(1,)]
+    connection.cancel()
+    cursor.execute("SELECT 2")
+    assert cursor.fetchall() == [(2,)]
+    connection.close()
+
+
+def test_reads_of_one_transaction_see_one_time(engine: Engine) -> None:
+    engine.run("CREATE TABLE moving (a int)")
+    connection = psycopg2.connect(engine.dsn)
+    cursor = connection.cursor()
+    query = "SELECT mz_logical_timestamp(), count(*) FROM moving"
+    cursor.execute(query)
+    first = cursor.fetchall()
+    engine.run("INSERT INTO moving VALUES (1)")
+    cursor.execute(query)
+    assert cursor.fetchall() == first
+    connection.commit()
+    cursor.execute(query)
+    assert cursor.fetchall()[0][1] == 1
+    connection.close()
+
+
+def test_writes_of_one_transaction_come_together_or_not_at_all(engine: Engine) -> None:
+    engine.run("CREATE TABLE written (a int)")
+    connection = psycopg2.connect(engine.dsn)
+    cursor = connection.cursor()
+    cursor.execute("INSERT INTO written VALUES (1), (2)")
+    assert cursor.rowcount == 2
+    cursor.execute("INSERT INTO written VALUES (3)")
+    assert engine.ask("SELECT count(*) FROM written") == [(0,)]
+    with pytest.raises(psycopg2.Error, match="transaction in write-only mode"):
+        cursor.execute("SELECT * FROM written")
+    with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
+        cursor.execute("SELECT 1")
+    connection.rollback()
+    assert engine.ask("SELECT count(*) FROM written") == [(0,)]
+    cursor.execute("INSERT INTO written VALUES (4)")
+    cursor.execute("INSERT INTO written VALUES (5)")
+    connection.commit()
+    assert engine.ask("SELECT a FROM written ORDER BY a") == [(4,), (5,)]
+    connection.close()
+
+
+def test_savepoints(engine: Engine) -> None:
+    engine.run("CREATE TABLE saved (a int)")
+    connection = psycopg2.connect(engine.dsn)
+    cursor = connection.cursor()
+    cursor.execute("INSERT INTO saved VALUES (1)")
+    cursor.execute("SAVEPOINT s")
+    cursor.execute("INSERT INTO saved VALUES (2)")
+    with pytest.raises(psycopg2.Error):
+        cursor.execute("SELECT nonsense FROM saved")
+    cursor.execute("ROLLBACK TO SAVEPOINT s")
+    cursor.execute("INSERT INTO saved VALUES (3)")
+    cursor.execute("RELEASE s")
+    with pytest.raises(psycopg2.Error, match='savepoint "s" does not exist'):
+        cursor.execute("ROLLBACK TO s")
+    connection.rollback()
+    cursor.execute("INSERT INTO saved VALUES (1); SAVEPOINT s; INSERT INTO saved VALUES (2)")
+    cursor.execute("ROLLBACK TO s")
+    connection.commit()
+    assert engine.ask("SELECT a FROM saved") == [(1,)]
+    connection.close()
+
+
+def test_what_a_transaction_may_not_do(engine: Engine) -> None:
+    def refused(*statements: str) -> str:
+        connection = psycopg2.connect(engine.dsn)
+        try:
+            with pytest.raises(psycopg2.Error) as caught:
+                for statement in statements:
+                    connection.cursor().execute(statement)
+            return str(caught.value)
+        finally:
+            connection.close()
+
+    only = "TAIL in transactions must be the only read statement"
+    declare = "DECLARE c CURSOR FOR TAIL items"
+    assert only in refused(declare, "FETCH 1 c", "SELECT * FROM items")
+    assert only in refused("SELECT * FROM items", declare, "FETCH 1 c")
+    alone = "cannot be run inside a transaction block"
+    assert alone in refused("CREATE VIEW x AS SELECT 1")
+    assert alone in refused("DELETE FROM items")
+    assert engine.ask("SELECT count(*) FROM items") == [(2,)]
+
+
+def test_notices_and_settings(engine: Engine) -> None:
+    connection = engine.connect()
+    cursor = connection.cursor()
+    cursor.execute("COMMIT")
+    assert "there is no transaction in progress" in connection.notices[-1]
+    cursor.execute("SET application_name = 'mine'")
+    assert connection.get_parameter_status("application_name") == "mine"
+    cursor.execute("SHOW application_name")
+    assert cursor.fetchall() == [("mine",)]
+    with pytest.raises(psycopg2.Error, match='unrecognized configuration parameter "nope"'):
+        cursor.execute("SET nope = 1")
+    with pytest.raises(psycopg2.Error, match='"TimeZone" can only be set to "UTC"'):
+        cursor.execute("SET timezone = 'Europe/Berlin'")
+    connection.close()
+    with pytest.raises(psycopg2.OperationalError, match='unknown database "nope"'):
+        psycopg2.connect(f"{engine.dsn} dbname=nope")
+
+
+def test_show(engine: Engine) -> None:
+    assert engine.ask("SHOW SOURCES") == [("lines",)]
+    assert ("counts",) in engine.ask("SHOW VIEWS")
+    assert ("items",) in engine.ask("SHOW TABLES LIKE 'it%'")
+    assert engine.ask("SHOW COLUMNS FROM counts") == [("text", True, "text"), ("n", True, "bigint")]
+    assert engine.ask("SHOW INDEXES FROM public.counts") == [("counts", "counts_primary_idx")]
+    with pytest.raises(psycopg2.Error, match="unknown catalog item 'nope'"):
+        engine.ask("SHOW COLUMNS FROM nope")
+    with pytest.raises(psycopg2.Error, match="is not a view that was created"):
+        engine.ask("SHOW CREATE VIEW items")
+    ((name, text),) = engine.ask("SHOW CREATE VIEW counts")
+    assert name == "materialize.public.counts"
+    assert str(text).startswith("CREATE MATERIALIZED VIEW counts AS SELECT")
+    ((plan,),) = engine.ask("EXPLAIN SELECT n, count(*) FROM counts GROUP BY n")
+    assert "get counts" in str(plan)
+    ((plan,),) = engine.ask("EXPLAIN VIEW counts")
+    assert "get lines" in str(plan)
+    with pytest.raises(psycopg2.Error, match="items' is not a view"):
+        engine.ask("EXPLAIN VIEW items")

@@ -1,0 +1,139 @@
+"""File sources as SQL makes them: formats, compression, and files that change under them."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.coordinator import END_OF_TIME
+from engine.errors import SqlError
+from engine.tests.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
+
+FORMATS = [
+    ("FORMAT TEXT", "a,b\nc\n", "SELECT text, mz_line_no FROM s", [("a,b", 1), ("c", 2)]),
+    ("FORMAT BYTES", "a\n", "SELECT data FROM s", [(b"a",)]),
+    ("FORMAT REGEX '^(?P<x>\\w)=(?P<y>\\d)?'", "a=1\n-\nb=\n", "SELECT x, y, mz_line_no FROM s",
+     [("a", "1", 1), ("b", None, 2)]),
+    ("FORMAT CSV WITH 2 COLUMNS", 'a,"b,c"\nd\n', "SELECT column1, column2 FROM s", [("a", "b,c")]),
+    ("FORMAT CSV WITH HEADER", "id,Name\n1,x\n", 'SELECT id, "Name" FROM s', [("1", "x")]),
+    ("FORMAT CSV WITH 2 COLUMNS DELIMITED BY '|'", "a|b\n", "SELECT column2 FROM s", [("b",)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tail", [True, False])
+@pytest.mark.parametrize(("format", "content", "select", "rows"), FORMATS)
+def test_formats(
+    tmp_path: Path, format: str, content: str, select: str, rows: list, tail: bool
+) -> None:
+    path = tmp_path / "file"
+    path.write_text(content)
+
+    async def scenario() -> None:
+        async with Engine() as engine:
+            option = "WITH (tail = true) " if tail else ""
+            await engine.run(f"CREATE MATERIALIZED SOURCE s FROM FILE '{path}' {option}{format}")
+            result = await engine.peek(select + " ORDER BY mz_line_no")
+            assert result.rows == rows
+            assert (result.time == END_OF_TIME) is not tail
+
+    asyncio.run(scenario())
+
+
+def test_columns_may_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("a,b\n")
+
+    async def scenario() -> None:
+        async with Engine() as engine:
+            await engine.run(
+                f"CREATE MATERIALIZED SOURCE s (x, y) FROM FILE '{path}' FORMAT CSV WITH 2 COLUMNS"
+            )
+            assert await engine.rows("SELECT y, x, mz_line_no FROM s") == [("b", "a", 1)]
+            with pytest.raises(SqlError, match="2 column names are given, expected 3"):
+                await engine.run(
+                    f"CREATE SOURCE u (x, y) FROM FILE '{path}' FORMAT CSV WITH 3 COLUMNS"
+                )
+
+    asyncio.run(scenario())
+
+
+def test_a_compressed_file_is_read_once_and_ends(tmp_path: Path) -> None:
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(b"".join(b"line %d\n" % number for number in range(50_000))))
+
+    async def scenario() -> None:
+        async with Engine() as engine:
+            await engine.run(
+                f"CREATE SOURCE s FROM FILE '{path}' COMPRESSION GZIP FORMAT TEXT",
+                "CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM s",
+                "CREATE MATERIALIZED VIEW w AS SELECT text FROM s WHERE mz_line_no = 50000",
+            )
+            assert await engine.rows("SELECT * FROM v") == [(50_000,)]
+            result = await engine.peek("SELECT * FROM w")
+            assert (result.time, result.rows) == (END_OF_TIME, [("line 49999",)])
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_is_cut_goes_on_beyond_its_old_length(words: Path) -> None:
+    async def scenario() -> None:
+        async with Engine() as engine:
+            await engine.run(source_sql(words), f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
+            assert len(await engine.rows("SELECT * FROM v")) == 2
+            os.truncate(words, 0)
+            append(words, "b")
+            await asyncio.sleep(0.03)
+            append(words, "xxxxx", "new")
+
+            async def has_grown() -> bool:
+                return sorted(await engine.rows("SELECT * FROM v")) == [
+                    ("a", 2),
+                    ("b", 1),
+                    ("new", 1),
+                    ("x", 1),
+                ]
+
+            await wait_for(has_grown, "what lies beyond the old length")
+
+    asyncio.run(scenario())
+
+
+def test_a_line_that_comes_in_pieces_is_one_row(words: Path) -> None:
+    async def scenario() -> None:
+        async with Engine() as engine:
+            await engine.run(source_sql(words), f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
+            tail = await engine.tail("v", snapshot=False, progress=True)
+            for piece in "zäh\n".encode():
+                with words.open("ab") as file:
+                    file.write(bytes([piece]))
+                await tail.until(engine.coordinator.now + 5)
+            while not tail.updates:
+                await tail.read()
+            assert tail.sum(2**62) == {("zäh", 1): 1}
+
+    asyncio.run(scenario())
+
+
+def test_a_source_that_nobody_reads_is_left_alone(words: Path) -> None:
+    async def scenario() -> None:
+        async with Engine(tick=10) as engine:
+            await engine.run(source_sql(words), f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
+            await engine.rows("SELECT * FROM v")
+            [source] = engine.coordinator._runtime.sources
+            assert source.live is not None
+            await engine.run("DROP VIEW v")
+
+            async def rests() -> bool:
+                return source.live is None
+
+            await wait_for(rests, "its reader is given up")
+            append(words, "meanwhile")
+            await engine.run(f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
+            assert ("meanwhile", 1) in await engine.rows("SELECT * FROM v")
+            assert source.live is not None
+
+    asyncio.run(scenario())

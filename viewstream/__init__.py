@@ -1,0 +1,1 @@
+"""Live SQL views: the protocol of viewstream, and a client for it."""
