@@ -25,7 +25,7 @@ from scripts.apply_sql import FOLDER, ApplyError, read_statements
 from scripts.demo_options import ENGINE_PORT, parse_arguments
 from scripts.demo_views import ViewNameError, materialized_views
 from scripts.manager import BoundManager
-from scripts.recentchanges import live
+from scripts.sources import live
 
 ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"
@@ -67,7 +67,7 @@ class Plan:
     def commands(self) -> dict[str, str]:
         """The shell command of each process, by its name."""
         views = served_views()
-        source = _python("scripts.recentchanges", *self.source, "--stay", self.file)
+        source = _python("scripts.sources", *self.source, "--stay", self.file)
         engine = _python(
             "engine", "--listen", f"{HOST}:{self.engine_port}", "--data", self.folder / "engine"
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.recentchanges.__main__ import parse_rate
+from scripts.sources.__main__ import parse_rate
 
 PORT = 8888
 ENGINE_PORT = 6875

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "viewstream/protocol.py": (),
     "viewstream/checksum.py": ("viewstream.protocol",),
     "engine": ("engine",),
-    "engine/tests": ("engine", "tests", "scripts.recentchanges"),
+    "engine/tests": ("engine", "tests", "scripts.sources"),
     "server": ("server", "viewstream"),
     "server/hub": ("server.hub", "server.framing", "viewstream"),
     "tail_view.py": ("viewstream",),
@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "scripts": ("scripts", "viewstream"),
     "scripts/pipeline.py": ("scripts", "viewstream", "post_deltas"),  # which it runs
     "scripts/benchmarks": ("scripts", "server", "viewstream"),  # they measure its parts, too
-    "scripts/recentchanges": ("scripts.recentchanges",),
+    "scripts/sources": ("scripts.sources",),
     "engine/pgwire": ("engine.pgwire", "engine.errors"),
     "engine/types": ("engine.types", "engine.errors"),
     "engine/scalar": ("engine.scalar", "engine.types", "engine.errors", "engine.zset"),
@@ -48,8 +48,8 @@ WITHOUT_IO = (
     "server/framing.py",
     "server/hub",
     "viewstream/client/state.py",
-    "scripts/recentchanges/sse.py",
-    "scripts/recentchanges/strict.py",
+    "scripts/sources/sse.py",
+    "scripts/sources/strict.py",
     "engine/pgwire",
     "engine/dataflow",
     "engine/query",

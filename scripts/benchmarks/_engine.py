@@ -14,7 +14,7 @@ import psycopg2
 
 from scripts.apply_sql import FOLDER, apply, read_statements
 from scripts.benchmarks._processes import Child
-from scripts.recentchanges.generate import events
+from scripts.sources.generate import events
 
 _PATIENCE = 600.0
 

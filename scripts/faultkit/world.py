@@ -63,7 +63,7 @@ class World:
                 ready="listening on",
             ),
             "source": self._service(
-                *("source", "scripts.recentchanges", "generate", "--rate", str(rate)),
+                *("source", "scripts.sources", "generate", "--rate", str(rate)),
                 *("--editors", str(editors), "--seed", str(seed), self.file),
             ),
         }

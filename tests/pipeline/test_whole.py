@@ -11,7 +11,7 @@ from tests.support.following import Witness, following
 from tests.support.processes import ROOT
 from tests.support.shared import EVENTS, shared
 
-SAMPLE = ROOT / "tests" / "scripts" / "source" / "data" / "recentchange.ndjson"
+SAMPLE = ROOT / "tests" / "scripts" / "sources" / "data" / "recentchange.ndjson"
 KILLED = ("tail_view", "post_deltas", "pipeline", "server", "source")
 
 

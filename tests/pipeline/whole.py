@@ -100,7 +100,7 @@ class Whole:
         return wait_until(look, f"a process that runs {name}.py")
 
     def _source(self, mode: str, *options: str | Path) -> Process:
-        return self._run("scripts.recentchanges", mode, *options, self.file)
+        return self._run("scripts.sources", mode, *options, self.file)
 
     def _run(self, module: str, *arguments: str | Path) -> Process:
         return Process([sys.executable, "-m", module, *arguments])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.processes import ROOT
 
-SAMPLE = Path(__file__).parent / "source" / "data" / "recentchange.ndjson"
+SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"
 
 
 @pytest.fixture

@@ -25,11 +25,11 @@ from scripts.demo import (
 )
 from scripts.demo_options import parse_arguments
 from scripts.demo_views import ViewNameError, materialized_views
-from scripts.recentchanges import live
+from scripts.sources import live
 from tests.support.event_stream import EventStream, serve
 from tests.support.processes import ROOT, Process, wait_until
 
-SAMPLE = Path(__file__).parent / "source" / "data" / "recentchange.ndjson"
+SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"
 
 
 class Demo(Process):

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from engine.zset import ZSet
-from scripts.recentchanges.generate import events
+from scripts.sources.generate import events
 from tests.support.queries import Catalog, View
 
 QUERIES = [

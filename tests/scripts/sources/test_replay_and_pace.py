@@ -7,8 +7,8 @@ from statistics import mean, stdev
 
 import pytest
 
-from scripts.recentchanges import replay
-from scripts.recentchanges.pace import lively, paced, steady, unpaced
+from scripts.sources import replay
+from scripts.sources.pace import lively, paced, steady, unpaced
 
 
 @pytest.mark.parametrize(

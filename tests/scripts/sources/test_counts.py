@@ -3,8 +3,8 @@
 import io
 from pathlib import Path
 
-from scripts.recentchanges.append import Appender
-from scripts.recentchanges.counts import Counts
+from scripts.sources.append import Appender
+from scripts.sources.counts import Counts
 
 
 class Terminal(io.StringIO):

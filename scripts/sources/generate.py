@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
-from scripts.recentchanges.vocabulary import Editor, Page, Summary, Vocabulary
+from scripts.sources.vocabulary import Editor, Page, Summary, Vocabulary
 
 ORIGIN = 1_600_000_000.0
 """The default time of the first event, in Unix seconds."""

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TextIO
 
-from scripts.recentchanges.append import Appender
+from scripts.sources.append import Appender
 
 
 class Counts:

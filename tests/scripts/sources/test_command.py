@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.recentchanges.__main__ import parse_bytes
-from tests.scripts.source.test_append import PATTERN, rows
+from scripts.sources.__main__ import parse_bytes
+from tests.scripts.sources.test_append import PATTERN, rows
 from tests.support.event_stream import EventStream, serve
 from tests.support.processes import ROOT, Process, wait_until
 
@@ -17,7 +17,7 @@ SAMPLE = Path(__file__).parent / "data" / "recentchange.ndjson"
 
 
 def source(*arguments: str | Path) -> Process:
-    return Process([sys.executable, "-m", "scripts.recentchanges", *arguments])
+    return Process([sys.executable, "-m", "scripts.sources", *arguments])
 
 
 def test_generate_writes_what_the_source_pattern_reads(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_replay_reads_stdin(tmp_path: Path) -> None:
     with (
         SAMPLE.open("rb") as sample,
         Process(
-            [sys.executable, "-m", "scripts.recentchanges", "replay", "--rate", "0", path],
+            [sys.executable, "-m", "scripts.sources", "replay", "--rate", "0", path],
             stdin=sample.fileno(),
         ) as process,
     ):

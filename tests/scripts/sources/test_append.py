@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.recentchanges.append import Appender, BusyError, FullError, missing_bytes
+from scripts.sources.append import Appender, BusyError, FullError, missing_bytes
 
 LIMIT = 10**9
 PATTERN = re.compile(rb"^data: (?P<data>\{.*\})$")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from scripts.recentchanges import live
-from scripts.recentchanges.append import Appender
-from scripts.recentchanges.generate import events as generated
+from scripts.sources import live
+from scripts.sources.append import Appender
+from scripts.sources.generate import events as generated
 from tests.support.event_stream import EventStream, serve
 
 EVENTS = list(islice(generated(11, interval=0.4), 40))

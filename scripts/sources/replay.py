@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from scripts.recentchanges.strict import MAX_EVENT
+from scripts.sources.strict import MAX_EVENT
 
 _FRAMING = (b"event:", b"id:", b"retry:", b":")
 

@@ -20,8 +20,8 @@ import msgspec
 import requests
 import urllib3
 
-from scripts.recentchanges import sse
-from scripts.recentchanges.strict import MAX_EVENT
+from scripts.sources import sse
+from scripts.sources.strict import MAX_EVENT
 
 URL = "https://stream.wikimedia.org/v2/stream/recentchange"
 SILENCE = 30.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.recentchanges.strict import MAX_DEPTH, MAX_EVENT, RefusedError, line_of
+from scripts.sources.strict import MAX_DEPTH, MAX_EVENT, RefusedError, line_of
 
 
 def nested(depth: int) -> bytes:

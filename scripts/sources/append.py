@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
-from scripts.recentchanges.strict import RefusedError, line_of
+from scripts.sources.strict import RefusedError, line_of
 
 
 class FullError(Exception):

@@ -15,10 +15,10 @@ from random import Random
 from types import FrameType
 from typing import NoReturn
 
-from scripts.recentchanges import generate, live, replay
-from scripts.recentchanges.append import Appender, BusyError, FullError
-from scripts.recentchanges.counts import Counts
-from scripts.recentchanges.pace import lively, paced, steady, unpaced
+from scripts.sources import generate, live, replay
+from scripts.sources.append import Appender, BusyError, FullError
+from scripts.sources.counts import Counts
+from scripts.sources.pace import lively, paced, steady, unpaced
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 

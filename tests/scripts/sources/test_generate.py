@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.recentchanges.generate import events
+from scripts.sources.generate import events
 from tests.support.shared import EVENTS, shared
 
 SAMPLE = Path(__file__).parent / "data" / "recentchange.ndjson"

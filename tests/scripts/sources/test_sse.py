@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.recentchanges.sse import Event, Parser
+from scripts.sources.sse import Event, Parser
 
 LIMIT = 1000
 
