@@ -1,4 +1,4 @@
-"""scripts/venv: it waits for another one and says so, and what is made needs no lock."""
+"""scripts/venv: installs in place, waits for another one, and needs no lock when complete."""
 
 import fcntl
 import os
@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.processes import ROOT, Process
 
+INSTALLING = "scripts/venv: installing what {} names into .venv (once)\n"
 WAITING = "scripts/venv: waiting for another scripts/venv\n"
 PRINTED = ".venv/bin/python\n"
 
@@ -82,3 +83,27 @@ def test_the_second_says_that_it_waits_and_finds_it_made(checkout: Path) -> None
             fcntl.flock(held, fcntl.LOCK_UN)
             assert second.wait(10) == 0
             assert second.stderr == WAITING
+
+
+def test_an_environment_in_use_is_extended_and_never_deleted(checkout: Path) -> None:
+    for name in ("requirements.lock", "requirements-test.lock"):
+        (checkout / name).write_text("# no packages\n")
+    assert run(checkout, "requirements.lock").returncode == 0
+    module = checkout / ".venv" / "imported_later_by_a_running_demo.py"
+    module.touch()
+    (checkout / "requirements-test.lock").write_text("# no packages, but another lock\n")
+    ended = run(checkout, "requirements-test.lock")
+    assert (ended.returncode, ended.stdout) == (0, PRINTED)
+    assert INSTALLING.format("requirements-test.lock") in ended.stderr
+    assert module.exists()
+
+
+def test_the_environment_of_another_python_is_replaced(checkout: Path) -> None:
+    (checkout / "requirements.lock").write_text("# no packages\n")
+    (checkout / "requirements-test.lock").write_text("# no packages\n")
+    other = checkout / ".venv" / "bin" / "python"
+    other.parent.mkdir(parents=True)
+    other.write_text("#!/bin/sh\necho 2.7\n")
+    other.chmod(0o755)
+    assert run(checkout, "requirements.lock").returncode == 0
+    assert other.is_symlink()
