@@ -9,7 +9,7 @@ import signal
 import sys
 
 from server.app import CertificateError, Server
-from server.descriptors import fit, raise_limit
+from server.http.descriptors import fit, raise_limit
 from server.options import Options, parse
 
 FEW = 1_000

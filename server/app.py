@@ -13,9 +13,12 @@ from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from server.connection import Connection
-from server.database import Database
-from server.handlers import (
+from server.failure_log import FailureLog
+from server.flusher import Flusher, now
+from server.http.acceptor import Acceptor, CountingServer
+from server.http.connection import Connection
+from server.http.handler import Context
+from server.http.handlers import (
     SMALL_BODY,
     About,
     Deltas,
@@ -24,19 +27,16 @@ from server.handlers import (
     Health,
     NotFound,
     Page,
-    Parts,
     Unwanted,
     refuse_unwanted_body,
 )
+from server.http.websocket import MAX_MESSAGE, Stream
 from server.hub.hub import Hub
-from server.keeper import Keeper
-from server.listening import Door, Reception
-from server.loop import Pump, now
 from server.metrics import Metrics
 from server.options import Options
-from server.reader import Reader
-from server.stream import MAX_MESSAGE, Stream
-from server.troubles import Troubles
+from server.upstream.database import Database
+from server.upstream.poller import Poller
+from server.upstream.reader import Reader
 
 log = logging.getLogger("server")
 
@@ -67,51 +67,50 @@ class Server:
         loop = asyncio.get_running_loop()
         self._metrics = Metrics()
         self._database = Database(options.dsn, options.engine_connections, options.engine_timeout)
-        self._keeper = Keeper(
+        self._poller = Poller(
             Reader(self._database),
             self._metrics,
             compress_from=options.compress_from,
             epoch_every=options.epoch_every,
         )
-        self._pump = Pump(loop)
-        self.hub = Hub(options.views, options.limits, self._pump.on_work, self._keeper.want)
-        self._parts = Parts(self.hub, self._keeper, self._metrics, options)
+        self._flusher = Flusher(loop)
+        self.hub = Hub(options.views, options.limits, self._flusher.on_work, self._poller.want)
+        self._context = Context(self.hub, self._poller.settle, self._metrics, options)
         self._watch()
         sockets = bind_sockets(options.port, options.host, backlog=4096)
         host, port = sockets[0].getsockname()[:2]
         scheme = "http" if options.certificate is None else "https"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-        http = Reception(
-            Site(self._parts),
+        http = CountingServer(
+            Site(self._context),
             max_body_size=SMALL_BODY,
             body_timeout=options.body_timeout,
             idle_connection_timeout=options.idle_timeout,
         )
-        self._door = Door(http, sockets, tls, options.max_requests)
-        self._pump.start(self.hub)
-        self._keeper.start(self.hub)
+        self._acceptor = Acceptor(http, sockets, tls, options.max_requests)
+        self._flusher.start(self.hub)
+        self._poller.start(self.hub)
         self._ticking = asyncio.create_task(self._tick())
 
     async def failed(self) -> None:
         """Return never, unless something fails that should run for ever; raises that error."""
-        tasks = [*self._keeper.tasks, self._ticking]
+        tasks = [*self._poller.tasks, self._ticking]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
     async def stop(self) -> None:
         """Tell every client when to come back, spread out, and end."""
-        self._door.close()
+        self._acceptor.close()
         self._ticking.cancel()
-        await self._keeper.stop()
+        await self._poller.stop()
         self._database.close()
-        spread = 1 + len(self._parts.streams) / RETURNS_PER_SECOND
-        for stream in list(self._parts.streams):
-            stream.shut(GOING_AWAY, f"retry={random.uniform(0.2, spread):.1f}")  # noqa: S311
-        if self._parts.streams:
-            self._parts.all_gone.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._parts.all_gone.wait(), FAREWELL)
+        connections = self._context.connections
+        spread = 1 + len(connections) / RETURNS_PER_SECOND
+        for connection in connections:
+            connection.close(GOING_AWAY, f"retry={random.uniform(0.2, spread):.1f}")  # noqa: S311
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(connections.wait_until_all_closed(), FAREWELL)
 
     def _watch(self) -> None:
         hub = self.hub
@@ -122,13 +121,13 @@ class Server:
             self._metrics.watch_view(view)
 
     async def _tick(self) -> None:
-        troubles = Troubles()
+        failure_log = FailureLog()
         mismatches = dict.fromkeys(self.hub.views.values(), 0)
         while True:
             await asyncio.sleep(1)
             self.hub.tick(now())
             self._close_stalled()
-            troubles.look(self.hub.views.values(), now())
+            failure_log.look(self.hub.views.values(), now())
             for view, seen in mismatches.items():
                 if view.history.mismatches > seen:
                     mismatches[view] = view.history.mismatches
@@ -149,9 +148,9 @@ class Server:
 class Site(Application):
     """Which path leads where."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._shared = {"parts": parts}
-        page = {"path": str(parts.options.static), "default_filename": "index.html"}
+    def __init__(self, context: Context) -> None:
+        self._shared = {"context": context}
+        page = {"path": str(context.options.static), "default_filename": "index.html"}
         super().__init__(
             [
                 ("/view/stream", Stream, self._shared),

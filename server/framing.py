@@ -2,7 +2,7 @@
 
 A server's frames are not masked, so the very same bytes are good for every client. A deflated one
 (RFC 7692) is too, as long as it was made with a fresh window and the connection's own
-compressor is never used: `server.offers` sees to that in the handshake.
+compressor is never used: `server.http.negotiate` sees to that in the handshake.
 """
 
 from __future__ import annotations

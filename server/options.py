@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from server import arguments
-from server.database import CONNECTIONS, LIMIT
+from server.http.access import is_loopback
 from server.hub.limits import Limits
 from server.limit_options import add_limits, read_limits
-from server.rules import is_loopback
+from server.upstream.database import CONNECTIONS, LIMIT
 from viewstream.protocol import BODY_LIMIT
 
 DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"

@@ -26,6 +26,14 @@ MAY_IMPORT = {
     "engine/tests": ("engine", "tests", "scripts.sources"),
     "server": ("server", "viewstream"),
     "server/hub": ("server.hub", "server.framing", "viewstream"),
+    "server/http": (
+        *("server.http", "server.hub", "server.flusher", "server.metrics", "server.options"),
+        *("server.framing", "viewstream"),
+    ),
+    "server/upstream": (
+        *("server.upstream", "server.hub", "server.flusher", "server.metrics"),
+        *("server.framing", "viewstream"),
+    ),
     "tail_view.py": ("viewstream",),
     "post_deltas.py": ("viewstream",),
     "scripts": ("scripts", "viewstream"),

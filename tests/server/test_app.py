@@ -10,7 +10,7 @@ from tornado.websocket import websocket_connect
 
 from server.app import Server
 from server.options import Options
-from server.reader import Reader
+from server.upstream.reader import Reader
 from tests.server.fake_engine import FakeEngine
 from viewstream.protocol import Base, decode
 

@@ -9,7 +9,13 @@ import socket
 import pytest
 from tornado.ioloop import IOLoop
 
-from server.database import BrokenConnectionError, Database, EngineAwayError, EngineError, _discard
+from server.upstream.database import (
+    BrokenConnectionError,
+    Database,
+    EngineAwayError,
+    EngineError,
+    _discard,
+)
 from tests.support.scripted_wire import TEXT, ScriptedWire, Session
 
 

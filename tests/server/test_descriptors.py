@@ -16,9 +16,9 @@ from typing import NoReturn
 import pytest
 import requests
 
-from server import listening
-from server.descriptors import SPARE, fit
-from server.listening import Door, Reception
+from server.http import acceptor
+from server.http.acceptor import Acceptor, CountingServer
+from server.http.descriptors import SPARE, fit
 from server.options import Options
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served, wait_for_clients
@@ -108,16 +108,16 @@ class Exhausted(socket.socket):
 def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "REST", 0.001)
+    monkeypatch.setattr(acceptor, "REST", 0.001)
 
     async def run() -> None:
         with Exhausted() as listener, socket.socket() as client:
             listener.bind(("127.0.0.1", 0))
             listener.listen()
-            door = Door(Reception(lambda request: None), [listener], None, 10)
+            acceptor = Acceptor(CountingServer(lambda request: None), [listener], None, 10)
             client.connect(listener.getsockname())
             await listener.tried.wait()
-            door.close()
+            acceptor.close()
 
     with caplog.at_level(logging.WARNING, "server"):
         asyncio.run(asyncio.wait_for(run(), 20))

@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from server.connection import MAX_PINGS
+from server.http.connection import MAX_PINGS
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import PONG, FrameReader
 from tests.server.served import Served, wait_for_clients

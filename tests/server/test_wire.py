@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from server import offers
 from server.framing import Message, frame
+from server.http import negotiate
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import TEXT, FrameReader
 from tests.server.served import Served
@@ -76,7 +76,7 @@ OFFERS = {
 
 @pytest.mark.parametrize("offer", OFFERS)
 def test_only_offers_that_suit_shared_frames_are_taken(offer: str) -> None:
-    assert offers.choose(offer) == OFFERS[offer]
+    assert negotiate.choose(offer) == OFFERS[offer]
 
 
 def test_deflated_frames_reach_a_strict_client(engine: FakeEngine) -> None:

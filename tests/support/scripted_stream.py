@@ -19,7 +19,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, StaticFileHandler
 from tornado.websocket import WebSocketHandler
 
-from server.handlers import POLICY
+from server.http.handlers import POLICY
 from tests.support.processes import ROOT, wait_until
 from viewstream.protocol import Message
 

@@ -35,7 +35,7 @@ class _Trouble:
         """Reasons that the log has: each once, though they may take turns."""
 
 
-class Troubles:
+class FailureLog:
     """To be asked to `look` again and again; views that fail alike share a line."""
 
     def __init__(self) -> None:

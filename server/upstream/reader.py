@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from server.database import Answer, Database, EngineError
-from server.pgtypes import type_name
+from server.upstream.database import Answer, Database, EngineError
+from server.upstream.pgtypes import type_name
 from viewstream.checksum import MODULUS, checksum
 from viewstream.protocol import (
     MAX_TIME,

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from server.database import EngineError
-from server.encoding import encode_base
+from server.flusher import now
 from server.hub.base import ReadBase
 from server.hub.hub import Hub
 from server.hub.view import View
-from server.loop import now
 from server.metrics import Metrics
-from server.reader import Reader
+from server.upstream.database import EngineError
+from server.upstream.encoding import encode_base
+from server.upstream.reader import Reader
 
 FIRST_REST = 0.05
 """Seconds from one read of a view to the next, if the first one fits nobody; doubles."""
@@ -33,7 +33,7 @@ class _Ward:
         self.answered = asyncio.Condition()
 
 
-class Keeper:
+class Poller:
     def __init__(
         self,
         reader: Reader,

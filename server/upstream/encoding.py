@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from server.framing import Message
-from server.reader import Reading
+from server.upstream.reader import Reading
 from viewstream.protocol import Base, encode
 
 SLICE = 5_000

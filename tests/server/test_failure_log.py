@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from server.troubles import PATIENCE, Troubles
+from server.failure_log import PATIENCE, FailureLog
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 
@@ -34,7 +34,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
 
 
 def test_a_start_before_the_engine_is_no_news(lines: list[str]) -> None:
-    troubles, view = Troubles(), FakeView("v", AWAY)
+    troubles, view = FailureLog(), FakeView("v", AWAY)
     for now, reason in [(0, AWAY), (3000, UNKNOWN), (PATIENCE - 1, UNKNOWN), (PATIENCE, None)]:
         view.failure = reason
         troubles.look([view], now)
@@ -44,7 +44,7 @@ def test_a_start_before_the_engine_is_no_news(lines: list[str]) -> None:
 
 
 def test_what_lasts_is_said_once_for_all_views_and_so_is_its_end(lines: list[str]) -> None:
-    troubles, views = Troubles(), [FakeView("a", AWAY), FakeView("b", AWAY), FakeView("c")]
+    troubles, views = FailureLog(), [FakeView("a", AWAY), FakeView("b", AWAY), FakeView("c")]
     for now in range(0, 3 * PATIENCE, 1000):
         troubles.look(views, now)
     assert lines == [f"views a, b: {AWAY}"]

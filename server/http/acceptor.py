@@ -31,10 +31,10 @@ class PlainStream(IOStream):
     """A stream without TLS: the connection may write to its socket while the stream does not."""
 
     def set_nodelay(self, value: bool) -> None:
-        """Never delay: `Door` has set that for all, and a handshake would set it three times."""
+        """Never delay: `Acceptor` has set that for all, and a handshake would set it three times."""
 
 
-class Reception(HTTPServer):
+class CountingServer(HTTPServer):
     """Counts its `visitors`: the connections that are no websockets, or not yet."""
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
@@ -51,12 +51,12 @@ class Reception(HTTPServer):
         super().on_close(server_conn)
 
 
-class Door:
+class Acceptor:
     """Hands accepted connections to an HTTP server, while it has fewer than `limit` visitors."""
 
     def __init__(
         self,
-        http: Reception,
+        http: CountingServer,
         sockets: Sequence[socket.socket],
         tls: ssl.SSLContext | None,
         limit: int,

@@ -1,29 +1,22 @@
-"""The HTTP side, but for the websocket: every refusal is a status and one sentence of JSON."""
+"""All HTTP requests but the websocket's: posts, frontiers, health, metrics, and files."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders
-from tornado.web import HTTPError, RequestHandler, StaticFileHandler, stream_request_body
+from tornado.web import StaticFileHandler, stream_request_body
 
+from server.flusher import now
+from server.http.access import Refusal, refuse_body, refuse_post
+from server.http.handler import Handler
 from server.hub.history import Outcome
-from server.hub.hub import Hub
 from server.hub.view import View
-from server.keeper import Keeper
-from server.loop import now
-from server.metrics import Metrics
-from server.options import Options
-from server.rules import Refusal, refuse_body, refuse_host, refuse_post
 from viewstream.protocol import Delta, ProtocolError, decode_delta
-
-if TYPE_CHECKING:
-    from server.stream import Stream
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -33,71 +26,8 @@ POLICY = (
 SMALL_BODY = 64 << 10
 """Bytes of a body where none is of use; a POST of a delta has a limit of its own."""
 NO_LIMIT = 1 << 62
-
-
 DECODED_AT_ONCE = 256 << 10
 """Bytes of a body that are decoded in one turn of the loop."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the handlers work with."""
-
-    hub: Hub
-    keeper: Keeper
-    metrics: Metrics
-    options: Options
-    streams: set[Stream] = field(default_factory=set)
-    """Websockets that are open."""
-    all_gone: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the last of them has closed."""
-
-
-class Handler(RequestHandler):
-    """Answers in JSON, errors too."""
-
-    def initialize(self, parts: Parts) -> None:
-        self.parts = parts
-
-    def set_default_headers(self) -> None:
-        self.set_header("Server", "viewstream")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cache-Control", "no-store")
-
-    def prepare(self) -> None:
-        refusal = refuse_host(self.request.headers, self.parts.options.hosts)
-        if refusal is not None:
-            self.refuse(refusal)
-
-    def answer(self, status: int, body: dict[str, Any]) -> None:
-        """Finish with `body` as JSON."""
-        self.set_status(status)
-        self.set_header("Content-Type", "application/json")
-        self.finish(msgspec.json.encode(body) + b"\n")
-
-    def refuse(self, refusal: Refusal, **more: object) -> None:
-        """Finish with a status and a sentence."""
-        self.parts.metrics.refusals.labels(refusal.status).inc()
-        self.answer(refusal.status, {"error": refusal.sentence, **more})
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What Tornado refuses, or what failed, said in the same way."""
-        sentence = HTTPStatus(status_code).phrase.lower()
-        error = kwargs.get("exc_info", (None, None))[1]
-        if isinstance(error, HTTPError) and error.log_message and status_code < 500:
-            sentence = error.log_message % error.args if error.args else error.log_message
-        self.refuse(Refusal(status_code, sentence))
-
-    def served_view(self, name: str) -> View | None:
-        """The view of that name; if it is not served, refuse and return None."""
-        view = self.parts.hub.views.get(name)
-        if view is None:
-            self.refuse(unknown_view(name))
-        return view
-
-
-def unknown_view(name: str) -> Refusal:
-    return Refusal(404, f"the view {name!r} is not served here")
 
 
 class NotFound(Handler):
@@ -135,7 +65,7 @@ class Deltas(Handler):
             self.refuse(Refusal(405, f"expected POST, found {self.request.method}"))
             return
         remote = self.request.remote_ip or ""
-        request, options = self.request, self.parts.options
+        request, options = self.request, self.context.options
         refusal = refuse_post(request.headers, request.version, remote, options.token)
         if refusal is None:
             refusal = refuse_body(request.headers, options.max_body, may_stream=True)
@@ -151,7 +81,7 @@ class Deltas(Handler):
     def data_received(self, chunk: bytes) -> None:
         if self._finished:
             return
-        limit = self.parts.options.max_body
+        limit = self.context.options.max_body
         if len(self._body) + len(chunk) > limit:
             self._body.clear()
             self.refuse(Refusal(413, f"the body is larger than the limit of {limit} bytes"))
@@ -172,11 +102,11 @@ class Deltas(Handler):
             await self._take(view, delta)
 
     async def _take(self, view: View, delta: Delta) -> None:
-        hub = self.parts.hub
+        hub = self.context.hub
         asked = view.history.epochs.asked
         outcome = hub.post(delta, now(), asked)
         if outcome is Outcome.UNKNOWN:
-            if not await self.parts.keeper.settle(view, asked):
+            if not await self.context.settle(view, asked):
                 self._report(view, outcome)
                 self.set_header("Retry-After", "1")
                 self.refuse(Refusal(503, f"the epoch cannot be checked: {view.failure}"))
@@ -195,7 +125,7 @@ class Deltas(Handler):
             self.refuse(Refusal(410, sentence), epoch=view.history.epochs.current)
 
     def _report(self, view: View, outcome: Outcome) -> None:
-        self.parts.metrics.posts.labels(view.name, outcome.name.lower()).inc()
+        self.context.metrics.posts.labels(view.name, outcome.name.lower()).inc()
 
 
 async def _decode(body: bytes) -> Delta:
@@ -231,13 +161,13 @@ class Health(Handler):
 
     def get(self) -> None:
         at = now()
-        views = {name: _health(view, at) for name, view in self.parts.hub.views.items()}
+        views = {name: _health(view, at) for name, view in self.context.hub.views.items()}
         is_well = all(view["problem"] is None for view in views.values())
         self.answer(
             200,
             {
                 "status": "ok" if is_well else "degraded",
-                "clients": len(self.parts.hub.clients),
+                "clients": len(self.context.hub.clients),
                 "views": views,
             },
         )
@@ -270,14 +200,14 @@ class Exposition(Handler):
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.finish(self.parts.metrics.text())
+        self.finish(self.context.metrics.text())
 
 
 class About(Handler):
     """GET /about.json: what the operator says of the views' data; null if nothing."""
 
     def get(self) -> None:
-        self.answer(200, {"source": self.parts.options.about})
+        self.answer(200, {"source": self.context.options.about})
 
 
 class Page(StaticFileHandler):

@@ -1,4 +1,4 @@
-"""The clock of the server, and the pump that carries the hub's work into the loop's turns."""
+"""The clock of the server, and the flusher that carries the hub's work into the loop's turns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def now() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-class Pump:
+class Flusher:
     """Flushes the hub once for all deltas that came in one turn of the loop, and admits clients.
 
     A flush that took long is followed by a rest as long: when deltas come faster than they can

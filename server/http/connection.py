@@ -14,8 +14,8 @@ from collections.abc import Callable
 from tornado.iostream import IOStream, StreamClosedError
 
 from server.framing import PONG
+from server.http.acceptor import PlainStream
 from server.hub.client import Client
-from server.listening import PlainStream
 
 SLICE = 256 << 10
 """Bytes that count as progress: a client that does not take so many (or all that there are) within

@@ -7,10 +7,10 @@ from collections.abc import Container
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
-from server import offers
-from server.connection import Connection
-from server.handlers import Handler, unknown_view
-from server.rules import Refusal, refuse_host, refuse_origin
+from server.http import negotiate
+from server.http.access import Refusal, refuse_host, refuse_origin
+from server.http.connection import Connection
+from server.http.handler import Handler, unknown_view
 from viewstream.protocol import Position, ProtocolError, parse_position
 
 MAX_MESSAGE = 1024
@@ -37,32 +37,32 @@ class Stream(WebSocketHandler, Handler):
         headers = self.request.headers
         if headers.get("Upgrade", "").lower() != "websocket":
             return Refusal(426, "expected a websocket")
-        options = self.parts.options
+        options = self.context.options
         refusal = refuse_host(headers, options.hosts) or refuse_origin(headers, options.origins)
         if refusal is not None:
             return refusal
         arguments = self.get_query_arguments("view", strip=False)
         try:
-            self._wanted = parse_wanted(arguments, self.parts.hub.views)
+            self._wanted = parse_wanted(arguments, self.context.hub.views)
         except ProtocolError as error:
             return Refusal(400, str(error))
         for name in self._wanted:
-            if name not in self.parts.hub.views:
+            if name not in self.context.hub.views:
                 return unknown_view(name)
         limit = options.max_clients
-        if len(self.parts.hub.clients) >= limit:
+        if len(self.context.hub.clients) >= limit:
             return Refusal(503, f"there are {limit} clients already, which is the limit")
         return None
 
     def check_origin(self, origin: str) -> bool:
-        return refuse_origin(self.request.headers, self.parts.options.origins) is None
+        return refuse_origin(self.request.headers, self.context.options.origins) is None
 
     def get_compression_options(self) -> dict[str, object] | None:
         """Whether the client's offer suits messages that were deflated once for all."""
         self._agreed = None
-        if self.parts.options.compress_from is not None:
+        if self.context.options.compress_from is not None:
             header = ",".join(self.request.headers.get_list("Sec-WebSocket-Extensions"))
-            self._agreed = offers.choose(header)
+            self._agreed = negotiate.choose(header)
         return None if self._agreed is None else {}
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
@@ -82,33 +82,34 @@ class Stream(WebSocketHandler, Handler):
         stream = self.ws_connection.stream
         assert isinstance(stream, IOStream)
         self._connection = Connection(
-            self.shut, stream, deflates=self._agreed is not None, on_drained=self.parts.hub.drained
+            self.shut,
+            stream,
+            deflates=self._agreed is not None,
+            on_drained=self.context.hub.drained,
         )
-        self.parts.metrics.connections.inc()
-        self.parts.streams.add(self)
-        self.parts.hub.join(self._connection, self._wanted)
+        self.context.metrics.connections.inc()
+        self.context.connections.add(self._connection)
+        self.context.hub.join(self._connection, self._wanted)
 
     def on_message(self, message: str | bytes) -> None:
         self.shut(UNSUPPORTED, "clients send nothing")
 
     def on_ping(self, data: bytes) -> None:
         if self._connection is not None:
-            self._connection.look(self.parts.hub.block)
+            self._connection.look(self.context.hub.block)
 
     def on_close(self) -> None:
         code = self.close_code or 1006
-        self.parts.metrics.closes.labels(code if code in KNOWN_CODES else "other").inc()
-        self.parts.streams.discard(self)
-        if not self.parts.streams:
-            self.parts.all_gone.set()
+        self.context.metrics.closes.labels(code if code in KNOWN_CODES else "other").inc()
         if self._connection is not None:
-            self.parts.hub.leave(self._connection)
+            self.context.connections.discard(self._connection)
+            self.context.hub.leave(self._connection)
             self._connection = None
 
     def shut(self, code: int, reason: str) -> None:
         """Close: from now on nothing else is written."""
         if self._connection is not None:
-            self.parts.hub.leave(self._connection)
+            self.context.hub.leave(self._connection)
         self.close(code, reason)
 
 
