@@ -31,7 +31,7 @@ class PlainStream(IOStream):
     """A stream without TLS: the connection may write to its socket while the stream does not."""
 
     def set_nodelay(self, value: bool) -> None:
-        """Never delay: `Acceptor` has set that for all, and a handshake would set it three times."""
+        """Do nothing: accepted sockets inherit TCP_NODELAY from the listening one."""
 
 
 class CountingServer(HTTPServer):
