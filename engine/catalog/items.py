@@ -8,7 +8,7 @@ from enum import Enum
 from sqlglot import exp
 
 from engine.relation import Column
-from engine.session.statements import CreateIndex, CreateSource, CreateTable, CreateView
+from engine.sql.statements import CreateIndex, CreateSource, CreateTable, CreateView
 
 DATABASE = "materialize"
 USER_SCHEMA = "public"

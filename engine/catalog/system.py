@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from engine.catalog.catalog import Catalog
 from engine.catalog.items import DATABASE, SYSTEM_SCHEMA, USER_SCHEMA, Item, Kind
 from engine.relation import Column
-from engine.session.statements import CreateIndex, CreateView
+from engine.sql.statements import CreateIndex, CreateView
 from engine.types import BOOL, INT8, OID, SCALARS, TEXT, TIMESTAMPTZ, SqlType, array_of
 from engine.zset import Row
 

@@ -24,8 +24,8 @@ from engine.errors import SqlError
 from engine.query import Query, compile_query
 from engine.relation import Relation
 from engine.scalar import Environment
-from engine.session.parser import parse_statement
-from engine.session.statements import DdlStatement, WriteStatement
+from engine.sql.parser import parse_statement
+from engine.sql.statements import DdlStatement, WriteStatement
 from engine.zset import Value
 
 _LAST_WRITE = 1.0

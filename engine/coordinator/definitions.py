@@ -11,7 +11,7 @@ from engine.coordinator.preparation import Preparation, Prepared, index_item, in
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.errors import SqlError
-from engine.session.statements import (
+from engine.sql.statements import (
     CreateIndex,
     CreateSource,
     CreateTable,

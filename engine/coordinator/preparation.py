@@ -16,8 +16,8 @@ from engine.dataflow import Dataflow
 from engine.errors import SqlError
 from engine.query import Query, compile_query
 from engine.relation import Column
-from engine.session.statements import CreateIndex, CreateSource, CreateTable, CreateView
 from engine.sources import SourceFile
+from engine.sql.statements import CreateIndex, CreateSource, CreateTable, CreateView
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from engine.coordinator.preparation import Prepared, index_item
 from engine.coordinator.runtime import Runtime
 from engine.errors import SqlError
 from engine.relation import Column
-from engine.session.statements import (
+from engine.sql.statements import (
     CreateIndex,
     CreateSource,
     CreateTable,

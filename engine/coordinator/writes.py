@@ -17,7 +17,8 @@ from engine.coordinator.runtime import Runtime
 from engine.errors import SqlError
 from engine.query import Query, compile_query
 from engine.relation import Column
-from engine.session.statements import (
+from engine.sql.dialect import EngineSql
+from engine.sql.statements import (
     ColumnDefinition,
     CreateTable,
     Delete,
@@ -25,7 +26,6 @@ from engine.session.statements import (
     Update,
     WriteStatement,
 )
-from engine.sql_dialect import EngineSql
 from engine.storage import StoredUpdates
 from engine.types import SqlType
 from engine.zset import Row, Value, ZSet, add

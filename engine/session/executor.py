@@ -8,7 +8,6 @@ from engine.coordinator import Coordinator
 from engine.errors import SqlError
 from engine.pgwire import backend
 from engine.session import encode
-from engine.session import statements as s
 from engine.session.interruption import Interruption
 from engine.session.output import Output
 from engine.session.plan import (
@@ -28,6 +27,7 @@ from engine.session.portal import Portal, fetch
 from engine.session.reading import Reading
 from engine.session.state import State
 from engine.session.transaction import Transaction
+from engine.sql import statements as s
 from engine.zset import Value
 
 _WAYS_OUT = (s.Commit, s.Rollback, s.RollbackTo)

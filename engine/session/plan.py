@@ -17,9 +17,9 @@ from engine.coordinator import Coordinator, Write
 from engine.errors import SqlError
 from engine.query import Query
 from engine.relation import Column, Relation
-from engine.session import statements as s
 from engine.session.rows import tail_columns
 from engine.session.settings import Settings
+from engine.sql import statements as s
 from engine.types import TEXT, UNKNOWN, SqlType, by_oid
 from engine.zset import Row, Value
 

@@ -18,15 +18,15 @@ from engine.pgwire.messages import FrontendMessage
 from engine.pgwire.reader import MalformedMessageError
 from engine.relation import Column
 from engine.session import encode
-from engine.session import statements as s
 from engine.session.executor import Executor
 from engine.session.off_loop import off_loop
 from engine.session.output import Output
-from engine.session.parser import parse_statement, parse_statements
 from engine.session.plan import FetchPlan, Plan, RowsPlan, WritePlan
 from engine.session.portal import Portal
 from engine.session.settings import Settings
 from engine.session.state import Prepared
+from engine.sql import statements as s
+from engine.sql.parser import parse_statement, parse_statements
 
 LONG_STATEMENT = 20_000
 """Characters from which on a statement is parsed and planned off the loop: it delays nobody."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from engine.errors import SqlError
 from engine.relation import Column
-from engine.session import statements as s
 from engine.session.plan import Plan, SelectPlan, TailPlan
 from engine.session.portal import Portal
 from engine.session.settings import Settings
+from engine.sql import statements as s
 
 MAX_PREPARED = 1_000
 MAX_PORTALS = 1_000

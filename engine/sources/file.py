@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import SqlError
-from engine.session.statements import CreateSource, CsvFormat
 from engine.sources.formats import RowFormat, row_format
 from engine.sources.lines import NOT_UTF8, ErrorCounts, LineCutter
+from engine.sql.statements import CreateSource, CsvFormat
 from engine.zset import Row
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from itertools import count
 from engine.errors import SqlError
 from engine.relation import Column
 from engine.scalar.functions.backtracking import bounded
-from engine.session.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
 from engine.sources.frame import Frame
 from engine.sources.lines import ErrorCounts, decode_lines
+from engine.sql.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
 from engine.types import BYTEA, INT8, TEXT
 from engine.zset import Row
 

@@ -34,8 +34,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.relation import Column
+from engine.tests.support.queries import Catalog, View
 from engine.zset import Row, ZSet, add, negate
-from tests.support.queries import Catalog, View
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from engine.catalog import Catalog, Item, Kind, add_system_items, item_rows
 from engine.errors import SqlError
 from engine.relation import Column
-from engine.session.parser import parse_statement
+from engine.sql.parser import parse_statement
 from engine.types import TEXT
 
 COLUMNS = (Column("a", TEXT),)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.support.processes import Process, start_engine, wait_until
+from engine.tests.support.processes import Process, start_engine, wait_until
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,12 +17,12 @@ import pytest
 
 from engine.__main__ import address, clock, duration, main
 from engine.tests.clients.conftest import Copy
-from tests.support.processes import Process, start_engine, wait_until
+from engine.tests.support.processes import Process, start_engine, wait_until
 
 
 def failing(*options: str | Path) -> tuple[int, str]:
     """Start an engine that cannot start; returns its status and what it said."""
-    with Process([sys.executable, "-m", "engine", *options]) as process:
+    with Process(*options) as process:
         return process.wait(), process.stderr
 
 

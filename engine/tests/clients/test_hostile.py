@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 
 from engine.tests.clients.conftest import Engine
-from tests.support.processes import start_engine, wait_until
+from engine.tests.support.processes import start_engine, wait_until
 
 STARTUP = struct.pack("!ihh", 47, 3, 0) + b"user\0materialize\0database\0materialize\0\0"
 READY = b"Z\0\0\0\x05I"

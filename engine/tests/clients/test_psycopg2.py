@@ -15,7 +15,7 @@ import psycopg2.extensions
 import pytest
 
 from engine.tests.clients.conftest import Copy, Engine
-from tests.support.processes import wait_until
+from engine.tests.support.processes import wait_until
 
 ITEMS = [
     (

@@ -20,8 +20,8 @@ from engine.coordinator import (
 )
 from engine.coordinator.collection import Stored
 from engine.coordinator.history import History
-from engine.session import statements as s
-from engine.session.parser import parse_statement
+from engine.sql import statements as s
+from engine.sql.parser import parse_statement
 from engine.zset import Row, ZSet, add
 
 PATIENCE = 20.0

@@ -15,7 +15,7 @@ from engine.coordinator import EngineOptions
 from engine.coordinator.timeline import RESERVED
 from engine.errors import SqlError
 from engine.tests.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
-from tests.support.processes import start_engine, wait_until
+from engine.tests.support.processes import start_engine, wait_until
 
 
 def test_catalog_and_rows_come_back(tmp_path: Path, words: Path) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from engine.errors import SqlError
-from engine.session import statements as s
-from engine.session.parser import parse_statement
+from engine.sql import statements as s
+from engine.sql.parser import parse_statement
 from engine.tests.coordinator.support import Engine
 
 TABLE = "CREATE TABLE t (id int NOT NULL, name text DEFAULT 'none', price numeric)"

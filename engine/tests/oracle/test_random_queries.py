@@ -11,8 +11,8 @@ import pytest
 
 from engine.tests.oracle.duck import Duck, comparable
 from engine.tests.oracle.generator import Generator
+from engine.tests.support.queries import Catalog, View
 from engine.zset import Row, ZSet, add, add_row
-from tests.support.queries import Catalog, View
 
 SEEDS = int(os.environ.get("VIEWSTREAM_ORACLE_SEEDS", "12"))
 QUERIES = 12

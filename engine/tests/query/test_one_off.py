@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from engine.errors import SqlError
 from engine.query import ordering
 from engine.scalar import Environment
+from engine.tests.support.queries import ENVIRONMENT, Catalog
 from engine.types import INT4, INT8, NUMERIC, TEXT
-from tests.support.queries import ENVIRONMENT, Catalog
 
 CATALOG = Catalog(t="a int4, b text, c date")
 ROWS = {(number, f"b{number % 3}", None): 1 for number in range(10)}

@@ -1,7 +1,7 @@
 """Plans are what one would draw by hand: keys found, columns pruned, shared parts computed once."""
 
 from engine.query import Query
-from tests.support.queries import Catalog
+from engine.tests.support.queries import Catalog
 
 CATALOG = Catalog(
     t="a int4, b text, c int8, d text", u="a int4, x text, y text", w="a int4, z text"

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.query import Query
+from engine.tests.support.queries import Catalog, View
 from engine.zset import Row, ZSet, add
-from tests.support.queries import Catalog, View
 
 EPOCH = datetime(1970, 1, 1)
 CATALOG = Catalog(t="a int8, n numeric, f float8, at timestamptz")

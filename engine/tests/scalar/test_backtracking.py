@@ -14,8 +14,8 @@ from engine.errors import SqlError
 from engine.scalar.functions import backtracking
 from engine.scalar.functions.backtracking import on_beat
 from engine.scalar.functions.patterns import matches, regexp_count, regexp_match, regexp_replace
-from engine.session.statements import RegexFormat
 from engine.sources.formats import row_format
+from engine.sql.statements import RegexFormat
 from engine.tests.scalar.evaluate import value
 
 ENDLESS = "a" * 60 + "!"

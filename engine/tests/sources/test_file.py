@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SqlError
-from engine.session.statements import CreateSource, CsvFormat, TextFormat
 from engine.sources import FileReader, SourceFile
+from engine.sql.statements import CreateSource, CsvFormat, TextFormat
 from engine.zset import Row
 
 LONGEST = 1000

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SqlError
-from engine.session.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
 from engine.sources import LINE_NUMBER, row_format
 from engine.sources.frame import Frame
 from engine.sources.lines import NOT_UTF8
+from engine.sql.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
 from engine.zset import Row
 
 

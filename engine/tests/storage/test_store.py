@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import SqlError
 from engine.storage import SqliteStore, StoredItem, StoredUpdates
-from tests.support.processes import ROOT
+from engine.tests.support.processes import ROOT
 
 
 def test_items_keep_their_order_and_ids(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from engine.storage import SqliteStore, StoredItem, StoredUpdates
-from tests.support.processes import ROOT
+from engine.tests.support.processes import ROOT
 
 store = SqliteStore(Path(sys.argv[1]))
 begin = store.last_id()

@@ -1,4 +1,4 @@
-"""From text to the statements of `engine.session.statements`.
+"""From text to the statements of `engine.sql.statements`.
 
 The modules beside this (`parse_read`, `parse_ddl`, ...) each read one kind of statement, token by
 token; queries within them are parsed by sqlglot.
@@ -11,22 +11,22 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.errors import SqlError, not_supported
-from engine.session import statements as s
-from engine.session.parse_cursor import parse_close, parse_deallocate, parse_declare, parse_fetch
-from engine.session.parse_ddl import parse_create, parse_drop
-from engine.session.parse_read import parse_copy, parse_explain, parse_select, parse_tail
-from engine.session.parse_transaction import (
+from engine.sql import statements as s
+from engine.sql.dialect import tokenize
+from engine.sql.parse_cursor import parse_close, parse_deallocate, parse_declare, parse_fetch
+from engine.sql.parse_ddl import parse_create, parse_drop
+from engine.sql.parse_read import parse_copy, parse_explain, parse_select, parse_tail
+from engine.sql.parse_settings import parse_reset, parse_set
+from engine.sql.parse_show import parse_show
+from engine.sql.parse_transaction import (
     parse_begin,
     parse_commit,
     parse_release,
     parse_rollback,
     parse_savepoint,
 )
-from engine.session.parse_write import parse_delete, parse_insert, parse_update
-from engine.session.settings import parse_reset, parse_set
-from engine.session.show import parse_show
-from engine.session.tokens import TokenStream
-from engine.sql_dialect import tokenize
+from engine.sql.parse_write import parse_delete, parse_insert, parse_update
+from engine.sql.tokens import TokenStream
 
 
 def parse_statements(sql: str) -> list[s.Statement]:

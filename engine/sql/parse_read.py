@@ -6,9 +6,9 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from engine.errors import SqlError, not_supported
-from engine.session import statements as s
-from engine.session.tokens import TokenStream
-from engine.sql_dialect import parse_expression, parse_query
+from engine.sql import statements as s
+from engine.sql.dialect import parse_expression, parse_query
+from engine.sql.tokens import TokenStream
 
 
 def parse_select(tokens: TokenStream) -> s.Select:

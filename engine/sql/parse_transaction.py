@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.errors import not_supported
-from engine.session import statements as s
-from engine.session.tokens import TokenStream
+from engine.sql import statements as s
+from engine.sql.tokens import TokenStream
 
 
 def parse_begin(tokens: TokenStream) -> s.Begin:

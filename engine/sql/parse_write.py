@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from engine.errors import not_supported
-from engine.session import statements as s
-from engine.session.tokens import TokenStream
-from engine.sql_dialect import parse_tree
+from engine.sql import statements as s
+from engine.sql.dialect import parse_tree
+from engine.sql.tokens import TokenStream
 
 
 def parse_insert(tokens: TokenStream) -> s.Insert:

@@ -1,7 +1,7 @@
 """The engine's SQL, as a dialect of sqlglot: PostgreSQL's, with nothing swallowed whole.
 
 sqlglot's own PostgreSQL dialect hands statements such as `SHOW ..` or `DECLARE ..` back as one
-unparsed text; here each is tokens, which `engine.session.parser` reads. Queries and expressions
+unparsed text; here each is tokens, which `engine.sql.parser` reads. Queries and expressions
 are sqlglot's work from end to end.
 """
 

@@ -7,9 +7,9 @@ import re
 from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.errors import SqlError, not_supported
-from engine.session import statements as s
-from engine.session.parse_read import parse_read
-from engine.session.tokens import TokenStream
+from engine.sql import statements as s
+from engine.sql.parse_read import parse_read
+from engine.sql.tokens import TokenStream
 
 
 def parse_declare(tokens: TokenStream) -> s.Declare:

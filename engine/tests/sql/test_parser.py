@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from engine.errors import SqlError
-from engine.session import statements as s
-from engine.session.parser import parse_statement, parse_statements
+from engine.sql import statements as s
+from engine.sql.parser import parse_statement, parse_statements
 from engine.types import FLOAT8, INT4, TIMESTAMPTZ, array_of
 
 

@@ -10,9 +10,9 @@ from engine.errors import SqlError, not_supported
 from engine.scalar.data_types import modifiers, type_of
 from engine.scalar.modifiers import apply_modifiers
 from engine.scalar.nodes import Constant
-from engine.session import statements as s
-from engine.session.tokens import TokenStream
-from engine.sql_dialect import parse_expression, parse_query, parse_type
+from engine.sql import statements as s
+from engine.sql.dialect import parse_expression, parse_query, parse_type
+from engine.sql.tokens import TokenStream
 from engine.types import SqlType, by_name
 
 _KINDS = ("SOURCE", "TABLE", "VIEW", "INDEX")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from engine.session import statements as s
-from engine.session.tokens import TokenStream
-from engine.sql_dialect import parse_query, quote_literal, tokenize
+from engine.sql import statements as s
+from engine.sql.dialect import parse_query, quote_literal, tokenize
+from engine.sql.tokens import TokenStream
 
 _TYPES = {
     "SOURCES": "('source')",

@@ -1,0 +1,105 @@
+"""The statements that the engine understands, as plain data.
+
+`engine.sql.parser` makes them from text. A `Name` has one to three parts, folded to lower case
+unless it was quoted. Statements that change the catalog carry their own text (`sql`, without what
+surrounds it), which `SHOW CREATE` prints and from which they can be parsed again.
+"""
+
+from typing import TypeAlias
+
+from engine.sql.statements.control import (
+    Begin,
+    Close,
+    Commit,
+    Control,
+    Deallocate,
+    Declare,
+    Discard,
+    Fetch,
+    Nothing,
+    Release,
+    ResetVariable,
+    Rollback,
+    RollbackTo,
+    Savepoint,
+    SetVariable,
+)
+from engine.sql.statements.definitions import (
+    BytesFormat,
+    ColumnDefinition,
+    CreateIndex,
+    CreateSource,
+    CreateTable,
+    CreateView,
+    CsvFormat,
+    DdlStatement,
+    Drop,
+    Format,
+    RegexFormat,
+    TextFormat,
+)
+from engine.sql.statements.names import (
+    Name,
+)
+from engine.sql.statements.reads import (
+    Copy,
+    Explain,
+    Read,
+    Select,
+    ShowCreate,
+    ShowParts,
+    ShowVariable,
+    Tail,
+)
+from engine.sql.statements.writes import (
+    Delete,
+    Insert,
+    Update,
+    WriteStatement,
+)
+
+Statement: TypeAlias = DdlStatement | WriteStatement | Read | Copy | Control
+
+__all__ = [
+    "Begin",
+    "BytesFormat",
+    "Close",
+    "ColumnDefinition",
+    "Commit",
+    "Control",
+    "Copy",
+    "CreateIndex",
+    "CreateSource",
+    "CreateTable",
+    "CreateView",
+    "CsvFormat",
+    "DdlStatement",
+    "Deallocate",
+    "Declare",
+    "Delete",
+    "Discard",
+    "Drop",
+    "Explain",
+    "Fetch",
+    "Format",
+    "Insert",
+    "Name",
+    "Nothing",
+    "Read",
+    "RegexFormat",
+    "Release",
+    "ResetVariable",
+    "Rollback",
+    "RollbackTo",
+    "Savepoint",
+    "Select",
+    "SetVariable",
+    "ShowCreate",
+    "ShowParts",
+    "ShowVariable",
+    "Statement",
+    "Tail",
+    "TextFormat",
+    "Update",
+    "WriteStatement",
+]

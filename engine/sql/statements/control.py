@@ -1,0 +1,117 @@
+"""Statements that steer the session: cursors, prepared statements, transactions, settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from engine.sql.statements.reads import Select, Tail
+
+
+@dataclass(frozen=True)
+class Declare:
+    cursor: str
+    source: Select | Tail
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """`count` is None for ALL; `timeout` is in seconds, None to wait for at least one row."""
+
+    cursor: str
+    count: int | None = 1
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Close:
+    """`cursor` is None for `CLOSE ALL`."""
+
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class Deallocate:
+    """`name` is None for `DEALLOCATE ALL`."""
+
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Begin:
+    """`tag` is what the client is told: `BEGIN`, or `START TRANSACTION`."""
+
+    tag: str = "BEGIN"
+
+
+@dataclass(frozen=True)
+class Commit:
+    pass
+
+
+@dataclass(frozen=True)
+class Rollback:
+    pass
+
+
+@dataclass(frozen=True)
+class Savepoint:
+    name: str
+
+
+@dataclass(frozen=True)
+class RollbackTo:
+    savepoint: str
+
+
+@dataclass(frozen=True)
+class Release:
+    savepoint: str
+
+
+@dataclass(frozen=True)
+class SetVariable:
+    """`value` is None for DEFAULT. `local` settings end with the transaction."""
+
+    name: str
+    value: str | None
+    local: bool = False
+
+
+@dataclass(frozen=True)
+class ResetVariable:
+    """`name` is None for `RESET ALL`."""
+
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Discard:
+    """`what` is `ALL`, `PLANS`, `SEQUENCES` or `TEMP`."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A statement that is accepted and changes nothing; `tag` is what the client is told."""
+
+    tag: str
+
+
+Control: TypeAlias = (
+    Declare
+    | Fetch
+    | Close
+    | Deallocate
+    | Begin
+    | Commit
+    | Rollback
+    | Savepoint
+    | RollbackTo
+    | Release
+    | SetVariable
+    | ResetVariable
+    | Discard
+    | Nothing
+)
