@@ -74,7 +74,7 @@ MAY_IMPORT = {
     "scripts": ("scripts", "viewstream"),
     "scripts/pipeline.py": ("scripts", "viewstream", "post_deltas"),  # which it runs
     "scripts/benchmarks": ("scripts", "server", "viewstream"),  # they measure its parts, too
-    "scripts/recentchanges": ("scripts.recentchanges",),
+    "scripts/sources": ("scripts.sources",),
 }
 
 # A default that is passed in everywhere else.
