@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 
+from viewstream.names import split_view_name
 from viewstream.protocol import (
     BODY_LIMIT,
     MAX_TIME,
@@ -41,7 +42,6 @@ from viewstream.protocol import (
     encode,
     parse_epoch,
     parse_position,
-    split_view_name,
 )
 
 URL = "http://127.0.0.1:8888"

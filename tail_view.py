@@ -26,34 +26,24 @@ from types import TracebackType
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 -- it is a class
-from psycopg2.extensions import new_type, parse_dsn, register_type
+from psycopg2.extensions import make_dsn, new_type, parse_dsn, register_type
 
-from viewstream.protocol import (
-    MAX_TIME,
-    Position,
-    ProtocolError,
+from viewstream.engine import (
+    DEFAULT_DSN,
+    VERSION_QUERY,
+    Dialect,
+    connection_options,
+    dialect_of,
     epoch_of,
     epoch_query,
-    parse_position,
-    quote_view,
 )
+from viewstream.names import quote_view
+from viewstream.protocol import MAX_TIME, Position, ProtocolError, parse_position
 
-DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
 SILENCE = 1.0
 """Seconds after which a TAIL that has given no row counts as begun."""
 MOST_WAITING = 1 << 20
 """Bytes of a COPY that wait for stdout before the engine has to wait."""
-NETWORK = {
-    "connect_timeout": "10",
-    # An engine whose machine vanished is noticed within about 20 s, idle or not.
-    "keepalives": "1",
-    "keepalives_idle": "5",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "20000",
-}
-SUBSCRIBE_SINCE = (0, 27)
-PROGRESS_AT_AS_OF_SINCE = (0, 50)
 TIMESTAMPTZ = 1184
 
 
@@ -196,7 +186,7 @@ def read(line: bytes) -> tuple[int, bool]:
 @contextlib.contextmanager
 def connected(dsn: str) -> Iterator[Connection]:
     """A connection to the engine outside of transactions, closed in the end."""
-    connection = psycopg2.connect(**{**NETWORK, **parse_dsn(dsn)})
+    connection = psycopg2.connect(make_dsn(**connection_options(parse_dsn(dsn), os.environ)))
     try:
         connection.autocommit = True
         register_type(new_type((TIMESTAMPTZ,), "TEXT", lambda text, _: text), connection)
@@ -215,23 +205,8 @@ def read_epoch(connection: Connection, view: str) -> str:
     return epoch_of(view, ask(connection, epoch_query(view)))
 
 
-def read_version(connection: Connection) -> tuple[int, int]:
-    """Which Materialize this is, as (major, minor)."""
-    text = ask(connection, "SELECT mz_version()")[0][0]
-    match = re.match(r"v?(\d+)\.(\d+)", text)
-    if match is None:
-        raise ProtocolError(f"expected a version such as v0.26.4 from mz_version(), found {text!r}")
-    return int(match[1]), int(match[2])
-
-
-def copy_statement(
-    view: str, version: tuple[int, int], *, snapshot: bool = False, as_of: int | None = None
-) -> str:
-    """The COPY for a view of an engine of that version."""
-    word = "SUBSCRIBE" if version >= SUBSCRIBE_SINCE else "TAIL"
-    time = "" if as_of is None else f" AS OF {as_of}"
-    options = f"SNAPSHOT = {str(snapshot).lower()}, PROGRESS"
-    return f"COPY ({word} {quote_view(view)} WITH ({options}){time}) TO STDOUT"
+def read_dialect(connection: Connection) -> Dialect:
+    return dialect_of(ask(connection, VERSION_QUERY)[0][0])
 
 
 def print_bytes(data: bytes) -> None:
@@ -253,7 +228,7 @@ def sentence(error: BaseException) -> str:
 def print_snapshot(dsn: str, view: str) -> None:
     """Print the view's rows and then its changes, with no epoch: not to be posted."""
     with connected(dsn) as connection:
-        statement = copy_statement(view, read_version(connection), snapshot=True)
+        statement = read_dialect(connection).copy_statement(view, snapshot=True)
         with contextlib.closing(Copy(connection, statement)) as copy:
             while (data := copy.take()) is not None:
                 print_bytes(data)
@@ -267,14 +242,14 @@ def print_changes(dsn: str, view: str, resume: Position | None) -> None:
     """
     while True:
         with connected(dsn) as connection:
-            version = read_version(connection)
+            dialect = read_dialect(connection)
             epoch = read_epoch(connection, view)
             if resume is not None and resume.epoch != epoch:
                 say(f"the epoch of {view} is {epoch}, not that of {resume}: from the present")
                 resume = None
             frontier = resume.frontier if resume and resume.frontier < MAX_TIME else None
             as_of = None if frontier is None else frontier - 1
-            statement = copy_statement(view, version, as_of=as_of)
+            statement = dialect.copy_statement(view, as_of=as_of)
             with contextlib.closing(Copy(connection, statement)) as copy:
                 try:
                     data = begin(dsn, view, epoch, copy)
@@ -287,7 +262,7 @@ def print_changes(dsn: str, view: str, resume: Position | None) -> None:
                     say(f"cannot resume {view} at {resume} ({sentence(error)}): from the present")
                     resume = None
                     continue
-                beginning = Beginning(frontier, int(version >= PROGRESS_AT_AS_OF_SINCE))
+                beginning = Beginning(frontier, dialect.progress_offset)
                 print_bytes(b"# epoch %s\n" % epoch.encode())
                 while data is not None:
                     print_bytes(beginning.feed(data))
@@ -350,7 +325,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--dsn",
-        default=os.environ.get("VIEWSTREAM_DSN", DSN),
+        default=os.environ.get("VIEWSTREAM_DSN", DEFAULT_DSN),
         help="the engine (VIEWSTREAM_DSN; %(default)s)",
     )
     options = parser.parse_args()

@@ -18,9 +18,11 @@ from pathlib import Path
 
 import psycopg2
 import sqlglot
+from psycopg2.extensions import make_dsn, parse_dsn
 from sqlglot.errors import TokenError
 
-DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
+from viewstream.engine import DEFAULT_DSN, connection_options
+
 FOLDER = Path(__file__).parents[1] / "sql"
 
 _VARIABLE = re.compile(r"(?<!:):'(\w+)'")
@@ -104,7 +106,7 @@ def apply(
 def _try(dsn: str, remaining: list[tuple[Path, str]]) -> str | None:
     """Run what remains, taking off what is done; return why to try again, or None."""
     try:
-        connection = psycopg2.connect(dsn, connect_timeout=5)
+        connection = psycopg2.connect(make_dsn(**connection_options(parse_dsn(dsn), os.environ)))
     except psycopg2.OperationalError as error:
         return _first_line(error)
     with closing(connection):
@@ -143,7 +145,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument(
         "--dsn",
-        default=os.environ.get("VIEWSTREAM_DSN", DSN),
+        default=os.environ.get("VIEWSTREAM_DSN", DEFAULT_DSN),
         help="the engine or Materialize (default: $VIEWSTREAM_DSN, or 127.0.0.1:6875)",
     )
     parser.add_argument(

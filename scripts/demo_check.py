@@ -22,7 +22,8 @@ from psycopg2.extensions import new_type, register_type, string_types
 from scripts.demo import HOST, ROOT, free_port, served_views
 from viewstream.client.follow import Follower, FollowError
 from viewstream.client.state import ViewState
-from viewstream.protocol import Row, quote_view
+from viewstream.names import quote_view
+from viewstream.protocol import Row
 
 PATIENCE = 22.0
 """Seconds until all views must have been proved."""

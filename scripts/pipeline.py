@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import IO
 
 from post_deltas import URL, is_server
-from viewstream.protocol import ProtocolError, split_view_name
+from viewstream.names import split_view_name
+from viewstream.protocol import ProtocolError
 
 ROOT = Path(__file__).parents[1]
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0

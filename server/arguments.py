@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from viewstream.protocol import ProtocolError, parse_position, split_view_name
+from viewstream.names import split_view_name
+from viewstream.protocol import ProtocolError, parse_position
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 

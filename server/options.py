@@ -15,9 +15,9 @@ from server.http.access import is_loopback
 from server.hub.limits import Limits
 from server.limit_options import add_limits, read_limits
 from server.upstream.database import CONNECTIONS, LIMIT
+from viewstream.engine import DEFAULT_DSN
 from viewstream.protocol import BODY_LIMIT
 
-DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
 STATIC = Path(__file__).parent.parent / "static"
 
 
@@ -28,7 +28,7 @@ class Options:
     views: tuple[str, ...]
     host: str = "127.0.0.1"
     port: int = 8888
-    dsn: str = DSN
+    dsn: str = DEFAULT_DSN
     token: str | None = None
     origins: frozenset[str] = frozenset()
     hosts: frozenset[str] | None = None
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--dsn",
-        default=os.environ.get("VIEWSTREAM_DSN", DSN),
+        default=os.environ.get("VIEWSTREAM_DSN", DEFAULT_DSN),
         help="the engine, as libpq has it (or VIEWSTREAM_DSN)",
     )
     add(

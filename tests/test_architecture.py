@@ -23,6 +23,10 @@ ENGINE_BASE = ("engine.errors", "engine.zset")
 MAY_IMPORT = {
     "viewstream": ("viewstream",),
     "viewstream/protocol.py": (),
+    "viewstream/names.py": ("viewstream.protocol",),
+    "viewstream/engine.py": ("viewstream.names", "viewstream.protocol"),
+    "viewstream/backoff.py": (),
+    "viewstream/exit_status.py": (),
     "viewstream/checksum.py": ("viewstream.protocol",),
     "engine": (),
     "engine/tests": ("engine",),
@@ -83,6 +87,10 @@ EXCEPTED = {("engine/scalar/environment.py", "time")}
 # Plain code: no sockets, clocks, processes or awaits, so that it can be tested exhaustively.
 WITHOUT_IO = (
     "viewstream/protocol.py",
+    "viewstream/names.py",
+    "viewstream/engine.py",
+    "viewstream/backoff.py",
+    "viewstream/exit_status.py",
     "viewstream/checksum.py",
     "server/framing.py",
     "server/hub",

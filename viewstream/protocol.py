@@ -1,15 +1,14 @@
-"""The words that all processes share: messages, epochs, positions, names. No I/O.
+"""Messages, positions and times of the protocol, as types with their JSON. No I/O.
 
-`docs/protocol.md` tells what they mean. Everything that speaks of a view's history, in the
-scripts, the server, or a Python client, takes its types from here; `static/` holds the
-same rules in JavaScript.
+`docs/protocol.md` defines what they mean. The scripts, the server and the Python client all take
+their types from here; `static/viewstream/` has the same rules in JavaScript. Names of views are in
+`viewstream/names.py`, what is said to an engine is in `viewstream/engine.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -18,7 +17,7 @@ MAX_TIME = 2**53 - 1
 """The largest time, and the `upper` of a view that can no longer change."""
 
 BODY_LIMIT = 8 * 2**20
-"""Bytes of the largest body that a server takes in a POST, unless it was told otherwise."""
+"""Bytes of the largest body that a server accepts in a POST, unless it is configured otherwise."""
 
 Row: TypeAlias = tuple[str | None, ...]
 """The text values of one row, as `COPY` prints them once its escapes are undone; None is NULL."""
@@ -28,7 +27,7 @@ Update: TypeAlias = tuple[int, int, Row]
 
 
 class ProtocolError(ValueError):
-    """Something that is not of the protocol; the message names the value and what was expected."""
+    """Something breaks the protocol; the message has the value found and what was expected."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -52,8 +51,8 @@ class Base(msgspec.Struct, tag_field="type", tag="base", omit_defaults=True):
 class Delta(msgspec.Struct, tag_field="type", tag="delta", omit_defaults=True):
     """Every update of a view with lower <= time < upper, sorted by time.
 
-    A `folded` delta has been consolidated over times too: all its updates have the time
-    `upper - 1`, and only who stands exactly at `lower` may take it.
+    A `folded` delta has been merged over times too: all its updates have the time `upper - 1`, and
+    only a client whose frontier is exactly `lower` may apply it.
     """
 
     view: str
@@ -66,7 +65,7 @@ class Delta(msgspec.Struct, tag_field="type", tag="delta", omit_defaults=True):
 
 
 class Status(msgspec.Struct, tag_field="type", tag="status", omit_defaults=True):
-    """How alive a view is, for people; it never changes what a client holds."""
+    """The state of a view's stream, for people; it never changes a client's rows."""
 
     view: str
     state: Literal["waiting", "live", "stale"]
@@ -77,7 +76,7 @@ Message: TypeAlias = Base | Delta | Status
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where somebody stands in a view's history; written `EPOCH:FRONTIER`."""
+    """A point in one history of a view, written `EPOCH:FRONTIER`."""
 
     epoch: str
     frontier: int
@@ -88,9 +87,6 @@ class Position(msgspec.Struct, frozen=True):
 
 _EPOCH = re.compile(r"[0-9]{1,16}-[A-Za-z0-9]{1,32}")
 _TIME = re.compile(r"[0-9]{1,16}")
-_TIMESTAMPTZ = re.compile(
-    r"(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?([+-]\d\d)(?::?(\d\d))?(?::?(\d\d))?"
-)
 
 
 def parse_epoch(text: str) -> str:
@@ -101,7 +97,7 @@ def parse_epoch(text: str) -> str:
 
 
 def parse_time(text: str) -> int:
-    """Return the time (integer milliseconds) that `text` tells; raise ProtocolError otherwise."""
+    """Return `text` as a time (integer milliseconds); raise ProtocolError otherwise."""
     if not _TIME.fullmatch(text) or int(text) > MAX_TIME:
         raise ProtocolError(f"expected a time from 0 to {MAX_TIME}, found {text!r}")
     return int(text)
@@ -113,95 +109,6 @@ def parse_position(text: str) -> Position:
     if not colon:
         raise ProtocolError(f"expected EPOCH:FRONTIER, found {text!r}")
     return Position(parse_epoch(epoch), parse_time(frontier))
-
-
-def make_epoch(postmaster_start_time: str, object_id: str) -> str:
-    """Name the history of the object `object_id` of the engine started at that time.
-
-    `postmaster_start_time` is the text of a timestamptz, as `pg_postmaster_start_time()`
-    prints it in whatever time zone; it is floored to milliseconds. An engine that starts
-    again, and an object that is created anew, each give another epoch. Raises ProtocolError.
-    """
-    match = _TIMESTAMPTZ.fullmatch(postmaster_start_time)
-    if match is None:
-        raise ProtocolError(
-            "expected a timestamptz such as 2020-01-02 01:04:05.678+00, "
-            f"found {postmaster_start_time!r}"
-        )
-    day, clock, fraction, hours, minutes, seconds = match.groups(default="")
-    zone = f"{hours}:{minutes or '00'}:{seconds or '00'}"
-    start = datetime.fromisoformat(f"{day} {clock}.{fraction[1:]:0<6}{zone}").astimezone(UTC)
-    since = start - datetime(1970, 1, 1, tzinfo=UTC)
-    milliseconds = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
-    return parse_epoch(f"{milliseconds}-{object_id}")
-
-
-def split_view_name(view: str) -> tuple[str, str]:
-    """Split `view` or `schema.view` into (schema, name); the schema defaults to `public`.
-
-    The name is the identifier itself, not SQL: no quotes, no folding to lower case. Raises
-    ProtocolError for an empty part, for one part too many, and for a NUL.
-    """
-    parts = view.split(".")
-    if len(parts) > 2 or not all(parts) or "\0" in view:
-        raise ProtocolError(f"expected a view as NAME or SCHEMA.NAME, found {view!r}")
-    return (parts[0], parts[1]) if len(parts) == 2 else ("public", parts[0])
-
-
-def quote_identifier(name: str) -> str:
-    """Quote `name` so that SQL reads exactly it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quote_view(view: str) -> str:
-    """The SQL name of `view` (NAME or SCHEMA.NAME); raises ProtocolError."""
-    return ".".join(map(quote_identifier, split_view_name(view)))
-
-
-def epoch_query(view: str) -> str:
-    """SQL for the rows (start time, object id) of the relations that `view` names.
-
-    To be read with the type casters switched off: `epoch_of` takes the values' text. One row
-    is an answer; none means that there is no such view. Raises ProtocolError.
-    """
-    schema, name = (part.replace("'", "''") for part in split_view_name(view))
-    return (
-        "SELECT pg_postmaster_start_time(), o.id"  # noqa: S608 -- both parts are quoted
-        " FROM mz_objects o JOIN mz_schemas s ON o.schema_id = s.id"
-        f" WHERE s.name = '{schema}' AND o.name = '{name}'"
-        " AND o.type IN ('source', 'table', 'view', 'materialized-view', 'materialized view')"
-    )
-
-
-def epoch_of(view: str, answer: Sequence[Sequence[str]]) -> str:
-    """The epoch that the rows of `epoch_query(view)` tell.
-
-    Raises LookupError when there is no such view or when several have the name, and
-    ProtocolError when the answer is not of the expected form.
-    """
-    if not answer:
-        raise LookupError(f"unknown view {view!r}")
-    if len(answer) > 1:
-        raise LookupError(f"expected one relation named {view!r}, found {len(answer)}")
-    return make_epoch(*answer[0])
-
-
-def consolidate(updates: Iterable[Update]) -> list[Update]:
-    """Merge updates of equal (time, row), drop those that cancel, and sort by time.
-
-    Never merges over times: a base may still fall between two that cancel.
-    """
-    diffs: dict[tuple[int, Row], int] = {}
-    for time, diff, row in updates:
-        key = (time, row)
-        diffs[key] = diffs.get(key, 0) + diff
-    merged = [(time, diff, row) for (time, row), diff in diffs.items() if diff]
-    merged.sort(key=_time_of)
-    return merged
-
-
-def _time_of(update: Update) -> int:
-    return update[0]
 
 
 encode = msgspec.json.Encoder().encode

@@ -29,7 +29,8 @@ from psycopg2.extensions import new_type, register_type
 from scripts.benchmarks.report import Bar, Measure, Report
 from scripts.demo import free_port
 from scripts.faultkit.processes import ROOT
-from viewstream.protocol import Delta, encode, epoch_of, epoch_query
+from viewstream.engine import epoch_of, epoch_query
+from viewstream.protocol import Delta, encode
 
 VIEW = "pipe"
 PER_TIME = 1_000

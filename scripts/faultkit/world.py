@@ -28,7 +28,9 @@ from scripts.faultkit.processes import (
     script_of,
 )
 from scripts.faultkit.proxy import HOST, PostProxy, StreamProxy
-from viewstream.protocol import Row, epoch_of, epoch_query, quote_view
+from viewstream.engine import epoch_of, epoch_query
+from viewstream.names import quote_view
+from viewstream.protocol import Row
 
 VIEWS = ("counter", "top10", "useredits")
 SIDES = ("a", "b")

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import momoko
 import psycopg2
-from psycopg2.extensions import UNICODE, cursor, string_types
+from psycopg2.extensions import UNICODE, cursor, make_dsn, parse_dsn, string_types
 from tornado.ioloop import IOLoop
 
+from viewstream.engine import connection_options
 from viewstream.protocol import Row
 
 LIMIT = 5.0
@@ -64,7 +66,7 @@ class Database:
     """A few connections to one engine, opened when they are needed."""
 
     def __init__(self, dsn: str, connections: int = CONNECTIONS, limit: float = LIMIT) -> None:
-        self._dsn = dsn
+        self._dsn = make_dsn(**connection_options(parse_dsn(dsn), os.environ))
         self._limit = limit
         self._idle: list[momoko.Connection] = []
         self._free = asyncio.Semaphore(connections)

@@ -8,22 +8,12 @@ from dataclasses import dataclass
 from server.upstream.database import Answer, Database, EngineError
 from server.upstream.pgtypes import type_name
 from viewstream.checksum import MODULUS, checksum
-from viewstream.protocol import (
-    MAX_TIME,
-    Column,
-    ProtocolError,
-    Row,
-    epoch_of,
-    epoch_query,
-    make_epoch,
-    quote_view,
-)
+from viewstream.engine import VERSION_QUERY, Dialect, dialect_of, epoch_of, epoch_query, make_epoch
+from viewstream.protocol import MAX_TIME, Column, ProtocolError, Row
 
 SLICE = 2_000
 """Rows that are converted and summed up in one turn of the loop: a few milliseconds."""
 TRIES = 3
-_CLOCKS = ("mz_logical_timestamp()", "mz_now()")
-"""How a SELECT says its time: until v0.26, and from v0.27 on."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +32,7 @@ class Reader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = _CLOCKS[0]
+        self._dialect: Dialect | None = None
 
     async def epoch(self, view: str) -> str:
         """The epoch that the engine names now."""
@@ -65,27 +55,26 @@ class Reader:
         raise EngineError("the view was replaced each time that it was read")
 
     async def _rows(self, view: str) -> tuple[str, int, list[Column], list[Row], int]:
-        name = quote_view(view)
-        answer = await self._ask(
-            f"SELECT {{clock}}, pg_postmaster_start_time(), * FROM {name}"  # noqa: S608 -- quoted
-        )
-        if answer.size:
-            return await _collect(answer, 2)
-        # No row, and so no time: a row that is always there brings it.
-        answer = await self._ask(
-            "SELECT {clock}, pg_postmaster_start_time(), r.* FROM (SELECT true) AS one"  # noqa: S608
-            f" LEFT JOIN (SELECT true AS present, * FROM {name}) AS r ON true"
-        )
-        return await _collect(answer, 3)
-
-    async def _ask(self, sql: str) -> Answer:
+        dialect = await self._dialect_of_engine()
         try:
-            return await self._database.ask(sql.replace("{clock}", self._clock, 1))
-        except EngineError as error:
-            if self._clock not in str(error) and self._clock.rstrip("()") not in str(error):
-                raise
-            self._clock = _CLOCKS[1 - _CLOCKS.index(self._clock)]
-            return await self._database.ask(sql.replace("{clock}", self._clock, 1))
+            answer = await self._database.ask(dialect.base_query(view))
+            if answer.size:
+                return await _collect(answer, 2)
+            # No row, and so no time: a row that is always there brings it.
+            return await _collect(await self._database.ask(dialect.empty_base_query(view)), 3)
+        except EngineError:
+            self._dialect = None  # another version may have been started
+            raise
+
+    async def _dialect_of_engine(self) -> Dialect:
+        """The dialect of the engine, whose version is asked once."""
+        if self._dialect is None:
+            answer = await self._database.ask(VERSION_QUERY)
+            try:
+                self._dialect = dialect_of(answer.take(1)[0][0] or "")
+            except ProtocolError as error:
+                raise EngineError(f"the engine's answer makes no sense: {error}") from error
+        return self._dialect
 
 
 def _epoch(start: str, epoch: str) -> str:

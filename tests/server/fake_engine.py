@@ -15,7 +15,8 @@ from tests.support.scripted_wire import (
     Session,
 )
 from viewstream.checksum import checksum
-from viewstream.protocol import Base, Column, Row, make_epoch
+from viewstream.engine import dialect_of, make_epoch
+from viewstream.protocol import Base, Column, Row
 
 START = "2026-11-22 20:00:00.123456+00"
 COLUMNS = [("user", TEXT), ("count", INT8)]
@@ -34,7 +35,7 @@ class FakeEngine(ScriptedWire):
         self.error: str | None = None
         """What every SELECT of the view fails with."""
         self.is_known = True
-        self.clock = "mz_logical_timestamp()"
+        self.version = "v0.26.4 (scripted)"
         self.reads = 0
         """How often the rows were asked for."""
         self.go_on = threading.Event()
@@ -61,13 +62,14 @@ class FakeEngine(ScriptedWire):
 
     def _answer(self, statement: str, session: Session) -> None:
         self.thawed.wait()
+        if "mz_version" in statement:
+            session.rows([("mz_version", TEXT)], [(self.version,)])
+            return
         if "mz_objects" in statement:
             rows = [(self.start, self.id)] if self.is_known else []
             session.rows([("start", TIMESTAMPTZ), ("id", TEXT)], rows)
             return
-        if self.clock not in statement:
-            session.error(f"unknown function: {statement.split('(')[0].split()[1]}")
-            return
+        assert dialect_of(self.version).clock in statement, f"unknown function in {statement}"
         if "JOIN" not in statement:
             self.reads += 1
         rows, time = list(self.rows), self._time()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from server.framing import Message
 from server.hub.log import Entry, GapError, Log
-from viewstream.protocol import Delta, Row, Update, consolidate, encode
+from tests.support.consolidate import consolidate
+from viewstream.protocol import Delta, Row, Update, encode
 
 ROWS = st.sampled_from([("a",), ("b",), (None,)])
 UPDATES = st.lists(st.tuples(st.integers(10, 59), st.sampled_from([-2, -1, 1, 3]), ROWS))

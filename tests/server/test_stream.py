@@ -90,10 +90,11 @@ def test_a_base_of_a_view_created_this_moment_is_read_again(engine: FakeEngine) 
         assert served.open().base().upper == 1001
 
 
-def test_the_clock_of_later_versions_is_found(engine: FakeEngine) -> None:
-    engine.clock = "mz_now()"
+def test_the_clock_of_later_versions_is_used_from_the_first_read(engine: FakeEngine) -> None:
+    engine.version = "v26.28.0 (scripted)"
     with Served(engine) as served:
         assert served.open().base() == engine.base("top10")
+    assert not any("mz_logical_timestamp" in statement for statement in engine.statements)
 
 
 def test_a_schema_can_be_named(engine: FakeEngine) -> None:

@@ -23,20 +23,10 @@ from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.hub.view import View
 from tests.server.frames import FrameReader
+from tests.support.consolidate import consolidate
 from viewstream.checksum import checksum
 from viewstream.client.state import ViewState, receive
-from viewstream.protocol import (
-    Base,
-    Column,
-    Delta,
-    Message,
-    Row,
-    Status,
-    Update,
-    consolidate,
-    decode,
-    encode,
-)
+from viewstream.protocol import Base, Column, Delta, Message, Row, Status, Update, decode, encode
 
 VIEW = "v"
 COLUMNS = [Column("name", "text"), Column("n", "int8")]

@@ -9,9 +9,10 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.consolidate import consolidate
 from viewstream.checksum import checksum
 from viewstream.client.state import GAP, Change, RefusalError, Rows, ViewState, receive
-from viewstream.protocol import Base, Column, Delta, Message, Row, Update, consolidate
+from viewstream.protocol import Base, Column, Delta, Message, Row, Update
 
 COLUMNS = [Column("user", "text"), Column("count", "int8")]
 ROWS: list[Row] = [("Alice", "1"), ("Alice", "2"), ("Bob", "1"), (None, "")]

@@ -122,20 +122,6 @@ def test_what_is_no_row_of_a_tail_is_refused(line: bytes) -> None:
         tail_view.Beginning(None).feed(line)
 
 
-@pytest.mark.parametrize(
-    ("version", "statement"),
-    [
-        ((0, 9), 'COPY (TAIL "s"."a""b" WITH (SNAPSHOT = false, PROGRESS) AS OF 6) TO STDOUT'),
-        (
-            (0, 27),
-            'COPY (SUBSCRIBE "s"."a""b" WITH (SNAPSHOT = false, PROGRESS) AS OF 6) TO STDOUT',
-        ),
-    ],
-)
-def test_the_statement(version: tuple[int, int], statement: str) -> None:
-    assert tail_view.copy_statement('s.a"b', version, as_of=6) == statement
-
-
 # Recordings of a real engine
 
 

@@ -1,0 +1,130 @@
+"""What is said to an engine: dialects, epochs, connection options."""
+
+from __future__ import annotations
+
+import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from viewstream.engine import (
+    NETWORK_OPTIONS,
+    QUIET,
+    Dialect,
+    connection_options,
+    dialect_of,
+    epoch_of,
+    epoch_query,
+    make_epoch,
+)
+from viewstream.protocol import ProtocolError
+
+OLD = Dialect("TAIL", "mz_logical_timestamp()", 0)
+RENAMED = Dialect("SUBSCRIBE", "mz_now()", 0)
+TODAY = Dialect("SUBSCRIBE", "mz_now()", 1)
+
+
+@pytest.mark.parametrize(
+    ("version", "dialect"),
+    [
+        ("v0.9.4 (0123456789)", OLD),
+        ("v0.26.4", OLD),
+        ("v0.27.0 (abc)", RENAMED),
+        ("v0.49.9", RENAMED),
+        ("v0.50.0", TODAY),
+        ("v0.164.2", TODAY),
+        ("v1.0.0", TODAY),
+        ("v26.28.0 (abc)", TODAY),
+    ],
+)
+def test_the_dialect_of_a_version(version: str, dialect: Dialect) -> None:
+    assert dialect_of(version) == dialect
+
+
+@pytest.mark.parametrize("text", ["", "next", "v26", "PostgreSQL 15.2"])
+def test_an_unknown_version_is_an_error(text: str) -> None:
+    with pytest.raises(ProtocolError, match="expected a version such as"):
+        dialect_of(text)
+
+
+def test_the_statements_of_a_dialect() -> None:
+    view = 's.a"b'
+    assert OLD.copy_statement(view, as_of=6) == (
+        'COPY (TAIL "s"."a""b" WITH (SNAPSHOT = false, PROGRESS) AS OF 6) TO STDOUT'
+    )
+    assert TODAY.copy_statement(view, snapshot=True) == (
+        'COPY (SUBSCRIBE "s"."a""b" WITH (SNAPSHOT = true, PROGRESS)) TO STDOUT'
+    )
+    assert OLD.base_query(view) == (
+        'SELECT mz_logical_timestamp(), pg_postmaster_start_time(), * FROM "s"."a""b"'
+    )
+    assert TODAY.empty_base_query(view) == (
+        "SELECT mz_now(), pg_postmaster_start_time(), r.* FROM (SELECT true) AS one"
+        ' LEFT JOIN (SELECT true AS present, * FROM "s"."a""b") AS r ON true'
+    )
+
+
+# Epochs
+
+
+@pytest.mark.parametrize(
+    ("start", "epoch"),
+    [
+        ("1970-01-01 00:00:00+00", "0-u7"),
+        ("1970-01-01 00:00:01.5+00", "1500-u7"),
+        ("1970-01-01 01:00:00.0019+01", "1-u7"),
+        ("1970-01-01 05:30:00.002+05:30", "2-u7"),
+        ("1969-12-31 23:59:59.999999-00:00:01", "999-u7"),
+        ("2020-01-02 01:04:05.678901+00", "1577927045678-u7"),
+    ],
+)
+def test_an_epoch_is_the_start_in_milliseconds_and_the_id(start: str, epoch: str) -> None:
+    assert make_epoch(start, "u7") == epoch
+
+
+@pytest.mark.parametrize("start", ["", "now", "2020-01-02", "2020-01-02 01:04:05", "1 2 3+00"])
+def test_a_start_time_that_is_no_timestamptz_is_an_error(start: str) -> None:
+    with pytest.raises(ProtocolError, match="expected a timestamptz"):
+        make_epoch(start, "u7")
+
+
+def test_the_epoch_query_quotes_names() -> None:
+    query = epoch_query("a'b.c'd")
+    assert "s.name = 'a''b'" in query
+    assert "o.name = 'c''d'" in query
+    with pytest.raises(ProtocolError, match=r"NAME or SCHEMA\.NAME"):
+        epoch_query("a.b.c")
+
+
+def test_one_row_names_the_epoch() -> None:
+    row = ("1970-01-01 00:00:01+00", "u7")
+    assert epoch_of("v", [row]) == "1000-u7"
+    with pytest.raises(LookupError, match="unknown view 'v'"):
+        epoch_of("v", [])
+    with pytest.raises(LookupError, match="expected one relation named 'v', found 2"):
+        epoch_of("v", [row, row])
+
+
+# Connections
+
+
+def test_a_connection_is_quiet_and_notices_a_vanished_machine() -> None:
+    options = connection_options({"host": "h"})
+    assert options == {**NETWORK_OPTIONS, "host": "h", "options": QUIET}
+
+
+def test_a_dsn_prevails_over_the_defaults() -> None:
+    dsn = {"connect_timeout": "3", "options": "-c cluster=quick"}
+    options = connection_options(dsn, {"PGOPTIONS": "-c cluster=slow"})
+    assert options["connect_timeout"] == "3"
+    assert options["options"] == f"{QUIET} -c cluster=quick"
+
+
+def test_options_of_the_environment_are_kept() -> None:
+    options = connection_options({}, {"PGOPTIONS": "-c cluster=slow"})
+    assert options["options"] == f"{QUIET} -c cluster=slow"
+
+
+def test_merged_options_are_a_dsn() -> None:
+    dsn = "postgres://u:p%20w@h:1/d?options=-c%20cluster%3Dquick"
+    parsed = parse_dsn(make_dsn(**connection_options(parse_dsn(dsn))))
+    assert parsed["options"] == f"{QUIET} -c cluster=quick"
+    assert (parsed["user"], parsed["password"], parsed["port"]) == ("u", "p w", "1")
