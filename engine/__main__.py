@@ -17,10 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.beat import beating
 from engine.coordinator import Coordinator, EngineOptions
 from engine.errors import SqlError
-from engine.scalar.functions.backtracking import on_beat
 from engine.session.listener import Limits, Listener
 
 _SPARE_FILES = 64
@@ -207,10 +205,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
     gc.freeze()  # what was imported is here to stay: looking through it would hold up the loop
     await coordinator.start()
     try:
-        with beating(on_beat):
-            host, port = await _listen(listener, *arguments.listen)
-            print(f"engine: listening on {host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
-            await stopped.wait()
+        host, port = await _listen(listener, *arguments.listen)
+        print(f"engine: listening on {host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+        await stopped.wait()
     finally:
         await listener.stop()
         await coordinator.stop()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import re
 from abc import ABC, abstractmethod
 from itertools import count
 
 from engine.errors import SqlError
+from engine.regex import compile_regex
 from engine.relation import Column
-from engine.scalar.functions.backtracking import bounded
 from engine.sources.frame import Frame
 from engine.sources.lines import ErrorCounts, decode_lines
 from engine.sql.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
@@ -61,41 +60,25 @@ class RegexRows(RowFormat):
     """
 
     def __init__(self, pattern: str) -> None:
-        try:
-            self._pattern = re.compile(pattern)
-        except re.error as error:
-            raise SqlError(f"invalid regular expression {pattern!r}: {error}", "2201B") from error
-        names = {number: name for name, number in self._pattern.groupindex.items()}
-        groups = range(1, self._pattern.groups + 1)
+        regex = compile_regex(pattern)
+        names = {number: name for name, number in regex.names.items()}
+        groups = range(1, regex.groups + 1)
         super().__init__(tuple(Column(names.get(n, f"column{n}"), TEXT) for n in groups))
         self._frame = Frame.of(pattern)
-        # `match` does not look for the pattern further on in a line that cannot match at its start.
-        anchored = pattern.startswith("^") and "|" not in pattern
-        find = self._pattern.match if anchored else self._pattern.search
-        self._find = bounded(self._pattern, find, pattern)
+        self._search = regex.search
 
     def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
         numbers = count(before + 1)
         if self._frame is not None and (values := self._frame.values(whole)) is not None:
             return list(zip(values, numbers, strict=False))
-        lines = decode_lines(whole, errors)
-        try:
-            found = list(filter(None, map(self._find, lines)))
-        except SqlError:
-            found = self._find_each(lines, errors)
-        return [(*match.groups(), number) for match, number in zip(found, numbers, strict=False)]
-
-    def _find_each(self, lines: list[str], errors: ErrorCounts) -> list[re.Match[str]]:
-        """The same, without the lines on which the pattern takes too long."""
-        found: list[re.Match[str]] = []
-        for line in lines:
-            try:
-                match = self._find(line)
-            except SqlError as error:
-                errors[error.message] = errors.get(error.message, 0) + 1
-            else:
-                found += [match] if match else []
-        return found
+        search = self._search
+        rows: list[Row] = []
+        for line in decode_lines(whole, errors):
+            groups = search(line.encode())
+            if groups is not None:
+                texts = [None if group is None else group.decode() for group in groups]
+                rows.append((*texts, next(numbers)))
+        return rows
 
 
 class CsvRows(RowFormat):

@@ -1,8 +1,7 @@
 """LIKE and regular expressions.
 
-LIKE is compiled to a regular expression whose parts are atomic groups, so it never backtracks over
-what it has found. Regular expressions are written as Materialize takes them (Rust's syntax) and run
-by Python's `re`, after `to_python` has put right what the two read differently.
+LIKE is compiled to a regular expression of Python whose parts are atomic groups, so it never
+backtracks over what it has found. Regular expressions are run by `engine.regex`, in linear time.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from engine.errors import SqlError
-from engine.scalar.functions.backtracking import bounded
+from engine.regex import Regex, Span, compile_regex
+from engine.scalar.functions.text import check_length
 from engine.scalar.registry import VARYING, define
 from engine.types import BOOL, INT4, TEXT, array_of
 from engine.types.base import shorten
@@ -103,189 +103,124 @@ define("!~~*", (TEXT, TEXT), BOOL, lambda text, pattern: not ilike(text, pattern
 
 # Regular expressions
 
-_CLASSES = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "ascii": "\\x00-\\x7F",
-    "blank": "\\t ",
-    "cntrl": "\\x00-\\x1F\\x7F",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": "!-/:-@\\[-`{-~",
-    "space": "\\t\\n\\v\\f\\r ",
-    "upper": "A-Z",
-    "word": "0-9A-Za-z_",
-    "xdigit": "0-9A-Fa-f",
-}
-_TOKEN = re.compile(
-    r"\[:(?P<class>\w+):\]|\\(?P<escaped>.)|(?P<open>\[\^?\]?)|(?P<close>\])|(?P<other>.)",
-    re.DOTALL,
-)
 
+def _regex(pattern: str, flags: str = "") -> tuple[Regex, bool]:
+    """The compiled pattern, and whether the flags ask for all matches.
 
-def to_python(pattern: str) -> str:
-    """The pattern in the syntax of Python's `re`.
-
-    POSIX classes (`[[:alpha:]]`) are spelt out, `$` means the very end, `\\z` is Python's `\\Z`.
+    Flags are i (ignore case), c (respect case), and g (all matches). Raises SqlError 2201B for a
+    pattern, 22023 for a flag.
     """
-    out: list[str] = []
-    in_set = False
-    for match in _TOKEN.finditer(pattern):
-        text = match[0]
-        if match["class"] is not None:
-            if in_set and match["class"] in _CLASSES:
-                out.append(_CLASSES[match["class"]])
-            else:
-                out.append("[" if not in_set else "\\[")
-                out.append(text[1:])
-                in_set = False
-        elif match["escaped"] is not None:
-            if match["escaped"] in "123456789" and not in_set:
-                raise SqlError(
-                    f"invalid regular expression: {shorten(pattern)}",
-                    "2201B",
-                    detail="backreferences are not supported",
-                )
-            out.append("\\Z" if match["escaped"] == "z" else text)
-        elif match["open"] is not None:
-            out.append(
-                "\\[" + text[1:] if in_set else text.replace("[]", "[\\]").replace("^]", "^\\]")
-            )
-            in_set = True
-        elif match["close"] is not None:
-            out.append(text if in_set else "\\]")
-            in_set = False
-        else:
-            out.append("\\Z" if text == "$" and not in_set else text)
-    return "".join(out)
-
-
-@lru_cache(maxsize=1024)
-def compile_regex(pattern: str, flags: str = "") -> re.Pattern[str]:
-    """Compile a pattern of SQL; flags: i, c (respect case), s (`.` matches newlines), x, m or n.
-
-    Raises SqlError 2201B for a pattern, 22023 for flags that cannot be read.
-    """
-    value = 0
-    for flag in flags:
-        match flag:
-            case "i":
-                value |= re.IGNORECASE
-            case "c":
-                value &= ~re.IGNORECASE
-            case "s":
-                value |= re.DOTALL
-            case "x":
-                value |= re.VERBOSE
-            case "m" | "n":
-                value |= re.MULTILINE
-            case "g":
-                pass
-            case _:
-                raise SqlError(f'invalid regular expression option: "{flag}"', "22023")
-    try:
-        source = pattern if value & re.MULTILINE else to_python(pattern)
-        return re.compile(source, value)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise SqlError(
-            f"invalid regular expression: {shorten(pattern)}", "2201B", detail=str(error)
-        ) from error
-
-
-@lru_cache(maxsize=1024)
-def searcher(pattern: str, flags: str = "") -> Callable[[str], re.Match[str] | None]:
-    """A function that gives the first match in a text; SqlError 54001 where it takes too long."""
-    regex = compile_regex(pattern, flags)
-    return bounded(regex, regex.search, pattern)
-
-
-def _all_matches(text: str, pattern: str, flags: str = "") -> list[re.Match[str]]:
-    regex = compile_regex(pattern, flags)
-    return bounded(regex, lambda text: list(regex.finditer(text)), pattern)(text)
+    unknown = flags.strip("cgi")
+    if unknown:
+        raise SqlError(f"invalid regular expression flag: {shorten(unknown[0])}", "22023")
+    ignore_case = flags.rfind("i") > flags.rfind("c")
+    return compile_regex(pattern, ignore_case), "g" in flags
 
 
 def matches(text: str, pattern: str) -> bool:
-    return searcher(pattern)(text) is not None
+    return compile_regex(pattern).test(text)
 
 
 def matches_ignoring_case(text: str, pattern: str) -> bool:
-    return searcher(pattern, "i")(text) is not None
+    return compile_regex(pattern, True).test(text)
 
 
-def _searcher(flags: str) -> Callable[[Any, Any], Callable[[str], bool] | None]:
+def _tester(ignore_case: bool) -> Callable[[Any, Any], Callable[[str], bool] | None]:
     def specialise(text: Any, pattern: Any) -> Callable[[str], bool] | None:
         if text is not VARYING or pattern is VARYING:
             return None
-        search = searcher(pattern, flags)
-        return lambda text: search(text) is not None
+        return compile_regex(pattern, ignore_case).test
 
     return specialise
 
 
-define("~", (TEXT, TEXT), BOOL, matches, can_fail=True, specialise=_searcher(""))
-define("~*", (TEXT, TEXT), BOOL, matches_ignoring_case, can_fail=True, specialise=_searcher("i"))
+define("~", (TEXT, TEXT), BOOL, matches, can_fail=True, specialise=_tester(False))
+define("~*", (TEXT, TEXT), BOOL, matches_ignoring_case, can_fail=True, specialise=_tester(True))
 
 
 def regexp_match(text: str, pattern: str, flags: str = "") -> tuple[str | None, ...] | None:
     """The groups of the first match, or all of it if there are none."""
-    if "g" in flags:
+    regex, is_global = _regex(pattern, flags)
+    if is_global:
         raise SqlError("regexp_match() does not support the global option", "22023")
-    match = searcher(pattern, flags)(text)
-    return None if match is None else _groups(match)
+    return _first_match(regex, text)
 
 
-def _groups(match: re.Match[str]) -> tuple[str | None, ...]:
-    return match.groups() or (match[0],)
+def _first_match(regex: Regex, text: str) -> tuple[str | None, ...] | None:
+    data = text.encode()
+    spans = next(regex.spans(data), None)
+    if spans is None:
+        return None
+    return tuple(_part(data, span) for span in spans[1:] or spans)
+
+
+def _part(data: bytes, span: Span) -> str | None:
+    start, end = span
+    return None if start < 0 else data[start:end].decode()
+
+
+_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|(\$))")
 
 
 def regexp_replace(text: str, pattern: str, replacement: str, flags: str = "") -> str:
-    """Replace the first match, or all with the flag g; `\\1` stands for a group, `\\&` for all."""
-    regex = compile_regex(pattern, flags)
+    """Replace the first match, or all with the flag g.
 
-    def fill(match: re.Match[str]) -> str:
-        def part(reference: re.Match[str]) -> str:
-            name = reference[1]
-            if name in ("&", "0"):
-                return match[0]
-            if name.isdigit():
-                return (match[int(name)] or "") if int(name) <= regex.groups else ""
-            return name
+    In the replacement `$1`, `$name` and `${1}` stand for groups, `$0` for all, `$$` for a dollar.
+    """
+    regex, is_global = _regex(pattern, flags)
+    data = text.encode()
+    parts: list[str] = []
+    start = length = 0
+    for spans in regex.spans(data):
+        first, last = spans[0]
+        parts += (data[start:first].decode(), _filled(replacement, regex, data, spans))
+        length = check_length(length + len(parts[-2]) + len(parts[-1]))
+        start = last
+        if not is_global:
+            break
+    return "".join(parts) + data[start:].decode()
 
-        return _REFERENCE.sub(part, replacement)
 
-    count = 0 if "g" in flags else 1
-    return bounded(regex, lambda text: regex.sub(fill, text, count=count), pattern)(text)
+def _filled(replacement: str, regex: Regex, data: bytes, spans: list[Span]) -> str:
+    if "$" not in replacement:
+        return replacement
 
+    def group(reference: re.Match[str]) -> str:
+        name = reference[1] or reference[2]
+        if name is None:
+            return "$"
+        number = int(name) if name.isdecimal() and len(name) < 6 else regex.names.get(name, -1)
+        return (_part(data, spans[number]) or "") if 0 <= number < len(spans) else ""
 
-_REFERENCE = re.compile(r"\\(.)", re.DOTALL)
+    return _REFERENCE.sub(group, replacement)
 
 
 def regexp_split(text: str, pattern: str, flags: str = "") -> tuple[str, ...]:
     """The parts between matches; an empty match splits only inside the text."""
+    regex, _ = _regex(pattern, flags)
+    data = text.encode()
     parts: list[str] = []
     start = 0
-    for match in _all_matches(text, pattern, flags):
-        if match.end() == match.start() and match.start() in (0, len(text), start):
+    for (first, last), *_groups in regex.spans(data):
+        if first == last and first in (0, len(data), start):
             continue
-        parts.append(text[start : match.start()])
-        start = match.end()
-    return (*parts, text[start:])
+        parts.append(data[start:first].decode())
+        start = last
+    return (*parts, data[start:].decode())
 
 
 def regexp_substring(text: str, pattern: str) -> str | None:
     """The first group of the first match, or all of it if there are none."""
-    match = searcher(pattern)(text)
-    return None if match is None else _groups(match)[0]
+    found = _first_match(compile_regex(pattern), text)
+    return None if found is None else found[0]
 
 
 def regexp_like(text: str, pattern: str, flags: str = "") -> bool:
-    return searcher(pattern, flags)(text) is not None
+    return _regex(pattern, flags)[0].test(text)
 
 
 def regexp_count(text: str, pattern: str) -> int:
-    return len(_all_matches(text, pattern))
+    return sum(1 for _ in compile_regex(pattern).spans(text.encode()))
 
 
 _TEXTS = array_of(TEXT)

@@ -91,7 +91,7 @@ def test_an_alternative_is_also_found_further_on() -> None:
 
 
 def test_a_bad_pattern_is_refused_by_name() -> None:
-    with pytest.raises(SqlError, match=r"invalid regular expression '\(a'"):
+    with pytest.raises(SqlError, match=r"invalid regular expression: \(a"):
         row_format(RegexFormat("(a"), None)
 
 
