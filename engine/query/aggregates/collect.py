@@ -1,7 +1,8 @@
-"""string_agg, array_agg and those that make JSON: all values of a group, in the order of `key`.
+"""Aggregates that keep all values of a group: min, max, string_agg, array_agg, jsonb_agg.
 
-Their result is as long as the group, so a change costs as much as the group is large. Without
-ORDER BY the values are sorted themselves: the result never depends on the order in which rows came.
+min and max keep the values ranked, so that the next one is found when the first one is removed.
+The others return all values in the order of `key`; a change costs as much as the group is large.
+Without ORDER BY the values themselves are sorted, so that the result is always the same.
 """
 
 from __future__ import annotations
@@ -10,9 +11,35 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine.dataflow.operators.reduce import Aggregate
+from engine.dataflow.ranking import Ranking
 from engine.errors import SqlError
 from engine.types import Jsonb
 from engine.zset import Row, Value, ZSet, add_row
+
+
+class First(Aggregate):
+    """min or max: the first value that is not NULL in the order of `key`.
+
+    `key` must be different for different values.
+    """
+
+    def __init__(self, key: Callable[[Value], Any]) -> None:
+        self._key = key
+
+    def start(self) -> Ranking:
+        return Ranking(self._key)
+
+    def update(self, state: Ranking, value: Value, weight: int) -> Ranking:
+        if value is not None:
+            state.add(value, weight)
+        return state
+
+    def result(self, state: Ranking) -> Value:
+        first = state.first(1)
+        return first[0][0] if first else None
+
+    def size(self, state: Ranking) -> int:
+        return state.size
 
 
 class _Collector(Aggregate):
@@ -38,9 +65,9 @@ class _Collector(Aggregate):
 
 
 class StringAgg(_Collector):
-    """string_agg(value, separator): each separator stands before its value, the first is not used.
+    """string_agg(value, separator): a separator precedes its value, the first one is not used.
 
-    Rows whose value is NULL are left out.
+    Rows whose value is NULL are ignored.
     """
 
     def result(self, state: ZSet) -> Value:
@@ -55,7 +82,7 @@ class StringAgg(_Collector):
 
 
 class ArrayAgg(_Collector):
-    """array_agg(value), NULLs included. `bare` says that values come without a tuple around."""
+    """array_agg(value), NULLs included. `bare`: values are passed without a tuple around them."""
 
     def __init__(self, key: Callable[[Row], Any], *, bare: bool) -> None:
         super().__init__(key)
@@ -69,7 +96,7 @@ class ArrayAgg(_Collector):
 
 
 class JsonbAgg(ArrayAgg):
-    """jsonb_agg(value) as a JSON array; NULL becomes null."""
+    """jsonb_agg(value); NULL becomes null."""
 
     def result(self, state: ZSet) -> Value:
         values = super().result(state)
@@ -79,7 +106,7 @@ class JsonbAgg(ArrayAgg):
 
 
 class JsonbObjectAgg(_Collector):
-    """jsonb_object_agg(key, value); of equal keys the last in order counts."""
+    """jsonb_object_agg(key, value); of equal keys the last in order wins."""
 
     def result(self, state: ZSet) -> Value:
         if not state:

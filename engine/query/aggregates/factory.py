@@ -1,4 +1,4 @@
-"""From a call of an aggregate function in a plan to the object that computes it."""
+"""Builds the object that computes an aggregate call of a plan."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 
 from engine.dataflow.operators.reduce import Aggregate, AggregateCall, CountRows
 from engine.errors import not_supported
-from engine.query.aggregates.booleans import BoolAnd, BoolOr
-from engine.query.aggregates.collect import ArrayAgg, JsonbAgg, JsonbObjectAgg, StringAgg
-from engine.query.aggregates.count import Count
-from engine.query.aggregates.distinct import Distinct
-from engine.query.aggregates.extremes import First
-from engine.query.aggregates.intervals import AverageIntervals, SumIntervals
-from engine.query.aggregates.numbers import Average, Sum, SumToInt8, Variance
+from engine.query.aggregates.collect import ArrayAgg, First, JsonbAgg, JsonbObjectAgg, StringAgg
+from engine.query.aggregates.counting import BoolAnd, BoolOr, Count, Distinct
+from engine.query.aggregates.sums import (
+    Average,
+    AverageIntervals,
+    Sum,
+    SumIntervals,
+    SumToInt8,
+    Variance,
+)
 from engine.query.aggregates.totals import FloatScale, NumericScale, Scale
 from engine.query.ordering import row_key, value_key
 from engine.query.plan import AggregateSpec, SortKey, Types
@@ -34,7 +37,7 @@ _SPREADS = {
 
 
 def aggregate_call(spec: AggregateSpec, types: Types) -> AggregateCall:
-    """What computes the call over rows with columns of those types."""
+    """Build the aggregate of a call over rows with columns of those types."""
     columns = (*spec.arguments, *(key.column for key in spec.order))
     aggregate = _aggregate(spec, types)
     if spec.distinct and spec.function not in ("min", "max"):
@@ -83,7 +86,7 @@ def _scale(type_: SqlType, result: SqlType) -> Scale:
 
 
 def _collector(spec: AggregateSpec, types: Types) -> Aggregate:
-    """An aggregate of all values, over tuples of the arguments and the columns of ORDER BY."""
+    """Build an aggregate of all values, over tuples of the arguments and the ORDER BY columns."""
     width = len(spec.arguments)
     columns = (*spec.arguments, *(key.column for key in spec.order))
     order = [

@@ -1,4 +1,4 @@
-"""Which aggregate function a call means, and what type it gives."""
+"""Types of aggregate functions: converts arguments, and finds the type of the result."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ _BY_ARGUMENT: dict[str, dict[SqlType, SqlType]] = {
 
 @dataclass(frozen=True)
 class Signature:
-    """The arguments, converted to what the function takes, and the type of its result."""
+    """The converted arguments of an aggregate function, and the type of its result."""
 
     arguments: tuple[Scalar, ...]
     type: SqlType
 
 
 def find_aggregate(name: str, arguments: Sequence[Scalar]) -> Signature:
-    """The signature of an aggregate for those arguments; raises SqlError (42883)."""
+    """Find the signature of an aggregate for these arguments; raises SqlError (42883)."""
     types = [argument.type for argument in arguments]
     if name == "count" and len(types) <= 1:
         return Signature(tuple(arguments), INT8)

@@ -1,9 +1,8 @@
-"""Exact totals of numbers, which go forward and back without drifting.
+"""Exact totals of numbers: adding and removing a value restores the previous total.
 
-A float is a whole multiple of 2^-1074, a numeric one of 10^-39, so each adds up as an integer:
-the total does not depend on the order, and what is taken back leaves no trace. It is rounded
-once, in the result. (PostgreSQL adds floats up one by one, so its last digits depend on the order
-of the rows.)
+A float is a whole multiple of 2^-1074, a numeric one of 10^-39, so both are summed as integers:
+the total does not depend on the order of the rows, and it is rounded once, in the result.
+(PostgreSQL sums floats one by one, so its last digits depend on the order of the rows.)
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ from engine.zset import Value
 
 _FLOAT_BITS = 1074
 _EXACT = Context(prec=400, Emin=-999_999, Emax=999_999)
-"""Holds every sum of numerics without rounding, and quotients far beyond what is kept."""
+"""Has room for every sum of numerics without rounding, and for more digits than are kept."""
 
 
 class Scale(Protocol):
-    """How values of a type become integers, and results become values of the result's type."""
+    """Converts values of a type to integers, and results to values of the result's type."""
 
     def scaled(self, value: Any) -> int:
-        """A finite value in units of the scale."""
+        """Convert a finite value to units of the scale."""
 
     def special(self, value: float) -> Value:
-        """NaN or an infinity as a value of the result's type."""
+        """Convert NaN or an infinity to the result's type."""
 
     def value(self, numerator: int, divisor: int, power: int, *, root: bool) -> Value:
-        """`numerator / divisor` units^power, or the square root of that; SqlError 22003."""
+        """Compute `numerator / divisor` units^power, or its square root; raises SqlError 22003."""
 
 
 class FloatScale:
@@ -78,9 +77,9 @@ class NumericScale:
 
 
 class Totals:
-    """How many values there are, their sum and the sum of their squares, in units of a scale.
+    """Number of values, their sum and the sum of their squares, in units of a scale.
 
-    Values that are not finite are counted apart: the sums of the others come back when they go.
+    NaN and infinities are counted separately, so that the sum is restored when they are removed.
     """
 
     __slots__ = ("count", "infinite", "nan", "negative_infinite", "squares", "sum")
@@ -94,7 +93,7 @@ class Totals:
         self.negative_infinite = 0
 
     def add(self, value: Any, weight: int, scale: Scale, *, squares: bool) -> None:
-        """Take `weight` more copies of a value that is not NULL."""
+        """Add `weight` copies of a value that is not NULL."""
         self.count += weight
         if value != value:
             self.nan += weight
@@ -110,7 +109,7 @@ class Totals:
 
     @property
     def special(self) -> float | None:
-        """NaN or an infinity, if that is what the sum comes to."""
+        """NaN or an infinity, if the sum is one; None if it is finite."""
         if self.nan or (self.infinite and self.negative_infinite):
             return math.nan
         if self.infinite:

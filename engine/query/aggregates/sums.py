@@ -1,4 +1,4 @@
-"""sum, avg, variance and stddev of numbers; each is NULL where there are too few values."""
+"""sum, avg, variance and stddev of numbers and intervals; NULL for too few values."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 
 from engine.dataflow.operators.reduce import Aggregate
 from engine.query.aggregates.totals import Scale, Totals, out_of_range
+from engine.types import Interval
+from engine.types.interval import DAY
 from engine.zset import Value
 
 
 class SumToInt8(Aggregate):
-    """sum of int2 or int4; the state is [how many, total]."""
+    """sum of int2 or int4. The state is [number of values, total]."""
 
     def start(self) -> list[int]:
         return [0, 0]
@@ -31,10 +33,10 @@ class SumToInt8(Aggregate):
 
 
 class _OfTotals(Aggregate):
-    """What is computed from `Totals` in units of a scale."""
+    """An aggregate that is computed from `Totals` in units of a scale."""
 
     least = 1
-    """With fewer values the result is NULL."""
+    """The result of fewer values is NULL."""
 
     squares = False
 
@@ -90,3 +92,44 @@ class Variance(_OfTotals):
         divisor = count * (count if self._population else count - 1)
         spread = count * state.squares - state.sum * state.sum
         return self._scale.value(spread, divisor, 2, root=self._root)
+
+
+class SumIntervals(Aggregate):
+    """Adds months, days and microseconds separately.
+
+    The state is [number of values, months, days, microseconds].
+    """
+
+    def start(self) -> list[int]:
+        return [0, 0, 0, 0]
+
+    def update(self, state: list[int], value: Value, weight: int) -> list[int]:
+        if value is not None:
+            state[0] += weight
+            state[1] += value.months * weight
+            state[2] += value.days * weight
+            state[3] += value.microseconds * weight
+        return state
+
+    def result(self, state: list[int]) -> Value:
+        return Interval(*state[1:]) if state[0] else None
+
+
+class AverageIntervals(SumIntervals):
+    """Carries remainders down: a fraction of a month becomes days (30 each), of a day time."""
+
+    def result(self, state: list[int]) -> Value:
+        count, months, days, microseconds = state
+        if not count:
+            return None
+        months_each, months_left = _divide(months, count)
+        days_each, days_left = _divide(days + months_left * 30, count)
+        time_each = round((microseconds + days_left * DAY) / count)
+        return Interval(months_each, days_each, time_each)
+
+
+def _divide(number: int, divisor: int) -> tuple[int, int]:
+    """Quotient and remainder of a division that rounds towards zero."""
+    quotient = abs(number) // divisor
+    quotient = quotient if number >= 0 else -quotient
+    return quotient, number - quotient * divisor
