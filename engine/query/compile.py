@@ -1,27 +1,34 @@
-"""The way from a parsed query to a plan that can be run."""
+"""Compiles a parsed query: binds names, rewrites the plan, and checks what a view may contain."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
-from engine.errors import SqlError
-from engine.query.bind import Context, bind_query
-from engine.query.bind.context import Surroundings
-from engine.query.decorrelate import decorrelate
+from engine.errors import SqlError, not_supported
+from engine.query.bind import QueryBinder
+from engine.query.bind.binder import Binder, Surroundings
 from engine.query.explain import explained
-from engine.query.keys import with_safe_keys
-from engine.query.limits import without_offsets
-from engine.query.maintainable import check_maintainable
-from engine.query.plan import Get, Plan
-from engine.query.prune import pruned
-from engine.query.pushdown import pushed
+from engine.query.plan import Get, Plan, Temporal
 from engine.query.query import Finishing, Query
-from engine.query.share import Program, shared
+from engine.query.rewrite.decorrelate import decorrelate
+from engine.query.rewrite.normalise import with_safe_keys, without_offsets
+from engine.query.rewrite.prune import pruned
+from engine.query.rewrite.pushdown import pushed
+from engine.query.rewrite.share import Program, shared
 from engine.relation import Resolver
-from engine.scalar import Environment
+from engine.scalar import Environment, Scalar
+from engine.scalar.nodes import Call, walk
 from engine.types import TEXT, UNKNOWN, SqlType
+
+_WAYS_AROUND = {
+    "now": "for rows that come and go with time use a temporal filter: "
+    "WHERE mz_logical_timestamp() <= expression",
+    "mz_logical_timestamp": "it may stand alone on one side of a comparison in WHERE, joined to "
+    "other conditions by AND: mz_logical_timestamp() <= expression",
+}
+_ALWAYS_THE_SAME = {"version", "mz_version", "current_database", "pg_postmaster_start_time"}
 
 
 def compile_query(
@@ -32,36 +39,36 @@ def compile_query(
     maintained: bool,
     parameters: Mapping[int, SqlType] | None = None,
 ) -> Query:
-    """Bind, check and plan a query.
+    """Bind, check and plan a query; raises SqlError.
 
-    `maintained` says that its result is kept up to date as its inputs change (a view, a TAIL), as
-    opposed to a SELECT that is answered once. `parameters` are types that were declared for `$1`
-    and so on. Raises SqlError for what is wrong or not supported.
+    `maintained` is whether its result is kept up to date as its inputs change (a view, a TAIL), as
+    opposed to a SELECT that is answered once. `parameters` are declared types of `$1` and so on.
     """
-    context = Context(resolver, environment, maintained, dict(parameters or {}))
+    binder = QueryBinder(resolver, environment, maintained=maintained, parameters=parameters or {})
     try:
-        return _compiled(tree, context)
+        return _compiled(tree, binder)
     except RecursionError as error:
         raise SqlError("statement is nested too deeply", "54001") from error
 
 
-def _compiled(tree: exp.Query, context: Context) -> Query:
-    maintained = context.maintained
-    bound = bind_query(context, tree, Surroundings())
+def _compiled(tree: exp.Query, binder: Binder) -> Query:
+    maintained = binder.maintained
+    bound = binder.query(tree, Surroundings())
     plan = bound.as_table() if maintained else bound.plan
     program = _optimised(plan)
     if maintained:
-        check_maintainable(program)
+        _check_maintainable(program)
     finishing = Finishing(plan.types, (), None, None)
     if not maintained:
         finishing = Finishing(plan.types, bound.order, bound.limit, bound.offset)
+    inputs = (part.id for part in _parts(program) if isinstance(part, Get))
     return Query(
         columns=bound.columns,
-        inputs=tuple(_inputs(program)),
-        dependencies=tuple(context.dependencies),
-        parameters=_parameter_types(context),
+        inputs=tuple(dict.fromkeys(inputs)),
+        dependencies=tuple(binder.dependencies),
+        parameters=_parameter_types(binder),
         explain=explained(program),
-        environment=context.environment,
+        environment=binder.environment,
         program=program,
         finishing=finishing,
     )
@@ -73,22 +80,44 @@ def _optimised(plan: Plan) -> Program:
     return pruned(Program(bindings, with_safe_keys(pushed(program.result))))
 
 
-def _inputs(program: Program) -> list[str]:
-    found: dict[str, None] = {}
-
-    def visit(plan: Plan) -> None:
-        if isinstance(plan, Get):
-            found[plan.id] = None
-        for child in plan.inputs:
-            visit(child)
-
-    for _, part in program.bindings:
-        visit(part)
-    visit(program.result)
-    return list(found)
+def _parts(program: Program) -> Iterable[Plan]:
+    """All operators of the program."""
+    waiting = [*reversed(program.plans)]
+    while waiting:
+        plan = waiting.pop()
+        yield plan
+        waiting += reversed(plan.inputs)
 
 
-def _parameter_types(context: Context) -> tuple[SqlType, ...]:
-    numbers = context.parameters
+def _parameter_types(binder: Binder) -> tuple[SqlType, ...]:
+    numbers = binder.parameters
     types = (numbers.get(number, UNKNOWN) for number in range(1, max(numbers, default=0) + 1))
     return tuple(TEXT if type_ is UNKNOWN else type_ for type_ in types)
+
+
+def _check_maintainable(program: Program) -> None:
+    """Raise SqlError if the result may change although no input does."""
+    kinds = set()
+    for part in _parts(program):
+        kinds.add(type(part))
+        for scalar in part.expressions:
+            _check_scalar(scalar)
+    if Temporal in kinds and Get not in kinds:
+        raise not_supported(
+            "a temporal filter over nothing but constants", "put the rows into a table"
+        )
+
+
+def _check_scalar(scalar: Scalar) -> None:
+    for name in sorted(scalar.session_functions - _ALWAYS_THE_SAME):
+        hint = _WAYS_AROUND.get(name, "select it beside the view when you read the view")
+        raise not_supported(f"{name}() in a view or TAIL", hint)
+    for node in walk(scalar.node):
+        if isinstance(node, Call) and node.function.volatile:
+            raise not_supported(
+                f"{node.function.name}() in a view or TAIL", "its value is different each time"
+            )
+    if scalar.parameters:
+        raise not_supported(
+            f"the parameter ${min(scalar.parameters)} in a view or TAIL", "write the value itself"
+        )

@@ -1,4 +1,4 @@
-"""A plan as text, for EXPLAIN: an operator a line, its inputs indented below it."""
+"""Prints a plan for EXPLAIN: one operator a line, its inputs indented below it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.query.plan import (
     Values,
 )
 from engine.query.render import fused
-from engine.query.share import Program
+from engine.query.rewrite.share import Program
 from engine.scalar import Scalar
 from engine.scalar.nodes import (
     Call,
@@ -43,7 +43,7 @@ from engine.scalar.prepare import prepare
 def explained(program: Program) -> tuple[str, ...]:
     """The program's operators; `#n` is column n of the operator's input, counted from 0.
 
-    Of a join the right row's columns follow the left one's.
+    In a join the right row's columns follow the left row's.
     """
     lines: list[str] = []
     for name, plan in program.bindings:

@@ -1,8 +1,8 @@
 """SQL's order of rows, as keys for Python's sort.
 
-A key orders totally: after the columns asked for come all others, and where values compare equal
-but are different (intervals, `1 month` and `30 days`) their text. So ties are broken the same way
-every time, whatever the order in which rows came.
+A key is a total order: the columns of ORDER BY are followed by all others, and values that compare
+equal but are different (intervals, `1 month` and `30 days`) by their text. So ties are broken in
+the same way every time, whatever the order in which rows arrived.
 """
 
 from __future__ import annotations

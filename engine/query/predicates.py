@@ -1,4 +1,4 @@
-"""Conditions as the planner handles them: split at AND, recognised as equalities, moved."""
+"""Predicates in the planner: splits them at AND, finds equalities, moves columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.types import BOOL, INTERVAL, Array, SqlType
 
 
 def conjuncts(scalars: Iterable[Scalar]) -> Iterator[Scalar]:
-    """The conditions that AND joins, one by one; those that are always true are left out."""
+    """The conditions that are joined by AND, without those that are always true."""
     for scalar in scalars:
         node = scalar.node
         if isinstance(node, Logic) and node.is_and:
@@ -29,9 +29,9 @@ def conjunction(scalars: Iterable[Scalar]) -> Scalar | None:
 
 
 def equality(predicate: Scalar) -> tuple[Scalar, Scalar] | None:
-    """Both sides of `left = right`, if values that are equal so are the same Python object's equal.
+    """Both sides of `left = right`, if SQL and Python agree on which values are equal.
 
-    Intervals are not: one month equals thirty days, but they are different values.
+    For intervals they do not: one month equals thirty days, but they are different values.
     """
     node = predicate.node
     if not isinstance(node, Call) or node.function.name != "=" or len(node.arguments) != 2:
@@ -47,7 +47,7 @@ def _hashed_as_compared(type_: SqlType) -> bool:
 
 
 def substituted(scalar: Scalar, columns: Mapping[int, Scalar]) -> Scalar:
-    """The expression with the columns that the mapping knows replaced."""
+    """Replace the columns that are in the mapping."""
     known = {
         node.index: columns.get(node.index, Scalar(node))
         for node in walk(scalar.node)
@@ -57,13 +57,14 @@ def substituted(scalar: Scalar, columns: Mapping[int, Scalar]) -> Scalar:
 
 
 def shifted(scalar: Scalar, by: int) -> Scalar:
-    """The expression over a row whose columns stand `by` places further right."""
+    """The expression over a row whose columns are `by` places further right."""
     return scalar.moved({index: index + by for index in scalar.columns}) if by else scalar
 
 
 def key_of(predicate: Scalar, boundary: int) -> JoinKey | None:
-    """The key of a join whose left row has `boundary` columns, if the predicate is an equality
-    of an expression over the one row and one over the other.
+    """The join key of an equality between an expression of the left and one of the right row.
+
+    The left row has `boundary` columns. None for other predicates.
     """
     sides = equality(predicate)
     if sides is None:

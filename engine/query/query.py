@@ -1,4 +1,4 @@
-"""A compiled query: what it reads, what it gives, and how to run it."""
+"""A compiled query: its inputs, its columns, and the dataflow that computes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.errors import SqlError
 from engine.query.ordering import in_order
 from engine.query.plan import SortKey, Types
 from engine.query.render import count, render
-from engine.query.share import Program
+from engine.query.rewrite.share import Program
 from engine.relation import Column
 from engine.scalar import Environment, Evaluation, Scalar
 from engine.types import SqlType
@@ -19,9 +19,9 @@ from engine.zset import Row, Value, ZSet
 
 @dataclass(frozen=True)
 class Finishing:
-    """What ORDER BY, LIMIT and OFFSET do to a one-off result of rows with these types.
+    """ORDER BY, LIMIT and OFFSET of a one-off result, whose rows have these types.
 
-    The rows may have more columns than the query: they serve `order`, and are cut off.
+    The rows may have more columns than the query: these serve `order`, and are cut off.
     """
 
     types: Types
@@ -32,11 +32,11 @@ class Finishing:
 
 @dataclass(frozen=True)
 class Query:
-    """A query that was bound to the catalog and planned; immutable, may be run many times.
+    """A query that was bound and planned; immutable, may be run many times.
 
-    `inputs` are the ids of the relations whose rows it reads; `dependencies` those and the ids of
-    the plain views that were inlined. `parameters` are the types of `$1`, `$2` and so on.
-    `explain` is the plan, a line each.
+    `inputs` are the ids of the relations whose rows it reads; `dependencies` are these and the
+    plain views that were inlined. `parameters` are the types of `$1`, `$2` and so on. `explain`
+    has the lines of the printed plan.
     """
 
     columns: tuple[Column, ...]
@@ -54,10 +54,10 @@ class Query:
         parameters: Sequence[Value] = (),
         time: int = 0,
     ) -> Dataflow:
-        """A fresh dataflow; a one-off SELECT steps it once, with all contents, at `time`.
+        """Build a dataflow; a one-off SELECT feeds it all contents of its inputs at `time`.
 
-        `environment` is that of the compilation unless given, `parameters` are the values of
-        `$1`, `$2` .. (None for NULL), `time` is what mz_logical_timestamp() gives in a one-off
+        `environment` is that of the compilation by default, `parameters` are the values of
+        `$1`, `$2` .. (None for NULL), `time` is the value of mz_logical_timestamp() in a one-off
         SELECT. Raises SqlError if a constant part cannot be evaluated.
         """
         evaluation = Evaluation(environment or self.environment, time, parameters)
@@ -67,16 +67,16 @@ class Query:
             raise SqlError("statement is nested too deeply", "54001") from error
 
     def finish(self, result: ZSet, parameters: Sequence[Value] = ()) -> list[Row]:
-        """A one-off result as the rows to send: sorted, limited, each as often as it is there.
+        """The rows of a one-off result: sorted, limited, repeated by their weight.
 
-        Without ORDER BY rows come sorted by their columns: the order is always the same.
+        Without ORDER BY rows are sorted by their columns, so that the order is always the same.
         """
         return [row for part in self.finish_in_parts(result, parameters) for row in part]
 
     def finish_in_parts(
         self, result: ZSet, parameters: Sequence[Value] = ()
     ) -> Iterator[list[Row]]:
-        """The same rows in parts, some empty: each is a few milliseconds of work."""
+        """The same rows in parts, some empty; each part takes a few milliseconds."""
         finishing = self.finishing
         evaluation = Evaluation(self.environment, 0, parameters)
         skip = count(finishing.offset, "OFFSET", evaluation) or 0

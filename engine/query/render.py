@@ -33,7 +33,7 @@ from engine.query.plan import (
     Values,
 )
 from engine.query.predicates import conjunction, conjuncts, substituted
-from engine.query.share import Program
+from engine.query.rewrite.share import Program
 from engine.query.table_functions import ROWS
 from engine.query.temporal import interval_function
 from engine.scalar import Evaluation, Scalar, compile_batch, compile_rows, compile_value

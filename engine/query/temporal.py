@@ -1,4 +1,4 @@
-"""Temporal filters: from conditions on mz_logical_timestamp() to the times at which a row holds."""
+"""Temporal filters: computes the times at which conditions on mz_logical_timestamp() are true."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _MICROSECOND = timedelta(microseconds=1)
 def interval_function(
     bounds: Sequence[tuple[str, Scalar]], evaluation: Evaluation
 ) -> Callable[[Row], Interval | None]:
-    """The times [lower, upper) at which all conditions hold for a row; None if never.
+    """Build the function from a row to the times [lower, upper) at which all bounds are met.
 
-    Each is `time relation bound`; with NULL it never holds, and NaN is above all numbers.
+    Each bound is `time relation value`; NULL is never met, and NaN is above all numbers. The
+    function returns None if there is no such time.
     """
     relations = [relation for relation, _ in bounds]
     values_of = compile_rows([bound for _, bound in bounds], None, evaluation)

@@ -1,6 +1,5 @@
-"""The binder: from sqlglot's tree, where names are words, to a plan, where they are columns."""
+"""The binder: turns sqlglot's tree, which has names, into a plan, which has numbered columns."""
 
-from engine.query.bind.context import Bound, Context
-from engine.query.bind.queries import bind_query
+from engine.query.bind.queries import QueryBinder
 
-__all__ = ["Bound", "Context", "bind_query"]
+__all__ = ["QueryBinder"]

@@ -1,4 +1,4 @@
-"""WHERE, HAVING and ON: each condition joined by AND is applied in the way that is best for it."""
+"""WHERE, HAVING and ON: splits conditions at AND, into filters, semi-joins and temporal filters."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
 from engine.query.bind.stage import Stage
-from engine.query.bind.subqueries import (
-    keep_members,
-    keep_where_exists,
-    membership,
-    unwrapped,
-)
+from engine.query.bind.subqueries import keep_members, keep_where_exists
+from engine.query.bind.trees import membership, unwrapped
 from engine.query.plan import Filter, Temporal
 from engine.scalar import Scalar
 from engine.types import TIMESTAMP, TIMESTAMPTZ
@@ -34,7 +30,7 @@ _HOW = (
 
 
 def conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:
-    """The conditions that AND joins at the top."""
+    """The conditions that are joined by AND."""
     tree = unwrapped(tree)
     if isinstance(tree, exp.And):
         yield from conjuncts(tree.this)
@@ -52,7 +48,7 @@ def keep_where(stage: Stage, condition: exp.Expr, clause: str) -> None:
     temporal: list[exp.Expr] = []
     subqueries: list[exp.Expr] = []
     for tree in conjuncts(condition):
-        if _mentions_now(tree) and (stage.context.maintained or _is_temporal(tree)):
+        if _mentions_now(tree) and (stage.binder.maintained or _is_temporal(tree)):
             temporal.append(tree)
         elif _is_subquery_condition(tree):
             subqueries.append(tree)
@@ -97,14 +93,14 @@ def is_now(tree: exp.Expr) -> bool:
 
 
 def _mentions_now(tree: exp.Expr) -> bool:
-    """Whether the time is asked for in the tree, subqueries apart."""
+    """Whether the tree calls mz_logical_timestamp() outside of subqueries."""
     if is_now(tree):
         return True
     return not isinstance(tree, exp.Query) and any(map(_mentions_now, tree.iter_expressions()))
 
 
 def _is_temporal(tree: exp.Expr) -> bool:
-    """Whether the tree has the form that `_bound` takes."""
+    """Whether the tree has the form that `_bound` accepts."""
     if type(tree) not in _RELATIONS:
         return False
     left, right = unwrapped(tree.this), unwrapped(tree.expression)
@@ -114,7 +110,7 @@ def _is_temporal(tree: exp.Expr) -> bool:
 
 
 def _bound(stage: Stage, tree: exp.Expr) -> tuple[str, Scalar]:
-    """A temporal condition as (relation, expression): the time stands in that relation to it."""
+    """A temporal condition as (relation, expression): `time relation expression` must be true."""
     relation = _RELATIONS.get(type(tree))
     if relation is None:
         raise not_supported("mz_logical_timestamp() in this condition", _HOW)

@@ -1,4 +1,4 @@
-"""GROUP BY: the rows of groups, and what can be said about them after it."""
+"""GROUP BY: one row for each group, over which the later clauses are resolved."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
 from engine.query.aggregates.signatures import find_aggregate
-from engine.query.bind.aggregates import Call, aggregate_name, read_call
-from engine.query.bind.stage import Stage, rebuilt
-from engine.query.bind.subqueries import unwrapped
-from engine.query.names import Named, Names, number_of, numbered
-from engine.query.plan import OUTER, AggregateSpec, Project, Reduce, SortKey
+from engine.query.bind.aggregate_calls import Call, aggregate_name, read_call
+from engine.query.bind.names import Named, Names, number_of, numbered
+from engine.query.bind.order import sort_keys
+from engine.query.bind.stage import Stage
+from engine.query.bind.trees import rebuilt, unwrapped
+from engine.query.plan import OUTER, AggregateSpec, Project, Reduce
 from engine.scalar import Scalar
 
 _SUBQUERY = (exp.Query, exp.Exists)
 
 
 class GroupedStage(Stage):
-    """A stage whose rows are the groups of `base`'s: the keys, then the aggregates in `trees`."""
+    """A stage whose rows are the groups of `base`: the keys, then the aggregates in `trees`."""
 
     def __init__(self, base: Stage, keys: Sequence[exp.Expr], trees: Sequence[exp.Expr]) -> None:
         self._base = base
@@ -32,7 +33,7 @@ class GroupedStage(Stage):
         self._aggregates = [(call, width + at) for at, call in enumerate(calls)]
         plan = Reduce(Project(base.plan, tuple(self._input)), tuple(range(width)), specs)
         names = Names(self._key_names(), base.names.parent, list(base.names.tables))
-        super().__init__(base.context, plan, names, base.tables)
+        super().__init__(base.binder, plan, names, base.tables)
 
     def _key_names(self) -> list[Named]:
         """The keys that are columns of FROM, under their names there."""
@@ -45,7 +46,7 @@ class GroupedStage(Stage):
 
     def _spec(self, call: Call) -> AggregateSpec:
         scalars = [self._base.scalar(tree) for tree in call.arguments]
-        order = [(self._base.scalar(ordered.this), ordered) for ordered in call.order]
+        order = [self._base.scalar(ordered.this) for ordered in call.order]
         read = [number for scalar in scalars for number in scalar.columns]
         if read and all(number >= OUTER for number in read):
             raise not_supported(
@@ -54,14 +55,8 @@ class GroupedStage(Stage):
             )
         found = find_aggregate(call.name, scalars)
         arguments = tuple(self._column(scalar) for scalar in found.arguments)
-        keys = tuple(
-            SortKey(
-                self._column(scalar),
-                bool(ordered.args.get("desc")),
-                bool(ordered.args.get("nulls_first")),
-            )
-            for scalar, ordered in order
-        )
+        columns = iter([self._column(scalar) for scalar in order])
+        keys = sort_keys(call.order, lambda _: next(columns))
         if call.distinct and not {key.column for key in keys} <= set(arguments):
             raise SqlError(
                 "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
@@ -73,7 +68,7 @@ class GroupedStage(Stage):
         return AggregateSpec(call.name, arguments, found.type, call.distinct, keys, accepts)
 
     def _column(self, scalar: Scalar) -> int:
-        """The place of the expression among the columns that are aggregated."""
+        """The index of the expression among the columns that are aggregated."""
         if scalar not in self._input:
             self._input.append(scalar)
         return self._input.index(scalar)
@@ -100,7 +95,7 @@ class GroupedStage(Stage):
         return column.numbered()
 
     def _canonical(self, tree: exp.Expr) -> exp.Expr | None:
-        """The tree as the base numbers it; None if it is no expression over the base's rows."""
+        """The tree with the base's numbers; None if it is no expression over the base's rows."""
         if tree.find(*_SUBQUERY) is not None or any(_calls(tree)):
             return None
 
@@ -124,7 +119,7 @@ class GroupedStage(Stage):
 
 
 def _calls(tree: exp.Expr) -> Iterator[exp.Expr]:
-    """The calls of aggregate functions in the tree, not those inside subqueries."""
+    """The calls of aggregate functions in the tree, outside of subqueries."""
     if aggregate_name(tree) is not None:
         yield tree
     elif not isinstance(tree, exp.Query | exp.Window):

@@ -1,4 +1,4 @@
-"""SELECT: from its clauses to a plan."""
+"""SELECT: binds its clauses in the order in which they apply."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
-from engine.query.bind.aggregates import aggregate_name
-from engine.query.bind.calls import call_in_expression
-from engine.query.bind.clauses import only, present
-from engine.query.bind.columns import output_name
+from engine.query.bind.aggregate_calls import aggregate_name
+from engine.query.bind.binder import Binder, Bound, Surroundings, Wanted, decided
 from engine.query.bind.conditions import keep_where
-from engine.query.bind.context import Bound, Context, Surroundings, Wanted, decided
 from engine.query.bind.grouping import GroupedStage
-from engine.query.bind.limits import bind_limits
+from engine.query.bind.names import name_of, numbered
+from engine.query.bind.order import bind_limits, ordinal, sort_keys
+from engine.query.bind.output_names import output_name
 from engine.query.bind.stage import Stage
-from engine.query.bind.table_functions import bind_call_beside
-from engine.query.bind.tables import bind_from
-from engine.query.names import name_of, numbered
+from engine.query.bind.table_calls import call_in_expression
+from engine.query.bind.tables import bind_call_beside, bind_from
+from engine.query.bind.trees import only, present
 from engine.query.plan import Apply, Distinct, Plan, Project, SortKey, TopK
 from engine.relation import Column
 from engine.scalar import Scalar
@@ -33,20 +32,18 @@ _CLAUSES = (
 
 @dataclass(frozen=True)
 class _Item:
-    """An item of the SELECT list, stars spelled out."""
+    """An item of the SELECT list, after `*` was expanded."""
 
     tree: exp.Expr
     name: str
     alias: bool = False
 
 
-def bind_select(
-    context: Context, select: exp.Select, around: Surroundings, wanted: Wanted
-) -> Bound:
-    """Bind a SELECT whose WITH is bound already; raises SqlError."""
+def bind_select(binder: Binder, select: exp.Select, around: Surroundings, wanted: Wanted) -> Bound:
+    """Bind a SELECT whose WITH was bound already; raises SqlError."""
     only(select, _CLAUSES)
-    rows = bind_from(context, select, around)
-    stage = Stage(context, rows.plan, rows.names, around.tables)
+    rows = bind_from(binder, select, around)
+    stage = Stage(binder, rows.plan, rows.names, around.tables)
     where = present(select, "where")
     if where is not None:
         keep_where(stage, where.this, "WHERE")
@@ -57,7 +54,7 @@ def bind_select(
     having = present(select, "having")
     if having is not None:
         keep_where(stage, having.this, "HAVING")
-    return _Output(context, stage, select, items, order, distinct_on).bind(wanted)
+    return _Output(binder, stage, select, items, order, distinct_on).bind(wanted)
 
 
 def _items(stage: Stage, expressions: Sequence[exp.Expr]) -> list[_Item]:
@@ -105,7 +102,7 @@ def _order_trees(order: exp.Expr | None, items: list[_Item]) -> list[exp.Ordered
 
 
 def _output_reference(tree: exp.Expr, items: list[_Item], clause: str) -> exp.Expr:
-    """What an ORDER BY item stands for: an output column by number or name, or itself."""
+    """The expression of an ORDER BY item: an output column by number or name, or the item."""
     if isinstance(tree, exp.Literal) and not tree.is_string:
         return items[ordinal(tree, len(items), clause)].tree
     if isinstance(tree, exp.Column) and len(tree.parts) == 1:
@@ -116,16 +113,6 @@ def _output_reference(tree: exp.Expr, items: list[_Item], clause: str) -> exp.Ex
         if found:
             return found[0].tree
     return tree
-
-
-def ordinal(tree: exp.Literal, count: int, clause: str) -> int:
-    """The index of the output column that a number in ORDER BY or GROUP BY stands for."""
-    text = str(tree.this)
-    if not text.isdigit():
-        raise SqlError(f"non-integer constant in {clause}", "42601")
-    if not 1 <= int(text) <= count:
-        raise SqlError(f"{clause} position {text} is not in select list", "42P10")
-    return int(text) - 1
 
 
 def _grouped(
@@ -154,7 +141,7 @@ def _grouped(
 
 
 def _aggregates(tree: exp.Expr) -> bool:
-    """Whether the tree calls an aggregate function, subqueries apart."""
+    """Whether the tree calls an aggregate function outside of subqueries."""
     if aggregate_name(tree) is not None:
         return True
     if isinstance(tree, exp.Query | exp.Window):
@@ -163,12 +150,12 @@ def _aggregates(tree: exp.Expr) -> bool:
 
 
 def _parts(tree: exp.Expr) -> list[exp.Expr]:
-    """The expressions of an item of GROUP BY, which may be a list in parentheses, also empty."""
+    """The expressions of an item of GROUP BY, which may be a list in parentheses."""
     return list(tree.expressions) if isinstance(tree, exp.Tuple) else [tree]
 
 
 def _group_key(stage: Stage, tree: exp.Expr, items: list[_Item]) -> exp.Expr:
-    """What an item of GROUP BY stands for: a column of FROM, else an output column, else itself."""
+    """The expression of a GROUP BY item: a column of FROM, else an output column, else the item."""
     if isinstance(tree, exp.Rollup | exp.Cube | exp.GroupingSets):
         raise not_supported(
             f"GROUP BY {type(tree).__name__.upper()}",
@@ -190,14 +177,14 @@ class _Output:
 
     def __init__(
         self,
-        context: Context,
+        binder: Binder,
         stage: Stage,
         select: exp.Select,
         items: list[_Item],
         order: list[exp.Ordered],
         distinct_on: list[exp.Expr] | None,
     ) -> None:
-        self._context = context
+        self._binder = binder
         self._stage = stage
         self._select = select
         self._order = order
@@ -209,7 +196,7 @@ class _Output:
         self._width = len(items)
 
     def _item(self, tree: exp.Expr) -> Scalar:
-        """An item of the list; a table function makes a row of each of its own, as in LATERAL."""
+        """An item of the list; each row of a table function becomes a row, as in LATERAL."""
         call = call_in_expression(tree)
         if call is None:
             return self._stage.scalar(tree, keep_unknown=True)
@@ -232,14 +219,7 @@ class _Output:
             self._stage.coerce(scalar, type_, "SELECT")
             for scalar, type_ in zip(self._scalars, types, strict=True)
         ]
-        order = tuple(
-            SortKey(
-                self._place(ordered.this),
-                bool(ordered.args.get("desc")),
-                bool(ordered.args.get("nulls_first")),
-            )
-            for ordered in self._order
-        )
+        order = sort_keys(self._order, self._place)
         on = [self._place(tree) for tree in self._distinct_on or []]
         plan: Plan = Project(self._stage.plan, tuple(self._scalars))
         if self._distinct_on is not None:
@@ -251,13 +231,13 @@ class _Output:
                 )
             plan = Distinct(plan)
         columns = tuple(Column(name, types[at]) for at, name in enumerate(self._names))
-        limit, offset = bind_limits(self._context, self._select)
+        limit, offset = bind_limits(self._binder, self._select)
         return Bound(plan, columns, order, limit, offset)
 
     def _place(self, tree: exp.Expr) -> int:
-        """The column with the tree's value; one is added if no item of the list has it."""
+        """The column with the tree's value, added if no item of the list has it."""
         if tree == self._call:
-            # What the call in the list gave, not another call.
+            # The result of the call in the list, not of another call.
             return self._trees.index(tree)
         scalar: Scalar = self._stage.scalar(tree)
         if scalar not in self._scalars:

@@ -1,4 +1,4 @@
-"""Calls of aggregate functions: how they are recognised, and what their parts are."""
+"""Recognises calls of aggregate functions, and takes them apart."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NAMES = {
 
 
 def aggregate_name(tree: exp.Expr) -> str | None:
-    """The name of the aggregate function that the tree is a call of, or None."""
+    """The name of the aggregate function that the tree calls, or None."""
     if isinstance(tree, exp.Filter):
         return aggregate_name(tree.this)
     name = _CLASSES.get(type(tree))

@@ -1,4 +1,4 @@
-"""What names in a query stand for: the columns that FROM brings, and those of the rows outside."""
+"""Scopes of names: the columns of FROM, and those of the enclosing queries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.types import SqlType
 
 
 def name_of(identifier: exp.Expr | str | None) -> str:
-    """An identifier as SQL sees it: in lower case unless it was quoted."""
+    """The name of an identifier: in lower case unless it was quoted."""
     if identifier is None:
         return ""
     if isinstance(identifier, exp.Identifier):
@@ -25,17 +25,17 @@ def name_of(identifier: exp.Expr | str | None) -> str:
 
 @dataclass(frozen=True)
 class Named:
-    """A column that a name can reach: its place in the row, and the table that it is of."""
+    """A column in a scope: its table, its name, its index in the row, and its type."""
 
     table: str
     name: str
     index: int
     type: SqlType
     hidden: bool = False
-    """Reached by its table's name only: the other half of a column that USING merged."""
+    """Needs its table's name: one of the columns that USING merged."""
 
     extra: bool = False
-    """No part of `*`: a table function's alias, which also stands for its one column."""
+    """Not part of `*`: a table function's alias, which also names its only column."""
 
     def numbered(self) -> exp.Column:
         """The column in a bound expression."""
@@ -44,14 +44,14 @@ class Named:
 
 @dataclass
 class Names:
-    """The columns of a row by name, and those of the rows outside it (`parent`)."""
+    """A scope: the columns of a row by name, and the scope around it (`parent`)."""
 
     columns: list[Named] = field(default_factory=list)
     parent: Names | None = None
     tables: list[str] = field(default_factory=list)
 
     def add(self, table: str, columns: Sequence[Column], start: int) -> None:
-        """Take in the columns of a table of FROM, which begin at `start` in the row."""
+        """Add the columns of a table of FROM, which begin at `start` in the row."""
         if table and table in self.tables:
             raise SqlError(f'table name "{table}" specified more than once', "42712")
         self.tables.append(table)
@@ -62,7 +62,7 @@ class Names:
         return [replace(column, index=column.index + by) for column in self.columns]
 
     def resolve(self, column: exp.Column) -> Named:
-        """What a column stands for, its index the number that `plan.outer` gives; SqlError."""
+        """Find a column; its index becomes the number of `plan.outer`. Raises SqlError."""
         name, table = name_of(column.this), name_of(column.args.get("table"))
         level = 0
         names: Names | None = self
@@ -84,7 +84,7 @@ class Names:
         ]
 
     def star(self, table: str) -> Iterable[Named]:
-        """What `*` (or `table.*`) stands for; raises SqlError."""
+        """The columns of `*` or `table.*`; raises SqlError."""
         if not table:
             if not self.tables:
                 raise SqlError("SELECT * with no tables specified is not valid", "42601")
@@ -100,14 +100,14 @@ def _shown(column: exp.Column) -> str:
 
 
 def numbered(number: int, name: str = "?column?") -> exp.Column:
-    """The column with that number, for bound expressions; the name is what messages show.
+    """The column with that number in a bound expression; messages show the name.
 
-    One number always goes with one name, so that equal expressions are equal trees.
+    One number always has one name, so that equal expressions are equal trees.
     """
     return exp.Column(this=exp.to_identifier(name), number=number)
 
 
 def number_of(column: exp.Expr) -> int | None:
-    """The number, if this is a column that `numbered` made."""
+    """The number of a column that `numbered` made; None for other trees."""
     number = column.args.get("number") if isinstance(column, exp.Column) else None
     return number if isinstance(number, int) else None

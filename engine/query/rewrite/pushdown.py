@@ -1,7 +1,7 @@
-"""Moves conditions down to where they cost least, and makes join keys of equalities.
+"""Predicate pushdown: moves conditions towards the inputs, and turns equalities into join keys.
 
-Joins of several inputs are put into an order in which each input is joined by a key where there
-is one, so that a list of tables with a WHERE does not begin with a cross join.
+Joins of several inputs are reordered so that each input is joined by a key where there is one: a
+list of tables with a WHERE does not begin with a cross join.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from engine.query.plan import (
     Union,
 )
 from engine.query.predicates import conjuncts, equality, key_of, shifted, substituted
-from engine.query.share import with_inputs
+from engine.query.rewrite.share import with_inputs
 from engine.scalar import Scalar
 from engine.scalar.overloads import operator
 
 
 def pushed(plan: Plan, predicates: Iterable[Scalar] = ()) -> Plan:
-    """The rows of the plan for which the predicates hold."""
+    """The rows of the plan for which the predicates are true."""
     wanted = list(conjuncts(predicates))
     if isinstance(plan, Filter):
         return pushed(plan.input, [*conjuncts(plan.predicates), *wanted])
@@ -43,7 +43,7 @@ def pushed(plan: Plan, predicates: Iterable[Scalar] = ()) -> Plan:
     if isinstance(plan, Join):
         return _pushed_into_join(plan, wanted)
     if isinstance(plan, Threshold) or _is_difference(plan):
-        # What fails is counted once, above: below, a row that is taken away would count again.
+        # A failing row is counted once, above: below, a row that is subtracted would count again.
         below = [p for p in wanted if not p.can_fail]
         above = [p for p in wanted if p.can_fail]
         inputs = tuple(pushed(part, below) for part in plan.inputs)
@@ -71,14 +71,14 @@ def _filtered(plan: Plan, predicates: list[Scalar]) -> Plan:
 
 
 def _split(predicates: list[Scalar], columns: Iterable[int]) -> tuple[list[Scalar], list[Scalar]]:
-    """Those that read only the columns (some of them, at least), and the others."""
+    """Split off the predicates that read only these columns, and at least one of them."""
     allowed = frozenset(columns)
     within = [p for p in predicates if p.columns and p.columns <= allowed]
     return within, [p for p in predicates if p not in within]
 
 
 def _pushed_into_groups(plan: Reduce | TopK, wanted: list[Scalar]) -> Plan:
-    """A condition on the grouping columns keeps or drops whole groups."""
+    """Push conditions on the grouping columns, which keep or drop whole groups."""
     if isinstance(plan, TopK):
         below, above = _split(wanted, plan.group)
         return _filtered(replace(plan, input=pushed(plan.input, below)), above)
@@ -115,7 +115,7 @@ def _pushed_into_pair(plan: Join, wanted: list[Scalar]) -> Plan:
 
 @dataclass(frozen=True)
 class _Part:
-    """An input of a join of several, whose columns begin at `start` of the whole row."""
+    """An input of a join of several; its columns begin at `start` of the whole row."""
 
     plan: Plan
     start: int
@@ -144,7 +144,7 @@ def _flattened(plan: Plan) -> tuple[list[_Part], list[Scalar]]:
 
 
 class _JoinOrder:
-    """Joins parts one after the other: next comes one that a key joins to those before it."""
+    """Joins parts one after the other, next one that a key joins to those before it."""
 
     def __init__(self, parts: list[_Part], conditions: list[Scalar]) -> None:
         self._conditions = conditions
@@ -178,7 +178,7 @@ class _JoinOrder:
         return predicate.moved({n: self._places[n] for n in predicate.columns})
 
     def _next(self) -> int:
-        """Which of the waiting parts to join next: the first with a key, else the first."""
+        """Choose the part to join next: the first that has a key, else the first."""
         placed = self._places.keys()
         for number, (part, _) in enumerate(self._waiting):
             for predicate in self._conditions:
@@ -187,7 +187,7 @@ class _JoinOrder:
         return 0
 
     def _with_conditions(self, join: Join, boundary: int) -> Plan:
-        """Apply the conditions that can be, now that the join has their columns."""
+        """Apply the conditions whose columns the join has."""
         ready = [p for p in self._conditions if p.columns and p.columns <= self._places.keys()]
         self._conditions = [p for p in self._conditions if p not in ready]
         keys: list[JoinKey] = []
@@ -202,7 +202,7 @@ class _JoinOrder:
 
 
 def _joins(predicate: Scalar, placed: Set[int], columns: frozenset[int]) -> bool:
-    """Whether the predicate is an equality of something placed and something of the columns."""
+    """Whether the predicate equates an expression over `placed` and one over `columns`."""
     sides = equality(predicate)
     if sides is None:
         return False

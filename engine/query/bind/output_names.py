@@ -1,18 +1,18 @@
-"""How output columns are called when no AS names them: as PostgreSQL calls them."""
+"""Names of output columns that no AS names: the names that PostgreSQL gives."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from engine.query.bind.aggregates import aggregate_name
-from engine.query.bind.calls import call_in_expression
-from engine.query.names import name_of
+from engine.query.bind.aggregate_calls import aggregate_name
+from engine.query.bind.names import name_of
+from engine.query.bind.table_calls import call_in_expression
 
 UNNAMED = "?column?"
 
 
 def output_name(tree: exp.Expr) -> str:
-    """The name of a SELECT list's item."""
+    """The name of an item of a SELECT list."""
     if isinstance(tree, exp.Alias):
         return name_of(tree.args["alias"])
     return _invented(tree) or UNNAMED

@@ -1,8 +1,8 @@
-"""Leaves out columns that nobody reads, down to the inputs.
+"""Column pruning: removes columns that no operator reads, down to the inputs.
 
-Where rows are counted or compared as wholes (DISTINCT, differences, and the ties of a top-k)
-every column is read. What a named part has to give is known only when all its readers are done,
-so the parts are visited from the last to the first.
+Operators that count or compare whole rows (DISTINCT, differences, the ties of a top-k) read every
+column. The columns that a named part must have are known when all its readers are done, so the
+parts are visited from the last to the first.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from engine.query.plan import (
     Union,
     Values,
 )
-from engine.query.share import Program, with_inputs
+from engine.query.rewrite.share import Program, with_inputs
 from engine.scalar import Scalar
 
 
 def pruned(program: Program) -> Program:
-    """The program in which every operator keeps only columns that are read above it."""
+    """Keep in every operator only the columns that are read above it."""
     pruner = _Pruner()
     result = pruner.only(program.result, range(program.result.width))
     bindings = []
@@ -46,7 +46,7 @@ def pruned(program: Program) -> Program:
 
 
 def _narrowed(program: Program, demands: dict[int, list[int]]) -> Program:
-    """Let those who read a named part read it as it is now."""
+    """Renumber the columns of pruned parts where these are read."""
     types = {name: plan.types for name, plan in program.bindings}
 
     def change(plan: Plan) -> Plan:
@@ -66,7 +66,7 @@ def _narrowed(program: Program, demands: dict[int, list[int]]) -> Program:
 class _Pruner:
     def __init__(self) -> None:
         self.demands: dict[int, list[int]] = {}
-        """For each named part the columns of it that are read, in the order they will have."""
+        """The columns of each named part that are read, in the order that they will have."""
 
     def only(self, plan: Plan, wanted: Iterable[int]) -> Plan:
         """The plan with exactly the wanted columns, in the order of `wanted`."""
@@ -89,7 +89,7 @@ class _Pruner:
         return self.only(plan, range(plan.width))
 
     def _at_least(self, plan: Plan, wanted: frozenset[int]) -> tuple[Plan, list[int]]:
-        """The plan with the wanted columns and perhaps more, and which they are, in order."""
+        """The plan with the wanted columns and perhaps more, and the list of them in order."""
         if isinstance(plan, Get | Values):
             return plan, list(range(plan.width))
         if isinstance(plan, Local):

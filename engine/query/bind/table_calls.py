@@ -1,4 +1,4 @@
-"""How calls of table functions are recognised, in FROM and in expressions."""
+"""Table functions in FROM and in SELECT lists: recognises the calls, and binds them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from engine.errors import not_supported
-from engine.query.bind.clauses import only, present
+from engine.query.bind.trees import only, present
 from engine.query.table_functions import TABLE_FUNCTIONS
 
 
 @dataclass(frozen=True)
 class TableCall:
-    """`function(arguments) [WITH ORDINALITY] AS alias`; `alias` None if there is none."""
+    """`function(arguments) AS alias`; `alias` is None if there is none."""
 
     function: str
     arguments: tuple[exp.Expr, ...]
     alias: exp.Expr | None
 
-    @property
-    def default_name(self) -> str:
-        return self.function
-
 
 def table_call(tree: exp.Expr) -> TableCall | None:
-    """The call, if the table expression is one of a table function."""
+    """The call of a table function in FROM; None for another table expression."""
     if isinstance(tree, exp.Lateral) and not isinstance(tree.this, exp.Subquery):
         only(tree, ("this", "alias", "view", "outer"))
         return _call(tree.this, present(tree, "alias"))
@@ -41,6 +37,17 @@ def table_call(tree: exp.Expr) -> TableCall | None:
     return None
 
 
+def call_in_expression(tree: exp.Expr) -> TableCall | None:
+    """The call of a table function in an expression; None for another expression."""
+    if isinstance(
+        tree, exp.GenerateSeries | exp.ExplodingGenerateSeries | exp.Unnest | exp.Explode
+    ):
+        return _call(tree, None)
+    if isinstance(tree, exp.Anonymous) and tree.name.lower() in TABLE_FUNCTIONS:
+        return _call(tree, None)
+    return None
+
+
 def _call(function: exp.Expr, alias: exp.Expr | None) -> TableCall:
     if isinstance(function, exp.GenerateSeries | exp.ExplodingGenerateSeries):
         parts = (present(function, part) for part in ("start", "end", "step"))
@@ -53,14 +60,3 @@ def _call(function: exp.Expr, alias: exp.Expr | None) -> TableCall:
     if isinstance(function, exp.Anonymous):
         return TableCall(function.name.lower(), tuple(function.expressions), alias)
     raise not_supported(f"{type(function).__name__} in FROM")
-
-
-def call_in_expression(tree: exp.Expr) -> TableCall | None:
-    """The call, if the expression is one of a table function."""
-    if isinstance(
-        tree, exp.GenerateSeries | exp.ExplodingGenerateSeries | exp.Unnest | exp.Explode
-    ):
-        return _call(tree, None)
-    if isinstance(tree, exp.Anonymous) and tree.name.lower() in TABLE_FUNCTIONS:
-        return _call(tree, None)
-    return None

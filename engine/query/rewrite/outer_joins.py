@@ -1,8 +1,8 @@
-"""Outer joins: which pairs match, and which rows of either side are left over.
+"""Outer joins: the pairs that match, and the rows of either side without a partner.
 
-What is left over is an anti-join. Where the condition is made of equalities of both sides, and of
-conditions on the other side alone, it looks the keys up on the other side; else it looks for the
-whole row among the rows that matched.
+The rows without a partner are an anti-join. If the condition consists of equalities of both sides
+and of conditions on the other side alone, its keys are looked up on the other side; otherwise the
+whole row is looked up among the rows that matched.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from engine.scalar import Scalar
 
 @dataclass(frozen=True)
 class Sides:
-    """The two inputs of an outer join: the keys and conditions that make pairs of their rows."""
+    """The inputs of an outer join, and the keys and conditions that pair their rows."""
 
     left: Plan
     right: Plan
@@ -50,7 +50,7 @@ class Sides:
     def _keys(
         self, is_partner: Callable[[int], bool]
     ) -> tuple[tuple[JoinKey, ...], list[Scalar]] | None:
-        """The condition as equalities of both sides, and conditions on the partner alone.
+        """Split the condition into equalities of both sides and conditions on the partner alone.
 
         None if it has other parts.
         """
@@ -69,7 +69,7 @@ class Sides:
 
 
 def _shifted_filter(plan: Plan, predicates: list[Scalar], by: int) -> Plan:
-    """The rows for which the predicates hold, whose columns stand `by` places further left."""
+    """The rows for which the predicates are true, after moving their columns `by` places."""
     return Filter(plan, tuple(shifted(p, by) for p in predicates)) if predicates else plan
 
 
@@ -79,7 +79,7 @@ def unmatched(rows: Plan, matched: Plan) -> Plan:
 
 
 def equal_keys(left: Iterable[Scalar], right: Iterable[Scalar]) -> tuple[JoinKey, ...]:
-    """Keys that hold where the two sides are the same, NULLs included."""
+    """Join keys that are true where the two sides are the same, NULLs included."""
     pairs = zip(left, right, strict=True)
     return tuple(JoinKey(one, other, null_safe=True) for one, other in pairs)
 

@@ -1,8 +1,9 @@
-"""Finds what a plan computes several times, and gives it a name, so that it is computed once."""
+"""Finds parts of a plan that are used several times, and names them, to compute them once."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,36 +14,53 @@ Binding = tuple[int, Plan]
 
 @dataclass(frozen=True)
 class Program:
-    """A plan with named parts: each binding may read the ones before it, the result all."""
+    """A plan with named parts: a binding may read those before it, the result all of them."""
 
     bindings: tuple[Binding, ...]
     result: Plan
 
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        return (*(plan for _, plan in self.bindings), self.result)
+
 
 def shared(plan: Plan) -> Program:
-    """Bind every part that is used more than once, unless it is a mere projection of an input."""
+    """Name every part that is used more than once, except mere projections of an input."""
     interned = _Interner().interned(plan)
     uses: Counter[int] = Counter()
-    _count(interned, uses, set())
-    return _Binder(uses).program(interned)
+    _count(interned, uses)
+    return _Namer(uses).program(interned)
 
 
-class _Interner:
-    """Makes equal plans the same object; each object is looked at once."""
+class Rewriter:
+    """Applies `change` to every operator, inputs first, and visits each object once."""
+
+    def __init__(self, change: Callable[[Plan], Plan]) -> None:
+        self._change = change
+        self._done: dict[int, tuple[Plan, Plan]] = {}
+        """Results by the identity of the plan; the plan itself keeps that identity taken."""
+
+    def rewritten(self, plan: Plan) -> Plan:
+        done = self._done.get(id(plan))
+        if done is None:
+            inputs = tuple(map(self.rewritten, plan.inputs))
+            done = self._done[id(plan)] = (plan, self._change(with_inputs(plan, inputs)))
+        return done[1]
+
+
+class _Interner(Rewriter):
+    """Makes equal plans the same object."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, tuple[Plan, Plan]] = {}
+        super().__init__(self._first_equal)
         self._table: dict[tuple[Any, ...], Plan] = {}
 
     def interned(self, plan: Plan) -> Plan:
-        known = self._seen.get(id(plan))
-        if known is not None:
-            return known[1]
-        changed = with_inputs(plan, tuple(map(self.interned, plan.inputs)))
-        key = (type(plan), *(_identity(getattr(changed, f.name)) for f in fields(changed)))
-        result = self._table.setdefault(key, changed)
-        self._seen[id(plan)] = (plan, result)
-        return result
+        return self.rewritten(plan)
+
+    def _first_equal(self, plan: Plan) -> Plan:
+        key = (type(plan), *(_identity(getattr(plan, f.name)) for f in fields(plan)))
+        return self._table.setdefault(key, plan)
 
 
 def _identity(value: Any) -> Any:
@@ -69,33 +87,34 @@ def with_inputs(plan: Plan, inputs: tuple[Plan, ...]) -> Plan:
     return type(plan)(**values)
 
 
-def _count(plan: Plan, uses: Counter[int], seen: set[int]) -> None:
+def _count(plan: Plan, uses: Counter[int]) -> None:
     uses[id(plan)] += 1
-    if id(plan) not in seen:
-        seen.add(id(plan))
+    if uses[id(plan)] == 1:
         for child in plan.inputs:
-            _count(child, uses, seen)
+            _count(child, uses)
 
 
 def _is_cheap(plan: Plan) -> bool:
     return isinstance(plan, Get | Values) or (isinstance(plan, Project) and _is_cheap(plan.input))
 
 
-class _Binder:
+class _Namer:
+    """Replaces parts that are used several times by `Local`s."""
+
     def __init__(self, uses: Counter[int]) -> None:
         self._uses = uses
         self._bindings: list[Binding] = []
         self._locals: dict[int, Local] = {}
 
     def program(self, plan: Plan) -> Program:
-        result = self._bound(plan)
+        result = self._named(plan)
         return Program(tuple(self._bindings), result)
 
-    def _bound(self, plan: Plan) -> Plan:
+    def _named(self, plan: Plan) -> Plan:
         known = self._locals.get(id(plan))
         if known is not None:
             return known
-        changed = with_inputs(plan, tuple(map(self._bound, plan.inputs)))
+        changed = with_inputs(plan, tuple(map(self._named, plan.inputs)))
         if self._uses[id(plan)] < 2 or _is_cheap(plan):
             return changed
         local = Local(len(self._bindings), plan.types)

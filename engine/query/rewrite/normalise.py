@@ -1,18 +1,35 @@
-"""Takes join keys that may fail out of the join: they are computed before it, row by row.
+"""Brings a plan into the form that the operators need: a LIMIT in every top-k, safe join keys.
 
-So a row whose key cannot be evaluated (a cast of a text that is no number) is left out and counted
-like any other that fails, and the join itself only ever compares columns.
+A join key that may fail (a cast of a text that is no number) is computed before the join, so that
+a row whose key fails is left out and counted like any other, and the join compares columns only.
 """
 
 from __future__ import annotations
 
-from engine.query.plan import Join, JoinKey, Plan, Project, SemiJoin
-from engine.query.share import with_inputs
+from engine.query.plan import Join, JoinKey, Negate, Plan, Project, SemiJoin, TopK, Union
+from engine.query.rewrite.share import Rewriter, with_inputs
 from engine.scalar import Scalar
 
 
+def without_offsets(plan: Plan) -> Plan:
+    """Replace an OFFSET without LIMIT by a difference: all rows without the first n.
+
+    Only the first n rows have to be kept in order.
+    """
+
+    def change(plan: Plan) -> Plan:
+        if not isinstance(plan, TopK) or plan.limit is not None:
+            return plan
+        if plan.offset is None:
+            return plan.input
+        first = TopK(plan.input, plan.group, plan.order, plan.offset, None)
+        return Union((plan.input, Negate(first)))
+
+    return Rewriter(change).rewritten(plan)
+
+
 def with_safe_keys(plan: Plan) -> Plan:
-    """The plan in which no key of a join can fail."""
+    """Compute join keys that may fail before the join."""
     plan = with_inputs(plan, tuple(map(with_safe_keys, plan.inputs)))
     if not isinstance(plan, Join | SemiJoin):
         return plan
@@ -32,7 +49,7 @@ def with_safe_keys(plan: Plan) -> Plan:
 
 
 def _computed(plan: Plan, keys: list[Scalar]) -> tuple[Plan, list[Scalar]]:
-    """The plan with a column more for each key that may fail, and the keys as columns of it."""
+    """The plan with a column for each key that may fail, and the keys over its columns."""
     failing = [key for key in keys if key.can_fail]
     if not failing:
         return plan, keys

@@ -1,0 +1,1 @@
+"""Rewrites of plans: subqueries become joins, conditions move down, columns are pruned."""
