@@ -1,8 +1,8 @@
 """Z-sets: multisets whose weights may be negative (Budiu et al., DBSP, 2023).
 
-A Z-set maps a row to its weight, and a weight is never 0: whoever changes one keeps that true.
-A relation's contents are a Z-set without negative weights, a change of it is any Z-set, and
-contents + change = new contents.
+A Z-set maps a row to its weight, and a weight is never 0: code that modifies one keeps that true.
+A relation's contents are a Z-set without negative weights, a change is any Z-set, and contents +
+change = new contents.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 Value: TypeAlias = Any
-"""A SQL value as a Python object, None for NULL; `engine.types` says which for each type."""
+"""A SQL value as a Python object, None for NULL; `engine.types` defines it for each type."""
 
 Row: TypeAlias = tuple[Value, ...]
 ZSet: TypeAlias = dict[Row, int]

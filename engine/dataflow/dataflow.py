@@ -1,4 +1,4 @@
-"""A dataflow: operators on Z-sets, wired in the order in which changes flow through them."""
+"""A dataflow: operators on Z-sets, in the order in which changes pass through them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from typing import TypeAlias
 from engine.zset import ZSet, add
 
 ErrorChange: TypeAlias = dict[str, int]
-"""Error text -> by how many rows more (fewer, if negative) it is why they were left out."""
+"""Error text -> change of the number of rows that were left out because of it."""
 
 
 class Operator:
-    """Takes the change of each of its inputs at a time, returns the change of its output.
+    """Takes the changes of its inputs at a time, and returns the change of its output.
 
-    Steps come in ascending order of time; one time may come in several steps, each with more of
-    that time's change. The change is exact: fed the sum of two changes, an operator returns the
-    sum of what it would have returned for the one and then the other.
+    Times of steps do not decrease; one time may take several steps, each with more of that time's
+    change. The result is exact: for the sum of two changes an operator returns the sum of its
+    results for one and then the other.
     """
 
     is_linear = False
-    """Whether it remembers nothing and takes no account of the time, so that it may be run ahead.
-    """
+    """Whether it has no state and ignores the time, so that it may run ahead of the others."""
 
     @property
     def rows_kept(self) -> int:
-        """How many rows (or groups) the operator remembers."""
+        """The number of rows or groups in the operator's state."""
         return 0
 
     @property
@@ -35,10 +34,10 @@ class Operator:
         return None
 
     def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
-        """The change of the output.
+        """Compute the change of the output.
 
-        The arguments in `changes` must not be altered, but may be returned; what is returned is
-        not altered later. `errors` takes the change of what could not be evaluated.
+        The operator must not modify `changes`, but may return one of them; the result is not
+        modified later. Changes of evaluation errors are added to `errors`.
         """
         raise NotImplementedError
 
@@ -52,16 +51,16 @@ class Node:
 
 
 class Dataflow:
-    """A query that is running.
+    """A running query.
 
-    `step` is called with ascending times and the change of each input relation at that time (all
-    that it holds, the first time), and returns the change of the result. One time may come in
-    several steps, when its change is too large for one: large contents are fed in slices. What it
-    takes and returns belongs to whoever made it: neither side changes it afterwards.
+    `step` takes the changes of the input relations at a time (their contents, the first time) and
+    returns the change of the result. Times do not decrease; a change that is too large for one
+    step is passed in slices, in several steps of one time. Neither side modifies a Z-set that was
+    passed.
 
-    A large change may instead be taken up in portions by `absorb`, which runs only the operators
-    that remember nothing and sums up what they give; the next `step` puts the sum through the
-    others. So a group that many portions change costs the others one change.
+    A large change may instead be passed in slices to `absorb`, which runs only the operators
+    without state, and sums their results; the next `step` passes the sum to the others. So a
+    group that many slices change costs the others one change.
     """
 
     def __init__(self, nodes: Sequence[Node], output: int | str) -> None:
@@ -70,15 +69,15 @@ class Dataflow:
         self._started = False
         self._ahead = _linear_nodes(self._nodes)
         self._absorbed: dict[int | str, ZSet] = {}
-        """The sums of what was absorbed, by the linear node or the input that gave it."""
+        """The sums of absorbed changes, by the linear node or the input that they come from."""
         self._linear_ends = _read_by_others(self._nodes, self._ahead, output)
         self.errors: ErrorChange = {}
-        """Changes of error counts since the caller last cleared this (`errors.clear()`)."""
+        """Changes of error counts since the caller last cleared it (`errors.clear()`)."""
 
     def step(self, time: int, changes: Mapping[str, ZSet]) -> ZSet:
-        """The change of the result at `time`; inputs that are not in `changes` did not change.
+        """Compute the change of the result; inputs that are not in `changes` did not change.
 
-        What was absorbed since the last step belongs to this one's change.
+        Changes that were absorbed since the last step are part of this one.
         """
         absorbed: dict[int | str, ZSet] = {}
         if self._absorbed:
@@ -108,7 +107,7 @@ class Dataflow:
         return change_of(self._output)
 
     def absorb(self, changes: Mapping[str, ZSet]) -> None:
-        """Take up a portion of the change that the next `step` puts through."""
+        """Add a slice of the change that the next `step` completes."""
         results: dict[int, ZSet] = {}
         errors: ErrorChange = {}
 
@@ -128,12 +127,12 @@ class Dataflow:
 
     @property
     def rows_absorbed(self) -> int:
-        """How many rows wait for the next step."""
+        """The number of absorbed rows that wait for the next step."""
         return sum(map(len, self._absorbed.values()))
 
     @property
     def next_time(self) -> int | None:
-        """The next time at which rows come or go by themselves (by a temporal filter), or None.
+        """The next time at which a temporal filter adds or removes rows, or None.
 
         The caller must `step` at exactly that time, even if no input has changed.
         """
@@ -142,7 +141,7 @@ class Dataflow:
 
     @property
     def rows_kept(self) -> int:
-        """How many rows all operators together remember."""
+        """The number of rows in the state of all operators."""
         return sum(node.operator.rows_kept for node in self._nodes)
 
 
@@ -159,7 +158,7 @@ def _linear_nodes(nodes: Sequence[Node]) -> list[int]:
 def _read_by_others(
     nodes: Sequence[Node], linear: Sequence[int], output: int | str
 ) -> set[int | str]:
-    """The linear nodes, and inputs, that something else than a linear node reads."""
+    """The linear nodes and inputs that nodes which are not linear read."""
     read = {s for n, node in enumerate(nodes) if n not in linear for s in node.inputs} | {output}
     return {source for source in read if isinstance(source, str) or source in linear}
 

@@ -1,4 +1,4 @@
-"""Rows kept by key, for operators that look up partners."""
+"""Rows by key, for operators that look up partners."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from types import MappingProxyType
 from engine.zset import Row, ZSet
 
 KeyFunction = Callable[[Row], Hashable]
-"""A row's key; None for a row that has no partner (an SQL NULL in a key that is compared by =)."""
+"""A row's key; None for a row that has no partner (a NULL in a key that is compared by =)."""
 
 _NO_ROWS: Mapping[Row, int] = MappingProxyType({})
 
 
 class Index:
-    """A Z-set by key. Rows whose key is None are not kept."""
+    """A Z-set by key, without the rows whose key is None."""
 
     def __init__(self, key: KeyFunction) -> None:
         self.key = key
@@ -33,7 +33,7 @@ class Index:
                 yield key, row, weight
 
     def update(self, change: ZSet) -> None:
-        """Add the change to what is kept."""
+        """Add a change to the rows."""
         for key, row, weight in self.keyed(change):
             rows = self._rows.get(key)
             if rows is None:

@@ -1,11 +1,11 @@
-"""Rows in order, of which only the first few are looked at: for top-k, min and max.
+"""A ranking of rows of which only the first few are read: for top-k, min and max.
 
-The rows lie in buckets; every row of a bucket comes before every row of the next, inside a bucket
-they lie in no order. A change costs a binary search over the buckets' bounds. Only the first
-bucket is ever sorted, and it is kept small: when it has grown it is split around a pivot, when it
-has run dry the next one is. This is quicksort done no further than is asked for ("incremental
-quicksort", Paredes and Navarro, 2006), so n rows cost O(n) to take in, and O(log n) for each that
-must move up. The answer does not depend on how the buckets happen to lie.
+The rows are in buckets. Every row of a bucket precedes every row of the next one; inside a bucket
+they are not ordered. A change costs a binary search over the buckets' bounds. Only the first
+bucket is ever sorted, and it is kept small: when it has grown it is split around a pivot, and when
+it is empty the next one is. This is a quicksort that goes no further than needed ("incremental
+quicksort", Paredes and Navarro, 2006): adding n rows costs O(n), and each row that moves up into
+the first bucket O(log n). The result does not depend on the state of the buckets.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Ranking:
         self._buckets: list[dict[Any, int]] = [{}]
         self._bounds: list[Any] = []
         self._taken: list[tuple[Any, int]] | None = None
-        """What `first(_wanted)` gave, while it still holds."""
+        """The cached result of `first(_wanted)`, None if it may have changed."""
         self._wanted = 0
         self._sorted: tuple[list[Any], list[Any]] | None = None
-        """Keys and rows of the first bucket in order, kept up to date if it is a large one."""
+        """Keys and rows of the first bucket in order, kept up to date if it is large."""
         self.size = 0
-        """How many different rows there are."""
+        """The number of different rows."""
 
     def add(self, row: Row | Value, weight: int) -> None:
         """Add `weight` (not 0) copies of the row."""
@@ -83,7 +83,7 @@ class Ranking:
         return rows
 
     def _resort(self, row: Any, *, came: bool) -> None:
-        """Put a row that came into the first bucket at its place in order, or take it out."""
+        """Insert a row into the sorted first bucket, or remove it."""
         assert self._sorted is not None
         keys, rows = self._sorted
         key = self._key(row)
@@ -95,7 +95,7 @@ class Ranking:
             del keys[place], rows[place]
 
     def _settle(self, count: int) -> None:
-        """Make the first bucket hold at least `count` rows (if there are), and not many more."""
+        """Give the first bucket at least `count` rows, if there are, and not many more."""
         limit = _SMALL + 4 * count
         buckets = self._buckets
         while sum(buckets[0].values()) < count and len(buckets) > 1:

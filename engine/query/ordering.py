@@ -38,10 +38,10 @@ from engine.types import (
 from engine.zset import Row, Value
 
 SORTED_AT_ONCE = 4096
-"""Rows that are sorted in one go."""
+"""The number of rows that are sorted at once."""
 
 _SAMPLES = 16
-"""Keys of each sorted piece that are looked at to cut all of them alike."""
+"""The number of keys of each sorted piece that are sampled to choose the cuts."""
 
 _Keyed = tuple[tuple[Any, ...], Row]
 _first = itemgetter(0)
@@ -54,7 +54,7 @@ _EPOCHS = {
     TIMESTAMP: datetime(2000, 1, 1),
     TIMESTAMPTZ: datetime(2000, 1, 1),
 }
-"""What a value is subtracted from to sort it the other way around."""
+"""The dates and times from which a value is subtracted to sort it in reverse."""
 
 _PLAIN = {*_NEGATED, TEXT, DATE, TIME, TIMESTAMP, TIMESTAMPTZ, BYTEA}
 """Types whose values Python orders as SQL does."""
@@ -66,13 +66,13 @@ _COMPLEMENT = bytes(255 - byte for byte in range(256))
 
 
 def reversed_text(text: str) -> bytes:
-    """Sorts the other way around than the text does, by code points; quicker than `Reversed`."""
-    # What ends it lies above all bytes of UTF-8's complement: a text comes after its extensions.
+    """A key that sorts texts in reverse, by code points; faster than `Reversed`."""
+    # The last byte is above all bytes of UTF-8's complement: a text follows its extensions.
     return text.encode("utf-8", "surrogatepass").translate(_COMPLEMENT) + b"\xff"
 
 
 class Reversed:
-    """Sorts the other way around."""
+    """A value that sorts in reverse."""
 
     __slots__ = ("value",)
 
@@ -106,11 +106,11 @@ def row_key(types: Types, order: Sequence[SortKey]) -> Callable[[Row], tuple[Any
 def in_order(
     rows: Iterable[Row], types: Types, order: Sequence[SortKey], most: int | None = None
 ) -> Iterator[list[Row]]:
-    """The different rows, of columns of these types, sorted by `order`, then by all columns.
+    """The different rows, with columns of these types, sorted by `order`, then by all columns.
 
-    They come in parts, and so does the work: some milliseconds for each, of which many are empty.
-    No more than the first `most` rows are looked for. The method is sample sort: pieces are sorted,
-    then cut at common keys, and what lies between two of the cuts is sorted again.
+    They are yielded in parts, of which many are empty; each part takes some milliseconds. Only the
+    first `most` rows are needed. The method is sample sort: pieces are sorted, then cut at common
+    keys, and the parts between two cuts are sorted again.
     """
     key = row_key(types, order)
     pieces: list[list[_Keyed]] = []
@@ -131,7 +131,7 @@ def in_order(
 
 
 def _cuts(pieces: Sequence[Sequence[_Keyed]]) -> list[tuple[Any, ...]]:
-    """One key less than there are pieces, at which to cut them into parts of like size."""
+    """Choose the keys at which to cut the pieces into parts of similar size."""
     samples = [keyed[0] for piece in pieces for keyed in piece[:: max(1, len(piece) // _SAMPLES)]]
     samples.sort()
     return [samples[len(samples) * n // len(pieces)] for n in range(1, len(pieces))]
@@ -167,7 +167,7 @@ class _KeyWriter:
 
     def value(self, value: str, type_: SqlType, descending: bool) -> None:
         if type_ in _WITH_NAN:
-            # NaN, the greatest, is told apart first: it has no order of its own in Python.
+            # NaN, the greatest value, is compared first: Python does not order it.
             self._parts.append(f"{value} == {value}" if descending else f"{value} != {value}")
             sign = "-" if descending else ""
             self._parts.append(f"{sign}{value} if {value} == {value} else 0")
@@ -182,7 +182,7 @@ class _KeyWriter:
             self._parts.append(f"Reversed({part})" if descending else part)
 
     def tie(self, value: str, type_: SqlType) -> None:
-        """Where the order does not tell different values apart."""
+        """Break ties between different values that compare equal."""
         if type_ in (INTERVAL, JSONB) or isinstance(type_, Array):
             name = self._name(type_.to_text)
             self._parts.append(f"'' if {value} is None else {name}({value})")

@@ -1,7 +1,4 @@
-"""The table functions: which rows each gives for its arguments.
-
-Each is NULL-strict: a NULL argument gives no row.
-"""
+"""The table functions: the rows that each returns for its arguments; none if one is NULL."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ RowsOf = Callable[..., Iterable[Row]]
 
 @dataclass(frozen=True)
 class TableFunction:
-    """A table function chosen for its arguments: its key in `ROWS`, and what columns it gives."""
+    """A table function that was chosen for its arguments: its key in `ROWS`, and its columns."""
 
     name: str
     arguments: tuple[Scalar, ...]
@@ -47,9 +44,9 @@ class TableFunction:
 
 
 def find_table_function(name: str, arguments: Sequence[Scalar]) -> TableFunction:
-    """The function of that name for arguments of those types; raises SqlError (42883).
+    """Find the function of that name for these arguments; raises SqlError (42883).
 
-    Quoted literals may come with the unknown type: they take the one that fits.
+    Quoted literals may have the unknown type: they get the type that fits.
     """
     types = [argument.type for argument in arguments]
     what = f"argument of {name}"

@@ -1,8 +1,8 @@
-"""The engine's SQL, as a dialect of sqlglot: PostgreSQL's, with nothing swallowed whole.
+"""The engine's SQL as a dialect of sqlglot: PostgreSQL's, in which every statement is tokens.
 
-sqlglot's own PostgreSQL dialect hands statements such as `SHOW ..` or `DECLARE ..` back as one
-unparsed text; here each is tokens, which `engine.sql.parser` reads. Queries and expressions
-are sqlglot's work from end to end.
+sqlglot's own PostgreSQL dialect returns statements such as `SHOW ..` or `DECLARE ..` as one
+unparsed text; here `engine.sql.parser` reads their tokens. Queries and expressions are parsed by
+sqlglot.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class EngineSql(Postgres):
     INDEX_OFFSET = 0  # a subscript stays as it was written
 
     class Parser(PostgresParser):
-        """Scalar functions keep the names and arguments with which they were written.
+        """Keeps the names and arguments of scalar functions as they were written.
 
-        sqlglot would turn many of them into another dialect's (`to_date` into `StrToDate` with
-        another format), which serves to transpile but loses what was asked for.
+        sqlglot would convert many of them to a common form (`to_date` to `StrToDate` with another
+        format), which serves to transpile but loses the original.
         """
 
         FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {

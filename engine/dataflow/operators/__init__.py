@@ -1,7 +1,7 @@
 """The operators, one a file; each file's docstring has the operator's formula.
 
-In the formulas a capital letter is what an input has come to hold (a Z-set), `dA` its change in
-this step, `A` without the change, `A' = A + dA` with it; `+` adds weights row by row.
+In the formulas a capital letter is the contents of an input (a Z-set), `dA` its change in this
+step, `A` without the change, `A' = A + dA` with it; `+` adds weights row by row.
 """
 
 from engine.dataflow.operators.compute import Compute

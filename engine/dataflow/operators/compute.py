@@ -1,4 +1,4 @@
-"""Map, filter and flat map: `dO = f(dA)`, where f is linear, so that nothing is remembered."""
+"""Map, filter and flat map: `dO = f(dA)` for a linear f, which needs no state."""
 
 from __future__ import annotations
 

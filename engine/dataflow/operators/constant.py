@@ -1,4 +1,4 @@
-"""Rows that are always there: `dO = rows` in the first step, nothing after."""
+"""Constant rows: `dO = rows` in the first step, and nothing later."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Each row at most once: `O = {row: 1 for row in A if A[row] > 0}`.
 
-A row's output changes only where its weight passes from at most 0 to above, or back.
+The output of a row changes only when its weight becomes positive, or stops being it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lets rows through unless a test of the row gives an error text: `dO = dA` without those."""
+"""Rows without those for which a test returns an error text: `dO = filter(dA)`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Inner join on equal keys: `dO = dA * B' + A * dB`.
 
-`*` pairs the rows whose keys are equal, and multiplies their weights. Both inputs are kept by
+`*` pairs the rows whose keys are equal, and multiplies their weights. Both inputs are indexed by
 key, so a changed row costs as many pairs as it has partners. An empty key makes it a cross join.
 """
 
@@ -14,7 +14,7 @@ from engine.zset import Row, ZSet, add_row
 
 
 class Join(Operator):
-    """`left_key` and `right_key` give a row's key, or None for a row that has no partner.
+    """`left_key` and `right_key` compute a row's key, or None for a row that has no partner.
 
     A pair becomes `combine(left row, right row)`.
     """

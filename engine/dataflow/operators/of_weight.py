@@ -1,4 +1,4 @@
-"""The frame of operators whose output has each row as often as a function of its weight says."""
+"""The base of operators whose output weights are a function of the input weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class OfWeight(Operator):
 
     @staticmethod
     def output_weight(weight: int) -> int:
-        """f: how often the output has a row that the input has that often."""
+        """f: the weight in the output of a row that has this weight in the input."""
         raise NotImplementedError
 
     @property

@@ -1,8 +1,8 @@
 """GROUP BY: `O = {key + results: 1 for each key, from the rows of A that have it}`.
 
-Each group keeps what its aggregates need to go forward and back: a sum keeps a total, a minimum
-its values in order. A changed row costs one update of each aggregate; a group that changed costs
-one result before and one after.
+Each group keeps the state that its aggregates need to add and remove rows: a sum keeps a total, a
+minimum its values in order. A changed row costs one update of each aggregate, a changed group one
+result before and one after.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from engine.zset import Row, Value, ZSet
 
 
 class Aggregate:
-    """An aggregate function. It keeps one state for each group, made by `start`.
+    """An aggregate function, with a state for each group.
 
-    A state may be an object that `update` changes in place and returns, or a plain value. Updates
-    of a group may come in any order and any portions: only their sum matters.
+    A state may be an object that `update` modifies and returns, or a plain value. The order of the
+    updates of a group does not matter, only their sum.
     """
 
     def start(self) -> Any:
-        """The state of a group that has no rows."""
+        """Create the state of a group that has no rows."""
         raise NotImplementedError
 
     def update(self, state: Any, value: Any, weight: int) -> Any:
-        """The state after `weight` (which may be negative) more rows with this argument."""
+        """Add `weight` rows (which may be negative) with this argument; returns the state."""
         raise NotImplementedError
 
     def result(self, state: Any) -> Value:
-        """The group's value; raises SqlError where there is none, then the group is no row."""
+        """Compute the group's value; a group for which it raises SqlError is left out."""
         raise NotImplementedError
 
     def size(self, state: Any) -> int:
-        """How many rows the state stands for in memory: 0 unless it grows with the group."""
+        """The number of rows in the state; 0 unless it grows with the group."""
         return 0
 
 
 @dataclass(frozen=True)
 class AggregateCall:
-    """An aggregate of the rows for which `accepts` is true (None: of all).
+    """An aggregate over the rows for which `accepts` is true (None: over all rows).
 
-    `argument` takes from a row what the aggregate's `update` wants.
+    `argument` takes the argument of the aggregate's `update` from a row.
     """
 
     aggregate: Aggregate
@@ -53,7 +53,7 @@ class AggregateCall:
 
 
 class CountRows(Aggregate):
-    """count(*): every group counts its rows anyway, so this is the group's own state."""
+    """count(*). Every group counts its rows anyway, so it needs no state of its own."""
 
     def start(self) -> int:
         return 0
@@ -66,9 +66,9 @@ class CountRows(Aggregate):
 
 
 class Reduce(Operator):
-    """`key` gives a row's group, as the first columns of the output; None: the row itself.
+    """`key` computes a row's group, the first columns of the output; None: the row itself.
 
-    Without grouping columns (`single`) there is one group, which is there also with no rows.
+    Without grouping columns (`single`) there is one group, which exists even without rows.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Reduce(Operator):
         self._started = False
         self._groups: dict[Row, list[Any]] = {}
         self._aggregates: list[Aggregate] = []
-        """Those that have a state of their own: at their place here + 1 in the group's list."""
+        """The aggregates that have a state, which is at their index here + 1 in a group's list."""
         self._updates: list[tuple[int, AggregateCall]] = []
         places = [self._placed(call) for call in calls]
         self._output = _row_function(places, [call.aggregate for call in calls])
@@ -95,7 +95,7 @@ class Reduce(Operator):
         self._values_kept = 0
 
     def _placed(self, call: AggregateCall) -> int:
-        """Where the call's state stands in a group's list."""
+        """The index of the call's state in a group's list."""
         if type(call.aggregate) is CountRows and call.accepts is None:
             return 0
         self._aggregates.append(call.aggregate)
@@ -132,9 +132,9 @@ class Reduce(Operator):
         return self._difference(before, errors)
 
     def _difference(self, before: dict[Row, Row | SqlError | None], errors: ErrorChange) -> ZSet:
-        """The change of the groups' rows, given what they were; groups without rows are dropped.
+        """The change of the groups' rows, given the rows before; groups without rows are dropped.
 
-        Different groups have different rows, so nothing has to be added up.
+        Different groups have different rows, so no weights are added.
         """
         output: ZSet = {}
         groups, result = self._groups, self._result
@@ -157,7 +157,7 @@ class Reduce(Operator):
         return output
 
     def _new_group(self) -> list[Any]:
-        """How many rows there are, then each aggregate's state."""
+        """The number of rows, then each aggregate's state."""
         return [0, *[aggregate.start() for aggregate in self._aggregates]]
 
     def _size(self, group: list[Any]) -> int:
@@ -173,7 +173,7 @@ class Reduce(Operator):
 def _row_function(
     places: Sequence[int], aggregates: Sequence[Aggregate]
 ) -> Callable[[Row, list[Any]], Row]:
-    """The function from a group's key and states to its row; states at 0 are the result itself."""
+    """Build the function from a group's key and states to its row; the state at 0 is a result."""
     names: dict[str, Any] = {}
     parts: list[str] = []
     for number, (place, aggregate) in enumerate(zip(places, aggregates, strict=True)):

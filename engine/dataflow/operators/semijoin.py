@@ -1,8 +1,8 @@
 """Semi-join and anti-join: the left rows whose key is, or is not, among the right keys.
 
-`O = {row: w for row, w in A if (B has row's key) is wanted}`. The left rows are kept by key, of the
-right ones only how many there are of each key: a left row costs one look-up; a key that comes or
-goes on the right costs the left rows that have it.
+`O = {row: w for row, w in A if (B has row's key) is wanted}`. The left rows are indexed by key, the
+right rows are only counted by key. A left row costs one look-up; a key that appears or disappears
+on the right costs the left rows that have it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.zset import ZSet, add_row
 
 
 class SemiJoin(Operator):
-    """With `anti`, the rows that have no partner; a key None has none, on either side."""
+    """The left rows with a partner, or with `anti` those without; a key None has no partner."""
 
     def __init__(self, left_key: KeyFunction, right_key: KeyFunction, *, anti: bool) -> None:
         self._left = Index(left_key)
@@ -43,7 +43,7 @@ class SemiJoin(Operator):
         return output
 
     def _flips(self, right_change: ZSet) -> dict[Hashable, bool]:
-        """Take the right side's change; the keys that came (True) or went (False) with it."""
+        """Add the right side's change; returns which keys appeared (True) or disappeared."""
         before: dict[Hashable, int] = {}
         counts = self._right
         for row, weight in right_change.items():

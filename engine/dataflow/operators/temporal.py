@@ -1,8 +1,7 @@
-"""Rows that are there for a while: `O(t) = {row: w for row, w in A if lower <= t < upper}`, where
-`lower` and `upper` are the row's own.
+"""Rows of a time interval: `O(t) = {row: w for row, w in A if lower(row) <= t < upper(row)}`.
 
-What is to come or go later waits in a schedule by time. A row that is taken back before its time
-cancels there, so the schedule holds no more than the rows that will still change the output.
+Later changes of the output wait in a schedule by time. A row that is removed before its time is
+also removed from the schedule, which has no more rows than will still change the output.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from engine.errors import SqlError
 from engine.zset import Row, ZSet, add_row
 
 Interval = tuple[int | None, int | None]
-"""The times [lower, upper) at which a row is there; None: from the beginning, for ever."""
+"""The times [lower, upper) at which a row is in the output; None: unbounded on that side."""
 
 
 class Temporal(Operator):
-    """`interval` gives a row's times, or None if it is never there; it may raise SqlError."""
+    """`interval` computes a row's times, None if there are none; it may raise SqlError."""
 
     def __init__(self, interval: Callable[[Row], Interval | None]) -> None:
         self._interval = interval

@@ -1,6 +1,6 @@
 """The rows of positive weight: `O = {row: w for row, w in A if w > 0}`.
 
-The difference of two inputs through it is EXCEPT ALL: no row is there less than 0 times.
+Applied to the difference of two inputs it is EXCEPT ALL.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The first rows of each group: ORDER BY .. LIMIT n OFFSET m, DISTINCT ON, top-k per group.
 
 `O = for each group of A: the copies of rows numbered m to m + n - 1 in the order of their keys`.
-The keys order rows totally, so ties are resolved the same way every time. A changed row costs a
-binary search; a group whose first m + n rows may have changed costs those.
+The keys are a total order, so ties are resolved in the same way every time. A changed row costs a
+binary search; a group whose first m + n rows may have changed costs these rows.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from engine.zset import Row, ZSet
 
 
 class TopK(Operator):
-    """`group` gives a row's group (None: all are one), `order` its place.
+    """`group` computes a row's group (None: there is one group), `order` its sort key.
 
-    The keys that `order` gives differ where rows differ.
+    Different rows must have different sort keys.
     """
 
     def __init__(

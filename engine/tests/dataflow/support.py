@@ -23,13 +23,13 @@ def histories(draw: st.DrawFn, inputs: int = 1) -> list[list[ZSet]]:
     steps: list[list[ZSet]] = []
     for _ in range(draw(st.integers(1, 6))):
         step: list[ZSet] = []
-        for held in contents:
+        for content in contents:
             change: ZSet = {}
             for row in draw(st.lists(ROWS, max_size=4, unique=True)):
-                weight = draw(st.integers(-held.get(row, 0), 2))
+                weight = draw(st.integers(-content.get(row, 0), 2))
                 if weight:
                     change[row] = weight
-            add(held, change)
+            add(content, change)
             step.append(change)
         steps.append(step)
     return steps
@@ -44,8 +44,8 @@ def check(make: Callable[[], Operator], formula: Formula, steps: list[list[ZSet]
     inputs: list[ZSet] = [{} for _ in steps[0]]
     output: ZSet = {}
     for time, changes in enumerate(steps):
-        for held, change in zip(inputs, changes, strict=True):
-            add(held, change)
+        for content, change in zip(inputs, changes, strict=True):
+            add(content, change)
         copies = [dict(change) for change in changes]
         given = operator.step(time, changes, {})
         assert 0 not in given.values()

@@ -37,7 +37,7 @@ def flow(shape: int) -> Dataflow:
 
 @given(st.integers(0, 4), st.lists(st.lists(CHANGES, max_size=4), max_size=4))
 @settings(max_examples=150, deadline=None)
-def test_portions_and_whole_changes_give_the_same(
+def test_slices_and_whole_changes_have_the_same_result(
     shape: int, steps: list[list[dict[str, ZSet]]]
 ) -> None:
     portions, whole = flow(shape), flow(shape)
@@ -54,7 +54,7 @@ def test_portions_and_whole_changes_give_the_same(
         assert portions.errors == whole.errors
 
 
-def test_what_waits_is_summed_up() -> None:
+def test_absorbed_changes_are_summed() -> None:
     counted = flow(0)
     for _ in range(5):
         counted.absorb({"a": {(0,): 1, (1,): 1, (3,): 1}})
@@ -63,7 +63,7 @@ def test_what_waits_is_summed_up() -> None:
     assert counted.errors == {"three": 5}
 
 
-def test_a_change_that_was_given_is_not_altered() -> None:
+def test_a_change_that_was_passed_is_not_modified() -> None:
     change = {(1,): 1}
     plain = flow(4)
     plain.absorb({"a": change})

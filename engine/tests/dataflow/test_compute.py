@@ -23,7 +23,7 @@ def test_the_output_is_the_function_of_the_input(steps: list[list[ZSet]]) -> Non
     check(lambda: Compute(halves), lambda rows: halves(rows)[0], steps)
 
 
-def test_what_fails_is_counted_and_uncounted() -> None:
+def test_errors_are_counted_until_their_rows_leave() -> None:
     operator = Compute(halves)
     assert errors_of(operator, {(None, "a"): 2, (1, "a"): 1}) == {"no number": 2}
     assert errors_of(operator, {(None, "a"): -1}) == {"no number": -1}

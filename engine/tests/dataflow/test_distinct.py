@@ -7,7 +7,7 @@ from engine.zset import ZSet
 
 @given(histories())
 @settings(max_examples=60, deadline=None)
-def test_each_row_is_there_once(steps: list[list[ZSet]]) -> None:
+def test_each_row_is_output_once(steps: list[list[ZSet]]) -> None:
     check(Distinct, lambda rows: dict.fromkeys(rows, 1), steps)
 
 

@@ -35,7 +35,7 @@ def test_an_empty_key_pairs_all(steps: list[list[ZSet]]) -> None:
     check(lambda: Join(lambda row: (), lambda row: (), concatenate), crossed, steps)
 
 
-def test_what_leaves_is_forgotten() -> None:
+def test_rows_that_leave_are_removed_from_the_state() -> None:
     operator = Join(first, first, concatenate)
     operator.step(0, [{(1, "a"): 1, (None, "b"): 1}, {(1, "x"): 1}], {})
     assert operator.rows_kept == 2

@@ -20,11 +20,11 @@ def test_union_adds_weights(steps: list[list[ZSet]]) -> None:
     check(Union, total, steps)
 
 
-def test_union_drops_what_cancels() -> None:
+def test_rows_that_cancel_leave_a_union() -> None:
     assert Union().step(0, [{(1,): 1, (2,): 1}, {(1,): -1}], {}) == {(2,): 1}
 
 
 @given(histories())
 @settings(max_examples=25, deadline=None)
-def test_negate_turns_weights_around(steps: list[list[ZSet]]) -> None:
+def test_negate_negates_weights(steps: list[list[ZSet]]) -> None:
     check(Negate, lambda rows: {row: -weight for row, weight in rows.items()}, steps)

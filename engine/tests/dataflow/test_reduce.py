@@ -53,7 +53,7 @@ def test_a_row_for_each_group(steps: list[list[ZSet]]) -> None:
 
 @given(histories())
 @settings(max_examples=30, deadline=None)
-def test_one_group_is_there_also_without_rows(steps: list[list[ZSet]]) -> None:
+def test_one_group_exists_even_without_rows(steps: list[list[ZSet]]) -> None:
     def counted(rows: ZSet) -> ZSet:
         return {(sum(rows.values()),): 1}
 
@@ -75,7 +75,7 @@ def test_the_key_may_be_the_whole_row() -> None:
     assert operator.step(1, [{(1, "a"): -3}], {}) == {(1, "a", 3): -1}
 
 
-def test_memory_goes_with_the_groups() -> None:
+def test_memory_depends_on_the_groups() -> None:
     operator = make()
     operator.step(0, [{(1, "a"): 1, (2, "a"): 1, (1, "b"): 1}], {})
     assert operator.rows_kept == 2 + 2

@@ -27,10 +27,10 @@ def holds(row: Row, time: int) -> bool:
 
 @given(CHANGES)
 @settings(max_examples=150, deadline=None)
-def test_rows_are_there_from_lower_to_below_upper(changes: list[tuple[int, ZSet]]) -> None:
+def test_rows_are_in_the_output_from_lower_to_below_upper(changes: list[tuple[int, ZSet]]) -> None:
     """Stepped at its own times and those of the changes, it is exact at every time."""
     operator = Temporal(interval)
-    held: ZSet = {}
+    contents: ZSet = {}
     output: ZSet = {}
     time = 0
     pending = list(changes)
@@ -41,17 +41,17 @@ def test_rows_are_there_from_lower_to_below_upper(changes: list[tuple[int, ZSet]
             change = pending.pop(0)[1]
             due = time + pending[0][0] if pending else None
         if change or operator.next_time == time:
-            add(held, change)
+            add(contents, change)
             given_change = operator.step(time, [change], {})
             assert 0 not in given_change.values()
             add(output, given_change)
         assert operator.next_time is None or operator.next_time > time
-        assert output == {row: weight for row, weight in held.items() if holds(row, time)}
+        assert output == {row: weight for row, weight in contents.items() if holds(row, time)}
         time += 1
     assert operator.next_time is None
 
 
-def test_a_row_that_is_taken_back_leaves_no_trace() -> None:
+def test_a_removed_row_leaves_the_schedule() -> None:
     operator = Temporal(interval)
     operator.step(1, [{(5, 9): 1, (0, 7): 1}], {})
     assert (operator.next_time, operator.rows_kept) == (5, 3)

@@ -12,12 +12,12 @@ CHANGES = st.lists(
 
 @given(CHANGES)
 @settings(max_examples=80, deadline=None)
-def test_only_positive_weights_come_through(changes: list[ZSet]) -> None:
+def test_only_positive_weights_are_in_the_output(changes: list[ZSet]) -> None:
     operator = Threshold()
-    held: ZSet = {}
+    contents: ZSet = {}
     output: ZSet = {}
     for time, change in enumerate(changes):
-        add(held, change)
+        add(contents, change)
         add(output, operator.step(time, [change], {}))
-        assert output == {row: weight for row, weight in held.items() if weight > 0}
-        assert operator.rows_kept == len(held)
+        assert output == {row: weight for row, weight in contents.items() if weight > 0}
+        assert operator.rows_kept == len(contents)

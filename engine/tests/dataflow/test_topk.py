@@ -49,24 +49,24 @@ def test_the_first_rows_of_each_group(steps: list[list[ZSet]]) -> None:
 def test_a_ranking_of_many_rows_equals_sorting(count: int) -> None:
     random = Random(count)
     ranking = Ranking(lambda row: row)
-    held: ZSet = {}
+    contents: ZSet = {}
     for step in range(60):
         change: ZSet = {}
         for _ in range(random.choice([1, 50, 300])):
             row = (random.randrange(2000), random.randrange(3))
-            if step > 30 and random.random() < 0.8 and held:
-                row = min(held)  # take away from the front, so that later buckets move up
-                if change.get(row, 0) + held.get(row, 0) <= 0:
+            if step > 30 and random.random() < 0.8 and contents:
+                row = min(contents)  # take away from the front, so that later buckets move up
+                if change.get(row, 0) + contents.get(row, 0) <= 0:
                     continue
                 add_row(change, row, -1)
             else:
                 add_row(change, row, 1)
         ranking.update(change)
         for row, weight in change.items():
-            add_row(held, row, weight)
+            add_row(contents, row, weight)
         taken = [row for row, weight in ranking.first(count) for _ in range(weight)]
-        assert taken == [row for row in sorted(held) for _ in range(held[row])][:count]
-        assert ranking.size == len(held)
+        assert taken == [row for row in sorted(contents) for _ in range(contents[row])][:count]
+        assert ranking.size == len(contents)
 
 
 def test_a_change_behind_the_window_costs_no_sorting() -> None:
@@ -96,7 +96,7 @@ def test_a_change_behind_the_window_costs_no_sorting() -> None:
     assert asked < 250 * 1000
 
 
-def test_what_leaves_is_forgotten() -> None:
+def test_rows_that_leave_are_removed_from_the_state() -> None:
     operator = TopK(lambda row: row[0], order, limit=1)
     operator.step(0, [{(1, "a"): 1, (2, "a"): 2}], {})
     assert operator.rows_kept == 2

@@ -39,13 +39,13 @@ def test_values_of_parameters_are_those_of_the_run() -> None:
         query.dataflow()
 
 
-def test_equal_rows_come_as_often_as_they_are_there() -> None:
+def test_equal_rows_are_repeated_by_their_weight() -> None:
     query = CATALOG.compile("SELECT b FROM t ORDER BY b DESC LIMIT 5", maintained=False)
     result = query.dataflow().step(0, {"u1": ROWS})
     assert query.finish(result) == [("b2",)] * 3 + [("b1",)] * 2
 
 
-def test_without_order_rows_come_sorted_whatever_their_history() -> None:
+def test_without_order_rows_are_sorted_whatever_their_history() -> None:
     query = CATALOG.compile("SELECT b, a FROM t", maintained=False)
     forth = query.finish(query.dataflow().step(0, {"u1": ROWS}))
     back = query.finish(query.dataflow().step(0, {"u1": dict(reversed(ROWS.items()))}))
@@ -100,7 +100,7 @@ def _expected_key(row: tuple[int, str, date | None], order: str) -> tuple[int, .
     }[order]
 
 
-def test_what_orders_need_not_be_selected() -> None:
+def test_columns_of_order_by_need_not_be_selected() -> None:
     query = CATALOG.compile("SELECT b FROM t ORDER BY a % 4, a DESC LIMIT 3", maintained=False)
     assert [column.name for column in query.columns] == ["b"]
     result = query.dataflow().step(0, {"u1": ROWS})

@@ -1,4 +1,4 @@
-"""Plans are what one would draw by hand: keys found, columns pruned, shared parts computed once."""
+"""Plans are as good as by hand: keys found, columns pruned, shared parts computed once."""
 
 from engine.query import Query
 from engine.tests.support.queries import Catalog
@@ -49,12 +49,12 @@ def test_conditions_on_groups_go_below_the_grouping() -> None:
     assert lines == ["reduce by (#0) to (count(*))", "map (#0)", "filter (#0 = 3)", "get t (u1)"]
 
 
-def test_aggregates_that_nobody_reads_are_not_computed() -> None:
+def test_unused_aggregates_are_not_computed() -> None:
     lines = plan("SELECT n FROM (SELECT a, count(*) AS n, max(b) AS m FROM t GROUP BY a) AS x")
     assert lines == ["map (#1)", "reduce by (#0) to (count(*))", "map (#0)", "get t (u1)"]
 
 
-def test_what_is_used_twice_is_computed_once() -> None:
+def test_a_part_that_is_used_twice_is_computed_once() -> None:
     lines = plan(
         "WITH v AS (SELECT a, count(*) AS n FROM t GROUP BY a) "
         "SELECT x.n, y.n FROM v AS x JOIN v AS y ON x.a = y.a + 1"

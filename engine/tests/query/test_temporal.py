@@ -1,4 +1,4 @@
-"""Temporal filters: a view's rows come and go by themselves, at exactly the right times."""
+"""Temporal filters: rows enter and leave a view at exactly the right times."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,7 +48,7 @@ def at_time(sql: str, contents: ZSet, time: int) -> ZSet:
 @pytest.mark.parametrize("condition", CONDITIONS)
 @given(changes=st.lists(st.tuples(st.integers(0, 4), ROWS, st.booleans()), max_size=6))
 @settings(max_examples=12, deadline=None)
-def test_a_view_holds_at_every_time_what_a_select_of_that_time_gives(
+def test_a_view_equals_a_select_at_every_time(
     condition: str, changes: list[tuple[int, Row, bool]]
 ) -> None:
     view_sql = f"SELECT * FROM t WHERE {condition}"
@@ -85,7 +85,7 @@ def test_the_last_minute_of_counts() -> None:
     assert (view.flow.next_time, view.flow.rows_kept) == (None, 0)
 
 
-def test_times_go_through_joins_subqueries_and_top_k() -> None:
+def test_times_pass_through_joins_subqueries_and_top_k() -> None:
     catalog = Catalog(t="a int8, b text", u="b text, w int8")
     view = View(
         catalog,

@@ -1,7 +1,7 @@
-"""The work for a change goes with the change, not with what the view has come to hold.
+"""The work for a change depends on the change, not on the size of the state.
 
-Work is counted in function calls, Python's own and those of C, so the figures are exact and the
-machine does not matter. A loop over what is held would show: its body calls something.
+Work is counted in function calls, of Python and of C, so the figures are exact and do not depend
+on the machine. A loop over the state would be noticed: its body calls a function.
 """
 
 import sys
@@ -57,7 +57,7 @@ def filled(sql: str, rows: int) -> View:
 
 
 def calls(view: View, rows: int) -> int:
-    """How many calls a hundred changes of both tables cost: rows come and go."""
+    """The number of calls for a hundred changes of both tables, with inserts and deletes."""
     count = 0
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
@@ -78,7 +78,7 @@ def calls(view: View, rows: int) -> int:
 
 
 @pytest.mark.parametrize("sql", QUERIES)
-def test_a_change_costs_the_same_however_much_is_held(sql: str) -> None:
+def test_a_change_costs_the_same_however_large_the_state(sql: str) -> None:
     few, many = 1_000, 16_000
     less, more = calls(filled(sql, few), few), calls(filled(sql, many), many)
     assert more <= 1.5 * less, f"{less} calls with {few} rows, {more} with {many}"
