@@ -23,6 +23,8 @@ from engine.session.listener import Limits, Listener
 
 _SPARE_FILES = 64
 """File descriptors that are needed beside those of the clients."""
+_FEW = 500
+"""Connections below which a default that the system lowers is worth a line."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -99,9 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--max-connections",
         type=positive,
-        default=limits.max_connections,
         metavar="N",
-        help="clients that are served at once (default %(default)s)",
+        help="clients that are served at once (default "
+        f"{limits.max_connections}, or as many as the system's limit of open files allows)",
     )
     add(
         "--max-message-bytes",
@@ -186,7 +188,7 @@ def _wall_clock() -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    _allow_connections(arguments.max_connections)
+    connections = _allow_connections(arguments.max_connections)
     options = EngineOptions(
         data=arguments.data,
         history_window=arguments.logical_compaction_window,
@@ -195,7 +197,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         tick=arguments.tick,
         max_line_bytes=arguments.max_line_bytes,
     )
-    limits = Limits(arguments.max_connections, arguments.max_message_bytes, arguments.waiting_bytes)
+    limits = Limits(connections, arguments.max_message_bytes, arguments.waiting_bytes)
     coordinator = Coordinator(options, clock(arguments.clock_offset_file))
     listener = Listener(coordinator, limits)
     loop = asyncio.get_running_loop()
@@ -213,17 +215,31 @@ async def _serve(arguments: argparse.Namespace) -> None:
         await coordinator.stop()
 
 
-def _allow_connections(count: int) -> None:
-    """Raise the limit of open files to what `count` clients need; raises OSError."""
+def _allow_connections(asked: int | None) -> int:
+    """Raise the limit of open files to what the clients need; returns how many may connect.
+
+    Raises OSError if more are `asked` for than the system allows. The default is lowered instead.
+    """
+    count = Limits.max_connections if asked is None else asked
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = count + _SPARE_FILES
-    if soft >= needed:
-        return
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise OSError(
-            f"--max-connections {count} needs {needed} open files, but this system allows {hard}"
+    if resource.RLIM_INFINITY not in (soft, hard) and hard < needed:
+        if asked is not None:
+            raise OSError(
+                f"--max-connections {count} needs {needed} open files, "
+                f"but this system allows {hard}"
+            )
+        count, needed = max(hard - _SPARE_FILES, 1), hard
+        logging.log(
+            logging.WARNING if count < _FEW else logging.DEBUG,
+            "this system allows %d open files (ulimit -n): at most %d connections instead of %d",
+            hard,
+            count,
+            Limits.max_connections,
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return count
 
 
 async def _listen(listener: Listener, host: str, port: int) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,10 @@ WITHOUT_IO = (
 )
 
 
+# What .gitignore names: no file of ours is in it.
+IGNORED = set((ROOT / ".gitignore").read_text("utf-8").replace("/", "").split())
+
+
 def python_files(path: str) -> list[Path]:
     """The Python files at or below `path`, of which there must be some."""
     place = ROOT / path
@@ -168,7 +173,7 @@ def test_the_cores_do_no_io(path: str) -> None:
 
 def tracked(*patterns: str) -> list[Path]:
     """The files that git knows, or all of them where this is no clone."""
-    if (ROOT / ".git").exists():
+    if (ROOT / ".git").exists() and shutil.which("git"):
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *patterns],
             cwd=ROOT,
@@ -178,7 +183,10 @@ def tracked(*patterns: str) -> list[Path]:
         ).stdout
         return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
     return [
-        file for pattern in patterns or ("**/*",) for file in ROOT.glob(pattern) if file.is_file()
+        file
+        for pattern in patterns or ("**/*",)
+        for file in ROOT.glob(pattern)
+        if file.is_file() and not IGNORED.intersection(file.relative_to(ROOT).parts)
     ]
 
 

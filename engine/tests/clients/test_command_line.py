@@ -65,6 +65,16 @@ def test_what_the_system_refuses_is_told_in_a_line(options: list[str], told: str
     assert told in said
 
 
+@pytest.mark.parametrize(("limit", "is_reported"), [(256, True), (1024, False)])
+def test_the_default_of_connections_fits_the_limit_of_open_files(
+    limit: int, is_reported: bool
+) -> None:
+    with Process("--listen", "127.0.0.1:0", files=limit) as process:
+        process.wait_for("listening on")
+        line = f"engine: this system allows {limit} open files (ulimit -n): at most 192 connections"
+        assert (line in process.stderr) == is_reported
+
+
 def test_a_port_in_use_is_told_in_a_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

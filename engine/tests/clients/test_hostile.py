@@ -20,6 +20,8 @@ from engine.tests.clients.conftest import Engine
 from engine.tests.support.processes import start_engine, wait_until
 
 STARTUP = struct.pack("!ihh", 47, 3, 0) + b"user\0materialize\0database\0materialize\0\0"
+FILES = 1_300
+"""Open files that a thousand connections need, in the engine and in the test alike."""
 READY = b"Z\0\0\0\x05I"
 
 
@@ -247,7 +249,12 @@ def test_deep_nesting_is_refused(engine: Engine) -> None:
 
 def test_a_thousand_connections(engine: Engine) -> None:
     """All are served at once, and one more is told why not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < FILES:
+        pytest.skip(f"needs {FILES} open files (ulimit -Hn), this system allows {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         clients = []
         for _ in range(990):
             client = stack.enter_context(socket.create_connection((engine.host, engine.port)))

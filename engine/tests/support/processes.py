@@ -34,12 +34,20 @@ def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE
 
 
 class Process:
-    """`python -m engine` with options; stderr is collected. On exit of the context it is ended."""
+    """`python -m engine` with options; stderr is collected. On exit of the context it is ended.
 
-    def __init__(self, *options: str | Path, env: dict[str, str] | None = None) -> None:
+    `files` limits how many files it may open.
+    """
+
+    def __init__(
+        self, *options: str | Path, env: dict[str, str] | None = None, files: int | None = None
+    ) -> None:
         self._stderr = bytearray()
+        command = [sys.executable, "-m", "engine", *map(str, options)]
+        if files is not None:
+            command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "engine", *map(str, options)],
+            command,
             cwd=ROOT,
             env={**os.environ, "PYTHONWARNINGS": "error", **(env or {})},
             stdin=subprocess.DEVNULL,
