@@ -16,7 +16,6 @@ from tornado.web import Application
 from server.failure_log import FailureLog
 from server.flusher import Flusher, now
 from server.http.acceptor import Acceptor, CountingServer
-from server.http.connection import Connection
 from server.http.handler import Context
 from server.http.handlers import (
     SMALL_BODY,
@@ -41,7 +40,6 @@ from server.upstream.reader import Reader
 log = logging.getLogger("server")
 
 DELTAS = "/view/deltas"
-STALLED = 4008
 GOING_AWAY = 1001
 RETURNS_PER_SECOND = 500
 """How many clients are told to come back in any one second after a shutdown."""
@@ -74,9 +72,11 @@ class Server:
             epoch_every=options.epoch_every,
         )
         self._flusher = Flusher(loop)
-        self.hub = Hub(options.views, options.limits, self._flusher.on_work, self._poller.want)
+        self.hub = Hub(
+            options.views, options.limits, self._flusher.on_work, self._poller.on_question
+        )
         self._context = Context(self.hub, self._poller.settle, self._metrics, options)
-        self._watch()
+        self._metrics.watch(self.hub)
         sockets = bind_sockets(options.port, options.host, backlog=4096)
         host, port = sockets[0].getsockname()[:2]
         scheme = "http" if options.certificate is None else "https"
@@ -112,37 +112,22 @@ class Server:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(connections.wait_until_all_closed(), FAREWELL)
 
-    def _watch(self) -> None:
-        hub = self.hub
-        self._metrics.watch_clients(
-            lambda: len(hub.clients), lambda: sum(not one.is_ready for one in hub.clients)
-        )
-        for view in hub.views.values():
-            self._metrics.watch_view(view)
-
     async def _tick(self) -> None:
         failure_log = FailureLog()
-        mismatches = dict.fromkeys(self.hub.views.values(), 0)
+        mismatches = dict.fromkeys(self.hub.names, 0)
         while True:
             await asyncio.sleep(1)
-            self.hub.tick(now())
-            self._close_stalled()
-            failure_log.look(self.hub.views.values(), now())
-            for view, seen in mismatches.items():
-                if view.history.mismatches > seen:
-                    mismatches[view] = view.history.mismatches
+            self.hub.on_tick(now())
+            reports = [self.hub.report(name, now()) for name in self.hub.names]
+            failure_log.look(reports, now())
+            for view in reports:
+                if view.audit_mismatches > mismatches[view.name]:
+                    mismatches[view.name] = view.audit_mismatches
                     log.warning(
                         "view %s: a base is not what the TAIL came to (%d times so far)",
                         view.name,
-                        view.history.mismatches,
+                        view.audit_mismatches,
                     )
-
-    def _close_stalled(self) -> None:
-        oldest = asyncio.get_running_loop().time() - self._options.stall_timeout
-        for client in list(self.hub.clients):
-            assert isinstance(client, Connection)
-            if client.progress_at is not None and client.progress_at < oldest:
-                client.close(STALLED, f"nothing was taken for {self._options.stall_timeout:g} s")
 
 
 class Site(Application):

@@ -51,17 +51,17 @@ class Flusher:
     def _flush(self) -> None:
         assert self._hub is not None
         self._flush_due = False
-        if self._compressing is None and (heavy := self._hub.heavy()):
-            self._compressing = asyncio.create_task(self._compress(heavy))
+        if self._compressing is None and (large := self._hub.uncompressed()):
+            self._compressing = asyncio.create_task(self._compress(large))
         if self._hub.has_pending:
             begin = self._loop.time()
             self._hub.flush()
             end = self._loop.time()
             self._rest_until = end + (end - begin)
 
-    async def _compress(self, heavy: list[Message]) -> None:
-        """Deflate beside the loop (zlib lets go of the interpreter); their views wait meanwhile."""
-        for message in heavy:
+    async def _compress(self, large: list[Message]) -> None:
+        """Compress in a worker thread (zlib releases the GIL); these views wait to be flushed."""
+        for message in large:
             await asyncio.to_thread(message.compress)
         self._compressing = None
         self.on_work()

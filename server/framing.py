@@ -1,8 +1,8 @@
-"""Websocket frames (RFC 6455) of a server's messages: encoded, framed and deflated once for all.
+"""Frames messages for websockets (RFC 6455): encoded, framed and deflated once for all clients.
 
-A server's frames are not masked, so the very same bytes are good for every client. A deflated one
-(RFC 7692) is too, as long as it was made with a fresh window and the connection's own
-compressor is never used: `server.http.negotiate` sees to that in the handshake.
+A server's frames are not masked, so every client can be sent the same bytes. The same holds for a
+deflated frame (RFC 7692) if it was made with a fresh window and the connection's own compressor is
+never used: `server.http.negotiate` agrees on that in the handshake.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 import zlib
 
 MAX_DEFLATED_AT_ONCE = 1 << 20
-"""Bytes that are deflated where they are needed; more would hold up the loop for too long."""
+"""Bytes that are deflated in the event loop; more would block it for too long."""
 
 _TEXT = 0x81
 _TEXT_DEFLATED = 0xC1
@@ -20,7 +20,7 @@ _LEVEL = 3
 _EMPTY_END = b"\x00\x00\xff\xff"
 
 PONG = b"\x8a\x00"
-"""An unsolicited pong (RFC 6455, 5.5.3): bytes that say nothing, to learn when a socket drains."""
+"""An unsolicited pong (RFC 6455, 5.5.3): bytes without meaning, to learn when a socket drains."""
 
 
 def frame(payload: bytes, first: int = _TEXT) -> bytes:
@@ -41,9 +41,9 @@ def deflate(payload: bytes | memoryview) -> bytes:
 
 
 class Message:
-    """A message as bytes to send: framed when it is made, deflated when the first client asks.
+    """A message as bytes to send: framed when it is made, deflated when the first client needs it.
 
-    Below `threshold` bytes it is never deflated; a threshold of None switches that off.
+    Below `threshold` bytes it is never deflated; a threshold of None switches deflating off.
     """
 
     __slots__ = ("_deflated", "_start", "_threshold", "plain")
@@ -68,18 +68,18 @@ class Message:
         return self._threshold is not None and self.size >= self._threshold
 
     @property
-    def is_heavy(self) -> bool:
-        """Whether it is to be deflated beside the loop, and is not yet."""
+    def needs_worker_thread(self) -> bool:
+        """Whether it is too large to be deflated in the event loop, and is not deflated yet."""
         return self.is_compressible and self._deflated is None and self.size > MAX_DEFLATED_AT_ONCE
 
     def compress(self) -> None:
-        """Deflate it now, whatever its size; zlib lets other threads run meanwhile."""
+        """Deflate it now, whatever its size; zlib releases the GIL."""
         if self.is_compressible and self._deflated is None:
             deflated = frame(deflate(self.payload), _TEXT_DEFLATED)
             self._deflated = min(deflated, self.plain, key=len)
 
     def for_client(self, *, deflates: bool) -> bytes:
-        """The bytes for a client that does, or does not, take deflated messages."""
+        """Return the bytes for a client that does, or does not, accept deflated messages."""
         if not deflates:
             return self.plain
         if self._deflated is None and self.size <= MAX_DEFLATED_AT_ONCE:

@@ -10,11 +10,11 @@ from server.hub.limits import Limits
 
 _SIZES = {
     "log_bytes": "of deltas kept for one view",
-    "max_folded": "of deltas that are merged at once for a client that comes back; where it is "
+    "fold_at_once": "of deltas that are merged at once for a client that comes back; where it is "
     "more, a base is read to see whether that is less",
-    "fold_bytes": "of merged deltas of one view that are kept for others who come back",
-    "always_worth": "of deltas after which a base is sent again rather than read anew",
-    "held_bytes": "of messages that clients have begun to take, over all of them; beyond, those "
+    "fold_cache_bytes": "of merged deltas of one view that are kept for others who come back",
+    "base_reuse_bytes": "of deltas after which a base is sent again rather than read anew",
+    "backlog_bytes": "of messages that clients have begun to take, over all of them; beyond, those "
     "who cost most are closed",
 }
 _TIMES = {
@@ -24,9 +24,10 @@ _TIMES = {
     "stale_after": "without a POST, or behind the engine, after which a view is called stale",
     "audit_every": "after which the view is read and compared with what was posted",
     "checksum_every": "between two deltas that carry a checksum",
-    "speak_every": "of silence after which clients are told the view's status again",
+    "stall_after": "for which a client may take nothing",
+    "status_every": "of silence after which clients are told the view's status again",
 }
-_COUNTS = {"writing_bases": "different bases of one view on their way to slow clients"}
+_COUNTS = {"bases_in_flight": "different bases of one view on their way to slow clients"}
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from server.hub.view import View
+from server.flusher import now
+from server.hub.hub import Hub
 
 
 class Metrics:
@@ -47,15 +46,16 @@ class Metrics:
             registry=registry,
         )
 
-    def watch_clients(self, count: Callable[[], int], stalled: Callable[[], int]) -> None:
-        self._clients.set_function(count)
-        self._stalled.set_function(stalled)
+    def watch(self, hub: Hub) -> None:
+        """Read the gauges from the hub whenever they are asked for."""
+        self._clients.set_function(lambda: len(hub.clients))
+        self._stalled.set_function(lambda: hub.blocked)
+        for name in hub.names:
+            self._watch_view(hub, name)
 
-    def watch_view(self, view: View) -> None:
-        self._log_bytes.labels(view.name).set_function(
-            lambda: 0 if view.history.log is None else view.history.log.size
-        )
-        self._mismatches.labels(view.name).set_function(lambda: view.history.mismatches)
+    def _watch_view(self, hub: Hub, name: str) -> None:
+        self._log_bytes.labels(name).set_function(lambda: hub.report(name, now()).log_bytes)
+        self._mismatches.labels(name).set_function(lambda: hub.report(name, now()).audit_mismatches)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -42,7 +42,6 @@ class Options:
     counts_on_clients: bool = False
     """Whether somebody asked for `max_clients`, so that fewer are worth a warning."""
     max_requests: int = 2_000
-    stall_timeout: float = 60.0
     epoch_every: float = 3.0
     idle_timeout: float = 60.0
     body_timeout: float = 60.0
@@ -79,7 +78,6 @@ def parse(words: Sequence[str]) -> Options:
         max_clients=given.max_clients or Options.max_clients,
         counts_on_clients=given.max_clients is not None,
         max_requests=given.max_requests,
-        stall_timeout=given.stall_timeout,
         epoch_every=given.epoch_every,
         idle_timeout=given.idle_timeout,
         body_timeout=given.body_timeout,
@@ -90,7 +88,6 @@ def parse(words: Sequence[str]) -> Options:
 
 
 _TIMES = {
-    "stall_timeout": "for which a client may take nothing",
     "epoch_every": "the engine is asked for the epochs",
     "idle_timeout": "for which a connection may take to send (the next) request's headers",
     "body_timeout": "that a request's body may take",

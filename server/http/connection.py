@@ -13,15 +13,11 @@ from collections.abc import Callable
 
 from tornado.iostream import IOStream, StreamClosedError
 
+from server.flusher import now
 from server.framing import PONG
 from server.http.acceptor import PlainStream
-from server.hub.client import Client
-
-SLICE = 256 << 10
-"""Bytes that count as progress: a client that does not take so many (or all that there are) within
-the stall timeout is closed."""
-MAX_PINGS = 1000
-"""Pings that a client may send while it takes nothing: their answers are kept for it."""
+from server.hub.listener import Client
+from server.hub.slow_clients import MAX_PINGS, PROGRESS_BYTES
 
 
 def _send_nothing(data: bytes) -> int:
@@ -35,7 +31,7 @@ class Connection(Client):
     `shut` closes the websocket, `on_drained` is called when the connection is ready again.
     """
 
-    __slots__ = ("_is_plain", "_on_drained", "_pings", "_shut", "_stream", "progress_at")
+    __slots__ = ("_is_plain", "_on_drained", "_pings", "_shut", "_stream")
 
     def __init__(
         self,
@@ -50,12 +46,10 @@ class Connection(Client):
         self._is_plain = isinstance(stream, PlainStream)
         self._on_drained = on_drained
         self._pings = 0
-        self.progress_at: float | None = None
-        """When it last took something (the loop's time), while it is not ready."""
         super().__init__(stream.socket.send if self._is_plain else _send_nothing, deflates=deflates)
 
-    def hold(self, data: bytes, sent: int) -> bool:
-        """See `Client.hold`: of a message that did not even begin, nothing is kept."""
+    def keep_rest(self, data: bytes, sent: int) -> bool:
+        """See `Client.keep_rest`: of a message that did not even begin, nothing is kept."""
         if sent < 0:
             self._stream.close()  # the handler learns of it, and leaves the hub
             return False
@@ -81,9 +75,10 @@ class Connection(Client):
 
     def _drain(self, rest: memoryview) -> None:
         """Hand `rest` to the stream, and be ready again once it is out."""
-        self.progress_at = asyncio.get_running_loop().time()
+        self.progress_at = now()
         # The stream may take a slice, call back for it only later, and keep the rest by reference.
-        slices = [rest[start : start + SLICE] for start in range(0, len(rest), SLICE)] or [rest]
+        starts = range(0, len(rest), PROGRESS_BYTES)
+        slices = [rest[start : start + PROGRESS_BYTES] for start in starts] or [rest]
         try:
             for part in slices[:-1]:
                 self._stream.write(part).add_done_callback(self._progressed)
@@ -93,7 +88,7 @@ class Connection(Client):
 
     def _progressed(self, future: asyncio.Future[None]) -> None:
         if not future.cancelled() and future.exception() is None:
-            self.progress_at = asyncio.get_running_loop().time()
+            self.progress_at = now()
 
     def _drained(self, future: asyncio.Future[None]) -> None:
         if future.cancelled() or future.exception() is not None:

@@ -14,7 +14,6 @@ from tornado.web import HTTPError, RequestHandler
 from server.http.access import Refusal, refuse_host
 from server.http.connection import Connection
 from server.hub.hub import Hub
-from server.hub.view import View
 from server.metrics import Metrics
 from server.options import Options
 
@@ -51,7 +50,7 @@ class Context:
     """The objects that every handler works with."""
 
     hub: Hub
-    settle: Callable[[View, int], Awaitable[bool]]
+    settle: Callable[[str, int], Awaitable[bool]]
     """Waits for an answer about the epoch: see `Poller.settle`."""
     metrics: Metrics
     options: Options
@@ -93,12 +92,12 @@ class Handler(RequestHandler):
             sentence = error.log_message % error.args if error.args else error.log_message
         self.refuse(Refusal(status_code, sentence))
 
-    def served_view(self, name: str) -> View | None:
-        """The view of that name; if it is not served, refuse and return None."""
-        view = self.context.hub.views.get(name)
-        if view is None:
-            self.refuse(unknown_view(name))
-        return view
+    def is_served(self, name: str) -> bool:
+        """Whether the view is served; if it is not, refuse the request."""
+        if name in self.context.hub.names:
+            return True
+        self.refuse(unknown_view(name))
+        return False
 
 
 def unknown_view(name: str) -> Refusal:

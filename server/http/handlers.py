@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +16,7 @@ from server.flusher import now
 from server.http.access import Refusal, refuse_body, refuse_post
 from server.http.handler import Handler
 from server.hub.history import Outcome
-from server.hub.view import View
+from server.hub.view import ViewReport
 from viewstream.protocol import Delta, ProtocolError, decode_delta
 
 POLICY = (
@@ -97,35 +98,36 @@ class Deltas(Handler):
             self.refuse(Refusal(400, str(error)))
             return
         self._body.clear()
-        view = self.served_view(delta.view)
-        if view is not None:
-            await self._take(view, delta)
+        if self.is_served(delta.view):
+            await self._take(delta)
 
-    async def _take(self, view: View, delta: Delta) -> None:
+    async def _take(self, delta: Delta) -> None:
         hub = self.context.hub
-        asked = view.history.epochs.asked
-        outcome = hub.post(delta, now(), asked)
+        asked = hub.last_question(delta.view)
+        outcome = hub.take_delta(delta, now(), asked)
         if outcome is Outcome.UNKNOWN:
-            if not await self.context.settle(view, asked):
-                self._report(view, outcome)
+            if not await self.context.settle(delta.view, asked):
+                self._count(delta.view, outcome)
+                failure = hub.report(delta.view, now()).failure
                 self.set_header("Retry-After", "1")
-                self.refuse(Refusal(503, f"the epoch cannot be checked: {view.failure}"))
+                self.refuse(Refusal(503, f"the epoch cannot be checked: {failure}"))
                 return
-            outcome = hub.post(delta, now(), asked)
-        self._report(view, outcome)
-        if outcome in (Outcome.TAKEN, Outcome.HAD):
-            self.answer(200, {"head": view.history.head, "taken": outcome is Outcome.TAKEN})
-        elif outcome is Outcome.GAP:
-            sentence = f"the delta begins at {delta.lower}, above the head {view.history.head}"
-            self.refuse(Refusal(409, sentence), head=view.history.head)
-        else:
-            sentence = (
-                f"the epoch {delta.epoch} has ended: the engine names {view.history.epochs.current}"
-            )
-            self.refuse(Refusal(410, sentence), epoch=view.history.epochs.current)
+            outcome = hub.take_delta(delta, now(), asked)
+        self._count(delta.view, outcome)
+        self._answer(outcome, delta, hub.report(delta.view, now()))
 
-    def _report(self, view: View, outcome: Outcome) -> None:
-        self.context.metrics.posts.labels(view.name, outcome.name.lower()).inc()
+    def _answer(self, outcome: Outcome, delta: Delta, view: ViewReport) -> None:
+        if outcome in (Outcome.TAKEN, Outcome.HAD):
+            self.answer(200, {"head": view.head, "taken": outcome is Outcome.TAKEN})
+        elif outcome is Outcome.GAP:
+            sentence = f"the delta begins at {delta.lower}, above the head {view.head}"
+            self.refuse(Refusal(409, sentence), head=view.head)
+        else:
+            sentence = f"the epoch {delta.epoch} has ended: the engine names {view.epoch}"
+            self.refuse(Refusal(410, sentence), epoch=view.epoch)
+
+    def _count(self, view: str, outcome: Outcome) -> None:
+        self.context.metrics.posts.labels(view, outcome.name.lower()).inc()
 
 
 async def _decode(body: bytes) -> Delta:
@@ -143,17 +145,10 @@ class Frontier(Handler):
         if len(names) != 1:
             self.refuse(Refusal(400, "expected one view: /view/frontier?view=NAME"))
             return
-        view = self.served_view(names[0])
-        if view is not None:
-            position = view.history.position
-            self.answer(
-                200,
-                {
-                    "view": view.name,
-                    "epoch": None if position is None else position.epoch,
-                    "frontier": None if position is None else position.frontier,
-                },
-            )
+        if self.is_served(names[0]):
+            view = self.context.hub.report(names[0], now())
+            epoch = None if view.head is None else view.epoch
+            self.answer(200, {"view": view.name, "epoch": epoch, "frontier": view.head})
 
 
 class Health(Handler):
@@ -161,7 +156,8 @@ class Health(Handler):
 
     def get(self) -> None:
         at = now()
-        views = {name: _health(view, at) for name, view in self.context.hub.views.items()}
+        hub = self.context.hub
+        views = {name: _health(hub.report(name, at)) for name in hub.names}
         is_well = all(view["problem"] is None for view in views.values())
         self.answer(
             200,
@@ -173,26 +169,10 @@ class Health(Handler):
         )
 
 
-def _health(view: View, at: int) -> dict[str, Any]:
-    history = view.history
-    status = view.board.status(at)
-    problem = view.failure
-    if problem is None and history.audit.is_in_doubt:
-        problem = "the rows that the engine answers are not what its TAIL came to"
-    if problem is None and status.state != "live":
-        problem = status.reason
-    return {
-        "state": status.state,
-        "problem": problem,
-        "epoch": history.epochs.current,
-        "lower": None if history.log is None else history.log.lower,
-        "head": None if history.log is None else history.log.head,
-        "log_bytes": 0 if history.log is None else history.log.size,
-        "listeners": len(view.listeners),
-        "base_reads": view.reads,
-        "audit_mismatches": history.mismatches,
-        "base_upper": None if history.base is None else history.base.upper,
-    }
+def _health(view: ViewReport) -> dict[str, Any]:
+    fields = dataclasses.asdict(view)
+    del fields["name"], fields["failure"]
+    return fields
 
 
 class Exposition(Handler):

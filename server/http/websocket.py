@@ -43,11 +43,11 @@ class Stream(WebSocketHandler, Handler):
             return refusal
         arguments = self.get_query_arguments("view", strip=False)
         try:
-            self._wanted = parse_wanted(arguments, self.context.hub.views)
+            self._wanted = parse_wanted(arguments, self.context.hub.names)
         except ProtocolError as error:
             return Refusal(400, str(error))
         for name in self._wanted:
-            if name not in self.context.hub.views:
+            if name not in self.context.hub.names:
                 return unknown_view(name)
         limit = options.max_clients
         if len(self.context.hub.clients) >= limit:
@@ -85,11 +85,11 @@ class Stream(WebSocketHandler, Handler):
             self.shut,
             stream,
             deflates=self._agreed is not None,
-            on_drained=self.context.hub.drained,
+            on_drained=self.context.hub.on_drained,
         )
         self.context.metrics.connections.inc()
         self.context.connections.add(self._connection)
-        self.context.hub.join(self._connection, self._wanted)
+        self.context.hub.add_client(self._connection, self._wanted)
 
     def on_message(self, message: str | bytes) -> None:
         self.shut(UNSUPPORTED, "clients send nothing")
@@ -103,13 +103,13 @@ class Stream(WebSocketHandler, Handler):
         self.context.metrics.closes.labels(code if code in KNOWN_CODES else "other").inc()
         if self._connection is not None:
             self.context.connections.discard(self._connection)
-            self.context.hub.leave(self._connection)
+            self.context.hub.remove_client(self._connection)
             self._connection = None
 
     def shut(self, code: int, reason: str) -> None:
         """Close: from now on nothing else is written."""
         if self._connection is not None:
-            self.context.hub.leave(self._connection)
+            self.context.hub.remove_client(self._connection)
         self.close(code, reason)
 
 

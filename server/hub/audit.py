@@ -1,39 +1,40 @@
-"""The running checksum of a view's rows, and what every base that is read says about it."""
+"""The audit: compares each base that is read with the log, and schedules reads for that purpose."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
 
+from server.hub.limits import Limits
 from server.hub.log import Log
 from viewstream.checksum import MODULUS, checksum
 from viewstream.protocol import Update
 
 FIRST_PAUSE = 60_000
-"""Milliseconds from one repair to the next; doubles while bases go on to disagree."""
+"""Milliseconds from one repair to the next; doubles while bases keep disagreeing."""
 LONGEST_PAUSE = 3_600_000
 
 
 class Finding(Enum):
-    """What a base said about the log."""
+    """The result of comparing a base with the log."""
 
     NOTHING = "there was nothing to compare, or the log has not reached the base"
     AGREES = "the log came to the same rows"
-    DISAGREES = "it did not, and a repair was made too recently"
-    REPAIR = "it did not: the log is to begin anew"
+    DISAGREES = "it did not, and the last repair was too recent"
+    REPAIR = "it did not: restart the log"
 
 
 class Audit:
-    """Compares the log with the bases.
+    """Keeps the checksum of the rows at the log's head, and compares it with every base.
 
-    What the log makes of the first base must be what each later base says. Where it is not, rows
-    were left out of the TAIL or a history changed unnoticed: nobody can tell which of both is
-    right, but the base is what the engine answers now.
+    The log continued from the first base must come to the rows of each later base. If it does not,
+    rows were left out of the TAIL or a history changed unnoticed. Nobody can tell which of the two
+    is right, but the base is what the engine answers now.
     """
 
     def __init__(self) -> None:
         self.is_in_doubt = False
-        """Whether the last base disagreed, and is not repaired yet."""
+        """Whether the last base disagreed, and the log was not restarted since."""
         self._running: int | None = None
         self._base: tuple[int, int] | None = None
         self._repaired_at: int | None = None
@@ -42,26 +43,26 @@ class Audit:
 
     @property
     def checksum(self) -> int | None:
-        """The checksum of the rows at the log's head; None if not known, or in doubt."""
+        """The checksum of the rows at the log's head; None if unknown or in doubt."""
         return None if self.is_in_doubt else self._running
 
-    def began(self) -> None:
-        """The log began anew: what was summed up is void, a base ahead of it is not."""
+    def restart(self) -> None:
+        """Forget the running sum, since the log restarts. A base ahead of the log stays."""
         self._running = None
         self.is_in_doubt = False
 
-    def appended(self, updates: Iterable[Update]) -> None:
-        """The log grew by `updates`."""
+    def add(self, updates: Iterable[Update]) -> None:
+        """Add updates that are appended to the log."""
         if self._running is not None:
             change = checksum((diff, row) for _, diff, row in updates)
             self._running = (self._running + change) % MODULUS
 
-    def based(self, upper: int, checksum_: int) -> None:
-        """A base was read: at `upper` the rows have that checksum. `compare` comes to it."""
+    def note_base(self, upper: int, checksum_: int) -> None:
+        """Note a base that was read, for the next `compare`."""
         self._base = (upper, checksum_)
 
     def compare(self, log: Log, now: int) -> Finding:
-        """Compare with the last base, once the log covers its `upper`."""
+        """Compare the noted base with the log, once the log covers its `upper`."""
         if self._base is None or not log.lower <= self._base[0] <= log.head:
             return Finding.NOTHING
         upper, at_upper = self._base
@@ -72,23 +73,23 @@ class Audit:
             self._running = at_head
             return Finding.NOTHING
         if self._running == at_head:
-            self._agree(now)
+            self._on_agreement(now)
             return Finding.AGREES
-        return self._disagree(now)
+        return self._on_disagreement(now)
 
-    def repair_is_due(self, now: int) -> bool:
-        """Whether there is something to repair, and the time for it has come."""
+    def is_repair_due(self, now: int) -> bool:
+        """Whether there is something to repair and enough time has passed since the last repair."""
         return self.is_in_doubt and self._may_repair(now)
 
     def _may_repair(self, now: int) -> bool:
         return self._repaired_at is None or now - self._repaired_at >= self._pause
 
-    def _agree(self, now: int) -> None:
+    def _on_agreement(self, now: int) -> None:
         self.is_in_doubt = False
         if self._may_repair(now):
             self._is_calm = True
 
-    def _disagree(self, now: int) -> Finding:
+    def _on_disagreement(self, now: int) -> Finding:
         if not self._may_repair(now):
             self.is_in_doubt = True
             return Finding.DISAGREES
@@ -96,3 +97,26 @@ class Audit:
         self._is_calm = False
         self._repaired_at = now
         return Finding.REPAIR
+
+
+class AuditSchedule:
+    """Schedules audit reads: bases that no client asked for, compared with the log.
+
+    A TAIL that hangs looks like one without changes, until a SELECT returns a later time. So a base
+    is read once whenever the head has not moved for a third of `stale_after`, and every
+    `audit_every` in any case, for its checksum.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._every = limits.audit_every
+        self._patience = limits.stale_after // 3
+        self._read_at = 0
+
+    def note_read(self, now: int) -> None:
+        """Note that a base was read."""
+        self._read_at = now
+
+    def is_due(self, log: Log, now: int) -> bool:
+        """Whether to read a base now."""
+        still_at = log.moved_at + self._patience
+        return now - self._read_at >= self._every or self._read_at < still_at <= now

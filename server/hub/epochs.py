@@ -1,4 +1,4 @@
-"""Which history of a view is the present one: the engine says so, and its answers may be late."""
+"""Which epoch of a view is the present one. The engine decides, and its answers may be late."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question to the engine: its number, and how often the epoch had changed when it was put."""
+    """A question to the engine: its number, and how often the epoch had changed by then."""
 
     number: int
     changes: int
 
 
 class Verdict(Enum):
-    """What an answer does."""
+    """What an answer means for the history that the hub has."""
 
     SAME = "it names the epoch that the hub has"
     CHANGED = "it names another: the history that the hub had has ended"
-    LATE = "it disagrees, and was asked for before the last change: ask again"
+    LATE = "it disagrees, and was asked before the last change: ask again"
 
 
 class Epochs:
-    """The one epoch that the hub has for a view."""
+    """The epoch that the hub has for a view, and the questions that established it."""
 
     def __init__(self) -> None:
         self.current: str | None = None
         self.changes = 0
         self.asked = 0
-        """The number of the last question put."""
+        """The number of the last question asked."""
         self.settled = 0
         """The number of the last question whose answer agrees with `current`."""
 
@@ -37,8 +37,8 @@ class Epochs:
         self.asked += 1
         return Question(self.asked, self.changes)
 
-    def answered(self, question: Question, epoch: str) -> Verdict:
-        """Take the engine's answer to `question`."""
+    def settle(self, question: Question, epoch: str) -> Verdict:
+        """Apply the engine's answer to `question`."""
         if epoch == self.current:
             self.settled = max(self.settled, question.number)
             return Verdict.SAME

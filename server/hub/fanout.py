@@ -1,74 +1,123 @@
-"""Writes the same bytes to everybody who stands at the same place.
+"""Moves listeners between states, and writes the same bytes to all that are at the same place.
 
-Clients that are live in the same views and take the same encoding form a group; what these views
-have to say is joined once a group and sent with one `send` a client. Nothing is kept for
-a client that cannot be written to.
+Clients that are live in the same views and take the same encoding form a group. What is pending in
+these views is joined once for the group and sent with one `send` a client.
 """
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias
 
 from server.framing import Message
-from server.hub.client import Client, Listener, Send
-from server.hub.held import Held
-
-if TYPE_CHECKING:
-    from server.hub.view import View
-
-_Key: TypeAlias = tuple[frozenset["View"], bool]
+from server.hub.history import ReadBase
+from server.hub.limits import Limits
+from server.hub.listener import Client, Feed, Group, GroupKey, Listener
+from server.hub.slow_clients import SlowClients
+from server.hub.states import TRANSITIONS, Action, Event, State
 
 
-class Group:
-    """Clients that are live in the very same `views`."""
+class ServeQueue:
+    """Listeners to which something may be sent, each once, in the order in which they came."""
 
-    __slots__ = ("deflates", "key", "sends", "views")
+    def __init__(self) -> None:
+        self._listeners: OrderedDict[Listener, None] = OrderedDict()
+        self._counts: Counter[Feed] = Counter()
 
-    def __init__(self, key: _Key) -> None:
-        self.key = key
-        self.views, self.deflates = key
-        self.sends: dict[Client, Send] = {}
+    def __contains__(self, listener: Listener) -> bool:
+        return listener in self._listeners
 
-    def joined(self, dirty: set[View]) -> bytes:
-        """All that its views among `dirty` have to say, view by view."""
-        messages = [
-            message.for_client(deflates=self.deflates)
-            for view in sorted(self.views & dirty, key=lambda view: view.name)
-            for message in view.pending
-        ]
-        return messages[0] if len(messages) == 1 else b"".join(messages)
+    def __len__(self) -> int:
+        return len(self._listeners)
 
-    def write(self, data: bytes) -> list[tuple[Client, int]]:
-        """Send `data` to all; return those that took less, with how much they took."""
-        size = len(data)
-        short: list[tuple[Client, int]] = []
-        sends = iter(self.sends.items())
-        while True:
-            # The try stands outside the inner loop: a client that is ready costs one send.
-            try:
-                for client, send in sends:
-                    sent = send(data)
-                    if sent != size:
-                        short.append((client, sent))
-            except BlockingIOError:
-                short.append((client, 0))
-            except OSError:
-                short.append((client, -1))
-            else:
-                return short
+    def count(self, feed: Feed) -> int:
+        """How many listeners of that view wait."""
+        return self._counts[feed]
+
+    def add(self, listener: Listener) -> None:
+        if listener not in self._listeners:
+            self._listeners[listener] = None
+            self._counts[listener.feed] += 1
+
+    def pop(self) -> Listener:
+        listener, _ = self._listeners.popitem(last=False)
+        self._counts[listener.feed] -= 1
+        return listener
 
 
 class Fanout:
-    def __init__(self) -> None:
-        self._groups: dict[_Key, Group] = {}
-        self.held = Held()
+    """All groups, the queue of listeners to serve, and the slow clients."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._groups: dict[GroupKey, Group] = {}
+        self.queue = ServeQueue()
+        self.slow = SlowClients(limits)
+
+    # --- states ------------------------------------------------------------------------------
+
+    def move(self, listener: Listener, event: Event) -> None:
+        """Apply the table of transitions to a listener, and follow its action."""
+        was_live = listener.is_live
+        self._apply(listener, event)
+        if was_live != listener.is_live:
+            self._regroup(listener.client)
+
+    def block(self, client: Client) -> None:
+        """Take a client that cannot be written to out of its group."""
+        client.is_ready = False
+        for listener in client.listeners.values():
+            if listener.is_live:
+                self._apply(listener, Event.BLOCKED)
+        self._regroup(client)
+
+    def _apply(self, listener: Listener, event: Event) -> None:
+        before, feed = listener.state, listener.feed
+        listener.state, action = TRANSITIONS[before, event]
+        if before is State.LIVE:
+            listener.frontier = feed.flushed
+        elif before is State.AHEAD:
+            feed.ahead.discard(listener)
+        elif listener.state is State.AHEAD:
+            feed.ahead.add(listener)
+        if action is Action.AWAIT_LATER_BASE:
+            listener.barrier = listener.asked
+        if action in (Action.AWAIT_BASE, Action.AWAIT_LATER_BASE):
+            listener.asked = feed.history.epochs.asked
+        if action is not Action.NOTHING:
+            self.queue.add(listener)
+
+    def _regroup(self, client: Client) -> None:
+        """Put the client into the group of the feeds in which it is live."""
+        feeds = frozenset(one.feed for one in client.listeners.values() if one.is_live)
+        if client.group is not None:
+            if client.group.feeds == feeds:
+                return
+            del client.group.sends[client]
+            if not client.group.sends:
+                del self._groups[client.group.key]
+            client.group = None
+        if feeds:
+            key = (feeds, client.deflates)
+            group = self._groups.get(key)
+            if group is None:
+                group = self._groups[key] = Group(key)
+            group.sends[client] = client.send
+            client.group = group
+
+    # --- writing -----------------------------------------------------------------------------
 
     def write(self, client: Client, message: Message) -> bool:
-        """Write to one client that is ready; False if it is as if it had not been written.
+        """Write to one client that is ready; return False if it gets nothing of the message.
 
-        Either way it may not be ready any more afterwards.
+        In either case it may be blocked afterwards.
         """
+        return self._write(client, message, None)
+
+    def write_base(self, client: Client, feed: Feed, base: ReadBase) -> bool:
+        """As `write`; a base that is taken slowly counts for the base budget."""
+        return self._write(client, base.message, (feed, base))
+
+    def _write(self, client: Client, message: Message, base: tuple[Feed, ReadBase] | None) -> bool:
         data = message.for_client(deflates=client.deflates)
         try:
             sent = client.send(data)
@@ -79,63 +128,18 @@ class Fanout:
         if sent == len(data):
             return True
         self.block(client)
-        return self._hold(client, data, sent)
+        return self.slow.block(client, data, sent, base)
 
-    def join(self, listener: Listener) -> None:
-        """The listener stands where its view was last flushed: it is live from now on."""
-        listener.is_live = True
-        self._place(listener.client)
-
-    def leave(self, listener: Listener) -> None:
-        """It is not live any more, and stands where its view was last flushed."""
-        if listener.is_live:
-            listener.is_live = False
-            listener.frontier = listener.view.flushed
-            self._place(listener.client)
-
-    def block(self, client: Client) -> None:
-        """The client cannot be written to: it is live nowhere."""
-        client.is_ready = False
-        for listener in client.listeners.values():
-            if listener.is_live:
-                listener.is_live = False
-                listener.frontier = listener.view.flushed
-        self._place(client)
-
-    def flush(self, views: Iterable[View]) -> None:
-        """Send what is pending in `views` to all who are live there."""
-        dirty = set(views)
-        for group in [group for group in self._groups.values() if group.views & dirty]:
-            data = group.joined(dirty)
-            for client, sent in group.write(data):
+    def send_pending(self, feeds: Iterable[Feed]) -> None:
+        """Send what is pending in `feeds` to all that are live there."""
+        dirty = set(feeds)
+        for group in [group for group in self._groups.values() if group.feeds & dirty]:
+            data = group.encode_pending(dirty)
+            for client, sent in group.send_all(data):
                 listeners = [
-                    one for one in client.listeners.values() if one.is_live and one.view in dirty
+                    one for one in client.listeners.values() if one.is_live and one.feed in dirty
                 ]
                 self.block(client)
-                if self._hold(client, data, sent):
+                if self.slow.block(client, data, sent):
                     for listener in listeners:
-                        listener.frontier = listener.view.history.head
-
-    def _hold(self, client: Client, data: bytes, sent: int) -> bool:
-        if not client.hold(data, sent):
-            return False
-        self.held.add(client, data)
-        return True
-
-    def _place(self, client: Client) -> None:
-        """Put the client into the group of the views in which it is live."""
-        views = frozenset(one.view for one in client.listeners.values() if one.is_live)
-        if client.group is not None:
-            if client.group.views == views:
-                return
-            del client.group.sends[client]
-            if not client.group.sends:
-                del self._groups[client.group.key]
-            client.group = None
-        if views:
-            key = (views, client.deflates)
-            group = self._groups.get(key)
-            if group is None:
-                group = self._groups[key] = Group(key)
-            group.sends[client] = client.send
-            client.group = group
+                        listener.frontier = listener.feed.history.head

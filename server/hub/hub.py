@@ -1,24 +1,24 @@
-"""All views and all clients: takes what happens, and says what is to be done."""
+"""All views and all clients: takes what happens, and reports what has to be done."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 
 from server.framing import Message
-from server.hub.base import ReadBase
-from server.hub.client import TOO_SLOW, Client, Listener
 from server.hub.epochs import Question
 from server.hub.fanout import Fanout
-from server.hub.history import Outcome
+from server.hub.history import Outcome, ReadBase
 from server.hub.limits import Limits
-from server.hub.view import View
+from server.hub.listener import Client
+from server.hub.view import View, ViewReport
 from viewstream.protocol import Delta, Position
 
 
 class Hub:
-    """`on_work` is called whenever `flush` or `admit` has something to do, `on_want` whenever
-    the engine is to be asked about a view; both may only take a note of it.
+    """The only way to change anything in `server.hub`.
+
+    `on_work` is called whenever `flush` or `admit` has something to do, `on_question` with the name
+    of a view whenever the engine should be asked about it. Both may only take a note of it.
     """
 
     def __init__(
@@ -26,112 +26,166 @@ class Hub:
         names: Iterable[str],
         limits: Limits,
         on_work: Callable[[], None],
-        on_want: Callable[[View], None],
+        on_question: Callable[[str], None],
     ) -> None:
-        self._fanout = Fanout()
-        self._held_bytes = limits.held_bytes
-        self._admissions: deque[Listener] = deque()
+        self._fanout = Fanout(limits)
+        self._views = {name: View(name, limits, self._fanout) for name in names}
         self._on_work = on_work
-        self._on_want = on_want
+        self._on_question = on_question
         self.clients: set[Client] = set()
-        self.views = {name: View(name, limits, self._fanout, self._queue) for name in names}
+
+    @property
+    def names(self) -> Set[str]:
+        """The views that are served."""
+        return self._views.keys()
+
+    def report(self, name: str, now: int) -> ViewReport:
+        """Report how a view is."""
+        return self._views[name].report(now)
+
+    @property
+    def blocked(self) -> int:
+        """How many clients cannot be written to."""
+        return sum(not client.is_ready for client in self.clients)
 
     # --- clients -----------------------------------------------------------------------------
 
-    def join(self, client: Client, wanted: Mapping[str, Position | None]) -> None:
-        """A client is there, and wants these views."""
+    def add_client(self, client: Client, wanted: Mapping[str, Position | None]) -> None:
+        """Subscribe a client to views, each from its position on if it has one."""
         self.clients.add(client)
         for name, position in wanted.items():
-            client.listeners[name] = self.views[name].join(client, position)
+            client.listeners[name] = self._views[name].subscribe(client, position)
+        self._note_work()
 
-    def leave(self, client: Client) -> None:
-        """The client is gone: nothing of it stays."""
+    def remove_client(self, client: Client) -> None:
+        """Forget a client that has disconnected."""
         self.clients.discard(client)
-        self._fanout.held.remove(client)
-        for listener in client.listeners.values():
-            listener.view.leave(listener)
-        # They and the client name each other: left so, only a full search for garbage frees them.
+        self._fanout.slow.forget(client)
+        for name, listener in client.listeners.items():
+            self._views[name].unsubscribe(listener)
+        # Break the reference cycle, so that the client is freed at once and not by the cyclic GC.
         client.listeners.clear()
         client.is_ready = False
 
     def block(self, client: Client) -> None:
-        """The client cannot be written to, though the hub wrote nothing."""
+        """Block a client whose socket was filled by others than the hub."""
         self._fanout.block(client)
 
-    def drained(self, client: Client) -> None:
-        """What the client held back is out: it can be written to again."""
+    def on_drained(self, client: Client) -> None:
+        """The socket of a blocked client has taken everything: it can be written to again."""
         if client in self.clients:
             client.is_ready = True
-            self._fanout.held.remove(client)
+            self._fanout.slow.forget(client)
             for listener in client.listeners.values():
-                listener.view.drained(listener)
+                self._fanout.queue.add(listener)
+            self._note_work()
 
-    def _queue(self, listener: Listener) -> None:
-        if not listener.is_queued:
-            listener.is_queued = True
-            listener.view.queued += 1
-            self._admissions.append(listener)
-            self._on_work()
+    # --- work --------------------------------------------------------------------------------
 
     def admit(self, now: int) -> bool:
-        """Serve one listener that waits to be served; False if there is none."""
-        if not self._admissions:
+        """Serve one listener of the queue; return False if there is none."""
+        if not self._fanout.queue:
             return False
-        listener = self._admissions.popleft()
-        listener.is_queued = False
-        listener.view.queued -= 1
-        listener.view.serve(listener, now)
-        self._ask_for(listener.view)
+        listener = self._fanout.queue.pop()
+        view = self._views[listener.feed.name]
+        view.serve(listener, now)
+        self._note_questions(view)
         return True
-
-    # --- the pipeline ------------------------------------------------------------------------
-
-    def post(self, delta: Delta, now: int, asked: int) -> Outcome:
-        """Take a delta; see `View.post`."""
-        view = self.views[delta.view]
-        outcome = view.post(delta, now, asked)
-        self._ask_for(view)
-        if view.pending:
-            self._on_work()
-        return outcome
 
     @property
     def has_pending(self) -> bool:
         """Whether `flush` has something to do."""
-        return any(view.pending and view.heavy is None for view in self.views.values())
+        feeds = (view.feed for view in self._views.values())
+        return any(feed.pending and feed.uncompressed is None for feed in feeds)
 
-    def heavy(self) -> list[Message]:
-        """What is to be compressed before its views are flushed: one message of each."""
-        found = (view.heavy for view in self.views.values())
+    def uncompressed(self) -> list[Message]:
+        """Messages to compress in a worker thread before their views are flushed: one for each."""
+        found = (view.feed.uncompressed for view in self._views.values())
         return [message for message in found if message is not None]
 
     def flush(self) -> None:
-        """Send all that is pending, but of views that wait for a `heavy` message."""
-        views = [view for view in self.views.values() if view.heavy is None]
-        self._fanout.flush(view for view in views if view.pending)
+        """Send all that is pending, except in views that wait for an `uncompressed` message."""
+        views = [view for view in self._views.values() if view.feed.uncompressed is None]
+        self._fanout.send_pending(view.feed for view in views if view.feed.pending)
         for view in views:
-            view.flush_done()
+            view.on_flushed()
+        self._note_work()
 
-    # --- the engine and time -----------------------------------------------------------------
+    def _note_work(self, view: View | None = None) -> None:
+        """Call `on_work` if a listener waits to be served, or `view` has something to flush."""
+        if self._fanout.queue or (view is not None and view.feed.pending):
+            self._on_work()
 
-    def answered(
-        self, view: View, question: Question, epoch: str, base: ReadBase | None, now: int
+    # --- the pipeline ------------------------------------------------------------------------
+
+    def last_question(self, name: str) -> int:
+        """The number of the last question to the engine about a view."""
+        return self._views[name].history.epochs.asked
+
+    def take_delta(self, delta: Delta, now: int, asked: int) -> Outcome:
+        """Take a delta that came when `last_question` was `asked`."""
+        view = self._views[delta.view]
+        outcome = view.publish(delta, now, asked)
+        self._note_questions(view)
+        self._note_work(view)
+        return outcome
+
+    # --- the engine --------------------------------------------------------------------------
+
+    def wants_base(self, name: str) -> bool:
+        """Whether to read a base of the view."""
+        return self._views[name].wants_base
+
+    def wants_epoch(self, name: str) -> bool:
+        """Whether to ask for the view's epoch at once."""
+        return self._views[name].wants_epoch
+
+    def request_epoch(self, name: str) -> None:
+        """Have the engine asked for the view's epoch."""
+        self._views[name].wants_epoch = True
+        self._on_question(name)
+
+    def is_settled(self, name: str, asked: int) -> bool:
+        """Whether a question later than number `asked` has confirmed the hub's epoch."""
+        return self._views[name].history.epochs.settled > asked
+
+    def failures(self, name: str) -> int:
+        """How many questions for the view's epoch have failed."""
+        return self._views[name].failures.count
+
+    def ask(self, name: str, *, for_base: bool) -> Question:
+        """Number a question that is about to be put to the engine."""
+        view = self._views[name]
+        if not for_base:
+            view.wants_epoch = False
+        return view.history.epochs.ask()
+
+    def take_answer(
+        self, name: str, question: Question, epoch: str, base: ReadBase | None, now: int
     ) -> bool:
-        """Take the engine's answer; see `View.answered`."""
-        counts = view.answered(question, epoch, base, now)
-        self._ask_for(view)
-        return counts
+        """Take the engine's answer; return False if it came too late: ask again."""
+        view = self._views[name]
+        is_timely = view.on_answer(question, epoch, base, now)
+        self._note_questions(view)
+        self._note_work()
+        return is_timely
 
-    def tick(self, now: int) -> None:
-        """To be called about once a second."""
-        for client in self._fanout.held.excess(self._held_bytes):
-            client.close(TOO_SLOW, "too slow, and too much is kept for all who are")
-        for view in self.views.values():
-            view.tick(now)
-            self._ask_for(view)
-            if view.pending:
-                self._on_work()
+    def take_failure(self, name: str, reason: str, now: int, *, for_base: bool) -> None:
+        """Note that the engine did not answer, or cannot read the view."""
+        self._views[name].on_failure(reason, now, of_base=for_base)
+        self._note_work()
 
-    def _ask_for(self, view: View) -> None:
+    # --- time --------------------------------------------------------------------------------
+
+    def on_tick(self, now: int) -> None:
+        """Apply everything that depends on time; about once a second."""
+        self._fanout.slow.close_stalled(self.clients, now)
+        self._fanout.slow.close_for_bytes()
+        for view in self._views.values():
+            view.maintain(now)
+            self._note_questions(view)
+            self._note_work(view)
+
+    def _note_questions(self, view: View) -> None:
         if view.wants_base or view.wants_epoch:
-            self._on_want(view)
+            self._on_question(view.name)

@@ -1,4 +1,4 @@
-"""The bounds of the hub, each with its default. Times in milliseconds."""
+"""The bounds of the hub, each with its default. Times in milliseconds, sizes in bytes."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Limits:
     log_bytes: int = 16 << 20
-    """Bytes of deltas kept for one view; twice as much while a base is being sent."""
+    """Deltas kept for one view; twice as much while a base is being sent."""
     log_age: int = 15 * 60_000
-    """For how long a delta is kept, at most."""
-    writing_bases: int = 4
-    """Different bases of one view that may be on their way to slow clients at one time."""
-    max_folded: int = 1 << 20
-    """Bytes of the log that are folded at once for one client; where it is more, a base is read
-    to see whether that is less."""
-    fold_bytes: int = 4 << 20
-    """Bytes of folded deltas of one view that are kept for others who come back at their place."""
-    always_worth: int = 64 << 10
-    """A base with at most so many bytes of log after it is sent again rather than read anew."""
-    held_bytes: int = 64 << 20
-    """Bytes of messages of which some is still to be taken, over all clients and views; what
-    many wait for counts once. Beyond, those who cost most are closed."""
+    """How long a delta is kept, at most."""
+    fold_at_once: int = 1 << 20
+    """Bytes of the log that are folded in one step for a client that comes back. Where there is
+    more, a base is read to see whether it is smaller."""
+    fold_cache_bytes: int = 4 << 20
+    """Folded deltas of one view that are kept for other clients at the same frontier."""
+    base_reuse_bytes: int = 64 << 10
+    """A base followed by at most so many bytes of log is sent again, not read again."""
+    backlog_bytes: int = 64 << 20
+    """Messages that slow clients have begun to take, over all clients and views; a message that
+    many clients wait for counts once. Above it, the clients that cost most are disconnected."""
+    bases_in_flight: int = 4
+    """Different bases of one view that slow clients are taking at the same time."""
+    stall_after: int = 60_000
+    """A blocked client that takes nothing for so long is disconnected."""
     compress_from: int | None = 1024
-    """Bytes from which a message is deflated for who takes it; None: never."""
+    """Size from which a message is deflated for clients that accept it; None: never."""
     gap_patience: int = 3_000
-    """For how long after the head moved a delta that leaves a gap is refused."""
+    """How long after the head moved a delta that leaves a gap is refused."""
     stale_after: int = 15_000
-    """After how long without a POST, or behind the engine, a view is called stale."""
+    """A view without a POST, or behind the engine, for so long is called stale."""
     audit_every: int = 60_000
-    """How often, at least, the view is read and compared with the log while deltas come."""
+    """A base is read and compared with the log at least so often while deltas come."""
     checksum_every: int = 5_000
-    """How often, at most, a delta carries a checksum."""
-    speak_every: int = 5_000
-    """After how much silence a client is told the view's status again."""
+    """Least time between two deltas that carry a checksum."""
+    status_every: int = 5_000
+    """Longest time in which a client is sent nothing: then it gets the view's status."""

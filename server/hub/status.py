@@ -1,4 +1,4 @@
-"""How alive a view is, and when to say so."""
+"""How alive a view is: why the engine does not answer, and the `status` that clients get."""
 
 from __future__ import annotations
 
@@ -8,52 +8,85 @@ from server.hub.limits import Limits
 from viewstream.protocol import Status, encode
 
 NO_PIPELINE = "no pipeline has posted yet"
-BEGUN_ANEW = "the view's history began anew, and no pipeline has posted of it yet"
+RECREATED = "the view was recreated; no pipeline has posted to it yet"
+
+
+class Failures:
+    """Why the last questions to the engine about one view failed, until one is answered."""
+
+    def __init__(self) -> None:
+        self.base: str | None = None
+        """Why the last base could not be read."""
+        self.epoch: str | None = None
+        """Why the epoch could not be learned."""
+        self.epoch_since = 0
+        """When the first of these questions for the epoch failed."""
+        self.count = 0
+        """How many questions for the epoch have failed since the start."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why the engine does not give what is needed; None if it does."""
+        return self.base or self.epoch
+
+    def note(self, reason: str, now: int, *, of_base: bool) -> None:
+        if of_base:
+            self.base = reason
+            return
+        if self.epoch is None:
+            self.epoch_since = now
+        self.epoch = reason
+        self.count += 1
+
+    def clear(self, *, of_base: bool) -> None:
+        """Note an answer. Each tells the epoch, that of a base the rows too."""
+        self.epoch = None
+        if of_base:
+            self.base = None
 
 
 class StatusBoard:
-    """`message` is the status as it was last found."""
+    """Finds the status of a view, and notes what its clients were sent last."""
 
-    def __init__(self, history: History, limits: Limits) -> None:
-        self.trouble: tuple[str, int] | None = None
-        """Why the engine does not answer, and since when."""
+    def __init__(self, history: History, failures: Failures, limits: Limits) -> None:
         self._history = history
+        self._failures = failures
         self._limits = limits
-        self._told: Status | None = None
-        self._told_at = 0
+        self._sent: Status | None = None
+        self._sent_at = 0
         self.message = _encode(Status(history.view, "stale", NO_PIPELINE))
+        """The status that was sent last."""
 
     def status(self, now: int) -> Status:
-        """Live while deltas come and keep up with the engine, else stale."""
-        history, limit = self._history, self._limits.stale_after
-        trouble, since = self.trouble or ("", now)
+        """Return `live` while deltas come and keep up with the engine, else `stale`."""
+        history, failures, limit = self._history, self._failures, self._limits.stale_after
         reason = ""
         if history.posted_at is None:
             reason = NO_PIPELINE
         elif history.log is None:
-            reason = BEGUN_ANEW
-        elif now - since >= limit:
-            reason = trouble  # a pipeline whose engine is frozen goes on to say that it is there
+            reason = RECREATED
+        elif failures.epoch is not None and now - failures.epoch_since >= limit:
+            reason = failures.epoch  # its pipeline goes on to post that nothing has changed
         elif now - history.posted_at >= limit:
-            reason = trouble or f"nothing was posted for {limit // 1000} s"
+            reason = failures.epoch or f"nothing was posted for {limit // 1000} s"
         elif history.engine_ahead is not None and now - history.engine_ahead[1] >= limit:
             reason = f"what is posted has been behind the engine for {limit // 1000} s"
         return Status(history.view, "stale" if reason else "live", reason)
 
     def is_due(self, now: int) -> bool:
-        """Whether the status has changed, or nothing was said of it for long."""
-        is_silent = now - self._told_at >= self._limits.speak_every
-        return is_silent or self.status(now) != self._told
+        """Whether the status has changed, or clients were not sent it for long."""
+        is_silent = now - self._sent_at >= self._limits.status_every
+        return is_silent or self.status(now) != self._sent
 
     def renew(self, now: int) -> Message:
-        """Find the status, and return it as a message."""
-        self._told, self._told_at = self.status(now), now
-        self.message = _encode(self._told)
+        """Find the status, and return it as a message to send."""
+        self._sent, self._sent_at = self.status(now), now
+        self.message = _encode(self._sent)
         return self.message
 
-    def waiting(self, failure: str | None) -> Message:
-        """For who has nothing yet, and why."""
-        reason = failure or "the view is being read"
+    def waiting(self) -> Message:
+        """Return the status for clients that have no base yet."""
+        reason = self._failures.reason or "the view is being read"
         return _encode(Status(self._history.view, "waiting", reason))
 
 

@@ -1,318 +1,320 @@
-"""One view: who listens, and who gets what of its history.
+"""One view: its history, its listeners, and what each of them is sent.
 
-Every listener passes through `serve`, whenever something may have become possible for it: it came,
-its client drained, a base or an answer of the engine arrived, the head moved. `serve` looks at
-where the listener stands and does the one thing that is right there.
+Every listener passes through `serve` whenever something may have become possible for it: it came,
+its client drained, a base or another answer of the engine arrived, the log restarted, a flush
+reached it. `serve` looks at its state and does what comes next.
+
+Changed by `Hub` only, which is the only one that has views: others get a `ViewReport`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from server.framing import Message
-from server.hub.base import ReadBase
-from server.hub.choice import Choice
-from server.hub.client import TOO_SLOW, Client, Listener
+from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
-from server.hub.history import History, Outcome
+from server.hub.history import History, Outcome, ReadBase
 from server.hub.limits import Limits
-from server.hub.status import StatusBoard
+from server.hub.listener import Client, Feed, Listener
+from server.hub.states import HAS_NOTHING, Event, State
+from server.hub.status import Failures, StatusBoard
 from viewstream.protocol import Delta, Position, encode
 
 
-class View:
-    """Changed through its hub only; `queue` has the hub `serve` a listener soon."""
+@dataclass(frozen=True)
+class ViewReport:
+    """How a view is, for people, metrics and handlers."""
 
-    def __init__(
-        self, name: str, limits: Limits, fanout: Fanout, queue: Callable[[Listener], None]
-    ) -> None:
+    name: str
+    state: str
+    problem: str | None
+    """What is wrong with the view, if anything is."""
+    failure: str | None
+    """Why the engine does not answer, if it does not."""
+    epoch: str | None
+    lower: int | None
+    head: int | None
+    """Of the log; None without one."""
+    log_bytes: int
+    listeners: int
+    base_reads: int
+    audit_mismatches: int
+    base_upper: int | None
+
+
+class View:
+    def __init__(self, name: str, limits: Limits, fanout: Fanout) -> None:
         self.name = name
         self.history = History(name, limits)
-        self.board = StatusBoard(self.history, limits)
+        self.feed = Feed(name, self.history)
+        self.failures = Failures()
+        self.board = StatusBoard(self.history, self.failures, limits)
         self.listeners: set[Listener] = set()
-        self.pending: list[Message] = []
-        """What those who are live have not been sent yet."""
-        self.flushed = 0
-        """Where those who are live stand."""
-        self.queued = 0
-        """How many of its listeners the hub is about to serve."""
         self.wants_base = True
         self.wants_epoch = True
-        self.unread: str | None = None
-        """Why the last base could not be read."""
-        self.unasked: str | None = None
-        """Why the epoch could not be learned."""
-        self.failures = 0
-        """How many questions for the epoch were not answered."""
         self.reads = 0
         """How many bases were read."""
         self._limits = limits
-        self._choice = Choice(self.history, limits)
+        self._base_or_delta = BaseOrDelta(self.history, limits)
         self._fanout = fanout
-        self._queue = queue
         self._generation = 0
-        self._writing: dict[Listener, ReadBase] = {}
-        self._ahead: set[Listener] = set()
         self._folder: Listener | None = None
 
     @property
-    def failure(self) -> str | None:
-        """Why the engine does not tell what is to be known, if so."""
-        return self.unread or self.unasked
+    def is_failing(self) -> bool:
+        return self.failures.reason is not None
 
-    @property
-    def heavy(self) -> Message | None:
-        """The first of what is pending that is to be compressed before anything is sent."""
-        return next((message for message in self.pending if message.is_heavy), None)
+    def report(self, now: int) -> ViewReport:
+        history, status = self.history, self.board.status(now)
+        problem = self.failures.reason
+        if problem is None and history.audit.is_in_doubt:
+            problem = "the rows that the engine answers are not what its TAIL came to"
+        if problem is None and status.state != "live":
+            problem = status.reason
+        log, base = history.log, history.base
+        return ViewReport(
+            name=self.name,
+            state=status.state,
+            problem=problem,
+            failure=self.failures.reason,
+            epoch=history.epochs.current,
+            lower=None if log is None else log.lower,
+            head=None if log is None else log.head,
+            log_bytes=0 if log is None else log.size,
+            listeners=len(self.listeners),
+            base_reads=self.reads,
+            audit_mismatches=history.mismatches,
+            base_upper=None if base is None else base.upper,
+        )
 
     # --- listeners ---------------------------------------------------------------------------
 
-    def join(self, client: Client, position: Position | None) -> Listener:
-        """A client wants this view, from `position` on if it has been here."""
-        listener = Listener(client, self, self.history.epochs.asked)
-        if position is not None:
-            listener.epoch, listener.frontier = position.epoch, position.frontier
-            listener.is_foreign = not self.history.is_of_now(position.epoch)
-            listener.is_waiting = False
-            listener.is_owed = True
+    def subscribe(self, client: Client, position: Position | None) -> Listener:
+        """Add a listener, from `position` on if the client has been here before."""
+        listener = Listener(client, self.feed, position)
         self.listeners.add(listener)
-        self._queue(listener)
+        self._fanout.queue.add(listener)
         return listener
 
-    def leave(self, listener: Listener) -> None:
+    def unsubscribe(self, listener: Listener) -> None:
         self.listeners.discard(listener)
-        self._fanout.leave(listener)
-        self._ahead.discard(listener)
-        self._writing.pop(listener, None)
-
-    def drained(self, listener: Listener) -> None:
-        """The listener's client can be written to again."""
-        self._writing.pop(listener, None)
-        self._queue(listener)
+        self._fanout.move(listener, Event.LEFT)
+        if not self.listeners and self.reads and self.failures.base is None:
+            self.wants_base = False
 
     def serve(self, listener: Listener, now: int) -> None:
         """Send the listener what it can take now, if its client can be written to."""
-        if not listener.client.is_ready or listener.is_live or listener not in self.listeners:
+        if not listener.client.is_ready:
             return
-        if listener.is_foreign:
-            self.wants_epoch = True
-            self._tell_failure(listener)
-        elif listener.is_waiting:
-            self._serve_base(listener, now)
-        else:
-            self._catch_up(listener, now)
-
-    def flush_done(self) -> None:
-        """All that was pending has been handed to who is live."""
-        self.pending.clear()
-        self.flushed = self.history.head
-        passed = [one for one in self._ahead if one.frontier <= self.flushed]
-        for listener in passed:
-            self._ahead.discard(listener)
-            self._queue(listener)
+        match listener.state:
+            case State.CHECKING_EPOCH:
+                self.wants_epoch = True
+                self._send_failure(listener)
+            case State.WAITING_FOR_BASE:
+                self._serve_base(listener, now)
+            case State.RESUMING | State.CATCHING_UP:
+                self._catch_up(listener)
 
     # --- bases -------------------------------------------------------------------------------
 
     def _serve_base(self, listener: Listener, now: int) -> None:
-        base = self.history.base
-        if base is not None and self._choice.is_good(base, listener, now, self.failure):
-            self._give(base, listener, now)
-        elif self._asked_in_vain(base, listener) and self.history.reaches(
-            listener.epoch, listener.frontier
-        ):
-            listener.is_waiting = False  # rather much of the log than nothing
+        decide, is_failing = self._base_or_delta, self.is_failing
+        base = decide.fitting_base(listener)
+        if base is not None and decide.is_worth_sending(base, listener, now, is_failing=is_failing):
+            self._send_base(listener, base)
+        elif self._is_base_in_vain(listener):
+            self._fanout.move(listener, Event.BASE_IN_VAIN)
             self._bring_to_head(listener)
         else:
             self.wants_base = True
-            self._tell_failure(listener)
+            self._send_failure(listener)
 
-    def _asked_in_vain(self, base: ReadBase | None, listener: Listener) -> bool:
-        """Whether the engine gave no base, or one that does not fit, since the listener waits."""
-        return self.failure is not None or (base is not None and base.asked > listener.asked)
+    def _is_base_in_vain(self, listener: Listener) -> bool:
+        """Whether the engine gave no base that fits since the listener waits, and the log does."""
+        base = self.history.base
+        is_answered = base is not None and base.asked > listener.asked
+        return (self.is_failing or is_answered) and self.history.reaches(
+            listener.epoch, listener.frontier
+        )
 
-    def _give(self, base: ReadBase, listener: Listener, now: int) -> None:
-        """Send `base`, and then what came since."""
-        if not self._fanout.write(listener.client, base.message):
+    def _send_base(self, listener: Listener, base: ReadBase) -> None:
+        """Send `base`, then the status and what came since."""
+        if not self._fanout.write_base(listener.client, self.feed, base):
             return
         listener.epoch = self.history.epochs.current
         listener.frontier = base.upper
-        listener.is_waiting = listener.is_owed = False
-        if not listener.client.is_ready:
-            self._writing[listener] = base
-            self._bound_writing()
-            return
-        if self.history.log is not None:
-            if self.history.log.size_since(base.upper) > self._limits.max_folded:
-                listener.is_owed = True
-                self._queue(listener)
-                return
-            self._bring_to_head(listener)
+        self._fanout.move(listener, Event.BASE_SENT)
+        self._fanout.slow.close_for_bases(self.feed)
         if listener.client.is_ready:
             self._fanout.write(listener.client, self.board.message)
+        self._catch_up_after_base(listener)
 
-    def _bound_writing(self) -> None:
-        """Let go of who is slowest with the oldest base, rather than keep too many of them."""
-        bases = list(dict.fromkeys(self._writing.values()))
-        if len(bases) > self._limits.writing_bases:
-            for listener in [one for one, base in self._writing.items() if base is bases[0]]:
-                listener.client.close(TOO_SLOW, "too slow to take a base")
-
-    # --- deltas ------------------------------------------------------------------------------
-
-    def _catch_up(self, listener: Listener, now: int) -> None:
-        """Bring a listener that stands somewhere to the head, by delta or base."""
-        if self.history.log is None:
-            if listener.is_owed:
-                self._answer(listener)
-        elif listener.frontier < self.history.log.lower:
-            self._wait(listener)
-            self._serve_base(listener, now)
-        elif self._may_fold(listener) and not self.history.fold_some(listener.frontier):
-            self._folder = listener
-            self._queue(listener)  # to go on with it in another turn
-        elif self._choice.prefers_base(listener, self.failure):
-            self._wait(listener)
-            self._serve_base(listener, now)
+    def _catch_up_after_base(self, listener: Listener) -> None:
+        log = self.history.log
+        if log is None or not listener.client.is_ready:
+            return
+        if log.size_since(listener.frontier) > self._limits.fold_at_once:
+            self._fanout.queue.add(listener)
         else:
             self._bring_to_head(listener)
 
-    def _may_fold(self, listener: Listener) -> bool:
-        """Whether much may be folded for it: not while that is done for somebody elsewhere.
+    # --- deltas ------------------------------------------------------------------------------
 
-        Each of many who come back from far would have to wait for all before it; a base is quick.
+    def _catch_up(self, listener: Listener) -> None:
+        """Bring a listener that has a position to the head, by delta or base."""
+        log = self.history.log
+        if log is None:
+            if listener.state is State.RESUMING:
+                self._acknowledge(listener)
+        elif listener.frontier < log.lower:
+            self._fanout.move(listener, Event.BASE_NEEDED)
+        elif self._may_fold(listener) and not self.history.fold_step(listener.frontier):
+            self._folder = listener
+            self._fanout.queue.add(listener)  # to continue in another turn
+        elif self._choose(listener) is Choice.BASE:
+            self._fanout.move(listener, Event.BASE_NEEDED)
+        else:
+            self._bring_to_head(listener)
+
+    def _choose(self, listener: Listener) -> Choice:
+        decide, is_failing = self._base_or_delta, self.is_failing
+        choice = decide.before_folding(listener, is_failing=is_failing)
+        if choice is not Choice.FOLD:
+            return choice
+        base = decide.fitting_base(listener)
+        folded = self.history.delta_since(listener.frontier).size
+        rest = 0 if base is None else self.history.bytes_since(base.upper)
+        return decide.after_folding(base, folded, rest, is_failing=is_failing)
+
+    def _may_fold(self, listener: Listener) -> bool:
+        """Whether much may be folded for it: not while that is done for another frontier.
+
+        Otherwise each of many clients that come back from far would wait for all before it, and a
+        base is quick.
         """
         folding, folder = self.history.folding, self._folder
         if folding is None or folder is None or folding.frontier == listener.frontier:
             return True
-        return not folder.is_queued or folder not in self.listeners
+        return folder not in self._fanout.queue or folder.state is State.GONE
 
-    def _answer(self, listener: Listener) -> None:
-        """Tell who resumed that it stands well: there is no log that could say more."""
+    def _acknowledge(self, listener: Listener) -> None:
+        """Confirm the position of a client that resumed, while there is no log."""
         at = listener.frontier
         empty = Delta(self.name, listener.epoch or "", at, at, [])
         if self._fanout.write(listener.client, Message(encode(empty))):
-            listener.is_owed = False
-            if listener.client.is_ready:
-                self._fanout.write(listener.client, self.board.message)
+            self._on_answer_sent(listener)
 
     def _bring_to_head(self, listener: Listener) -> None:
         head = self.history.head
-        if listener.frontier < head or listener.is_owed:
+        if listener.frontier < head or listener.state is State.RESUMING:
             delta = self.history.delta_since(listener.frontier)
             if not self._fanout.write(listener.client, delta):
                 return
             listener.frontier = max(listener.frontier, head)
-            owed, listener.is_owed = listener.is_owed, False
-            if owed and listener.client.is_ready:
-                self._fanout.write(listener.client, self.board.message)
-        if not listener.client.is_ready:
-            return
-        if listener.frontier == self.flushed:
-            self._fanout.join(listener)
-        else:
-            self._ahead.add(listener)
+            if listener.state is State.RESUMING:
+                self._on_answer_sent(listener)
+        if listener.client.is_ready:
+            is_there = listener.frontier == self.feed.flushed
+            self._fanout.move(listener, Event.CAUGHT_UP if is_there else Event.PASSED_FLUSH)
 
-    def _wait(self, listener: Listener) -> None:
-        self._fanout.leave(listener)
-        self._ahead.discard(listener)
-        listener.is_waiting = True
-        listener.asked = self.history.epochs.asked
+    def _on_answer_sent(self, listener: Listener) -> None:
+        self._fanout.move(listener, Event.ANSWERED)
+        if listener.client.is_ready:
+            self._fanout.write(listener.client, self.board.message)
 
-    # --- what happens to the history ---------------------------------------------------------
+    def on_flushed(self) -> None:
+        """All that was pending has been handed to the live listeners."""
+        self.feed.pending.clear()
+        self.feed.flushed = self.history.head
+        for listener in [one for one in self.feed.ahead if one.frontier <= self.feed.flushed]:
+            self._fanout.move(listener, Event.FLUSHED)
 
-    def post(self, delta: Delta, now: int, asked: int) -> Outcome:
+    # --- the history -------------------------------------------------------------------------
+
+    def publish(self, delta: Delta, now: int, asked: int) -> Outcome:
         """Take a delta that came when the last question to the engine was number `asked`."""
-        posted = self.history.post(delta, now, asked)
-        self._follow()
-        if posted.message is not None:
-            self.pending.append(posted.message)
+        extended = self.history.extend(delta, now, asked)
+        self._follow_history()
+        if extended.message is not None:
+            self.feed.pending.append(extended.message)
             self._trim(now)
-        return posted.outcome
+        return extended.outcome
 
-    def answered(self, question: Question, epoch: str, base: ReadBase | None, now: int) -> bool:
-        """Take the engine's answer; False if it came too late to count, and is to be asked anew."""
-        if self.history.answered(question, epoch, base, now) is Verdict.LATE:
+    def on_answer(self, question: Question, epoch: str, base: ReadBase | None, now: int) -> bool:
+        """Take the engine's answer; return False if it came too late: ask again."""
+        if self.history.learn(question, epoch, base, now) is Verdict.LATE:
             return False
-        self.unasked = self.board.trouble = None
+        self.failures.clear(of_base=base is not None)
         if base is not None:
-            self.unread = None
             self.wants_base = False
             self.reads += 1
-        self._follow()
+        self._follow_history()
         self._settle(question)
         return True
 
-    def failed(self, reason: str, now: int, *, of_base: bool) -> None:
+    def on_failure(self, reason: str, now: int, *, of_base: bool) -> None:
         """The engine did not answer, or cannot read the view."""
-        before = self.failure
-        if of_base:
-            self.unread = reason
-        else:
-            self.unasked = reason
-            self.failures += 1
-            self.board.trouble = (reason, self.board.trouble[1] if self.board.trouble else now)
-        is_new = self.failure != before
+        before = self.failures.reason
+        self.failures.note(reason, now, of_base=of_base)
+        is_new = self.failures.reason != before
         for listener in self.listeners:
             reaches = self.history.reaches(listener.epoch, listener.frontier)
-            if listener.has_nothing and (is_new or reaches):
-                self._queue(listener)
+            if listener.state in HAS_NOTHING and (is_new or reaches):
+                self._fanout.queue.add(listener)
 
-    def _follow(self) -> None:
-        """After a break in the history: nobody is live, and everybody is looked at again."""
+    def _follow_history(self) -> None:
+        """If the log restarted or the epoch changed, move every listener accordingly."""
         if self._generation == self.history.generation:
             return
         self._generation = self.history.generation
         for listener in self.listeners:
-            self._fanout.leave(listener)
-            if not self.history.is_of_now(listener.epoch) and not listener.is_foreign:
-                self._wait(listener)
-            self._queue(listener)
-        self.pending.clear()
-        self._ahead.clear()
+            is_of_now = self.history.has_epoch(listener.epoch)
+            self._fanout.move(listener, Event.LOG_RESTARTED if is_of_now else Event.EPOCH_CHANGED)
+        self.feed.pending.clear()
         # The first part of a log that begins with this very POST is still to be flushed.
-        self.flushed = self.history.log.lower if self.history.log is not None else 0
+        self.feed.flushed = self.history.log.lower if self.history.log is not None else 0
 
     def _settle(self, question: Question) -> None:
-        """Decide about those who came with an epoch that the hub did not have then."""
+        """Decide about listeners whose epoch was unknown; serve all that are not live."""
         for listener in self.listeners:
-            if listener.is_foreign:
-                if self.history.is_of_now(listener.epoch):
-                    listener.is_foreign = False
+            if listener.state is State.CHECKING_EPOCH:
+                if self.history.has_epoch(listener.epoch):
+                    self._fanout.move(listener, Event.EPOCH_CONFIRMED)
                 elif question.number > listener.asked:
-                    listener.is_foreign = False
-                    listener.barrier = listener.asked
-                    self._wait(listener)
+                    self._fanout.move(listener, Event.EPOCH_DENIED)
             if not listener.is_live:
-                self._queue(listener)
+                self._fanout.queue.add(listener)
 
     # --- time --------------------------------------------------------------------------------
 
-    def tick(self, now: int) -> None:
-        """To be called about once a second."""
+    def maintain(self, now: int) -> None:
+        """Trim, schedule audits, send the status; about once a second."""
         self._trim(now)
-        if self._folder is not None and not self._folder.is_queued:
+        if self._folder is not None and self._folder not in self._fanout.queue:
             self._folder = self.history.folding = None
-        if self.history.wants_base(now):
+        if self.history.wants_audit(now):
             self.wants_base = True
         if self.board.is_due(now):
-            self._speak(now)
+            self._send_status(now)
 
     def _trim(self, now: int) -> None:
-        pins = [base.upper for base in self._writing.values()]
-        if self.history.base is not None and self.queued:
+        pins = [base.upper for base in self._fanout.slow.bases_on_their_way(self.feed)]
+        if self.history.base is not None and self._fanout.queue.count(self.feed):
             pins.append(self.history.base.upper)
         self.history.trim(now, min(pins, default=None))
 
-    def _speak(self, now: int) -> None:
-        """Tell everybody how the view is."""
+    def _send_status(self, now: int) -> None:
+        """Send the status to all: to live listeners with the next flush."""
         message = self.board.renew(now)
-        self.pending.append(message)
-        waiting = self.board.waiting(self.failure)
+        self.feed.pending.append(message)
+        waiting = self.board.waiting()
         for listener in self.listeners:
             if not listener.is_live and listener.client.is_ready:
-                self._fanout.write(listener.client, waiting if listener.has_nothing else message)
+                has_nothing = listener.state in HAS_NOTHING
+                self._fanout.write(listener.client, waiting if has_nothing else message)
 
-    def _tell_failure(self, listener: Listener) -> None:
-        if self.failure is not None:
-            self._fanout.write(listener.client, self.board.waiting(self.failure))
+    def _send_failure(self, listener: Listener) -> None:
+        if self.is_failing:
+            self._fanout.write(listener.client, self.board.waiting())

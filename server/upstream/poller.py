@@ -11,9 +11,8 @@ import asyncio
 import contextlib
 
 from server.flusher import now
-from server.hub.base import ReadBase
+from server.hub.history import ReadBase
 from server.hub.hub import Hub
-from server.hub.view import View
 from server.metrics import Metrics
 from server.upstream.database import EngineError
 from server.upstream.encoding import encode_base
@@ -46,7 +45,7 @@ class Poller:
         self._metrics = metrics
         self._compress_from = compress_from
         self._epoch_every = epoch_every
-        self._wards: dict[View, _Ward] = {}
+        self._wards: dict[str, _Ward] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -55,7 +54,8 @@ class Poller:
         return self._tasks
 
     def start(self, hub: Hub) -> None:
-        for view in hub.views.values():
+        self._hub = hub
+        for view in hub.names:
             ward = self._wards[view] = _Ward()
             self._tasks.append(asyncio.create_task(self._keep_base(hub, view, ward)))
             self._tasks.append(asyncio.create_task(self._keep_epoch(hub, view, ward)))
@@ -65,31 +65,30 @@ class Poller:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def want(self, view: View) -> None:
-        """Note what the view wants to know."""
+    def on_question(self, view: str) -> None:
+        """Note what the hub needs to know about the view."""
         ward = self._wards[view]
-        if view.wants_base:
+        if self._hub.wants_base(view):
             ward.base_wanted.set()
-        if view.wants_epoch:
+        if self._hub.wants_epoch(view):
             ward.epoch_wanted.set()
 
-    async def settle(self, view: View, asked: int) -> bool:
+    async def settle(self, view: str, asked: int) -> bool:
         """Wait until a question later than number `asked` is answered; False if that failed."""
-        ward = self._wards[view]
-        view.wants_epoch = True
-        ward.epoch_wanted.set()
+        hub, ward = self._hub, self._wards[view]
+        hub.request_epoch(view)
         async with ward.answered:
-            while view.history.epochs.settled <= asked:
-                failures = view.failures
+            while not hub.is_settled(view, asked):
+                failures = hub.failures(view)
                 await ward.answered.wait()
-                if view.failures != failures and view.history.epochs.settled <= asked:
+                if hub.failures(view) != failures and not hub.is_settled(view, asked):
                     return False
         return True
 
-    async def _keep_base(self, hub: Hub, view: View, ward: _Ward) -> None:
+    async def _keep_base(self, hub: Hub, view: str, ward: _Ward) -> None:
         rest = FIRST_REST
         while True:
-            while not view.wants_base:
+            while not hub.wants_base(view):
                 rest = FIRST_REST
                 ward.base_wanted.clear()
                 await ward.base_wanted.wait()
@@ -97,32 +96,29 @@ class Poller:
             await _notify(ward)
             await asyncio.sleep(rest)
             rest = min(2 * rest, LONGEST_REST)
-            if not view.listeners and view.unread is None:
-                view.wants_base = False
 
-    async def _read_base(self, hub: Hub, view: View) -> None:
-        question = view.history.epochs.ask()
+    async def _read_base(self, hub: Hub, view: str) -> None:
+        question = hub.ask(view, for_base=True)
         try:
-            reading = await self._reader.base(view.name)
+            reading = await self._reader.base(view)
         except EngineError as error:
-            view.failed(str(error), now(), of_base=True)
+            hub.take_failure(view, str(error), now(), for_base=True)
             return
-        message = await encode_base(view.name, reading, self._compress_from)
+        message = await encode_base(view, reading, self._compress_from)
         base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
-        self._metrics.base_reads.labels(view.name).inc()
-        hub.answered(view, question, reading.epoch, base, now())
+        self._metrics.base_reads.labels(view).inc()
+        hub.take_answer(view, question, reading.epoch, base, now())
 
-    async def _keep_epoch(self, hub: Hub, view: View, ward: _Ward) -> None:
+    async def _keep_epoch(self, hub: Hub, view: str, ward: _Ward) -> None:
         while True:
             ward.epoch_wanted.clear()
-            view.wants_epoch = False
-            question = view.history.epochs.ask()
+            question = hub.ask(view, for_base=False)
             try:
-                epoch = await self._reader.epoch(view.name)
+                epoch = await self._reader.epoch(view)
             except EngineError as error:
-                view.failed(str(error), now(), of_base=False)
+                hub.take_failure(view, str(error), now(), for_base=False)
             else:
-                if not hub.answered(view, question, epoch, None, now()):
+                if not hub.take_answer(view, question, epoch, None, now()):
                     continue
             await _notify(ward)
             with contextlib.suppress(TimeoutError):

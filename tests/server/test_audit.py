@@ -19,18 +19,18 @@ class Scene:
     """A log whose rows are known, and an audit of it."""
 
     def __init__(self) -> None:
-        self.log = Log(10)
+        self.log = Log(10, 0)
         self.audit = Audit()
 
     def add(self, row: Row) -> None:
         time = self.log.head
         updates = [(time, 1, row)]
-        self.audit.appended(updates)
+        self.audit.add(updates)
         message = Message(encode(Delta("v", "1-u1", time, time + 1, updates)))
         self.log.append(time + 1, message, time)
 
     def base(self, upper: int, *rows: Row, now: int = 0) -> Finding:
-        self.audit.based(upper, of(*rows))
+        self.audit.note_base(upper, of(*rows))
         return self.audit.compare(self.log, now)
 
 
@@ -66,12 +66,12 @@ def test_repairs_become_rare_while_bases_go_on_to_disagree() -> None:
     assert scene.base(10, ALICE, now=5) is Finding.REPAIR
     now, pause, repairs = 5, FIRST_PAUSE, []
     for _ in range(9):
-        scene.audit.began()
+        scene.audit.restart()
         scene.base(10)
         assert scene.base(10, ALICE, now=now + pause - 1) is Finding.DISAGREES
         assert scene.audit.checksum is None, "nobody is told a checksum that is in doubt"
-        assert not scene.audit.repair_is_due(now + pause - 1)
-        assert scene.audit.repair_is_due(now + pause)
+        assert not scene.audit.is_repair_due(now + pause - 1)
+        assert scene.audit.is_repair_due(now + pause)
         assert scene.base(10, ALICE, now=now + pause) is Finding.REPAIR
         now += pause
         repairs.append(pause)
@@ -84,13 +84,13 @@ def test_a_long_agreement_makes_repairs_quick_again() -> None:
     scene = Scene()
     scene.base(10)
     assert scene.base(10, ALICE, now=0) is Finding.REPAIR
-    scene.audit.began()
+    scene.audit.restart()
     scene.base(10)
     assert scene.base(10, ALICE, now=FIRST_PAUSE) is Finding.REPAIR
-    scene.audit.began()
+    scene.audit.restart()
     scene.base(10)
     assert scene.base(10, now=10 * FIRST_PAUSE) is Finding.AGREES
     assert scene.base(10, ALICE, now=10 * FIRST_PAUSE + 1) is Finding.REPAIR
-    scene.audit.began()
+    scene.audit.restart()
     scene.base(10)
     assert scene.base(10, ALICE, now=11 * FIRST_PAUSE + 1) is not Finding.DISAGREES

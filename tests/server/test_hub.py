@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.framing import Message
-from server.hub.client import Client
 from server.hub.epochs import Epochs, Verdict
-from server.hub.folds import Folds
+from server.hub.folding import FoldCache
 from server.hub.history import Outcome
+from server.hub.listener import Client
 from tests.server.world import LIMITS, VIEW, FakeClient, Follower, World
 from viewstream import protocol
 from viewstream.client.state import ViewState
@@ -48,6 +48,27 @@ def post(world: World, *names: str) -> None:
     world.engine.time += 1
     pipeline = world.pipelines[-1]
     assert world.post(world.servers[0], pipeline, 0, 1) is Outcome.TAKEN
+
+
+def test_a_second_pipeline_that_begins_higher_waits_for_the_first() -> None:
+    """The gap may yet be closed, also when the log has only just begun and is still empty."""
+    world = World()
+    server = world.servers[0]
+    server.ask(is_base=False)
+    world.deliver(server, server.asked[-1])
+    first = world.start_pipeline()
+    assert world.post(server, first, 0, 0) is Outcome.HAD
+    world.pass_time(100)
+    second = world.start_pipeline()
+    assert world.post(server, second, 0, 0) is Outcome.GAP
+    assert world.post(server, first, 0, 50) is Outcome.TAKEN
+    world.pass_time(LIMITS.gap_patience - 1)
+    assert world.post(server, second, 0, 0) is Outcome.GAP
+    world.pass_time(1)
+    assert world.post(server, second, 0, 1) is Outcome.TAKEN
+    log = server.view.history.log
+    assert log is not None
+    assert (log.lower, log.head) == (second.posted - 1, second.posted)
 
 
 def test_several_deltas_of_one_turn_go_out_in_one_write() -> None:
@@ -104,7 +125,7 @@ def test_who_came_with_another_epoch_gets_only_a_base_that_was_asked_for_later()
     stranger = Follower(state=ViewState(VIEW))
     client = FakeClient(world, server, deflates=False)
     stranger.connection = client
-    server.hub.join(client, {VIEW: Position("1606000000000-u9", 5)})
+    server.hub.add_client(client, {VIEW: Position("1606000000000-u9", 5)})
     server.turn()
     assert seen(stranger) == []
     server.ask(is_base=False)
@@ -150,7 +171,7 @@ def test_too_many_bases_on_their_way_cost_the_slowest_their_connection() -> None
         world.deliver(server, server.asked[-1])
         client = FakeClient(world, server, deflates=False)
         client.room = 10
-        server.hub.join(client, {VIEW: None})
+        server.hub.add_client(client, {VIEW: None})
         server.turn()
         clients.append(client)
     assert [client.is_closed for client in clients] == [True, True, False, False, False, False]
@@ -207,7 +228,7 @@ def test_a_base_is_read_for_the_audit_when_nobody_needs_one() -> None:
         world.now += 1000
         if second < 150:
             post(world)
-        server.hub.tick(world.now)
+        server.hub.on_tick(world.now)
         if server.view.wants_base:
             reads.append(second)
             server.ask(is_base=True)
@@ -216,7 +237,7 @@ def test_a_base_is_read_for_the_audit_when_nobody_needs_one() -> None:
 
 
 def test_folded_deltas_are_kept_within_a_bound_and_those_used_last_stay() -> None:
-    folds = Folds(1000)
+    folds = FoldCache(1000)
     for frontier in range(100):
         folds.put(frontier, Message(b"x" * 300))
         assert folds.size <= 1000
@@ -240,10 +261,10 @@ def test_many_who_come_back_at_different_places_leave_little_behind() -> None:
     epoch, head = world.engine.epoch, view.history.head
     for frontier in [*range(head - 4, head), *range(head + 1, head + 50)]:
         client = Passing()
-        server.hub.join(client, {VIEW: Position(epoch, frontier)})
+        server.hub.add_client(client, {VIEW: Position(epoch, frontier)})
         server.turn()
-    assert view.history.folds.size <= LIMITS.fold_bytes
-    assert view.history.folds.get(head + 1) is None, "an answer that is made in no time"
+    assert view.history.fold_cache.size <= LIMITS.fold_cache_bytes
+    assert view.history.fold_cache.get(head + 1) is None, "an answer that is made in no time"
 
 
 def test_what_slow_clients_keep_for_themselves_is_bounded_over_all() -> None:
@@ -256,13 +277,13 @@ def test_what_slow_clients_keep_for_themselves_is_bounded_over_all() -> None:
         client.room = 10
         message = shared if number < 4 else Message(b"y" * 400)
         assert hub._fanout.write(client, message)
-    assert hub._fanout.held.size > 700 + 4 * 400
-    hub.tick(world.now)
-    assert hub._fanout.held.size <= LIMITS.held_bytes
+    assert hub._fanout.slow.backlog_size > 700 + 4 * 400
+    hub.on_tick(world.now)
+    assert hub._fanout.slow.backlog_size <= LIMITS.backlog_bytes
     assert [client.is_closed for client in clients] == [False] * 4 + [True] * 4
     for client in clients[:4]:
         client.drain(10_000_000)
-    assert hub._fanout.held.size == 0
+    assert hub._fanout.slow.backlog_size == 0
 
 
 def test_no_more_are_let_go_than_it_takes() -> None:
@@ -272,7 +293,7 @@ def test_no_more_are_let_go_than_it_takes() -> None:
     for client in clients:
         client.room = 10
         hub._fanout.write(client, Message(b"y" * 300))
-    hub.tick(world.now)
+    hub.on_tick(world.now)
     assert [client.is_closed for client in clients] == [True, False, False, False]
 
 
@@ -295,7 +316,7 @@ def far_behind() -> tuple[World, list[Follower]]:
         world.work(server)
     assert server.view.history.base is not None
     assert server.view.history.log is not None
-    assert server.view.history.log.size > LIMITS.max_folded
+    assert server.view.history.log.size > LIMITS.fold_at_once
     return world, followers
 
 
@@ -312,7 +333,7 @@ def test_a_long_log_of_which_little_is_left_is_fewer_bytes_than_a_base() -> None
     assert delta.upper == server.view.history.head
     assert delta.updates == []
     assert turns > 1, "so much is not folded in one go"
-    server.hub.tick(world.now)
+    server.hub.on_tick(world.now)
     assert server.view.history.folding is None, "nothing of it stays"
 
 
@@ -334,7 +355,7 @@ class Passing(Client):
     def __init__(self) -> None:
         super().__init__(len, deflates=False)
 
-    def hold(self, data: bytes, sent: int) -> bool:
+    def keep_rest(self, data: bytes, sent: int) -> bool:
         raise AssertionError("all of it was taken")
 
     def close(self, code: int, reason: str) -> None:
@@ -348,10 +369,10 @@ def test_a_client_that_left_is_freed_without_a_search_for_garbage() -> None:
     try:
         client = Passing()
         gone = weakref.ref(client)
-        hub.join(client, {VIEW: None})
+        hub.add_client(client, {VIEW: None})
         world.servers[0].turn()
         assert client.listeners[VIEW].is_live
-        hub.leave(client)
+        hub.remove_client(client)
         del client
         assert gone() is None
     finally:
@@ -362,10 +383,10 @@ def test_a_client_that_leaves_while_it_waits_to_be_served_is_not_served() -> Non
     world, _ = live()
     hub = world.servers[0].hub
     client = Passing()
-    hub.join(client, {VIEW: None})
-    hub.leave(client)
+    hub.add_client(client, {VIEW: None})
+    hub.remove_client(client)
     world.servers[0].turn()
-    assert not hub.views[VIEW].queued
+    assert len(hub._fanout.queue) == 0
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3))))
@@ -380,9 +401,9 @@ def test_epochs_never_go_back(moves: list[tuple[bool, int, int]]) -> None:
             engine += step // 2
             continue
         question, answer = on_the_way.pop(which % len(on_the_way))
-        epochs.answered(question, f"1-u{answer}")  # type: ignore[arg-type]
+        epochs.settle(question, f"1-u{answer}")  # type: ignore[arg-type]
         now = int(str(epochs.current).removeprefix("1-u"))
         assert now >= held
         held = now
-    assert epochs.answered(epochs.ask(), f"1-u{engine}") is not Verdict.LATE
+    assert epochs.settle(epochs.ask(), f"1-u{engine}") is not Verdict.LATE
     assert epochs.current == f"1-u{engine}"

@@ -23,8 +23,8 @@ def test_every_limit_can_be_set(name: str) -> None:
 
 
 def test_times_are_seconds_and_sizes_have_units() -> None:
-    limits = parse(["--stale-after", "0.5", "--held-bytes", "2M", "top10"]).limits
-    assert (limits.stale_after, limits.held_bytes) == (500, 2 << 20)
+    limits = parse(["--stale-after", "0.5", "--backlog-bytes", "2M", "top10"]).limits
+    assert (limits.stale_after, limits.backlog_bytes) == (500, 2 << 20)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_times_are_seconds_and_sizes_have_units() -> None:
     [
         (["--log-bytes", "many"], "expected a size such as 500, 64K or 8M, found 'many'"),
         (["--audit-every", "-1"], "expected seconds above 0, found '-1'"),
-        (["--writing-bases", "0"], "expected a number above 0, found '0'"),
+        (["--bases-in-flight", "0"], "expected a number above 0, found '0'"),
         (["--static", "/no/such"], "expected a folder, found '/no/such'"),
     ],
 )

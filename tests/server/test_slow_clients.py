@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from server.http.connection import MAX_PINGS
+from server.hub.slow_clients import MAX_PINGS
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import PONG, FrameReader
 from tests.server.served import Served, wait_for_clients
@@ -112,7 +112,7 @@ def test_a_stalled_client_gets_what_is_left_of_the_difference(served: Served) ->
 
 
 def test_a_client_that_stalls_too_long_is_closed(engine: FakeEngine) -> None:
-    with Served(engine, "--stall-timeout", "1") as served:
+    with Served(engine, "--stall-after", "1") as served:
         served.post(900, 1001)
         with raw(served) as slow:
             wait_for_clients(served, 1)

@@ -15,12 +15,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from server.framing import Message as Framed
-from server.hub.base import ReadBase
-from server.hub.client import Client
 from server.hub.epochs import Question
-from server.hub.history import Outcome
+from server.hub.history import Outcome, ReadBase
 from server.hub.hub import Hub
 from server.hub.limits import Limits
+from server.hub.listener import Client
 from server.hub.view import View
 from tests.server.frames import FrameReader
 from tests.support.consolidate import consolidate
@@ -34,10 +33,10 @@ LIMITS = Limits(
     log_bytes=1_000,
     log_age=60_000,
     gap_patience=3_000,
-    max_folded=300,
-    always_worth=200,
-    fold_bytes=600,
-    held_bytes=1_000,
+    fold_at_once=300,
+    base_reuse_bytes=200,
+    fold_cache_bytes=600,
+    backlog_bytes=1_000,
 )
 """So small that every way of serving a client is taken often."""
 
@@ -111,7 +110,7 @@ class FakeClient(Client):
         self.reader.feed(data[:taken])
         return taken
 
-    def hold(self, data: bytes, sent: int) -> bool:
+    def keep_rest(self, data: bytes, sent: int) -> bool:
         if sent == 0:
             self.kept = b"\x8a\x00"
             return False
@@ -127,11 +126,11 @@ class FakeClient(Client):
         self.room -= len(taken)
         self.reader.feed(taken)
         if not self.kept:
-            self.server.hub.drained(self)
+            self.server.hub.on_drained(self)
 
     def close(self, code: int, reason: str) -> None:
         self.is_closed = True
-        self.server.hub.leave(self)
+        self.server.hub.remove_client(self)
 
 
 class Server:
@@ -144,10 +143,10 @@ class Server:
 
     @property
     def view(self) -> View:
-        return self.hub.views[VIEW]
+        return self.hub._views[VIEW]
 
     def ask(self, *, is_base: bool) -> None:
-        self.asked.append(Asked(self.view.history.epochs.ask(), is_base))
+        self.asked.append(Asked(self.hub.ask(VIEW, for_base=is_base), is_base))
 
     def turn(self) -> None:
         """Everything that the loop would do by itself."""
@@ -189,7 +188,7 @@ class World:
         self.now += milliseconds
         self.engine.time += milliseconds
         for server in self.servers:
-            server.hub.tick(self.now)
+            server.hub.on_tick(self.now)
 
     def make_answer(self, asked: Asked) -> None:
         """The engine answers, if it can; nobody knows of it yet."""
@@ -210,12 +209,14 @@ class World:
             return
         server.asked.remove(asked)
         epoch, base = asked.answer
-        server.hub.answered(server.view, asked.question, epoch, base, self.now)
+        server.hub.take_answer(VIEW, asked.question, epoch, base, self.now)
 
     def fail(self, server: Server, asked: Asked) -> None:
         """The engine does not answer."""
         server.asked.remove(asked)
-        server.view.failed("the engine does not answer", self.now, of_base=asked.is_base)
+        server.hub.take_failure(
+            VIEW, "the engine does not answer", self.now, for_base=asked.is_base
+        )
 
     # --- pipelines ---------------------------------------------------------------------------
 
@@ -230,7 +231,7 @@ class World:
         lower = max(1, pipeline.posted - back)
         upper = max(lower, min(self.engine.time, pipeline.posted + ahead))
         delta = self.engine.delta(pipeline.epoch, lower, upper)
-        outcome = server.hub.post(delta, self.now, server.view.history.epochs.asked)
+        outcome = server.hub.take_delta(delta, self.now, server.hub.last_question(VIEW))
         if outcome in (Outcome.TAKEN, Outcome.HAD):
             pipeline.posted = max(pipeline.posted, upper)
         if outcome is Outcome.ENDED:
@@ -240,7 +241,7 @@ class World:
 
     def repost(self, server: Server, epoch: str, asked: int, lower: int, upper: int) -> None:
         """A POST of some history whose question was put long ago: a retry that comes late."""
-        server.hub.post(self.engine.delta(epoch, lower, upper), self.now, asked)
+        server.hub.take_delta(self.engine.delta(epoch, lower, upper), self.now, asked)
 
     # --- clients -----------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class World:
             self.disconnect(follower)
         client = FakeClient(self, server, deflates=follower.deflates)
         follower.connection = client
-        server.hub.join(client, {VIEW: follower.state.position})
+        server.hub.add_client(client, {VIEW: follower.state.position})
 
     def disconnect(self, follower: Follower) -> None:
         """Go, and lose what was still on the way."""
