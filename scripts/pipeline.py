@@ -22,9 +22,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from post_deltas import URL, is_server
 from viewstream.names import split_view_name
 from viewstream.protocol import ProtocolError
+from viewstream.urls import DEFAULT_URL, is_server_url
 
 ROOT = Path(__file__).parents[1]
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
@@ -179,16 +179,16 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--dsn", help="the engine (VIEWSTREAM_DSN)")
     parser.add_argument(
         "--server",
-        default=os.environ.get("VIEWSTREAM_URL", URL),
+        default=os.environ.get("VIEWSTREAM_URL", DEFAULT_URL),
         metavar="URL",
         help="the server (VIEWSTREAM_URL; %(default)s)",
     )
     parser.add_argument("--body-limit", metavar="BYTES", help="the largest body that it takes")
     options = parser.parse_args(arguments)
-    if not is_server(options.server):
-        parser.error(f"expected a server such as {URL}, found {options.server!r}")
+    if not is_server_url(options.server):
+        parser.error(f"expected a server such as {DEFAULT_URL}, found {options.server!r}")
     try:
-        names = [split_view_name(view) for view in options.views]
+        names = [(schema or "public", name) for schema, name in map(split_view_name, options.views)]
     except ProtocolError as error:
         parser.error(str(error))
     for number, name in enumerate(names):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from viewstream.names import quote_literal, quote_view, split_view_name
+from viewstream.names import quote_identifier, quote_literal, split_view_name
 from viewstream.protocol import ProtocolError, parse_epoch
 
 DEFAULT_DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
@@ -33,14 +33,43 @@ QUIET = "-c client_min_messages=warning"
 """Keeps the greeting out of our logs: today's Materialize sends 11 NOTICEs to each connection."""
 
 VERSION_QUERY = "SELECT mz_version()"
+SEARCH_PATH_QUERY = "SHOW search_path"
+
+SYSTEM_SCHEMAS = ("mz_catalog", "pg_catalog")
+"""Schemas in which every engine looks first, whether its search path names them or not."""
 
 SUBSCRIBE_SINCE = (0, 27)
 PROGRESS_AT_AS_OF_SINCE = (0, 50)
 
+_NOT_INDEXED = "unable to automatically determine a query timestamp"
+"""What v0.26 answers to a SELECT of a view that is neither materialized nor indexed."""
+
+_UNKNOWN_RELATION = re.compile(r"unknown catalog item|relation .* does not exist")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _TIMESTAMPTZ = re.compile(
     r"(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?([+-]\d\d)(?::?(\d\d))?(?::?(\d\d))?"
 )
+
+
+class UnknownEngineError(ProtocolError):
+    """The engine is none of those that this project speaks to."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation that the engine has now, by its full name, with the epoch of its history."""
+
+    schema: str
+    name: str
+    epoch: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def sql(self) -> str:
+        """The name as SQL."""
+        return f"{quote_identifier(self.schema)}.{quote_identifier(self.name)}"
 
 
 @dataclass(frozen=True)
@@ -57,23 +86,29 @@ class Dialect:
     From v0.50 on that row is at the AS OF itself, whose updates a stream without snapshot omits.
     """
 
-    def copy_statement(self, view: str, *, snapshot: bool = False, as_of: int | None = None) -> str:
-        """Return the COPY that streams the changes of `view`; raises ProtocolError."""
+    def copy_tail(
+        self, relation: Relation, *, snapshot: bool = False, as_of: int | None = None
+    ) -> str:
+        """Return the COPY that streams the changes of a relation."""
         time = "" if as_of is None else f" AS OF {as_of}"
         options = f"SNAPSHOT = {str(snapshot).lower()}, PROGRESS"
-        return f"COPY ({self.tail} {quote_view(view)} WITH ({options}){time}) TO STDOUT"
+        return f"COPY ({self.tail} {relation.sql} WITH ({options}){time}) TO STDOUT"
 
-    def base_query(self, view: str) -> str:
+    def copy_rows(self, relation: Relation) -> str:
+        """Return the COPY that prints the rows of now, in the form of a TAIL's text."""
+        return f"COPY (SELECT {self.clock}, false, 1, * FROM {relation.sql}) TO STDOUT"  # noqa: S608 -- quoted
+
+    def base_query(self, relation: Relation) -> str:
         """Return SQL for (time, start time of the engine, values of a row) of each row.
 
         An empty view gives no row and so no time: then ask `empty_base_query`.
         """
         return (
             f"SELECT {self.clock}, pg_postmaster_start_time(), *"  # noqa: S608 -- quoted
-            f" FROM {quote_view(view)}"
+            f" FROM {relation.sql}"
         )
 
-    def empty_base_query(self, view: str) -> str:
+    def empty_base_query(self, relation: Relation) -> str:
         """Return SQL for (time, start time, whether this is a row of the view, its values).
 
         It is slower than `base_query` and always gives at least one row: where the view has none,
@@ -82,7 +117,7 @@ class Dialect:
         return (
             f"SELECT {self.clock}, pg_postmaster_start_time(), r.*"  # noqa: S608 -- quoted
             " FROM (SELECT true) AS one"
-            f" LEFT JOIN (SELECT true AS present, * FROM {quote_view(view)}) AS r ON true"
+            f" LEFT JOIN (SELECT true AS present, * FROM {relation.sql}) AS r ON true"
         )
 
 
@@ -99,15 +134,17 @@ def connection_options(
 
 
 def parse_version(text: str) -> tuple[int, int]:
-    """Return (major, minor) of what `mz_version()` gives; raises ProtocolError."""
+    """Return (major, minor) of what `mz_version()` gives; raises UnknownEngineError."""
     match = _VERSION.match(text)
     if match is None:
-        raise ProtocolError(f"expected a version such as v0.26.4 from mz_version(), found {text!r}")
+        raise UnknownEngineError(
+            f"expected a version such as v0.26.4 from mz_version(), found {text!r}"
+        )
     return int(match[1]), int(match[2])
 
 
 def dialect_of(version: str) -> Dialect:
-    """Return the dialect of an engine whose `mz_version()` is `version`; raises ProtocolError."""
+    """Return the dialect of an engine of this `mz_version()`; raises UnknownEngineError."""
     parsed = parse_version(version)
     is_renamed = parsed >= SUBSCRIBE_SINCE
     return Dialect(
@@ -117,32 +154,61 @@ def dialect_of(version: str) -> Dialect:
     )
 
 
-def epoch_query(view: str) -> str:
-    """Return SQL for the rows (start time, object id) of the relations named `view`.
+def parse_search_path(text: str) -> tuple[str, ...]:
+    """Return the schemas, in order, in which the engine looks for a name without a schema."""
+    named = (part.strip().strip('"') for part in text.split(","))
+    return tuple(dict.fromkeys((*SYSTEM_SCHEMAS, *named)))
 
-    Read it with type casters switched off: `epoch_of` takes the values' text. No row means that
-    there is no such view. Raises ProtocolError.
+
+DEFAULT_SEARCH_PATH = parse_search_path("public")
+
+
+def relation_query(view: str) -> str:
+    """Return SQL for the rows that `find_relation` takes: all relations that `view` may name.
+
+    Read it with type casters switched off. Raises ProtocolError.
     """
-    schema, name = map(quote_literal, split_view_name(view))
+    schema, name = split_view_name(view)
+    where = "" if schema is None else f" AND s.name = {quote_literal(schema)}"
     return (
-        "SELECT pg_postmaster_start_time(), o.id"  # noqa: S608 -- both parts are quoted
+        "SELECT pg_postmaster_start_time(), o.id, s.name"  # noqa: S608 -- both parts are quoted
         " FROM mz_objects o JOIN mz_schemas s ON o.schema_id = s.id"
-        f" WHERE s.name = {schema} AND o.name = {name}"
+        f" WHERE o.name = {quote_literal(name)}{where}"
         " AND o.type IN ('source', 'table', 'view', 'materialized-view', 'materialized view')"
     )
 
 
-def epoch_of(view: str, answer: Sequence[Sequence[str]]) -> str:
-    """Return the epoch that the rows of `epoch_query(view)` give.
+def find_relation(
+    view: str,
+    answer: Sequence[Sequence[str]],
+    search_path: Sequence[str] = DEFAULT_SEARCH_PATH,
+) -> Relation:
+    """Return the relation that `view` names, of the rows of `relation_query(view)`.
 
-    Raises LookupError when there is no such view or when several have the name, and
-    ProtocolError when the answer has not the expected form.
+    A name without a schema is looked up as the engine does it: in the schemas of `search_path`, in
+    order. Raises LookupError when there is no such relation, or more than one (in two databases),
+    and ProtocolError when the answer has not the expected form.
     """
-    if not answer:
-        raise LookupError(f"unknown view {view!r}")
-    if len(answer) > 1:
-        raise LookupError(f"expected one relation named {view!r}, found {len(answer)}")
-    return make_epoch(*answer[0])
+    schema, name = split_view_name(view)
+    for candidate in search_path if schema is None else [schema]:
+        found = [row for row in answer if row[2] == candidate]
+        if len(found) > 1:
+            raise LookupError(f"expected one relation named {view!r}, found {len(found)}")
+        if found:
+            return Relation(candidate, name, make_epoch(found[0][0], found[0][1]))
+    raise LookupError(f"unknown view {view!r}")
+
+
+def explain(view: str, error: str) -> str | None:
+    """Return an engine's error in words that say what to do about it, or None to keep its own."""
+    if _NOT_INDEXED in error:
+        return f"{view} is a plain view: make it materialized, or give it an index"
+    return None
+
+
+def is_unknown_relation(error: str) -> bool:
+    """Whether an engine's error says that there is no such relation."""
+    return _UNKNOWN_RELATION.search(error) is not None
 
 
 def make_epoch(postmaster_start_time: str, object_id: str) -> str:

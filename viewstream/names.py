@@ -1,22 +1,21 @@
-"""Names of views: `NAME` or `SCHEMA.NAME`, and the SQL that names exactly that view. No I/O."""
+"""Names of views: `NAME` or `SCHEMA.NAME`, and their quoting. No I/O."""
 
 from __future__ import annotations
 
 from viewstream.protocol import ProtocolError
 
-DEFAULT_SCHEMA = "public"
 
+def split_view_name(view: str) -> tuple[str | None, str]:
+    """Split `NAME` or `SCHEMA.NAME` into (schema, name); the schema may be None.
 
-def split_view_name(view: str) -> tuple[str, str]:
-    """Split `NAME` or `SCHEMA.NAME` into (schema, name); the schema defaults to `public`.
-
-    The name is the identifier itself, not SQL: no quotes, no folding to lower case. Raises
-    ProtocolError for an empty part, for one part too many, and for a NUL.
+    The engine looks for a name without a schema along its search path. The name is the identifier
+    itself, not SQL: no quotes, no folding to lower case. Raises ProtocolError for an empty part,
+    for one part too many, and for a NUL.
     """
     parts = view.split(".")
     if len(parts) > 2 or not all(parts) or "\0" in view:
         raise ProtocolError(f"expected a view as NAME or SCHEMA.NAME, found {view!r}")
-    return (parts[0], parts[1]) if len(parts) == 2 else (DEFAULT_SCHEMA, parts[0])
+    return (parts[0], parts[1]) if len(parts) == 2 else (None, parts[0])
 
 
 def quote_identifier(name: str) -> str:
@@ -31,4 +30,4 @@ def quote_literal(text: str) -> str:
 
 def quote_view(view: str) -> str:
     """Quote `view` (NAME or SCHEMA.NAME) for SQL; raises ProtocolError."""
-    return ".".join(map(quote_identifier, split_view_name(view)))
+    return ".".join(quote_identifier(part) for part in split_view_name(view) if part is not None)

@@ -29,7 +29,7 @@ from psycopg2.extensions import new_type, register_type
 from scripts.benchmarks.report import Bar, Measure, Report
 from scripts.demo import free_port
 from scripts.faultkit.processes import ROOT
-from viewstream.engine import epoch_of, epoch_query
+from viewstream.engine import find_relation, relation_query
 from viewstream.protocol import Delta, encode
 
 VIEW = "pipe"
@@ -113,8 +113,8 @@ def _create(dsn: str) -> str:
         connection.autocommit = True
         register_type(new_type((_TIMESTAMPTZ,), "TEXT", lambda text, _: text), cursor)
         cursor.execute(f'CREATE TABLE IF NOT EXISTS {VIEW} ("user" text, count bigint)')
-        cursor.execute(epoch_query(VIEW))
-        return epoch_of(VIEW, cursor.fetchall())
+        cursor.execute(relation_query(VIEW))
+        return find_relation(VIEW, cursor.fetchall()).epoch
 
 
 def _write(path: Path, epoch: str, rows: int) -> int:

@@ -28,7 +28,7 @@ from scripts.faultkit.processes import (
     script_of,
 )
 from scripts.faultkit.proxy import HOST, PostProxy, StreamProxy
-from viewstream.engine import epoch_of, epoch_query
+from viewstream.engine import find_relation, relation_query
 from viewstream.names import quote_view
 from viewstream.protocol import Row
 
@@ -167,7 +167,7 @@ class World:
         return await asyncio.to_thread(_ask, self.dsn, statements)
 
     async def epoch(self, view: str) -> str:
-        return epoch_of(view, await self.ask(epoch_query(view)))
+        return find_relation(view, await self.ask(relation_query(view))).epoch
 
     async def time(self, view: str) -> int:
         """The time at which a SELECT of the view is answered now."""

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from server.upstream.database import Answer, Database, EngineError
 from server.upstream.pgtypes import type_name
 from viewstream.checksum import MODULUS, checksum
-from viewstream.engine import VERSION_QUERY, Dialect, dialect_of, epoch_of, epoch_query, make_epoch
+from viewstream.engine import (
+    SEARCH_PATH_QUERY,
+    VERSION_QUERY,
+    Dialect,
+    Relation,
+    dialect_of,
+    explain,
+    find_relation,
+    make_epoch,
+    parse_search_path,
+    relation_query,
+)
 from viewstream.protocol import MAX_TIME, Column, ProtocolError, Row
 
 SLICE = 2_000
@@ -32,49 +43,62 @@ class Reader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._dialect: Dialect | None = None
+        self._facts: tuple[Dialect, tuple[str, ...]] | None = None
 
     async def epoch(self, view: str) -> str:
         """The epoch that the engine names now."""
-        answer = await self._database.ask(epoch_query(view))
+        return (await self._relation(view)).epoch
+
+    async def base(self, view: str) -> Reading:
+        """The view's rows with their time, and the epoch that was the same before and after."""
+        for _ in range(TRIES):
+            before = await self._relation(view)
+            start, upper, columns, rows, total = await self._rows(view, before)
+            after = await self._relation(view)
+            if before == after and after.epoch == _epoch(start, after.epoch):
+                return Reading(after.epoch, upper, columns, rows, total)
+        raise EngineError("the view was replaced each time that it was read")
+
+    async def _relation(self, view: str) -> Relation:
+        _, search_path = await self._facts_of_engine()
+        answer = await self._database.ask(relation_query(view))
+        rows = [[value or "" for value in row] for row in answer.take(answer.size)]
         try:
-            return epoch_of(view, [[value or "" for value in row] for row in answer.take(2)])
+            return find_relation(view, rows, search_path)
         except LookupError as error:
             raise EngineError(f"the engine answers: {error}") from error
         except ProtocolError as error:
             raise EngineError(f"the engine's answer makes no sense: {error}") from error
 
-    async def base(self, view: str) -> Reading:
-        """The view's rows with their time, and the epoch that was the same before and after."""
-        for _ in range(TRIES):
-            before = await self.epoch(view)
-            start, upper, columns, rows, total = await self._rows(view)
-            after = await self.epoch(view)
-            if before == after == _epoch(start, after):
-                return Reading(after, upper, columns, rows, total)
-        raise EngineError("the view was replaced each time that it was read")
-
-    async def _rows(self, view: str) -> tuple[str, int, list[Column], list[Row], int]:
-        dialect = await self._dialect_of_engine()
+    async def _rows(
+        self, view: str, relation: Relation
+    ) -> tuple[str, int, list[Column], list[Row], int]:
+        dialect, _ = await self._facts_of_engine()
         try:
-            answer = await self._database.ask(dialect.base_query(view))
+            answer = await self._database.ask(dialect.base_query(relation))
             if answer.size:
                 return await _collect(answer, 2)
             # No row, and so no time: a row that is always there brings it.
-            return await _collect(await self._database.ask(dialect.empty_base_query(view)), 3)
-        except EngineError:
-            self._dialect = None  # another version may have been started
-            raise
+            answer = await self._database.ask(dialect.empty_base_query(relation))
+            return await _collect(answer, 3)
+        except EngineError as error:
+            self._facts = None  # another version may have been started
+            hint = explain(view, str(error))
+            if hint is None:
+                raise
+            raise EngineError(hint) from error
 
-    async def _dialect_of_engine(self) -> Dialect:
-        """The dialect of the engine, whose version is asked once."""
-        if self._dialect is None:
-            answer = await self._database.ask(VERSION_QUERY)
+    async def _facts_of_engine(self) -> tuple[Dialect, tuple[str, ...]]:
+        """The engine's dialect and search path, which are asked once."""
+        if self._facts is None:
+            version = await self._database.ask(VERSION_QUERY)
+            path = await self._database.ask(SEARCH_PATH_QUERY)
             try:
-                self._dialect = dialect_of(answer.take(1)[0][0] or "")
+                dialect = dialect_of(version.take(1)[0][0] or "")
             except ProtocolError as error:
                 raise EngineError(f"the engine's answer makes no sense: {error}") from error
-        return self._dialect
+            self._facts = dialect, parse_search_path(path.take(1)[0][0] or "")
+        return self._facts
 
 
 def _epoch(start: str, epoch: str) -> str:

@@ -177,7 +177,9 @@ def test_an_ended_view_is_asked_again_quietly_and_not_at_once() -> None:
             f"tail_view: the epoch of top10 is 1577927045678-u8, not that of "
             f"{EPOCH}:{MAX_TIME}: from the present\n"
         )
-        assert len(wire.statements) == asked + 4  # version, epoch, COPY, epoch: asked once
+        assert (
+            len(wire.statements) == asked + 6
+        )  # version, path, epoch, COPY, path, epoch: asked once
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 
@@ -49,6 +50,11 @@ class FakeEngine(ScriptedWire):
     def epoch(self) -> str:
         return make_epoch(self.start, self.id)
 
+    def schema_of(self, statement: str) -> str:
+        """The schema that a query names, or `public`."""
+        named = re.search(r"s\.name = '([^']+)'", statement)
+        return named[1] if named else "public"
+
     def base(self, view: str) -> Base:
         """The base message that the server should make of what there is now."""
         names = {TEXT: "text", INT8: "int8"}
@@ -65,9 +71,12 @@ class FakeEngine(ScriptedWire):
         if "mz_version" in statement:
             session.rows([("mz_version", TEXT)], [(self.version,)])
             return
+        if statement == "SHOW search_path":
+            session.rows([("search_path", TEXT)], [("public",)])
+            return
         if "mz_objects" in statement:
-            rows = [(self.start, self.id)] if self.is_known else []
-            session.rows([("start", TIMESTAMPTZ), ("id", TEXT)], rows)
+            rows = [(self.start, self.id, self.schema_of(statement))] if self.is_known else []
+            session.rows([("start", TIMESTAMPTZ), ("id", TEXT), ("name", TEXT)], rows)
             return
         assert dialect_of(self.version).clock in statement, f"unknown function in {statement}"
         if "JOIN" not in statement:

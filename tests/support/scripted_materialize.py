@@ -93,6 +93,8 @@ class ScriptedMaterialize:
             self._tail(statement, session)
         elif "mz_version" in statement:
             session.rows([("mz_version", TEXT)], [["v0.9.4 (scripted)"]])
+        elif statement == "SHOW search_path":
+            session.rows([("search_path", TEXT)], [["public"]])
         elif "mz_objects" in statement:
             self._epoch(statement, session)
         elif "mz_logical_timestamp" in statement:
@@ -106,8 +108,8 @@ class ScriptedMaterialize:
         with self._lock:
             view = self._views.get(found[1])
             start = self._start
-        rows = [] if view is None else [[start, view.id]]
-        session.rows([_CLOCKS[1], ("id", TEXT)], rows)
+        rows = [] if view is None else [[start, view.id, "public"]]
+        session.rows([_CLOCKS[1], ("id", TEXT), ("name", TEXT)], rows)
 
     def _base(self, statement: str, session: Session) -> None:
         view = self._named(statement, session)

@@ -36,6 +36,7 @@ class Engine:
 
     tails: list[Callable[[str, Session], None]]
     version: str = "v0.9.4 (0123456789)"
+    schema: str = "public"
     ids: list[str] = field(default_factory=lambda: ["u7"])
     """The view's id at each asking; the last one stays, `` is no such view."""
 
@@ -44,8 +45,10 @@ class Engine:
             session.rows([("mz_version", TEXT)], [[self.version]])
         elif "mz_objects" in statement:
             name = self.ids.pop(0) if len(self.ids) > 1 else self.ids[0]
-            columns = [("pg_postmaster_start_time", TIMESTAMPTZ), ("id", TEXT)]
-            session.rows(columns, [[START, name]] if name else [])
+            columns = [("pg_postmaster_start_time", TIMESTAMPTZ), ("id", TEXT), ("name", TEXT)]
+            session.rows(columns, [[START, name, self.schema]] if name else [])
+        elif statement == "SHOW search_path":
+            session.rows([("search_path", TEXT)], [["public"]])
         elif statement.startswith("COPY"):
             tail = self.tails.pop(0) if len(self.tails) > 1 else self.tails[0]
             tail(statement, session)

@@ -9,11 +9,13 @@ from viewstream.engine import (
     NETWORK_OPTIONS,
     QUIET,
     Dialect,
+    Relation,
     connection_options,
     dialect_of,
-    epoch_of,
-    epoch_query,
+    find_relation,
     make_epoch,
+    parse_search_path,
+    relation_query,
 )
 from viewstream.protocol import ProtocolError
 
@@ -46,11 +48,11 @@ def test_an_unknown_version_is_an_error(text: str) -> None:
 
 
 def test_the_statements_of_a_dialect() -> None:
-    view = 's.a"b'
-    assert OLD.copy_statement(view, as_of=6) == (
+    view = Relation("s", 'a"b', "1-u7")
+    assert OLD.copy_tail(view, as_of=6) == (
         'COPY (TAIL "s"."a""b" WITH (SNAPSHOT = false, PROGRESS) AS OF 6) TO STDOUT'
     )
-    assert TODAY.copy_statement(view, snapshot=True) == (
+    assert TODAY.copy_tail(view, snapshot=True) == (
         'COPY (SUBSCRIBE "s"."a""b" WITH (SNAPSHOT = true, PROGRESS)) TO STDOUT'
     )
     assert OLD.base_query(view) == (
@@ -59,6 +61,9 @@ def test_the_statements_of_a_dialect() -> None:
     assert TODAY.empty_base_query(view) == (
         "SELECT mz_now(), pg_postmaster_start_time(), r.* FROM (SELECT true) AS one"
         ' LEFT JOIN (SELECT true AS present, * FROM "s"."a""b") AS r ON true'
+    )
+    assert TODAY.copy_rows(view) == (
+        'COPY (SELECT mz_now(), false, 1, * FROM "s"."a""b") TO STDOUT'
     )
 
 
@@ -86,21 +91,44 @@ def test_a_start_time_that_is_no_timestamptz_is_an_error(start: str) -> None:
         make_epoch(start, "u7")
 
 
-def test_the_epoch_query_quotes_names() -> None:
-    query = epoch_query("a'b.c'd")
+def test_the_relation_query_quotes_names() -> None:
+    query = relation_query("a'b.c'd")
     assert "s.name = 'a''b'" in query
     assert "o.name = 'c''d'" in query
     with pytest.raises(ProtocolError, match=r"NAME or SCHEMA\.NAME"):
-        epoch_query("a.b.c")
+        relation_query("a.b.c")
 
 
-def test_one_row_names_the_epoch() -> None:
-    row = ("1970-01-01 00:00:01+00", "u7")
-    assert epoch_of("v", [row]) == "1000-u7"
+START = "1970-01-01 00:00:01+00"
+
+
+def test_a_name_without_schema_is_found_as_the_search_path_finds_it() -> None:
+    assert "s.name =" not in relation_query("v")
+    answer = [(START, "u1", "shop"), (START, "u2", "public"), (START, "u3", "other")]
+    path = parse_search_path('shop, "public"')
+    assert path == ("mz_catalog", "pg_catalog", "shop", "public")
+    assert find_relation("v", answer, path) == Relation("shop", "v", "1000-u1")
+    assert find_relation("v", answer) == Relation("public", "v", "1000-u2")
+    system = [*answer, (START, "s1", "mz_catalog")]
+    assert find_relation("v", system, path) == Relation("mz_catalog", "v", "1000-s1")
+    assert find_relation("other.v", answer, path) == Relation("other", "v", "1000-u3")
+
+
+def test_a_search_path_names_each_schema_once() -> None:
+    path = parse_search_path("mz_catalog, pg_catalog, public, mz_temp")
+    assert path == ("mz_catalog", "pg_catalog", "public", "mz_temp")
+
+
+@pytest.mark.parametrize("answer", [[], [(START, "u3", "other")]])
+def test_a_view_outside_of_the_search_path_is_unknown(answer: list[tuple[str, ...]]) -> None:
     with pytest.raises(LookupError, match="unknown view 'v'"):
-        epoch_of("v", [])
+        find_relation("v", answer)
+
+
+def test_a_name_in_two_databases_is_ambiguous() -> None:
+    row = (START, "u7", "public")
     with pytest.raises(LookupError, match="expected one relation named 'v', found 2"):
-        epoch_of("v", [row, row])
+        find_relation("v", [row, row])
 
 
 # Connections

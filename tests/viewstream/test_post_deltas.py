@@ -20,6 +20,7 @@ from post_deltas import MOST_POSTED
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_http import Answer, Request, Script, ScriptedHttp
 from tests.support.tail_text import progress, row
+from viewstream.exit_status import ExitStatus
 from viewstream.protocol import MAX_TIME, Delta
 
 EPOCH = "1577927045678-u7"
@@ -250,7 +251,8 @@ def test_what_is_refused_for_good_ends_it_with_the_servers_sentence(status: int)
     deltas, said, code = run(OPENING + row(11, 1, "a") + progress(12), sequence([answer]))
     assert len(deltas) == 2
     assert said == f"post_deltas: top10: the server answered {status}: this is why\n"
-    assert code == 1
+    is_for_good = status in (401, 403, 404, 415)
+    assert code == (ExitStatus.REFUSED if is_for_good else ExitStatus.FAILED)
 
 
 def test_a_refusal_ends_it_though_its_input_is_silent() -> None:
@@ -343,7 +345,7 @@ def test_nowhere_is_an_empty_line() -> None:
 
 def test_a_view_that_is_not_served_is_one_line() -> None:
     done = frontier(lambda _: Answer(404, {"error": "no view 'top10' is served here"}))
-    assert (done.stdout, done.returncode) == ("", 1)
+    assert (done.stdout, done.returncode) == ("", ExitStatus.REFUSED)
     assert done.stderr == (
         "post_deltas: top10: the server answered 404: no view 'top10' is served here\n"
     )

@@ -8,17 +8,20 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-import tail_view
-from tests.support.processes import Process, wait_until
+from tests.support.processes import ROOT, Process, wait_until
 from tests.support.recordings import VERSIONS, recorded_facts, recording
 from tests.support.scripted_tail import EPOCH, Engine, play, play_recording
 from tests.support.scripted_wire import ScriptedWire, Session
 from tests.support.tail_text import progress, row
+from viewstream.beginning import TailText
+from viewstream.exit_status import ExitStatus
 from viewstream.protocol import MAX_TIME, ProtocolError
 
 HEADER = f"# epoch {EPOCH}\n".encode()
@@ -60,35 +63,47 @@ def read_until(process: Process, end: bytes) -> bytes:
 # The stream's beginning, without a process
 
 
-def feed(beginning: tail_view.Beginning, data: bytes, size: int) -> bytes:
-    return b"".join(
-        beginning.feed(data[start : start + size]) for start in range(0, len(data), size)
-    )
+class BareText(TailText):
+    """The text after its header, which is the same for all."""
+
+    def feed(self, data: bytes) -> bytes:
+        return super().feed(data).removeprefix(HEADER)
+
+    def end(self) -> bytes:
+        return super().end().removeprefix(HEADER)
+
+
+def text_from(frontier: int | None, progress_offset: int = 0) -> BareText:
+    return BareText(EPOCH, frontier, progress_offset)
+
+
+def feed(text: BareText, data: bytes, size: int) -> bytes:
+    return b"".join(text.feed(data[start : start + size]) for start in range(0, len(data), size))
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_the_present_begins_at_the_first_progress_row(size: int) -> None:
     text = row(5, 1, "old") + row(9, 1, "same time") + progress(9) + row(9, 2, "a") + progress(12)
-    printed = feed(tail_view.Beginning(None), text, size)
+    printed = feed(text_from(None), text, size)
     assert printed == progress(9) + row(9, 1, "same time") + row(9, 2, "a") + progress(12)
 
 
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_progress_row_at_the_as_of_begins_one_later(size: int) -> None:
     text = progress(9) + row(10, 1, "a") + progress(11)
-    printed = feed(tail_view.Beginning(None, offset=1), text, size)
+    printed = feed(text_from(None, 1), text, size)
     assert printed == progress(10) + row(10, 1, "a") + progress(11)
 
 
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_resumed_stream_begins_at_its_frontier(size: int) -> None:
     text = progress(9) + row(12, 1, "a") + progress(13)
-    printed = feed(tail_view.Beginning(10), text, size)
+    printed = feed(text_from(10), text, size)
     assert printed == progress(10) + row(12, 1, "a") + progress(13)
 
 
 def test_what_follows_the_beginning_is_passed_on_as_it_is_cut() -> None:
-    beginning = tail_view.Beginning(None)
+    beginning = text_from(None)
     assert beginning.feed(progress(9) + row(9, 1, "a") + b"10\tf") == (
         progress(9) + row(9, 1, "a") + b"10\tf"
     )
@@ -96,30 +111,30 @@ def test_what_follows_the_beginning_is_passed_on_as_it_is_cut() -> None:
 
 
 def test_the_end_is_also_the_opening_when_nothing_came() -> None:
-    assert tail_view.Beginning(None).end() == END
+    assert text_from(None).end() == END
 
 
 def test_rows_of_the_last_moment_belong_to_the_base() -> None:
-    beginning = tail_view.Beginning(None)
+    beginning = text_from(None)
     assert beginning.feed(row(2**64 - 1, 1, "a", "b")) == b""
     assert beginning.end() == progress(MAX_TIME, 2)
 
 
 def test_rows_at_the_last_moment_may_come_after_its_progress() -> None:
-    beginning = tail_view.Beginning(None)
+    beginning = text_from(None)
     text = progress(2**64 - 1) + row(2**64 - 1, 1, "a")
     assert beginning.feed(text) == progress(MAX_TIME - 1) + row(2**64 - 1, 1, "a")
     assert beginning.end() == progress(MAX_TIME)
 
 
 def test_a_resumed_stream_that_ends_has_both_lines() -> None:
-    assert tail_view.Beginning(7).end() == b"7\tt\t\\N\n" + END
+    assert text_from(7).end() == b"7\tt\t\\N\n" + END
 
 
 @pytest.mark.parametrize("line", [b"\n", b"12\n", b"12\tx\t1\n", b"-1\tf\t1\n", b"# epoch\n"])
 def test_what_is_no_row_of_a_tail_is_refused(line: bytes) -> None:
     with pytest.raises(ProtocolError, match="expected a row of a TAIL"):
-        tail_view.Beginning(None).feed(line)
+        text_from(None).feed(line)
 
 
 # Recordings of a real engine
@@ -214,16 +229,12 @@ def test_a_resume_that_the_engine_refuses_starts_from_the_present() -> None:
 def test_a_resume_that_is_refused_late_starts_from_the_present() -> None:
     def refuse(_: str, session: Session) -> None:
         session.copy_begin(4)
-        # Longer than a TAIL may be silent before it counts as begun.
-        wait_until(lambda: len(wire.statements) > 3, "the epoch is asked for again")
+        time.sleep(0.3)
         session.error("Timestamp (39) is not valid for all inputs: [Antichain [40]]")
 
     engine = Engine([refuse, play(progress(50), wait=False)])
-    with ScriptedWire(engine) as wire:
-        done = subprocess.run(
-            arguments(wire.dsn, "top10", "--resume", f"{EPOCH}:40"), capture_output=True, timeout=30
-        )
-    assert done.stdout == HEADER + progress(50) + progress(MAX_TIME)
+    printed, *_ = run(engine, "top10", "--resume", f"{EPOCH}:40")
+    assert printed == HEADER + progress(50) + progress(MAX_TIME)
 
 
 def test_a_lost_connection_is_no_reason_to_start_from_the_present() -> None:
@@ -265,23 +276,49 @@ def test_a_view_replaced_as_its_tail_begins_is_not_printed_under_the_old_name() 
     assert (said, status, len(asked)) == ("", 0, 2)
 
 
-def test_a_silent_tail_is_proved_after_a_second_and_started_over() -> None:
-    engine = Engine([play(), play(progress(50), wait=False)], ids=["u6", "u7"])
+def silent_at_first(*pieces: bytes) -> Callable[[str, Session], None]:
+    """A TAIL that sends its first row only after the client has seen nothing for a while."""
+
+    def late(_: str, session: Session) -> None:
+        session.copy_begin(4)
+        time.sleep(0.3)  # whatever the client does about a silence, it does by now
+        for piece in pieces:
+            session.copy_data(piece)
+        session.copy_end()
+
+    return late
+
+
+def test_the_first_row_after_a_long_silence_is_printed() -> None:
+    printed, *_ = run(Engine([silent_at_first(progress(50))]))
+    assert printed == HEADER + progress(50) + progress(MAX_TIME)
+
+
+def test_a_silent_tail_is_proved_when_its_first_row_comes() -> None:
+    engine = Engine(
+        [silent_at_first(progress(40)), play(progress(50), wait=False)], ids=["u6", "u7"]
+    )
     printed, _, status, asked = run(engine)
     assert printed == HEADER + progress(50) + progress(MAX_TIME)
     assert (status, len(asked)) == (0, 2)
 
 
-def test_the_first_row_after_a_long_silence_is_printed() -> None:
-    def late(_: str, session: Session) -> None:
-        session.copy_begin(4)
-        wait_until(lambda: len(wire.statements) > 3, "the epoch is asked for again")
-        session.copy_data(progress(50))
-        session.copy_end()
+@pytest.mark.parametrize("position", ["", f"{EPOCH}:40"])
+def test_a_tail_that_stays_silent_prints_nothing(position: str) -> None:
+    """Not even a header: what was not proved must not be posted, and is not known to be alive."""
+    with running(Engine([play()]), "top10", "--resume", position) as (process, wire):
+        wait_until(lambda: copies(wire), "the TAIL begins")
+        process.send(signal.SIGTERM)
+        assert process.wait(5) == -signal.SIGTERM
+        assert process.popen.stdout is not None
+        assert process.popen.stdout.read() == b""
 
-    with ScriptedWire(Engine([late])) as wire:
-        done = subprocess.run(arguments(wire.dsn), capture_output=True, timeout=30)
-        assert done.stdout == HEADER + progress(50) + progress(MAX_TIME)
+
+def test_a_view_that_ends_without_a_row_is_proved_too() -> None:
+    engine = Engine([play(wait=False), play(progress(50), wait=False)], ids=["u6", "u7"])
+    printed, _, status, asked = run(engine)
+    assert printed == HEADER + progress(50) + progress(MAX_TIME)
+    assert (status, len(asked)) == (0, 2)
 
 
 # Versions
@@ -302,7 +339,7 @@ def test_since_v0_50_the_first_progress_row_stands_at_the_as_of(version: str) ->
 
 def test_a_version_that_nobody_understands_is_an_error() -> None:
     _, said, status, _ = run(Engine([play()], version="next"))
-    assert status == 1
+    assert status == ExitStatus.REFUSED
     assert "expected a version such as v0.26.4 from mz_version(), found 'next'" in said
 
 
@@ -314,6 +351,36 @@ def test_the_snapshot_has_no_epoch_and_loses_nothing() -> None:
     printed, said, status, asked = run(Engine([play(*text, wait=False)]), "top10", "--snapshot")
     assert (printed, said, status) == (b"".join(text), "", 0)
     assert asked == ['COPY (TAIL "public"."top10" WITH (SNAPSHOT = true, PROGRESS)) TO STDOUT']
+
+
+@pytest.mark.parametrize("options", [["--once"], ["--snapshot", "--once"]])
+def test_the_rows_of_now_come_once_and_it_ends(options: list[str]) -> None:
+    rows = [row(50, 1, "a"), row(50, 1, r"b\\c")]
+    printed, said, status, asked = run(Engine([play(*rows, wait=False)]), "top10", *options)
+    assert (printed, said, status) == (b"".join(rows), "", 0)
+    assert asked == [
+        'COPY (SELECT mz_logical_timestamp(), false, 1, * FROM "public"."top10") TO STDOUT'
+    ]
+
+
+def test_a_plain_view_has_no_rows_of_now_and_the_error_says_what_to_do() -> None:
+    def refuse(_: str, session: Session) -> None:
+        session.error("unable to automatically determine a query timestamp")
+
+    printed, said, status, _ = run(Engine([refuse]), "top10", "--once")
+    assert (printed, status) == (b"", 1)
+    assert said == (
+        "tail_view: top10: top10 is a plain view: make it materialized, or give it an index\n"
+    )
+
+
+def test_a_name_without_schema_is_found_in_the_system_catalog() -> None:
+    engine = Engine([play(progress(50), wait=False)], schema="mz_catalog")
+    _, _, status, asked = run(engine, "mz_sources")
+    assert status == 0
+    assert asked == [
+        'COPY (TAIL "mz_catalog"."mz_sources" WITH (SNAPSHOT = false, PROGRESS)) TO STDOUT'
+    ]
 
 
 # Errors
@@ -386,6 +453,7 @@ def test_an_error_in_the_middle_of_a_tail_is_one_line() -> None:
         (["top10", "--resume", "40"], "expected EPOCH:FRONTIER, found '40'"),
         (["a.b.c"], "expected a view as NAME or SCHEMA.NAME, found 'a.b.c'"),
         (["top10", "--snapshot", "--resume", "1-u7:1"], "not allowed with argument"),
+        (["top10", "--once", "--resume", "1-u7:1"], "not allowed with argument"),
     ],
 )
 def test_wrong_options_are_refused_with_what_was_expected(options: list[str], message: str) -> None:
@@ -450,3 +518,14 @@ def test_a_reader_that_does_not_read_makes_the_engine_wait() -> None:
             wait_until(stands_still, "the engine has to wait")
         assert sent < 64 << 20
         assert process.popen.poll() is None
+
+
+# As a command
+
+
+@pytest.mark.skipif(not (ROOT / ".venv").exists(), reason="needs .venv, which scripts/venv makes")
+@pytest.mark.parametrize("script", ["tail_view.py", "post_deltas.py"])
+def test_it_is_a_command_that_runs_from_anywhere(script: str, tmp_path: Path) -> None:
+    done = subprocess.run([ROOT / script, "--help"], cwd=tmp_path, capture_output=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: {script} ".encode())

@@ -1,4 +1,4 @@
-"""The core of post_deltas.py: COPY's text in, deltas of closed times out."""
+"""From COPY's text to bodies of closed times: what `post_deltas.py` is built around."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from post_deltas import DIFFS, Cutter, UnreadableLineError, undo_escapes
 from tests.support.recordings import VERSIONS, recorded_facts, recording
 from tests.support.tail_text import progress, row
+from viewstream.bodies import Bodies
+from viewstream.copy_text import DIFFS, UnreadableLineError, undo_escapes
 from viewstream.protocol import MAX_TIME, Delta, Row, decode_delta
 
 EPOCH = "1577927045678-u7"
@@ -20,19 +21,19 @@ HEADER = f"# epoch {EPOCH}\n".encode()
 OPENING = HEADER + progress(10)
 
 
-def opened(limit: int = 1 << 20, opening: bytes = OPENING) -> Cutter:
-    """A cutter that read the first two lines and whose first, empty delta was taken."""
-    cutter = Cutter("top10", limit)
-    cutter.feed(opening)
-    assert decode_delta(cutter.take(limit)).updates == []
-    return cutter
+def opened(limit: int = 1 << 20, opening: bytes = OPENING) -> Bodies:
+    """Bodies that have read the first two lines and whose first, empty delta was taken."""
+    bodies = Bodies("top10", limit)
+    bodies.feed(opening)
+    assert decode_delta(bodies.take(limit)).updates == []
+    return bodies
 
 
 def cut(text: bytes, opening: bytes = OPENING) -> Delta:
     """The one delta that `text` comes to."""
-    cutter = opened(opening=opening)
-    cutter.feed(text)
-    return decode_delta(cutter.take(1 << 20))
+    bodies = opened(opening=opening)
+    bodies.feed(text)
+    return decode_delta(bodies.take(1 << 20))
 
 
 def updates(text: bytes) -> list[tuple[int, int, list[str | None]]]:
@@ -43,11 +44,11 @@ def updates(text: bytes) -> list[tuple[int, int, list[str | None]]]:
 
 
 def test_the_first_delta_is_empty_and_says_where_the_stream_begins() -> None:
-    cutter = Cutter("top10")
-    cutter.feed(OPENING + row(10, 1, "a") + progress(12))
-    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 10, 10, [])
-    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 10, 12, [(10, 1, ("a",))])
-    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 12, 12, [])
+    bodies = Bodies("top10")
+    bodies.feed(OPENING + row(10, 1, "a") + progress(12))
+    assert decode_delta(bodies.take(100)) == Delta("top10", EPOCH, 10, 10, [])
+    assert decode_delta(bodies.take(100)) == Delta("top10", EPOCH, 10, 12, [(10, 1, ("a",))])
+    assert decode_delta(bodies.take(100)) == Delta("top10", EPOCH, 12, 12, [])
 
 
 def test_a_progress_line_closes_what_is_below_it() -> None:
@@ -102,11 +103,11 @@ def test_a_view_that_ends() -> None:
 
 
 def test_no_row_comes_at_or_after_the_end() -> None:
-    cutter = opened()
-    cutter.feed(row(11, 1, "a") + progress(MAX_TIME))
+    bodies = opened()
+    bodies.feed(row(11, 1, "a") + progress(MAX_TIME))
     for time in (MAX_TIME - 1, MAX_TIME, 2**64 - 1):
         with pytest.raises(UnreadableLineError, match=f"a time of at least {MAX_TIME}"):
-            cutter.feed(row(time, 1, "a"))
+            bodies.feed(row(time, 1, "a"))
 
 
 def test_rows_at_the_last_moment_may_come_after_its_progress() -> None:
@@ -115,9 +116,9 @@ def test_rows_at_the_last_moment_may_come_after_its_progress() -> None:
 
 
 def test_a_stream_may_open_at_its_end() -> None:
-    cutter = Cutter("top10")
-    cutter.feed(HEADER + progress(MAX_TIME))
-    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, MAX_TIME, MAX_TIME, [])
+    bodies = Bodies("top10")
+    bodies.feed(HEADER + progress(MAX_TIME))
+    assert decode_delta(bodies.take(100)) == Delta("top10", EPOCH, MAX_TIME, MAX_TIME, [])
 
 
 # Values
@@ -192,22 +193,22 @@ def test_a_relation_without_columns() -> None:
 def test_what_it_cannot_read_is_refused_with_its_number(
     text: bytes, message: str, size: int
 ) -> None:
-    cutter = Cutter("top10")
+    bodies = Bodies("top10")
     with pytest.raises(UnreadableLineError, match=message):
         for start in range(0, len(text), size):
-            cutter.feed(text[start : start + size])
+            bodies.feed(text[start : start + size])
 
 
 def test_what_was_closed_before_an_unreadable_line_can_be_taken() -> None:
-    cutter = opened()
+    bodies = opened()
     with pytest.raises(UnreadableLineError):
-        cutter.feed(row(11, 1, "a") + row(12, 1, "b") + b"\xff\n")
-    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 10, 12, [(11, 1, ("a",))])
+        bodies.feed(row(11, 1, "a") + row(12, 1, "b") + b"\xff\n")
+    assert decode_delta(bodies.take(100)) == Delta("top10", EPOCH, 10, 12, [(11, 1, ("a",))])
 
 
 def test_a_very_long_line_is_not_repeated_whole() -> None:
     with pytest.raises(UnreadableLineError) as caught:
-        Cutter("top10").feed(b"x" * 100_000 + b"\n")
+        Bodies("top10").feed(b"x" * 100_000 + b"\n")
     assert len(str(caught.value)) < 1200
 
 
@@ -215,62 +216,62 @@ def test_a_very_long_line_is_not_repeated_whole() -> None:
 
 
 def test_a_body_holds_as_many_times_as_fit_and_never_half_of_one() -> None:
-    cutter = opened()
-    cutter.feed(b"".join(row(time, 1, "x" * 100) for time in range(11, 41)) + progress(50))
+    bodies = opened()
+    bodies.feed(b"".join(row(time, 1, "x" * 100) for time in range(11, 41)) + progress(50))
     deltas = []
-    while cutter.waiting:
-        deltas.append(decode_delta(cutter.take(1000)))
+    while bodies.waiting:
+        deltas.append(decode_delta(bodies.take(1000)))
     assert [len(delta.updates) for delta in deltas] == [9, 9, 9, 3]
     assert [delta.lower for delta in deltas] == [10, *(delta.upper for delta in deltas[:-1])]
     assert deltas[-1].upper == 50
 
 
 def test_a_time_larger_than_asked_for_is_taken_alone_while_a_body_can_hold_it() -> None:
-    cutter = opened(limit=10_000)
+    bodies = opened(limit=10_000)
     text = row(11, 1, "a") + b"".join(row(12, 1, f"{n:04}") for n in range(200)) + row(13, 1, "b")
-    cutter.feed(text + progress(14))
-    sizes = [len(decode_delta(cutter.take(100)).updates) for _ in range(3)]
+    bodies.feed(text + progress(14))
+    sizes = [len(decode_delta(bodies.take(100)).updates) for _ in range(3)]
     assert sizes == [1, 200, 1]
 
 
 @pytest.mark.parametrize("size", [64, 4096, 1 << 20])
 def test_a_time_that_no_body_can_hold_is_left_out_and_leaves_a_gap(size: int) -> None:
-    cutter = opened(limit=2000)
+    bodies = opened(limit=2000)
     text = row(11, 1, "a") + b"".join(row(12, 1, f"{n:04}") for n in range(500)) + row(13, 1, "b")
     text += progress(14)
     for start in range(0, len(text), size):
-        cutter.feed(text[start : start + size])
-    assert decode_delta(cutter.take(1000)) == Delta("top10", EPOCH, 10, 12, [(11, 1, ("a",))])
-    assert decode_delta(cutter.take(1000)) == Delta("top10", EPOCH, 13, 14, [(13, 1, ("b",))])
-    assert cutter.left_out == [12]
+        bodies.feed(text[start : start + size])
+    assert decode_delta(bodies.take(1000)) == Delta("top10", EPOCH, 10, 12, [(11, 1, ("a",))])
+    assert decode_delta(bodies.take(1000)) == Delta("top10", EPOCH, 13, 14, [(13, 1, ("b",))])
+    assert bodies.left_out == [12]
 
 
 def test_an_open_time_without_bound_costs_no_memory() -> None:
-    cutter = opened(limit=10_000)
+    bodies = opened(limit=10_000)
     for number in range(3000):
-        cutter.feed(row(12, 1, f"{number:099}"))
-        assert len(cutter._rows) < 120
-    cutter.feed(progress(13))
-    assert decode_delta(cutter.take(100)) == Delta("top10", EPOCH, 13, 13, [])
-    assert cutter.left_out == [12]
+        bodies.feed(row(12, 1, f"{number:099}"))
+        assert len(bodies._reader._counts) < 120
+    bodies.feed(progress(13))
+    assert decode_delta(bodies.take(100)) == Delta("top10", EPOCH, 13, 13, [])
+    assert bodies.left_out == [12]
 
 
 def test_a_long_open_time_that_cancels_is_not_left_out() -> None:
-    cutter = opened(limit=2000)
+    bodies = opened(limit=2000)
     for number in range(500):
-        cutter.feed(row(12, 1, f"{number:099}") + row(12, -1, f"{number:099}"))
-    cutter.feed(row(12, 1, "left") + progress(13))
-    assert decode_delta(cutter.take(100)).updates == [(12, 1, ("left",))]
+        bodies.feed(row(12, 1, f"{number:099}") + row(12, -1, f"{number:099}"))
+    bodies.feed(row(12, 1, "left") + progress(13))
+    assert decode_delta(bodies.take(100)).updates == [(12, 1, ("left",))]
 
 
 def test_a_body_of_escapes_is_within_the_limit() -> None:
-    cutter = opened(limit=4000)
+    bodies = opened(limit=4000)
     for time in range(11, 31):
-        cutter.feed(row(time, 1, '"\x01' * 200))
-    cutter.feed(progress(40))
+        bodies.feed(row(time, 1, '"\x01' * 200))
+    bodies.feed(progress(40))
     taken = 0
-    while cutter.waiting:
-        body = cutter.take(2000)
+    while bodies.waiting:
+        body = bodies.take(2000)
         assert len(body) <= 4000
         taken += len(decode_delta(body).updates)
     assert taken == 20
@@ -322,16 +323,16 @@ def test_any_stream_cut_anywhere_and_taken_at_any_size_is_the_same(
     stream: tuple[bytes, list[tuple[int, int, Row]], int], cuts: list[int], size: int
 ) -> None:
     text, all_updates, closed = stream
-    cutter = Cutter("top10")
+    bodies = Bodies("top10")
     taken: list[Delta] = []
     while text:
         length = cuts.pop() if cuts else len(text)
-        cutter.feed(text[:length])
+        bodies.feed(text[:length])
         text = text[length:]
-        if cutter.upper is not None and length % 2:
-            taken.append(decode_delta(cutter.take(size)))
-    while not taken or cutter.waiting or cutter.lower != cutter.upper:
-        taken.append(decode_delta(cutter.take(size)))
+        if bodies.is_begun and length % 2:
+            taken.append(decode_delta(bodies.take(size)))
+    while not taken or bodies.has_news:
+        taken.append(decode_delta(bodies.take(size)))
     assert [delta.lower for delta in taken] == [10, *(delta.upper for delta in taken[:-1])]
     assert taken[-1].upper == closed
     found = [update for delta in taken for update in delta.updates]
@@ -345,12 +346,12 @@ def test_an_end_of_input_at_any_byte_loses_no_closed_time(
     stream: tuple[bytes, list[tuple[int, int, Row]], int], data: st.DataObject
 ) -> None:
     text, all_updates, _ = stream
-    cutter = Cutter("top10")
-    cutter.feed(text[: data.draw(st.integers(0, len(text)))])
-    if cutter.upper is None:
+    bodies = Bodies("top10")
+    bodies.feed(text[: data.draw(st.integers(0, len(text)))])
+    if not bodies.is_begun:
         return
-    cutter.take(0)
-    delta = decode_delta(cutter.take(1 << 20))
+    bodies.take(0)
+    delta = decode_delta(bodies.take(1 << 20))
     expected = total(update for update in all_updates if update[0] < delta.upper)
     assert total(delta.updates) == expected
 
@@ -359,7 +360,7 @@ def test_the_short_way_reads_what_the_long_way_reads(monkeypatch: pytest.MonkeyP
     text = b"".join(row(11, diff, "a", r"\N", "") for diff in (1, -1, 1, 9, -9, 3))
     text += b"".join(row(11, diff, "b", "", "") for diff in (1, -1, 1, 9, -9, 3)) + progress(12)
     short = updates(text)
-    monkeypatch.setattr("post_deltas.DIFFS", {})
+    monkeypatch.setattr("viewstream.copy_text.DIFFS", {})
     assert DIFFS
     assert updates(text) == short
 
@@ -370,13 +371,13 @@ def test_the_short_way_reads_what_the_long_way_reads(monkeypatch: pytest.MonkeyP
 def digest(version: str, name: str, opening: int) -> tuple[list[Delta], bytes]:
     """The deltas of a recording that was given the lines that tail_view.py adds."""
     recorded = recording(version, name)
-    cutter = opened(opening=HEADER + progress(opening))
+    bodies = opened(opening=HEADER + progress(opening))
     for start in range(0, len(recorded), 50):
-        cutter.feed(recorded[start : start + 50])
-    cutter.feed(progress(MAX_TIME))
+        bodies.feed(recorded[start : start + 50])
+    bodies.feed(progress(MAX_TIME))
     deltas = []
-    while cutter.lower != cutter.upper:
-        deltas.append(decode_delta(cutter.take(200)))
+    while bodies.has_news:
+        deltas.append(decode_delta(bodies.take(200)))
     return deltas, recorded
 
 

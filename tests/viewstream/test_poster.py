@@ -1,0 +1,93 @@
+"""How long a poster waits between retries: a wait is injected, so no test of this waits."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.support.scripted_http import Answer, ScriptedHttp
+from viewstream.poster import LONGEST_DELAY, LONGEST_RETRY_AFTER, Poster, RefusedError
+
+TRIES = 40
+
+
+def delays(answer: Answer) -> list[float]:
+    """What a poster waits while the server gives this answer `TRIES` times."""
+    waited: list[float] = []
+    answers = itertools.chain([answer] * TRIES, itertools.repeat(Answer()))
+    with ScriptedHttp(lambda _: next(answers)) as server:
+        Poster(server.url, "v", sleep=waited.append).post(b"{}")
+        assert len(server.requests) == TRIES + 1
+    return waited
+
+
+def test_delays_grow_at_random_and_are_bounded() -> None:
+    waited = delays(Answer(503))
+    assert len(waited) == TRIES
+    assert all(delay <= min(LONGEST_DELAY, 0.1 * 2**n) for n, delay in enumerate(waited))
+    late = waited[10:]  # all of these are drawn from 0 to the longest
+    assert max(late) > LONGEST_DELAY / 2 > min(late)
+    assert len(set(late)) == len(late)
+
+
+def test_the_seconds_that_the_server_asks_for_are_added_to_the_delay() -> None:
+    waited = delays(Answer(503, {}, {"Retry-After": "7"}))
+    assert all(7 <= delay <= 7 + LONGEST_DELAY for delay in waited)
+
+
+@pytest.mark.parametrize("seconds", ["61", "86400", "999999999"])
+def test_a_server_cannot_send_a_poster_away_for_long(seconds: str) -> None:
+    waited = delays(Answer(503, {}, {"Retry-After": seconds}))
+    assert all(LONGEST_RETRY_AFTER <= delay <= 60 + LONGEST_DELAY for delay in waited)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "1e9", "inf", "9999999999"])
+def test_a_retry_after_that_is_no_number_of_seconds_is_ignored(value: str) -> None:
+    assert max(delays(Answer(503, {}, {"Retry-After": value}))) <= LONGEST_DELAY
+
+
+def test_delays_are_short_again_for_the_next_delta() -> None:
+    waited: list[float] = []
+    answers = itertools.chain(
+        [Answer(503)] * 20, [Answer(), Answer(503)], itertools.repeat(Answer())
+    )
+    with ScriptedHttp(lambda _: next(answers)) as server:
+        poster = Poster(server.url, "v", sleep=waited.append)
+        poster.post(b"{}")
+        poster.post(b"{}")
+    assert len(waited) == 21
+    assert waited[-1] <= 0.1
+
+
+def test_each_reason_is_reported_once() -> None:
+    reported: list[str] = []
+    answers = iter(
+        [*[Answer(503, {"error": "a"})] * 3, *[Answer(503, {"error": "b"})] * 3, Answer()]
+    )
+    with ScriptedHttp(lambda _: next(answers)) as server:
+        Poster(server.url, "v", report=reported.append, sleep=lambda _: None).post(b"{}")
+    assert reported == [
+        "the server answered 503: a; trying again",
+        "the server answered 503: b; trying again",
+        "the server takes deltas again",
+    ]
+
+
+def test_a_delta_that_is_taken_at_once_is_not_reported() -> None:
+    reported: list[str] = []
+    with ScriptedHttp() as server:
+        Poster(server.url, "v", report=reported.append).post(b"{}")
+    assert reported == []
+
+
+@pytest.mark.parametrize(
+    ("status", "is_for_good"),
+    [(400, False), (401, True), (403, True), (404, True), (410, False), (413, False), (415, True)],
+)
+def test_a_refusal_says_whether_a_new_start_can_help(status: int, is_for_good: bool) -> None:
+    with ScriptedHttp(lambda _: Answer(status)) as server:
+        with pytest.raises(RefusedError) as caught:
+            Poster(server.url, "v", sleep=lambda _: None).post(b"{}")
+        assert caught.value.is_for_good is is_for_good
+        assert len(server.requests) == 1

@@ -1,0 +1,92 @@
+"""Talks to an engine over psycopg2, for the scripts: connect, look a view up, run a COPY.
+
+psycopg2 is not a requirement of the package, only of this module. The server talks to the engine
+over momoko instead; `viewstream/engine.py` has what both say.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Protocol
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 -- it is a class
+from psycopg2.extensions import make_dsn, new_type, parse_dsn, register_type
+
+from viewstream import engine
+
+_TIMESTAMPTZ = 1184
+
+
+class Output(Protocol):
+    """What a COPY is written to."""
+
+    def write(self, data: bytes) -> None: ...
+
+
+@contextmanager
+def connected(dsn: str) -> Iterator[Connection]:
+    """Connect to an engine, outside of transactions; close the connection in the end."""
+    options = engine.connection_options(parse_dsn(dsn), os.environ)
+    connection = psycopg2.connect(make_dsn(**options))
+    try:
+        connection.autocommit = True
+        register_type(new_type((_TIMESTAMPTZ,), "TEXT", lambda text, _: text), connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def ask(connection: Connection, query: str) -> list[tuple[str, ...]]:
+    """Return the rows of a query, whose values are text."""
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def read_dialect(connection: Connection) -> engine.Dialect:
+    """Return the dialect of the engine's version; raises ProtocolError."""
+    return engine.dialect_of(ask(connection, engine.VERSION_QUERY)[0][0])
+
+
+def look_up(connection: Connection, view: str) -> engine.Relation:
+    """Return the relation that `view` names now; raises LookupError and ProtocolError."""
+    path = engine.parse_search_path(ask(connection, engine.SEARCH_PATH_QUERY)[0][0])
+    return engine.find_relation(view, ask(connection, engine.relation_query(view)), path)
+
+
+def copy(connection: Connection, statement: str, output: Output) -> None:
+    """Run one COPY to its end; raises psycopg2.Error, ConnectionError, and what `output` raises."""
+    try:
+        with without_noise(), connection.cursor() as cursor:
+            cursor.copy_expert(statement, output)
+    except psycopg2.Error as error:
+        # What psycopg2 says of a connection that broke inside a COPY helps nobody.
+        if connection.closed:
+            raise ConnectionError("the engine went away") from error
+        raise
+
+
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Suppress the trace that psycopg2 prints when an engine ends a COPY with an error."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not (kind is SystemError and isinstance(error.__cause__, psycopg2.Error)):
+            before(kind, error, trace)
+
+    before, sys.excepthook = sys.excepthook, hook
+    try:
+        yield
+    finally:
+        sys.excepthook = before
+
+
+def sentence(view: str, error: BaseException) -> str:
+    """Return an error as one line for people, without the engine's DETAIL and position."""
+    line = str(error).strip().partition("\n")[0]
+    return engine.explain(view, line) or line or type(error).__name__
