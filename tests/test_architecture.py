@@ -127,8 +127,8 @@ WITHOUT_IO = (
 )
 
 
-# What .gitignore names: no file of ours is in it.
-IGNORED = set((ROOT / ".gitignore").read_text("utf-8").replace("/", "").split())
+# Where no file of ours is, for a system without git.
+IGNORED = {".git", *(ROOT / ".gitignore").read_text("utf-8").replace("/", "").split()}
 
 
 def python_files(path: str) -> list[Path]:
