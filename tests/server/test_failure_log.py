@@ -64,7 +64,7 @@ def test_a_server_that_starts_first_is_quiet_until_it_lasts(engine: FakeEngine) 
         watcher = served.open()
         assert "unknown view 'top10'" in watcher.status("waiting").reason
         assert "unknown view 'top10'" in served.health()["problem"]
-        assert served.process.stderr.count("\n") == 1, "more than where it listens"
+        assert "top10" not in served.process.stderr, "a failure is logged before it has lasted"
         served.process.wait_for("view top10: .*unknown view 'top10'")
         engine.is_known = True
         served.process.wait_for("view top10: the engine answers again")
