@@ -16,7 +16,7 @@ from server.flusher import now
 from server.http.access import Refusal, refuse_body, refuse_post
 from server.http.handler import Handler
 from server.hub.history import Outcome
-from server.hub.view import ViewReport
+from server.hub.status import ViewReport
 from viewstream.protocol import Delta, ProtocolError, decode_delta
 
 POLICY = (

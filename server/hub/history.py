@@ -15,7 +15,7 @@ from server.hub.epochs import Epochs, Question, Verdict
 from server.hub.folding import STEP, Fold, FoldCache, fold
 from server.hub.limits import Limits
 from server.hub.log import Log
-from viewstream.protocol import MAX_TIME, Delta, Position, encode
+from viewstream.protocol import MAX_TIME, Delta, encode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +56,8 @@ class History:
         """The last base that was read; none if the log has been trimmed above it."""
         self.audit = Audit()
         self.generation = 0
+        self.base_reads = 0
+        """How many bases were read."""
         self.mismatches = 0
         """How many bases disagreed with the log."""
         self.posted_at: int | None = None
@@ -71,13 +73,6 @@ class History:
     @property
     def head(self) -> int:
         return self.log.head if self.log is not None else 0
-
-    @property
-    def position(self) -> Position | None:
-        """The position of the log's head; None without a log."""
-        if self.log is None or self.epochs.current is None:
-            return None
-        return Position(self.epochs.current, self.log.head)
 
     # --- the pipeline ------------------------------------------------------------------------
 
@@ -162,6 +157,7 @@ class History:
 
     def _keep_base(self, base: ReadBase, now: int) -> None:
         self.base = base
+        self.base_reads += 1
         self._schedule.note_read(now)
         if self.log is not None and base.upper > self.head and self.engine_ahead is None:
             self.engine_ahead = (base.upper, now)

@@ -10,7 +10,8 @@ from server.hub.fanout import Fanout
 from server.hub.history import Outcome, ReadBase
 from server.hub.limits import Limits
 from server.hub.listener import Client
-from server.hub.view import View, ViewReport
+from server.hub.status import ViewReport
+from server.hub.view import View
 from viewstream.protocol import Delta, Position
 
 

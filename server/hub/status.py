@@ -1,6 +1,8 @@
-"""How alive a view is: why the engine does not answer, and the `status` that clients get."""
+"""How a view is: why the engine does not answer, the `status` that clients get, the report."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from server.framing import Message
 from server.hub.history import History
@@ -9,6 +11,27 @@ from viewstream.protocol import Status, encode
 
 NO_PIPELINE = "no pipeline has posted yet"
 RECREATED = "the view was recreated; no pipeline has posted to it yet"
+
+
+@dataclass(frozen=True)
+class ViewReport:
+    """How a view is, for people, metrics and handlers."""
+
+    name: str
+    state: str
+    problem: str | None
+    """What is wrong with the view, if anything is."""
+    failure: str | None
+    """Why the engine does not answer, if it does not."""
+    epoch: str | None
+    lower: int | None
+    head: int | None
+    """Of the log; None without one."""
+    log_bytes: int
+    listeners: int
+    base_reads: int
+    audit_mismatches: int
+    base_upper: int | None
 
 
 class Failures:
@@ -72,6 +95,30 @@ class StatusBoard:
         elif history.engine_ahead is not None and now - history.engine_ahead[1] >= limit:
             reason = f"what is posted has been behind the engine for {limit // 1000} s"
         return Status(history.view, "stale" if reason else "live", reason)
+
+    def report(self, now: int, *, listeners: int) -> ViewReport:
+        """Report how the view is."""
+        history, status = self._history, self.status(now)
+        problem = self._failures.reason
+        if problem is None and history.audit.is_in_doubt:
+            problem = "the rows that the engine answers are not what its TAIL came to"
+        if problem is None and status.state != "live":
+            problem = status.reason
+        log, base = history.log, history.base
+        return ViewReport(
+            name=history.view,
+            state=status.state,
+            problem=problem,
+            failure=self._failures.reason,
+            epoch=history.epochs.current,
+            lower=None if log is None else log.lower,
+            head=None if log is None else log.head,
+            log_bytes=0 if log is None else log.size,
+            listeners=listeners,
+            base_reads=history.base_reads,
+            audit_mismatches=history.mismatches,
+            base_upper=None if base is None else base.upper,
+        )
 
     def is_due(self, now: int) -> bool:
         """Whether the status has changed, or clients were not sent it for long."""

@@ -9,8 +9,6 @@ Changed by `Hub` only, which is the only one that has views: others get a `ViewR
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from server.framing import Message
 from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.epochs import Question, Verdict
@@ -19,29 +17,8 @@ from server.hub.history import History, Outcome, ReadBase
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Listener
 from server.hub.states import HAS_NOTHING, Event, State
-from server.hub.status import Failures, StatusBoard
+from server.hub.status import Failures, StatusBoard, ViewReport
 from viewstream.protocol import Delta, Position, encode
-
-
-@dataclass(frozen=True)
-class ViewReport:
-    """How a view is, for people, metrics and handlers."""
-
-    name: str
-    state: str
-    problem: str | None
-    """What is wrong with the view, if anything is."""
-    failure: str | None
-    """Why the engine does not answer, if it does not."""
-    epoch: str | None
-    lower: int | None
-    head: int | None
-    """Of the log; None without one."""
-    log_bytes: int
-    listeners: int
-    base_reads: int
-    audit_mismatches: int
-    base_upper: int | None
 
 
 class View:
@@ -54,8 +31,6 @@ class View:
         self.listeners: set[Listener] = set()
         self.wants_base = True
         self.wants_epoch = True
-        self.reads = 0
-        """How many bases were read."""
         self._limits = limits
         self._base_or_delta = BaseOrDelta(self.history, limits)
         self._fanout = fanout
@@ -67,27 +42,7 @@ class View:
         return self.failures.reason is not None
 
     def report(self, now: int) -> ViewReport:
-        history, status = self.history, self.board.status(now)
-        problem = self.failures.reason
-        if problem is None and history.audit.is_in_doubt:
-            problem = "the rows that the engine answers are not what its TAIL came to"
-        if problem is None and status.state != "live":
-            problem = status.reason
-        log, base = history.log, history.base
-        return ViewReport(
-            name=self.name,
-            state=status.state,
-            problem=problem,
-            failure=self.failures.reason,
-            epoch=history.epochs.current,
-            lower=None if log is None else log.lower,
-            head=None if log is None else log.head,
-            log_bytes=0 if log is None else log.size,
-            listeners=len(self.listeners),
-            base_reads=self.reads,
-            audit_mismatches=history.mismatches,
-            base_upper=None if base is None else base.upper,
-        )
+        return self.board.report(now, listeners=len(self.listeners))
 
     # --- listeners ---------------------------------------------------------------------------
 
@@ -101,7 +56,7 @@ class View:
     def unsubscribe(self, listener: Listener) -> None:
         self.listeners.discard(listener)
         self._fanout.move(listener, Event.LEFT)
-        if not self.listeners and self.reads and self.failures.base is None:
+        if not self.listeners and self.history.base_reads and self.failures.base is None:
             self.wants_base = False
 
     def serve(self, listener: Listener, now: int) -> None:
@@ -249,7 +204,6 @@ class View:
         self.failures.clear(of_base=base is not None)
         if base is not None:
             self.wants_base = False
-            self.reads += 1
         self._follow_history()
         self._settle(question)
         return True

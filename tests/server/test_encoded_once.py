@@ -8,8 +8,9 @@ import pytest
 
 from server.hub import history
 from server.hub.limits import Limits
-from tests.server import world
-from tests.server.world import FakeClient, Follower, Server, World
+from tests.server import simulated
+from tests.server.simulated import FakeClient, Follower, Server
+from tests.server.world import World
 from viewstream.protocol import Delta
 
 CLIENTS = 40
@@ -21,7 +22,7 @@ class Listening:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.encoded = 0
         self.sent: list[tuple[bool, bytes]] = []
-        monkeypatch.setattr(world, "LIMITS", Limits(log_bytes=1 << 20, compress_from=1000))
+        monkeypatch.setattr(simulated, "LIMITS", Limits(log_bytes=1 << 20, compress_from=1000))
         self.world = World()
         self.server: Server = self.world.servers[0]
         self.pipeline = self.world.start_pipeline()

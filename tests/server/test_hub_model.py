@@ -9,15 +9,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.server.world import Follower, Server, World
+from tests.server.simulated import Follower, Server
+from tests.server.world import World
 
 ROWS = [(name, str(n)) for name in "abc" for n in range(3)]
-numbers = st.integers(0, 5)
-spans = st.sampled_from([0, 1, 2, 5, 20, 100, 1000])
 
 
 class Actions:
@@ -114,97 +110,6 @@ class Actions:
         self.world.work(self.server(n))
 
 
-class HubMachine(RuleBasedStateMachine):
-    """One or two servers, one engine, any number of pipelines and clients."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.act = Actions(2)
-
-    @rule(epoch=numbers, row=numbers, diff=st.sampled_from([-2, -1, 1, 1, 3]))
-    def change(self, epoch: int, row: int, diff: int) -> None:
-        self.act.change(epoch, row, diff)
-
-    @rule(span=spans)
-    def pass_time(self, span: int) -> None:
-        self.act.pass_time(span)
-
-    @rule(row=numbers)
-    def replace(self, row: int) -> None:
-        self.act.replace(row)
-
-    @rule(n=numbers, kind=numbers)
-    def ask(self, n: int, kind: int) -> None:
-        self.act.ask(n, kind)
-
-    @rule(n=numbers, which=numbers)
-    def answer(self, n: int, which: int) -> None:
-        self.act.answer(n, which)
-
-    @rule(n=numbers, which=numbers, fails=numbers)
-    def deliver(self, n: int, which: int, fails: int) -> None:
-        self.act.deliver(n, which, fails)
-
-    @rule(is_readable=st.booleans())
-    def break_or_mend(self, is_readable: bool) -> None:
-        self.act.break_or_mend(is_readable)
-
-    @rule(back=spans)
-    def pipe(self, back: int) -> None:
-        self.act.pipe(back)
-
-    @rule(n=numbers, which=numbers, back=spans, ahead=spans)
-    def post(self, n: int, which: int, back: int, ahead: int) -> None:
-        self.act.post(n, which, back, ahead)
-
-    @rule(n=numbers, epoch=numbers, back=spans, span=spans, asked=numbers)
-    def retry(self, n: int, epoch: int, back: int, span: int, asked: int) -> None:
-        self.act.retry(n, epoch, back, span, asked)
-
-    @rule(n=numbers, deflates=numbers)
-    def come(self, n: int, deflates: int) -> None:
-        self.act.come(n, deflates)
-
-    @rule(n=numbers, which=numbers)
-    def come_back(self, n: int, which: int) -> None:
-        self.act.come_back(n, which)
-
-    @rule(which=numbers)
-    def go(self, which: int) -> None:
-        self.act.go(which)
-
-    @rule(which=numbers)
-    def read(self, which: int) -> None:
-        self.act.read(which)
-
-    @rule(which=numbers, room=st.sampled_from([0, 1, 50, 200, 1000, 10_000_000]))
-    def room(self, which: int, room: int) -> None:
-        self.act.room(which, room)
-
-    @rule(n=numbers)
-    def flush(self, n: int) -> None:
-        self.act.flush(n)
-
-    @rule(n=numbers)
-    def admit(self, n: int) -> None:
-        self.act.admit(n)
-
-    @rule(n=numbers)
-    def turn(self, n: int) -> None:
-        self.act.turn(n)
-
-    @rule(n=numbers)
-    def work(self, n: int) -> None:
-        self.act.work(n)
-
-    @invariant()
-    def live_means_ready_and_at_the_flushed_point(self) -> None:
-        check_groups(self.act.world)
-
-    def teardown(self) -> None:
-        self.act.world.settle()
-
-
 def check_groups(world: World) -> None:
     """What holds between any two events inside a hub."""
     for server in world.servers:
@@ -218,15 +123,6 @@ def check_groups(world: World) -> None:
             assert (group is not None) == listener.is_live
         if view.history.log is not None:
             assert view.history.log.lower <= view.history.log.head
-
-
-TestHubMachine = HubMachine.TestCase
-TestHubMachine.settings = settings(
-    max_examples=60,
-    stateful_step_count=60,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def play(seed: int, steps: int = 150) -> None:
@@ -264,6 +160,7 @@ def play(seed: int, steps: int = 150) -> None:
         chance.choices(moves, weights)[0][1]()
         check_groups(act.world)
     act.world.settle()
+    act.world.check_steady()
 
 
 @pytest.mark.parametrize("block", range(4))

@@ -91,6 +91,18 @@ def test_intervals_in_which_nothing_happened_cost_nothing() -> None:
     assert log.lower == 9_999
 
 
+def test_an_interval_without_changes_is_as_old_as_its_last_part() -> None:
+    """Such intervals are kept as one; it must not be dropped while a part of it is recent."""
+    log = Log(0, 0)
+    for upper, now in [(10, 1), (20, 2), (30, 3)]:
+        log.append(upper, None, now)
+    log.trim(max_bytes=1, oldest=3, pinned=None)
+    assert log.lower == 0
+    log.trim(max_bytes=1, oldest=4, pinned=None)
+    assert log.lower == 30
+    assert log.moved_at == 3
+
+
 def test_an_interval_of_no_length_is_taken_and_says_nothing() -> None:
     log = Log(5, 0)
     assert log.new_part(Delta("v", "1-u1", 5, 5, [])) is None

@@ -1,197 +1,55 @@
 """A world around hubs, without sockets, clocks or awaits: engine, pipelines, clients, servers.
 
 Everything that can happen to the protocol is a method here, and happens only when it is called: an
-answer of the engine is made at one moment and arrives at another, a socket takes some
-bytes and no more, a pipeline posts what it likes of a history again. What clients do is
-`viewstream.client.state`, the very core that Python clients run.
+answer of the engine is made at one moment and arrives at another, a socket takes some bytes and no
+more, a pipeline posts any part of a history again. Clients are `viewstream.client.state`, the core
+that Python clients run.
 
 The truth is `Engine.histories`: all that ever happened in each epoch. `check` compares every client
-with it; a client that would have to close its connection (a gap, a checksum) fails at once.
+with it; a client that would have to close its connection (a gap, a checksum) fails at once. Costs
+are counted (bases, writes, bytes, reads, questions) and bounded: see `check_steady`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-
-from server.framing import Message as Framed
-from server.hub.epochs import Question
-from server.hub.history import Outcome, ReadBase
-from server.hub.hub import Hub
-from server.hub.limits import Limits
-from server.hub.listener import Client
-from server.hub.view import View
-from tests.server.frames import FrameReader
-from tests.support.consolidate import consolidate
-from viewstream.checksum import checksum
-from viewstream.client.state import ViewState, receive
-from viewstream.protocol import Base, Column, Delta, Message, Row, Status, Update, decode, encode
-
-VIEW = "v"
-COLUMNS = [Column("name", "text"), Column("n", "int8")]
-LIMITS = Limits(
-    log_bytes=1_000,
-    log_age=60_000,
-    gap_patience=3_000,
-    fold_at_once=300,
-    base_reuse_bytes=200,
-    fold_cache_bytes=600,
-    backlog_bytes=1_000,
+from server.hub.history import Outcome
+from tests.server.simulated import (
+    VIEW,
+    Asked,
+    Clock,
+    Engine,
+    FakeClient,
+    Follower,
+    Pipeline,
+    Server,
+    make_base,
 )
-"""So small that every way of serving a client is taken often."""
-
-
-class Engine:
-    """What the engine holds: one present history, and old ones that TAILs still follow."""
-
-    def __init__(self) -> None:
-        self.time = 1_000
-        self.number = 1
-        self.is_readable = True
-        """Whether a SELECT of the view succeeds; TAIL and the questions for epochs go on."""
-        self.histories: dict[str, list[Update]] = {self.epoch: []}
-
-    @property
-    def epoch(self) -> str:
-        return f"1606000000000-u{self.number}"
-
-    def change(self, epoch: str, row: Row, diff: int) -> None:
-        """At the present time, which is still open, `diff` copies of `row` come or go."""
-        held = self.rows(epoch, self.time + 1)[row]
-        if held + diff >= 0:
-            self.histories[epoch].append((self.time, diff, row))
-
-    def rows(self, epoch: str, upper: int) -> Counter[Row]:
-        """The rows of that history just before `upper`."""
-        rows: Counter[Row] = Counter()
-        for time, diff, row in self.histories[epoch]:
-            if time < upper:
-                rows[row] += diff
-        return +rows
-
-    def replace(self, rows: list[Row]) -> None:
-        """Drop the view and create it with another query; a restart is the same to a hub."""
-        self.number += 1
-        self.histories[self.epoch] = [(self.time - 1, 1, row) for row in rows]
-
-    def delta(self, epoch: str, lower: int, upper: int) -> Delta:
-        updates = consolidate(u for u in self.histories[epoch] if lower <= u[0] < upper)
-        return Delta(VIEW, epoch, lower, upper, updates)
-
-
-@dataclass
-class Asked:
-    """A question on its way; `answer` is what the engine said, once it has."""
-
-    question: Question
-    is_base: bool
-    answer: tuple[str, ReadBase | None] | None = None
-
-
-class FakeClient(Client):
-    """A socket with room for `room` bytes; what it took is read by the test's client at will."""
-
-    def __init__(self, world: World, server: Server, *, deflates: bool) -> None:
-        super().__init__(self._take, deflates=deflates)
-        self.world = world
-        self.server = server
-        self.room = 10_000_000
-        self.kept = b""
-        self.is_closed = False
-        self.reader = FrameReader()
-
-    def _take(self, data: bytes) -> int:
-        assert not self.kept, "something was sent past what is held back"
-        assert not self.is_closed, "something was sent after the close"
-        if self.room == 0:
-            raise BlockingIOError
-        taken = min(self.room, len(data))
-        self.room -= taken
-        self.reader.feed(data[:taken])
-        return taken
-
-    def keep_rest(self, data: bytes, sent: int) -> bool:
-        if sent == 0:
-            self.kept = b"\x8a\x00"
-            return False
-        self.kept = data[sent:]
-        return True
-
-    def drain(self, room: int) -> None:
-        """The socket has room again."""
-        self.room = room
-        if self.is_ready or self.is_closed:
-            return
-        taken, self.kept = self.kept[:room], self.kept[room:]
-        self.room -= len(taken)
-        self.reader.feed(taken)
-        if not self.kept:
-            self.server.hub.on_drained(self)
-
-    def close(self, code: int, reason: str) -> None:
-        self.is_closed = True
-        self.server.hub.remove_client(self)
-
-
-class Server:
-    """A hub with what asks and pumps for it; every turn of its loop is called for."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.hub = Hub([VIEW], LIMITS, lambda: None, lambda view: None)
-        self.asked: list[Asked] = []
-
-    @property
-    def view(self) -> View:
-        return self.hub._views[VIEW]
-
-    def ask(self, *, is_base: bool) -> None:
-        self.asked.append(Asked(self.hub.ask(VIEW, for_base=is_base), is_base))
-
-    def turn(self) -> None:
-        """Everything that the loop would do by itself."""
-        while self.hub.has_pending or self.admit():
-            self.hub.flush()
-
-    def admit(self) -> bool:
-        return self.hub.admit(self.world.now)
-
-
-@dataclass
-class Follower:
-    """A client, with its connection if it has one."""
-
-    state: ViewState = field(default_factory=lambda: ViewState(VIEW))
-    connection: FakeClient | None = None
-    deflates: bool = False
-
-
-@dataclass
-class Pipeline:
-    """A TAIL of one history, closed up to `time`, and how far of it has been posted."""
-
-    epoch: str
-    posted: int
+from viewstream.client.state import ViewState, receive
+from viewstream.protocol import Base, Delta, Message, Status, decode
 
 
 class World:
     def __init__(self, servers: int = 1) -> None:
-        self.now = 100_000
+        self.clock = Clock()
         self.engine = Engine()
-        self.servers = [Server(self) for _ in range(servers)]
+        self.servers = [Server(self.clock) for _ in range(servers)]
         self.followers: list[Follower] = []
         self.pipelines: list[Pipeline] = []
+
+    @property
+    def now(self) -> int:
+        return self.clock.now
 
     # --- the engine --------------------------------------------------------------------------
 
     def pass_time(self, milliseconds: int) -> None:
-        self.now += milliseconds
+        self.clock.now += milliseconds
         self.engine.time += milliseconds
         for server in self.servers:
             server.hub.on_tick(self.now)
 
     def make_answer(self, asked: Asked) -> None:
-        """The engine answers, if it can; nobody knows of it yet."""
+        """Let the engine answer, if it can; the answer has not arrived yet."""
         if asked.is_base and not self.engine.is_readable:
             return
         if asked.answer is not None:
@@ -202,7 +60,7 @@ class World:
         asked.answer = (engine.epoch, base)
 
     def deliver(self, server: Server, asked: Asked) -> None:
-        """The answer arrives."""
+        """Let the answer arrive."""
         self.make_answer(asked)
         if asked.answer is None:
             self.fail(server, asked)
@@ -211,23 +69,28 @@ class World:
         epoch, base = asked.answer
         server.hub.take_answer(VIEW, asked.question, epoch, base, self.now)
 
-    def fail(self, server: Server, asked: Asked) -> None:
-        """The engine does not answer."""
+    def fail(
+        self, server: Server, asked: Asked, reason: str = "the engine does not answer"
+    ) -> None:
+        """Let the question fail."""
         server.asked.remove(asked)
-        server.hub.take_failure(
-            VIEW, "the engine does not answer", self.now, for_base=asked.is_base
-        )
+        server.hub.take_failure(VIEW, reason, self.now, for_base=asked.is_base)
+
+    def ask_now(self, server: Server, *, is_base: bool) -> None:
+        """Ask the engine, and let it answer at once."""
+        server.ask(is_base=is_base)
+        self.deliver(server, server.asked[-1])
 
     # --- pipelines ---------------------------------------------------------------------------
 
     def start_pipeline(self, *, back: int = 0) -> Pipeline:
-        """A TAIL from the present on, or from a little before; it is proved by its epoch."""
+        """Start a TAIL from the present on, or from a little before; its epoch proves it."""
         pipeline = Pipeline(self.engine.epoch, max(1, self.engine.time - back))
         self.pipelines.append(pipeline)
         return pipeline
 
     def post(self, server: Server, pipeline: Pipeline, back: int, ahead: int) -> Outcome:
-        """Post from `back` before where it stands to `ahead` after, as far as time is closed."""
+        """Post from `back` before its position to `ahead` after, as far as time is closed."""
         lower = max(1, pipeline.posted - back)
         upper = max(lower, min(self.engine.time, pipeline.posted + ahead))
         delta = self.engine.delta(pipeline.epoch, lower, upper)
@@ -239,52 +102,68 @@ class World:
             self.pipelines.remove(pipeline)
         return outcome
 
-    def repost(self, server: Server, epoch: str, asked: int, lower: int, upper: int) -> None:
-        """A POST of some history whose question was put long ago: a retry that comes late."""
-        server.hub.take_delta(self.engine.delta(epoch, lower, upper), self.now, asked)
+    def repost(self, server: Server, epoch: str, asked: int, lower: int, upper: int) -> Outcome:
+        """Post any part of a history, whose question was asked long ago: a retry that is late."""
+        return server.hub.take_delta(self.engine.delta(epoch, lower, upper), self.now, asked)
+
+    def settle_epoch(self, server: Server, pipeline: Pipeline) -> None:
+        """A POST of an unknown epoch waits for one question, and no longer."""
+        asked = server.hub.last_question(VIEW)
+        delta = self.engine.delta(pipeline.epoch, pipeline.posted, pipeline.posted)
+        if server.hub.take_delta(delta, self.now, asked) is Outcome.UNKNOWN:
+            self.ask_now(server, is_base=False)
+            assert server.hub.is_settled(VIEW, asked)
+            assert server.hub.take_delta(delta, self.now, asked) is not Outcome.UNKNOWN
 
     # --- clients -----------------------------------------------------------------------------
 
     def connect(self, server: Server, follower: Follower) -> None:
-        """Come, or come back."""
+        """Connect, or reconnect with a position."""
         if follower.connection is not None:
             self.disconnect(follower)
-        client = FakeClient(self, server, deflates=follower.deflates)
+        client = FakeClient(server, deflates=follower.deflates)
         follower.connection = client
         server.hub.add_client(client, {VIEW: follower.state.position})
 
     def disconnect(self, follower: Follower) -> None:
-        """Go, and lose what was still on the way."""
+        """Disconnect, and lose what was still on the way."""
         client = follower.connection
         if client is not None:
             client.close(1000, "")
             follower.connection = None
             follower.state.disconnected()
 
-    def read(self, follower: Follower) -> None:
-        """The client takes what its socket was sent, and must be able to."""
-        if follower.connection is not None:
-            for text in follower.connection.reader.messages():
-                message = decode(text)
-                check_step(follower.state, message)
-                receive(follower.state, message)
-                self.check(follower)
+    def read(self, follower: Follower) -> list[Message]:
+        """Let the client read what its socket was sent; it must be able to use all of it."""
+        client = follower.connection
+        if client is None:
+            return []
+        messages = [decode(text) for text in client.reader.messages()]
+        for message in messages:
+            check_step(follower.state, message)
+            receive(follower.state, message)
+            self.check(follower)
+            client.bases += isinstance(message, Base)
+        breaks = client.server.view.history.generation - client.generation
+        assert client.bases <= 1 + breaks + client.blocks, "more bases than there was reason for"
+        return messages
 
     def work(self, server: Server) -> None:
-        """What goes well most of the time: answers come, pipelines post, turns pass."""
-        server.ask(is_base=server.view.wants_base)
-        self.deliver(server, server.asked[-1])
+        """Let everything go well, as most of the time: answers come, pipelines post, turns pass."""
+        self.ask_now(server, is_base=server.view.wants_base)
         if all(pipeline.epoch != self.engine.epoch for pipeline in self.pipelines):
             self.start_pipeline()
         for pipeline in list(self.pipelines):
-            lower = min(pipeline.posted, server.view.history.head or pipeline.posted)
+            self.settle_epoch(server, pipeline)
+            head = server.hub.report(VIEW, self.now).head
+            lower = min(pipeline.posted, head or pipeline.posted)
             self.post(server, pipeline, pipeline.posted - lower, self.engine.time)
         server.turn()
 
     # --- what must hold ----------------------------------------------------------------------
 
     def check(self, follower: Follower) -> None:
-        """Invariants 1, 2, 3 and 7: what a client holds is what was there."""
+        """Invariants 1, 2, 3 and 7: a client has exactly the rows that there were."""
         position = follower.state.position
         if position is not None:
             truth = self.engine.rows(position.epoch, position.frontier)
@@ -292,37 +171,18 @@ class World:
             assert not follower.state.unverified
 
     def settle(self) -> None:
-        """Let everything work for long enough: all must come to hold the present view."""
+        """Let everything work: soon all clients must have the present view."""
         self.engine.is_readable = True
         for server in self.servers:
             for asked in list(server.asked):
                 self.deliver(server, asked)
         self.pass_time(10_000)
-        pipeline = self.start_pipeline()
-        for follower in self.followers:
-            if follower.connection is None or follower.connection.is_closed:
-                self.disconnect(follower)
-                self.connect(self.servers[0], follower)
-        for _ in range(8):
-            self.pass_time(5_000)
-            for server in self.servers:
-                server.ask(is_base=server.view.wants_base)
-                self.deliver(server, server.asked[-1])
-                lower = server.view.history.head or pipeline.posted
-                if (
-                    server.view.history.epochs.current == pipeline.epoch
-                    and lower >= pipeline.posted
-                ):
-                    self.repost(server, pipeline.epoch, 0, lower, self.engine.time)
-                else:
-                    self.repost(server, pipeline.epoch, 0, pipeline.posted, self.engine.time)
-                server.turn()
+        self.pipelines = [self.start_pipeline()]
+        for _ in range(SECONDS_TO_SETTLE):
             for follower in self.followers:
-                for _ in range(3):
-                    assert follower.connection is not None
-                    follower.connection.drain(10_000_000)
-                    follower.connection.server.turn()
-                self.read(follower)
+                if follower.connection is None or follower.connection.is_closed:
+                    self.connect(self.servers[0], follower)
+            self.run_a_second()
         for follower in self.followers:
             position = follower.state.position
             assert position is not None
@@ -330,9 +190,67 @@ class World:
             assert position.frontier >= self.engine.time
             self.check(follower)
 
+    def run_a_second(self) -> dict[int, list[Message]]:
+        """Let everything go well for a second; return what each follower read."""
+        self.pass_time(1_000)
+        (pipeline,) = self.pipelines
+        for server in self.servers:
+            if server.view.wants_base:
+                self.ask_now(server, is_base=True)
+            if server.view.wants_epoch or self.now - server.epoch_asked_at >= 3_000:
+                self.ask_now(server, is_base=False)
+            self.settle_epoch(server, pipeline)
+            head = server.hub.report(VIEW, self.now).head
+            lower = pipeline.posted if head is None else min(head, pipeline.posted)
+            self.repost(server, pipeline.epoch, 0, lower, self.engine.time)
+        pipeline.posted = self.engine.time
+        messages: dict[int, list[Message]] = {}
+        for number, follower in enumerate(self.followers):
+            assert follower.connection is not None
+            for _ in range(3):
+                follower.connection.drain(10_000_000)
+                follower.connection.server.turn()
+            messages[number] = self.read(follower)
+        return messages
+
+    def check_steady(self) -> None:
+        """Bound the costs of a minute in which nothing goes wrong.
+
+        One write for each client and second, of one delta (and at times a status); no base; the
+        view is read once, for the audit; a checksum every few seconds.
+        """
+        reads = [server.questions[True] for server in self.servers]
+        clients = [one.connection for one in self.followers if one.connection is not None]
+        before = [(client.writes, client.bytes, client.bases) for client in clients]
+        deltas = [0] * len(self.followers)
+        sums = [0] * len(self.followers)
+        for n in range(60):
+            self.engine.change(self.engine.epoch, (f"row {n}", str(n)), 1)
+            for number, messages in self.run_a_second().items():
+                for message in messages:
+                    if isinstance(message, Delta):
+                        deltas[number] += 1
+                        sums[number] += message.checksum is not None
+        for client, (writes, size, bases) in zip(clients, before, strict=True):
+            assert client.bases == bases, "a base that nobody needs"
+            assert client.writes - writes <= 60, "more than one write for a flush"
+            assert client.bytes - size <= 60 * DELTA_BYTES, "more bytes than the changes"
+        assert deltas == [60] * len(deltas)
+        assert all(9 <= count <= 13 for count in sums), "a checksum every 5 s"
+        for server, count in zip(self.servers, reads, strict=True):
+            assert server.questions[True] - count <= 1, "more reads than the audit needs"
+            assert not server.view.history.mismatches
+            assert server.hub.report(VIEW, self.now).problem is None
+
+
+SECONDS_TO_SETTLE = 2
+"""Seconds after which every client is at the head, once nothing goes wrong any more."""
+DELTA_BYTES = 150
+"""Bound on the mean bytes of a second: a delta of one row, and a fifth of a status."""
+
 
 def check_step(state: ViewState, message: Message) -> None:
-    """Our server says only what a client can use: it never sends what it has, or had."""
+    """Our server sends only what a client can use: never what it has, or had."""
     position = state.position
     if position is None or isinstance(message, Status):
         return
@@ -347,13 +265,3 @@ def check_step(state: ViewState, message: Message) -> None:
 
 def number_of(epoch: str) -> int:
     return int(epoch.partition("-u")[2])
-
-
-def make_base(engine: Engine, epoch: str, time: int, question: Question, now: int) -> ReadBase:
-    """The base that a SELECT at the last closed time gives."""
-    upper = time
-    rows = sorted(engine.rows(epoch, upper).elements())
-    total = checksum((1, row) for row in rows)
-    base = Base(VIEW, epoch, upper, COLUMNS, rows, total)
-    message = Framed(encode(base), LIMITS.compress_from)
-    return ReadBase(upper, total, message, question.number, now)

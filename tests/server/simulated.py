@@ -1,0 +1,206 @@
+"""The parts of the simulated world: engine, sockets, servers, clients, pipelines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from server.framing import Message as Framed
+from server.hub.epochs import Question
+from server.hub.history import ReadBase
+from server.hub.hub import Hub
+from server.hub.limits import Limits
+from server.hub.listener import Client
+from server.hub.view import View
+from tests.server.frames import FrameReader
+from tests.support.consolidate import consolidate
+from viewstream.checksum import checksum
+from viewstream.client.state import ViewState
+from viewstream.protocol import Base, Column, Delta, Row, Update, encode
+
+VIEW = "v"
+COLUMNS = [Column("name", "text"), Column("n", "int8")]
+LIMITS = Limits(
+    log_bytes=1_000,
+    log_age=60_000,
+    gap_patience=3_000,
+    fold_at_once=300,
+    base_reuse_bytes=200,
+    fold_cache_bytes=600,
+    backlog_bytes=1_000,
+    stall_after=20_000,
+)
+"""So small that every way of serving a client is taken often."""
+
+
+@dataclass
+class Clock:
+    """The servers' steady clock, in milliseconds."""
+
+    now: int = 100_000
+
+
+class Engine:
+    """The engine: one present history, and old ones that TAILs still follow."""
+
+    def __init__(self) -> None:
+        self.time = 1_000
+        self.number = 1
+        self.is_readable = True
+        """Whether a SELECT of the view succeeds; TAIL and the questions for epochs go on."""
+        self.histories: dict[str, list[Update]] = {self.epoch: []}
+
+    @property
+    def epoch(self) -> str:
+        return f"1606000000000-u{self.number}"
+
+    def change(self, epoch: str, row: Row, diff: int) -> None:
+        """Add or remove `diff` copies of `row` at the present time, which is still open."""
+        weight = self.rows(epoch, self.time + 1)[row]
+        if weight + diff >= 0:
+            self.histories[epoch].append((self.time, diff, row))
+
+    def rows(self, epoch: str, upper: int) -> Counter[Row]:
+        """The rows of that history just before `upper`."""
+        rows: Counter[Row] = Counter()
+        for time, diff, row in self.histories[epoch]:
+            if time < upper:
+                rows[row] += diff
+        return +rows
+
+    def replace(self, rows: list[Row]) -> None:
+        """Drop the view and create it with another query; a restart is the same to a hub."""
+        self.number += 1
+        self.histories[self.epoch] = [(self.time - 1, 1, row) for row in rows]
+
+    def delta(self, epoch: str, lower: int, upper: int) -> Delta:
+        updates = consolidate(u for u in self.histories[epoch] if lower <= u[0] < upper)
+        return Delta(VIEW, epoch, lower, upper, updates)
+
+
+@dataclass
+class Asked:
+    """A question on its way; `answer` is the engine's answer, once it is made."""
+
+    question: Question
+    is_base: bool
+    answer: tuple[str, ReadBase | None] | None = None
+
+
+class FakeClient(Client):
+    """A socket with room for `room` bytes; the test's client reads what it took at will."""
+
+    def __init__(self, server: Server, *, deflates: bool = False) -> None:
+        super().__init__(self._take, deflates=deflates)
+        self.server = server
+        self.room = 10_000_000
+        self.kept = b""
+        self.closed_with: tuple[int, str] | None = None
+        self.reader = FrameReader()
+        self.writes = 0
+        self.bytes = 0
+        self.blocks = 0
+        self.bases = 0
+        self.generation = server.view.history.generation
+        """Of the view when it connected, to count the breaks of the history since."""
+
+    @property
+    def is_closed(self) -> bool:
+        return self.closed_with is not None
+
+    def _take(self, data: bytes) -> int:
+        assert self.is_ready, "something was sent to a blocked client"
+        assert not self.kept, "something was sent past what is kept back"
+        assert not self.is_closed, "something was sent after the close"
+        self.writes += 1
+        self.bytes += len(data)
+        if self.room == 0:
+            raise BlockingIOError
+        taken = min(self.room, len(data))
+        self.room -= taken
+        self.reader.feed(data[:taken])
+        return taken
+
+    def keep_rest(self, data: bytes, sent: int) -> bool:
+        self.blocks += 1
+        self.progress_at = self.server.clock.now
+        if sent == 0:
+            self.kept = b"\x8a\x00"
+            return False
+        self.kept = data[sent:]
+        return True
+
+    def drain(self, room: int) -> None:
+        """Make room in the socket."""
+        self.room = room
+        if self.is_ready or self.is_closed:
+            return
+        taken, self.kept = self.kept[:room], self.kept[room:]
+        self.room -= len(taken)
+        self.reader.feed(taken)
+        if taken:
+            self.progress_at = self.server.clock.now
+        if not self.kept:
+            self.progress_at = None
+            self.server.hub.on_drained(self)
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed_with = code, reason
+        self.server.hub.remove_client(self)
+
+
+class Server:
+    """A hub with its poller and its flusher; every turn of the event loop is a call."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.hub = Hub([VIEW], LIMITS, lambda: None, lambda view: None)
+        self.asked: list[Asked] = []
+        self.questions = {True: 0, False: 0}
+        """How many questions were asked for a base, and for the epoch only."""
+        self.epoch_asked_at = 0
+
+    @property
+    def view(self) -> View:
+        return self.hub._views[VIEW]
+
+    def ask(self, *, is_base: bool) -> None:
+        self.questions[is_base] += 1
+        if not is_base:
+            self.epoch_asked_at = self.clock.now
+        self.asked.append(Asked(self.hub.ask(VIEW, for_base=is_base), is_base))
+
+    def turn(self) -> None:
+        """Do everything that the event loop would do by itself."""
+        while self.hub.has_pending or self.admit():
+            self.hub.flush()
+
+    def admit(self) -> bool:
+        return self.hub.admit(self.clock.now)
+
+
+@dataclass
+class Follower:
+    """A client, with its connection if it has one."""
+
+    state: ViewState = field(default_factory=lambda: ViewState(VIEW))
+    connection: FakeClient | None = None
+    deflates: bool = False
+
+
+@dataclass
+class Pipeline:
+    """A TAIL of one history, closed up to `time`, and how far of it has been posted."""
+
+    epoch: str
+    posted: int
+
+
+def make_base(engine: Engine, epoch: str, time: int, question: Question, now: int) -> ReadBase:
+    """Make the base that a SELECT at the last closed time gives."""
+    upper = time
+    rows = sorted(engine.rows(epoch, upper).elements())
+    total = checksum((1, row) for row in rows)
+    base = Base(VIEW, epoch, upper, COLUMNS, rows, total)
+    message = Framed(encode(base), LIMITS.compress_from)
+    return ReadBase(upper, total, message, question.number, now)

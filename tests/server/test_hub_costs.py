@@ -1,0 +1,192 @@
+"""Bounds on what the hub costs: reads of the view, bases, bytes sent and kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.framing import Message
+from server.hub.base_or_delta import BaseOrDelta, Choice
+from server.hub.folding import FoldCache
+from server.hub.history import ReadBase
+from tests.server.hub_scenes import connect, last_base, live_world, post_rows, received
+from tests.server.simulated import LIMITS, VIEW
+from viewstream.protocol import Base, Delta, Position
+
+
+def test_clients_that_arrive_together_share_one_read() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    reads = server.questions[True]
+    clients = [connect(server) for _ in range(20)]
+    server.turn()
+    assert [len(received(client)) for client in clients] == [1] * 20
+    for _ in range(5):
+        post_rows(world, "a row that makes the last base worth little " * 2)
+    late = [connect(server) for _ in range(20)]
+    server.turn()
+    assert server.hub.wants_base(VIEW)
+    world.ask_now(server, is_base=True)
+    server.turn()
+    assert not server.hub.wants_base(VIEW)
+    assert server.questions[True] == reads + 1
+    assert all(isinstance(received(client)[0], Base) for client in late)
+
+
+@pytest.mark.parametrize("size", [1, 20])
+def test_a_base_is_sent_again_while_little_has_come_since(size: int) -> None:
+    """Little: at most `base_reuse_bytes`, or half of the base."""
+    world, _ = live_world()
+    server = world.servers[0]
+    for n in range(size):
+        world.engine.change(world.engine.epoch, (f"of the view {n}", "1"), 1)
+    world.engine.time += 1
+    world.work(server)
+    world.ask_now(server, is_base=True)
+    bound = max(LIMITS.base_reuse_bytes, last_base(server).message.size // 2)
+    log = server.view.history.log
+    assert log is not None
+    upper = last_base(server).upper
+    while log.size_since(upper) <= bound:
+        client = connect(server)
+        server.turn()
+        assert isinstance(received(client)[0], Base)
+        assert not server.hub.wants_base(VIEW)
+        post_rows(world, "row")
+        server.turn()
+    connect(server)
+    server.turn()
+    assert server.hub.wants_base(VIEW)
+
+
+def make_read_base(size: int, upper: int = 1_050, asked: int = 9) -> ReadBase:
+    return ReadBase(upper, 0, Message(b"x" * size), asked, 0)
+
+
+@pytest.mark.parametrize(
+    ("base", "folded", "rest", "expected"),
+    [
+        (make_read_base(100), 151, 50, Choice.BASE),
+        (make_read_base(100), 150, 50, Choice.DELTA),
+        (make_read_base(100), 50, 0, Choice.DELTA),
+        (None, LIMITS.fold_at_once, 0, Choice.DELTA),
+        (None, LIMITS.fold_at_once + 1, 0, Choice.BASE),
+    ],
+)
+def test_the_answer_with_fewer_bytes_is_chosen(
+    base: ReadBase | None, folded: int, rest: int, expected: Choice
+) -> None:
+    world, _ = live_world()
+    decide = BaseOrDelta(world.servers[0].view.history, LIMITS)
+    assert decide.after_folding(base, folded, rest, is_failing=False) is expected
+    if base is None:
+        expected = Choice.DELTA  # none can be read
+    assert decide.after_folding(base, folded, rest, is_failing=True) is expected
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 40, "x" * 90])
+def test_a_client_that_comes_back_is_sent_the_fewest_bytes(name: str) -> None:
+    """Whatever is chosen, base and rest or folded delta: the other would not have been smaller."""
+    world, _ = live_world()
+    server = world.servers[0]
+    for letter in "abc":
+        post_rows(world, letter * 30, name)
+    for letter in "abc":
+        world.engine.change(world.engine.epoch, (letter * 30, "1"), -1)
+    post_rows(world)
+    world.ask_now(server, is_base=True)
+    start, upper = 1_001, last_base(server).upper
+    post_rows(world, "a", "b")
+    history = server.view.history
+    delta, rest = history.delta_since(start).size, history.delta_since(upper).size
+    smallest = min(delta, last_base(server).message.size + rest)
+    client = connect(server, Position(world.engine.epoch, start))
+    server.turn()
+    sent = [text for text in client.reader.messages() if b'"status"' not in text]
+    assert sum(map(len, sent)) == smallest
+
+
+def test_a_base_is_read_for_the_audit_though_no_client_needs_one() -> None:
+    """Every minute while deltas come, once when the head stands still, never without a pipeline."""
+    world, (follower,) = live_world()
+    server = world.servers[0]
+    world.disconnect(follower)
+    reads = []
+    for second in range(200):
+        world.clock.now += 1000
+        if second < 150:
+            post_rows(world)
+        server.hub.on_tick(world.now)
+        if server.hub.wants_base(VIEW):
+            reads.append(second)
+            world.ask_now(server, is_base=True)
+    assert reads == [59, 119, 154]
+
+
+def test_doubt_ends_with_the_next_base_that_agrees() -> None:
+    """Deltas carry checksums again, and the view is not read for ever."""
+    world, _ = live_world()
+    server, audit = world.servers[0], world.servers[0].view.history.audit
+    pipeline = world.pipelines[-1]
+    epoch = world.engine.epoch
+
+    def lose_a_row() -> None:
+        """A change that the TAIL left out, undone in the engine later."""
+        world.engine.histories[epoch].append((world.engine.time, 1, ("lost", "1")))
+        world.engine.time += 1
+        server.hub.take_delta(
+            Delta(VIEW, epoch, pipeline.posted, world.engine.time, []), world.now, 0
+        )
+        pipeline.posted = world.engine.time
+
+    lose_a_row()
+    world.ask_now(server, is_base=True)
+    assert not audit.is_in_doubt, "the first time, the log restarts at once"
+    assert server.hub.report(VIEW, world.now).audit_mismatches == 1
+    world.engine.time += 2
+    world.work(server)
+    world.ask_now(server, is_base=True)
+    assert audit.checksum is not None
+    world.clock.now += 1_000
+    lose_a_row()
+    world.ask_now(server, is_base=True)
+    assert audit.is_in_doubt, "so soon after a repair, the log does not restart"
+    assert audit.checksum is None
+    assert server.hub.report(VIEW, world.now).problem is not None
+    world.clock.now += 1_000
+    server.hub.on_tick(world.now)
+    assert not server.hub.wants_base(VIEW), "not before a repair is due"
+    world.engine.histories[epoch].pop()
+    world.ask_now(server, is_base=True)
+    assert not audit.is_in_doubt
+    assert audit.checksum is not None
+    assert server.hub.report(VIEW, world.now).audit_mismatches == 2
+
+
+def test_the_fold_cache_is_bounded_and_keeps_what_was_used_last() -> None:
+    folds = FoldCache(1000)
+    for frontier in range(100):
+        folds.put(frontier, Message(b"x" * 300))
+        assert folds.size <= 1000
+        assert folds.get(0) is not None, "it is used each time"
+    assert folds.get(98) is not None
+    assert folds.get(50) is None
+    folds.put(100, Message(b"x" * 5000))
+    assert folds.get(100) is not None, "the only one stays, for clients that share it"
+    assert folds.size == 5000
+    folds.clear()
+    assert folds.size == 0
+    assert folds.get(100) is None
+
+
+def test_many_clients_that_come_back_at_different_frontiers_leave_little_behind() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    for name in "abcd":
+        post_rows(world, name * 10)
+    history = server.view.history
+    for frontier in [*range(history.head - 4, history.head), *range(history.head + 1, 1_060)]:
+        connect(server, Position(world.engine.epoch, frontier))
+        server.turn()
+    assert 0 < history.fold_cache.size <= LIMITS.fold_cache_bytes
+    assert history.fold_cache.get(history.head + 1) is None, "an answer that costs nothing"
+    assert history.fold_cache.get(history.head - 1) is not None
