@@ -1,179 +1,124 @@
-"""Keeps views flowing: runs `tail_view.py | post_deltas.py` for each of them, again and again.
+"""Supervises `tail_view.py | post_deltas.py` for each view: restarts, resumes, gives up.
 
-Each run resumes where the server stands. What fails is started again after a growing random delay
-(full jitter); a view that has ended is asked again every ten seconds, quietly, since it may have
-been replaced. A view that the server does not serve is given up while the others go on; once all
-are given up, the exit status is 1. SIGTERM and SIGINT end this process and all of its children.
+Each run resumes at the server's position. A run that fails is started again with backoff; a view
+that can no longer change is looked at again every ten seconds, since it may have been replaced.
+A view that the server refuses for good is given up while the others go on; once all are given
+up, the exit status is 1. SIGTERM and SIGINT end this process and all of its children.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
 import os
-import random
 import signal
+import subprocess
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import IO
 
+from scripts.child import INHERITED, ROOT, Child
+from viewstream.backoff import Backoff
+from viewstream.exit_status import ExitStatus
 from viewstream.names import split_view_name
 from viewstream.protocol import ProtocolError
 from viewstream.urls import DEFAULT_URL, is_server_url
 
-ROOT = Path(__file__).parents[1]
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
-"""Bounds, in seconds, of the growing random delay before a new start."""
+"""Bounds, in seconds, of the delay before a restart."""
 SETTLED = 30.0
-"""Seconds after which a run counts as one that worked: delays begin small again."""
+"""Seconds after which a run counts as a success, so that the delays begin short again."""
 ENDED_DELAY = 10.0
-"""Seconds before a view that can no longer change is asked again."""
-PATIENCE = 5.0
+"""Seconds before the next look at a view that can no longer change."""
+GRACE = 5.0
 """Seconds that a child has to end before it is killed."""
-SHORTEST_TOLD = 0.1
-"""Seconds: a shorter delay is told as this one, never as 0.0."""
-NOT_SERVED = "the server answered 404:"
-"""How post_deltas.py says that the view is not served: docs/protocol.md says to end then."""
-PR_SET_PDEATHSIG = 1
+SHORTEST_SHOWN = 0.1
+"""Seconds: a shorter delay is shown as this one, never as 0.0."""
 
 
-class NotServedError(Exception):
-    """The server does not serve the view, as post_deltas.py has said on stderr."""
-
-
-def die_with_the_parent(
-    number: signal.Signals = signal.SIGTERM,
-) -> Callable[[], None] | None:
-    """What a child runs first, so that nothing is left when this process is killed (Linux)."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(PR_SET_PDEATHSIG, number)
-        if os.getppid() != parent:  # it died before it could be asked for
-            os.kill(os.getpid(), number)
-
-    return ask
+class GivenUpError(Exception):
+    """A script was refused for good, as it has printed on stderr."""
 
 
 class Pipeline:
-    """One view's pipeline. `tail` and `post` are the options that the two scripts are given."""
+    """The pipeline of one view. `tail` and `post` are the options of the two scripts."""
 
     def __init__(self, view: str, tail: Sequence[str], post: Sequence[str]) -> None:
         self._view = view
-        self._tail = [str(ROOT / "tail_view.py"), view, *tail]
-        self._post = [str(ROOT / "post_deltas.py"), view, *post]
-        self._before = die_with_the_parent()
+        self._tail = [sys.executable, str(ROOT / "tail_view.py"), view, *tail]
+        self._post = [sys.executable, str(ROOT / "post_deltas.py"), view, *post]
+        self._backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
 
-    async def run(self) -> None:
-        """Run until cancelled, or until the server says that it does not serve the view."""
-        with suppress(NotServedError):
-            await self._run_again_and_again()
+    async def supervise(self) -> None:
+        """Run until cancelled, or until a script is refused for good."""
+        with suppress(GivenUpError):
+            while True:
+                began = time.monotonic()
+                failure = await self.run_once()
+                if failure is None or time.monotonic() - began > SETTLED:
+                    self._backoff.reset()
+                await asyncio.sleep(self._delay_after(failure))
 
-    async def _run_again_and_again(self) -> None:
-        bound = FIRST_DELAY
-        while True:
-            begin = time.monotonic()
-            failure = await self.run_once()
-            if failure is None:
-                bound = FIRST_DELAY
-                await asyncio.sleep(ENDED_DELAY)
-                continue
-            if time.monotonic() - begin > SETTLED:
-                bound = FIRST_DELAY
-            delay = random.uniform(0, bound)  # noqa: S311 -- full jitter, not a secret
-            bound = min(2 * bound, LONGEST_DELAY)
-            told = max(delay, SHORTEST_TOLD)
-            say(f"{self._view}: {failure}; starting again in {told:.1f} s")
-            await asyncio.sleep(delay)
+    def _delay_after(self, failure: str | None) -> float:
+        """Return the seconds to wait before the next run, and log them after a failure."""
+        if failure is None:
+            return ENDED_DELAY
+        delay = self._backoff.next_delay()
+        shown = max(delay, SHORTEST_SHOWN)
+        log(f"{self._view}: {failure}; starting again in {shown:.1f} s")
+        return delay
 
     async def run_once(self) -> str | None:
-        """One run to its end; return what went wrong, or None if the view can no longer change.
+        """Run both scripts to their end; return the failure, or None if the view has ended.
 
-        Raises NotServedError.
+        Raises GivenUpError.
         """
-        position = await self._ask()
+        position = await self._ask_position()
         if position is None:
             return "the server did not say where it stands"
-        reading, writing = os.pipe()
-        with os.fdopen(reading) as stdin, os.fdopen(writing) as stdout:
-            async with (
-                self._child([*self._tail, "--resume", position], stdout=stdout) as tail,
-                self._child(self._post, stdin=stdin) as post,
-            ):
-                # Only the children hold the pipe's ends, so each notices when the other is gone.
-                stdin.close()
-                stdout.close()
-                tailed, posted = await asyncio.gather(tail.wait(), post.wait())
-        if tailed == posted == 0:
+        tail_command = [*self._tail, "--resume", position]
+        async with self._child(tail_command, stdout=subprocess.PIPE) as tail:
+            pipe = tail.popen.stdout
+            assert pipe is not None
+            async with self._child(self._post, stdin=pipe.fileno(), stdout=INHERITED) as post:
+                # Only the children have the pipe open, so each notices the end of the other.
+                pipe.close()
+                tailed, posted = await asyncio.gather(tail.ended(), post.ended())
+        if tailed == posted == ExitStatus.ENDED:
             return None
+        if ExitStatus.REFUSED in (tailed, posted):
+            raise GivenUpError
         return f"tail_view.py ended with {tailed} and post_deltas.py with {posted}"
 
-    async def _ask(self) -> str | None:
-        """Where the server stands, or None if it does not say; raises NotServedError."""
-        async with self._child([*self._post, "--frontier"], stdout=PIPE, stderr=PIPE) as asking:
-            position, complaint = (part.decode() for part in await asking.communicate())
-        sys.stderr.write(complaint)
-        sys.stderr.flush()
-        if asking.returncode == 0:
-            return position.strip()
-        if NOT_SERVED in complaint:
-            raise NotServedError
-        return None
+    async def _ask_position(self) -> str | None:
+        """Return the server's position, or None if it does not answer; raises GivenUpError."""
+        async with self._child([*self._post, "--frontier"]) as child:
+            status = await child.ended()
+        if status == ExitStatus.REFUSED:
+            raise GivenUpError
+        return child.output.strip() if status == ExitStatus.ENDED else None
 
     @asynccontextmanager
     async def _child(
-        self,
-        arguments: Sequence[str],
-        *,
-        stdin: IO[str] | int = DEVNULL,
-        stdout: IO[str] | int | None = None,
-        stderr: int | None = None,
-    ) -> AsyncIterator[Process]:
-        """A child, which has ended when the block ends, however it ends."""
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, *arguments),
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            preexec_fn=self._before,
-        )
+        self, command: Sequence[str], *, stdin: int = subprocess.DEVNULL, stdout: int | None = None
+    ) -> AsyncIterator[Child]:
+        """Start a child; it has ended when the block has, however the block ends."""
+        child = Child(command, stdin=stdin, stdout=stdout, stderr=INHERITED)
         try:
             yield child
         finally:
-            await asyncio.shield(end(child))
+            await asyncio.shield(child.aclose(GRACE))
 
 
-async def end(child: Process) -> None:
-    """Make sure that a child has ended: ask, wait, kill."""
-    if child.returncode is not None:
-        return
-    with suppress(ProcessLookupError):
-        child.terminate()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await child.wait()
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
-
-
-def say(message: str) -> None:
+def log(message: str) -> None:
     print(f"pipeline: {message}", file=sys.stderr, flush=True)
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/pipeline",
-        description="Run tail_view.py | post_deltas.py for each view, again and again.",
+        description="Run tail_view.py | post_deltas.py for each view, and restart what ends.",
     )
     parser.add_argument("views", nargs="+", metavar="VIEW", help="NAME or SCHEMA.NAME")
     parser.add_argument("--dsn", help="the engine (VIEWSTREAM_DSN)")
@@ -198,12 +143,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 async def run_all(options: argparse.Namespace) -> int:
-    """Run the pipelines of all views; return 0 after a signal, 1 if none has a view to run for."""
+    """Run the pipelines of all views; return 0 after a signal, 1 if all views were given up."""
     tail = ["--dsn", options.dsn] if options.dsn else []
     post = ["--server", options.server]
     post += ["--body-limit", options.body_limit] if options.body_limit else []
-    running = [asyncio.ensure_future(Pipeline(view, tail, post).run()) for view in options.views]
-    together = asyncio.gather(*running)
+    pipelines = [Pipeline(view, tail, post).supervise() for view in options.views]
+    together = asyncio.gather(*pipelines)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, together.cancel)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from typing import Any
 
 import psycopg2
 
-from scripts.apply_sql import FOLDER, apply, read_statements
-from scripts.benchmarks._processes import Child
+from scripts.benchmarks._measured import Measured, start_engine
 from scripts.sources.generate import events
+from scripts.sql_files.apply import apply
+from scripts.sql_files.statements import FOLDER, read_statements
 
 _PATIENCE = 600.0
 
@@ -30,18 +30,14 @@ class Engine:
 
     def __init__(self, source: Path, *options: str | Path) -> None:
         self.source = source
-        listen = ["--listen", "127.0.0.1:0"]
-        command = [sys.executable, "-m", "engine", *listen, *map(str, options)]
-        self.child = Child(command)
-        self.dsn = f"host=127.0.0.1 port={self.child.port} user=materialize dbname=materialize"
+        self.child, self.dsn = start_engine(*options)
         self._connection: Any = psycopg2.connect(self.dsn)
         self._connection.autocommit = True
 
     def create_views(self) -> None:
         """Apply `sql/`."""
-        apply(
-            self.dsn, read_statements(sorted(FOLDER.glob("*.sql")), {"source": str(self.source)}), 0
-        )
+        statements = read_statements([FOLDER], {"source": str(self.source)})
+        apply(self.dsn, statements, wait=0)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
@@ -68,7 +64,7 @@ class Engine:
 class Peak(threading.Thread):
     """Looks at a child's memory while something else is done; `peak` is the most it had."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Measured) -> None:
         super().__init__(daemon=True)
         self._child = child
         self._over = threading.Event()

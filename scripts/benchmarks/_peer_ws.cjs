@@ -12,7 +12,7 @@ const server = new WebSocketServer({
   perMessageDeflate: false,
   backlog: 4096,
 });
-server.on('listening', () => console.log(`listening on 127.0.0.1:${server.address().port}`));
+server.on('listening', () => console.error(`listening on 127.0.0.1:${server.address().port}`));
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 

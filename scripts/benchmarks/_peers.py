@@ -50,6 +50,10 @@ def _accept(listener: socket.socket) -> socket.socket:
     return connection
 
 
+def _announce(listener: socket.socket) -> None:
+    print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+
+
 def bare_loop() -> None:
     """A loop of `socket.send` over sockets, and nothing else."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
@@ -60,7 +64,7 @@ def bare_loop() -> None:
             sockets.append(_accept(listener))
 
     threading.Thread(target=accept, daemon=True).start()
-    print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    _announce(listener)
     for line in sys.stdin:
         rate, seconds, size = line.split()
         data = frame(b"x" * int(size))
@@ -78,7 +82,7 @@ def bare_loop() -> None:
 def bare_bases() -> None:
     """Sends one message of so many bytes to each client as it comes, and nothing else."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    _announce(listener)
     data = frame(b"x" * int(sys.argv[2]))
     while True:
         connection = _accept(listener)
@@ -99,7 +103,7 @@ async def websockets_broadcast() -> None:
     async with serve(
         handler, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=4096
     ) as server:
-        print(f"listening on 127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+        _announce(server.sockets[0])
         await _obey(lambda text: broadcast(connections, text))
 
 
@@ -126,7 +130,7 @@ async def tornado_write_message() -> None:
 
     sockets = bind_sockets(0, "127.0.0.1", backlog=4096)
     HTTPServer(Application([("/.*", Handler)])).add_sockets(sockets)
-    print(f"listening on 127.0.0.1:{sockets[0].getsockname()[1]}", flush=True)
+    _announce(sockets[0])
     await _obey(send)
 
 

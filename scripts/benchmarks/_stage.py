@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg2
 
+from scripts.benchmarks._measured import start_engine, start_server
 from scripts.benchmarks._poster import Poster, get_json
-from scripts.benchmarks._processes import start_engine, start_server
 
 
 class Stage:

@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass, field
 
 from scripts.benchmarks._fleet import Fleet
+from scripts.benchmarks._measured import Measured
 from scripts.benchmarks._peers import install_ws
 from scripts.benchmarks._poster import Poster
-from scripts.benchmarks._processes import Child
 from scripts.benchmarks._stage import Stage
 from scripts.benchmarks.report import Bar, Measure, Report
 
@@ -40,7 +40,7 @@ class Contender:
     """A server with its clients; `costs` are its turns, in microseconds per delta and client."""
 
     name: str
-    child: Child
+    child: Measured
     fleet: Fleet
     poster: Poster | None = None
     costs: dict[float, list[float]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Contender:
         """Send for `seconds`, and note what it cost the server."""
         before, received = self.child.cpu(), self.fleet.messages
         if self.poster is None:
-            order = self.child.order_later(f"{rate} {seconds} {size}")
+            order = self.child.order_in_thread(f"{rate} {seconds} {size}")
             while order.is_alive():
                 self.fleet.read(0.01)
             count = int(rate * seconds)
@@ -110,7 +110,7 @@ def _contenders(stack: contextlib.ExitStack, options: argparse.Namespace) -> lis
         commands["ws"], folder = ws
         stack.callback(shutil.rmtree, folder)
     for name, command in commands.items():
-        child = stack.enter_context(Child(command))
+        child = stack.enter_context(Measured(command))
         fleet = Fleet(("127.0.0.1", child.port), count=options.clients, smallest=smallest)
         contenders.append(Contender(name, child, stack.enter_context(fleet)))
     return contenders

@@ -10,13 +10,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from websockets.sync.client import ClientConnection, connect
 
-from scripts.benchmarks._processes import ROOT
 from scripts.benchmarks._stage import Stage
 from scripts.benchmarks.report import Bar, Measure, Report
+from scripts.child import INHERITED, Child
 from viewstream.protocol import Base, Delta, Message, Row, decode
 
 
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> Report:
             "CREATE MATERIALIZED VIEW latency AS SELECT text, mz_line_no FROM lines"
         )
         stage = stack.enter_context(Stage(sql, "latency"))
-        stack.callback(_end, _pipe(stage))
+        stack.enter_context(_pipe(stage))
         address = f"ws://127.0.0.1:{stage.server.port}/view/stream?view=latency"
         socket = stack.enter_context(connect(address))
         count = int(options.rate * options.seconds)
@@ -56,26 +57,17 @@ def run(options: argparse.Namespace) -> Report:
     return _report(times, options)
 
 
-def _pipe(stage: Stage) -> list[subprocess.Popen[bytes]]:
-    """`tail_view.py latency | post_deltas.py latency`, as a shell would run it."""
-    tail = subprocess.Popen(
-        [sys.executable, "tail_view.py", stage.view, "--dsn", stage.dsn],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-    )
+@contextlib.contextmanager
+def _pipe(stage: Stage) -> Iterator[None]:
+    """Run `tail_view.py latency | post_deltas.py latency`, as a shell does."""
+    tail_command = [sys.executable, "tail_view.py", stage.view, "--dsn", stage.dsn]
     url = f"http://127.0.0.1:{stage.server.port}"
-    post = subprocess.Popen(
-        [sys.executable, "post_deltas.py", stage.view, "--server", url], cwd=ROOT, stdin=tail.stdout
-    )
-    assert tail.stdout is not None
-    tail.stdout.close()
-    return [tail, post]
-
-
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.terminate()
-        process.wait(10)
+    post_command = [sys.executable, "post_deltas.py", stage.view, "--server", url]
+    with Child(tail_command, stdout=subprocess.PIPE, stderr=INHERITED) as tail:
+        assert tail.popen.stdout is not None
+        with Child(post_command, stdin=tail.popen.stdout.fileno(), stderr=INHERITED):
+            tail.popen.stdout.close()
+            yield
 
 
 def _append(path: Path, rate: float, count: int, sent: dict[str, float]) -> None:

@@ -16,19 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from operator import truediv
 from pathlib import Path
-from typing import TypeVar
 
-import psycopg2
 import requests
-from psycopg2.extensions import new_type, register_type
 
+from scripts.benchmarks._measured import start_engine, start_server
 from scripts.benchmarks.report import Bar, Measure, Report
-from scripts.demo import free_port
-from scripts.faultkit.processes import ROOT
+from scripts.child import ROOT
+from scripts.text_query import text_query
 from viewstream.engine import find_relation, relation_query
 from viewstream.protocol import Delta, encode
 
@@ -37,9 +35,6 @@ PER_TIME = 1_000
 SINGLE = 2_000
 """Rows that are posted one by one: enough to know their rate."""
 PATIENCE = 60.0
-_TIMESTAMPTZ = 1184
-
-T = TypeVar("T")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +48,7 @@ def run(options: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "rows"
         for _ in range(options.rounds):
-            with _server(Path(folder)) as (url, epoch):
+            with _server() as (url, epoch):
                 upper = _write(text, epoch, options.rows)
                 split.append(options.rows / _split(text))
                 seconds, busy = _pipe(url, text, upper)
@@ -81,40 +76,14 @@ def run(options: argparse.Namespace) -> Report:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[tuple[str, str]]:
+def _server() -> Iterator[tuple[str, str]]:
     """An engine with the view, and a server of it: gives the server's URL and the view's epoch."""
-    engine_port, port = free_port(), free_port()
-    dsn = f"host=127.0.0.1 port={engine_port} user=materialize dbname=materialize"
-    url = f"http://127.0.0.1:{port}"
-    engine = ["engine", "--listen", f"127.0.0.1:{engine_port}"]
-    server = ["server", "--listen", f"127.0.0.1:{port}", "--dsn", dsn, VIEW]
-    with _running(engine, folder), _running(server, folder):
-        epoch = _until_it_answers(lambda: _create(dsn), psycopg2.Error)
-        _until_it_answers(lambda: _frontier(url), requests.RequestException)
-        yield url, epoch
-
-
-@contextmanager
-def _running(command: list[str], folder: Path) -> Iterator[None]:
-    with (folder / f"{command[0]}.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _create(dsn: str) -> str:
-    """Create the table whose history is posted; returns its epoch."""
-    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        register_type(new_type((_TIMESTAMPTZ,), "TEXT", lambda text, _: text), cursor)
-        cursor.execute(f'CREATE TABLE IF NOT EXISTS {VIEW} ("user" text, count bigint)')
-        cursor.execute(relation_query(VIEW))
-        return find_relation(VIEW, cursor.fetchall()).epoch
+    engine, dsn = start_engine()
+    with engine:
+        create = f'CREATE TABLE {VIEW} ("user" text, count bigint)'
+        epoch = find_relation(VIEW, text_query(dsn, create, relation_query(VIEW))).epoch
+        with start_server(dsn, VIEW) as server:
+            yield f"http://127.0.0.1:{server.port}", epoch
 
 
 def _write(path: Path, epoch: str, rows: int) -> int:
@@ -181,18 +150,6 @@ def _post_singly(url: str, epoch: str, lower: int) -> float:
             )
             answer.raise_for_status()
         return SINGLE / (time.perf_counter() - begin)
-
-
-def _until_it_answers(question: Callable[[], T], fault: type[Exception]) -> T:
-    """The answer, once there is one; raises `fault` if there is none for long."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return question()
-        except fault:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def _frontier(url: str) -> int | None:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from scripts.benchmarks._fleet import Fleet
-from scripts.benchmarks._processes import Child
+from scripts.benchmarks._measured import Measured
 from scripts.benchmarks._stage import Stage
 from scripts.benchmarks.report import Bar, Measure, Report
 from server.framing import Message, deflate
@@ -37,7 +37,7 @@ class _Storms:
     cpu: list[float] = field(default_factory=list)
     size: int = 0
 
-    def add(self, server: Child, path: str, count: int) -> None:
+    def add(self, server: Measured, path: str, count: int) -> None:
         before = server.cpu()
         seconds, self.size = _storm(("127.0.0.1", server.port), path, count)
         self.seconds.append(seconds)
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> Report:
             ours.add(stage.server, "/view/stream?view=storm", options.clients)
             reads.append(stage.health()["base_reads"])
         command = [sys.executable, "-m", "scripts.benchmarks._peers", "bare-bases", str(ours.size)]
-        with Child(command) as child:
+        with Measured(command) as child:
             bare.add(child, "/", options.clients)
     medians = [statistics.median(one.seconds) for one in (ours, bare)]
     return Report(

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from scripts.child import ChildError
 from scripts.faultkit import table
 from scripts.faultkit.faults import inflict
-from scripts.faultkit.processes import ProcessError
 from scripts.faultkit.proof import DivergedError, Proof, prove
 from scripts.faultkit.schedule import DECK, Fault, schedule
 from scripts.faultkit.world import World
@@ -53,7 +53,7 @@ async def run(
             await inflict(world, fault)
             proved.append((fault, await prove(world)))
             say(table.line(*proved[-1]))
-    except (DivergedError, ProcessError, TimeoutError) as error:
+    except (DivergedError, ChildError, TimeoutError) as error:
         raise FaultError(fault, seed, str(error) or type(error).__name__) from error
     finally:
         await world.stop()

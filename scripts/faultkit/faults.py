@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 import psycopg2
 
-from scripts.faultkit.processes import Service
 from scripts.faultkit.proxy import PostFault
 from scripts.faultkit.schedule import SCRIPTS, Fault
+from scripts.faultkit.service import Service
 from scripts.faultkit.world import World
 
 ROOM = 30_000

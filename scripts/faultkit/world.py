@@ -9,25 +9,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 import psycopg2
-from psycopg2.extensions import new_type, register_type, string_types
 
-from scripts.demo import free_port
-from scripts.demo_check import rows_at
+from scripts.child import ROOT, ChildError
 from scripts.faultkit.clients import Client, Hostile
-from scripts.faultkit.processes import (
-    ROOT,
-    ProcessError,
-    Service,
-    children_of,
-    resident,
-    script_of,
-)
-from scripts.faultkit.proxy import HOST, PostProxy, StreamProxy
+from scripts.faultkit.proxy import PostProxy, StreamProxy
+from scripts.faultkit.service import Service
+from scripts.ports import HOST, free_port
+from scripts.procfs import children_of, memory_of, script_of
+from scripts.text_query import rows_at, text_query
 from viewstream.engine import find_relation, relation_query
 from viewstream.names import quote_view
 from viewstream.protocol import Row
@@ -129,7 +121,7 @@ class World:
         )
         await applying.start()
         await applying.ended()
-        written = applying.written()
+        written = applying.child.output
         async with asyncio.timeout(PATIENCE):
             while True:  # a view can be read once it has a time
                 try:
@@ -139,7 +131,7 @@ class World:
                     await asyncio.sleep(0.1)
                 else:
                     return
-        raise ProcessError(written)
+        raise ChildError(written)
 
     def failures(self) -> list[str]:
         """What ended though nobody ended it."""
@@ -156,15 +148,15 @@ class World:
 
     def memory(self) -> dict[str, int]:
         """The resident bytes of each process, the largest of each kind of script."""
-        sizes = {name: resident(one.pid) for name, one in self.services.items()}
+        sizes = {name: memory_of(one.pid) for name, one in self.services.items()}
         for name in ("tail_view", "post_deltas"):
             pids = [pid for side in SIDES for pid in self.scripts(name, side)]
-            sizes[name] = max(map(resident, pids), default=0)
+            sizes[name] = max(map(memory_of, pids), default=0)
         return sizes
 
     async def ask(self, *statements: str) -> list[tuple[str, ...]]:
         """Ask the engine, in text; returns the last statement's rows. Raises psycopg2.Error."""
-        return await asyncio.to_thread(_ask, self.dsn, statements)
+        return await asyncio.to_thread(text_query, self.dsn, *statements)
 
     async def epoch(self, view: str) -> str:
         return find_relation(view, await self.ask(relation_query(view))).epoch
@@ -190,12 +182,3 @@ class World:
             create = "\n".join(line for line in lines if not line.startswith("--"))
         await self.ask(f"DROP VIEW IF EXISTS {quote_view(view)}", create)
         self._replaced ^= {view}
-
-
-def _ask(dsn: str, statements: Sequence[str]) -> list[tuple[str, ...]]:
-    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        register_type(new_type(tuple(string_types), "TEXT", lambda text, _: text), cursor)
-        for statement in statements:
-            cursor.execute(statement)
-        return cursor.fetchall() if cursor.description else []

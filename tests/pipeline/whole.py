@@ -7,20 +7,21 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from scripts.demo import free_port, served_views
-from scripts.demo_check import rows_at
+from scripts.ports import free_port
+from scripts.procfs import children_of, script_of
+from scripts.serving.demo_plan import demo_views
+from scripts.text_query import rows_at
 from tests.support.following import Witness
 from tests.support.processes import Process, start_engine, start_server, wait_until
 from viewstream.protocol import Row
 
-VIEWS = served_views()
+VIEWS = demo_views()
 POINTS = 15
 """How many of the points that a client passed are proved, of each view."""
 
@@ -87,17 +88,11 @@ class Whole:
 
     def children(self, name: str) -> list[int]:
         """The ids of the pipelines' processes that run this script."""
-        pipeline = self.processes["pipeline"].popen.pid
-
-        def look() -> list[int]:
-            listed = subprocess.run(
-                ["ps", "--ppid", str(pipeline), "-o", "pid=,args="], capture_output=True, text=True
-            ).stdout
-            lines = [line for line in listed.splitlines() if f"{name}.py" in line]
-            # The one that only asks for the frontier is not the one that posts.
-            return [int(line.split()[0]) for line in lines if "--frontier" not in line]
-
-        return wait_until(look, f"a process that runs {name}.py")
+        pipeline = self.processes["pipeline"].pid
+        return wait_until(
+            lambda: [pid for pid in children_of(pipeline) if script_of(pid) == name],
+            f"a process that runs {name}.py",
+        )
 
     def _source(self, mode: str, *options: str | Path) -> Process:
         return self._run("scripts.sources", mode, *options, self.file)

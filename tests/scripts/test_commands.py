@@ -1,4 +1,4 @@
-"""The shell scripts: they may be called from anywhere, and read paths from where one stands."""
+"""The shell scripts may be called from anywhere, and read paths from the working directory."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def clone(tmp_path: Path) -> Path:
     """A clone whose environment is the one that runs the tests: nothing is installed."""
     clone = tmp_path / "a clone"
     clone.mkdir()
-    for name in ("scripts", "server", "sql"):
+    for name in ("engine", "scripts", "server", "sql", "viewstream"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
     (clone / "scripts" / "venv").write_text("#!/bin/sh\necho bin/python\n")
     (clone / "bin").mkdir()
@@ -41,31 +41,31 @@ def run(clone: Path, script: str, *arguments: str | Path, cwd: Path) -> tuple[in
     return ended.returncode, ended.stdout + ended.stderr
 
 
-def test_paths_are_read_from_where_one_stands(clone: Path, tmp_path: Path) -> None:
+def test_paths_are_read_from_the_working_directory(clone: Path, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
-    # What lies about there is not taken for a part of ours.
+    # A file there is not taken for a module of the project.
     (here / "scripts.py").write_text("raise SystemExit('the wrong one')\n")
     shutil.copy(SAMPLE, here / "events")
-    status, said = run(
+    status, printed = run(
         clone, "source", "replay", "--rate", "0", "--from", "events", "out", cwd=here
     )
-    assert (status, "16 events written" in said) == (0, True), said
+    assert (status, "16 events written" in printed) == (0, True), printed
     assert (here / "out").read_bytes().count(b"\n") == 16
 
     (here / "own.sql").write_text("SELECT :'nobody';\n")
-    status, said = run(clone, "apply_sql", "own.sql", cwd=here)
+    status, printed = run(clone, "apply_sql", "own.sql", cwd=here)
     assert status == 1
-    assert said == "apply_sql: the SQL needs a value for :'nobody': give --nobody\n"
+    assert printed == "apply_sql: the SQL needs a value for :'nobody': give --set nobody=VALUE\n"
 
-    status, said = run(clone, "demo", "--source", "missing", "--port", "0", cwd=here)
+    status, printed = run(clone, "demo", "--source", "missing", "--port", "0", cwd=here)
     assert status == 1
 
 
 @pytest.mark.parametrize("script", ["source", "apply_sql", "demo", "pipeline", "bench", "faults"])
-def test_help_is_given_from_anywhere(clone: Path, tmp_path: Path, script: str) -> None:
+def test_help_is_printed_from_anywhere(clone: Path, tmp_path: Path, script: str) -> None:
     for name in ("tail_view.py", "post_deltas.py"):
         shutil.copy(ROOT / name, clone)
-    status, said = run(clone, script, "--help", cwd=tmp_path)
-    assert status == 0, said
-    assert said.startswith(f"usage: scripts/{script}")
+    status, printed = run(clone, script, "--help", cwd=tmp_path)
+    assert status == 0, printed
+    assert printed.startswith(f"usage: scripts/{script}")

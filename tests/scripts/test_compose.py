@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.demo import free_port
+from scripts.ports import free_port
 from tests.support.processes import ROOT, Process
 from viewstream.client.follow import Follower
 

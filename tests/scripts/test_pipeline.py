@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from scripts import pipeline
-from scripts.faultkit.processes import children_of, script_of
+from scripts.procfs import children_of, script_of
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_http import Answer, Request, ScriptedHttp
 from tests.support.scripted_tail import EPOCH, Engine, play

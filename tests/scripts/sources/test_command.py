@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.sources.__main__ import parse_bytes
+from scripts.sources.options import parse_bytes
 from tests.scripts.sources.test_append import PATTERN, rows
 from tests.support.event_stream import EventStream, serve
 from tests.support.processes import ROOT, Process, wait_until

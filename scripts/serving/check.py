@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import closing
-from typing import IO
 
 import psycopg2
-from psycopg2.extensions import new_type, register_type, string_types
 
-from scripts.demo import HOST, ROOT, free_port, served_views
+from scripts.child import Child, python_module
+from scripts.ports import HOST, free_port
+from scripts.serving.demo_plan import demo_views
+from scripts.serving.plan import embedded_dsn
+from scripts.text_query import rows_at
 from viewstream.client.follow import Follower, FollowError
 from viewstream.client.state import ViewState
-from viewstream.names import quote_view
 from viewstream.protocol import Row
 
-PATIENCE = 22.0
+PATIENCE = 60.0
 """Seconds until all views must have been proved."""
 
 _RATE = 200
@@ -33,28 +30,25 @@ _ROUNDS = 3
 _CHANGES = 3
 """How many times a view must have changed before each proof, so that there is something to it."""
 
-_STOP = 10.0
-
 
 class CheckError(Exception):
-    """What was to be proved is not so."""
+    """A proof has failed; the text says how."""
 
 
 def check() -> int:
     """Run the check, print a line per view, and return the exit status."""
     try:
-        with tempfile.TemporaryFile() as log:
-            return asyncio.run(_check(log))
+        return asyncio.run(_check())
     except KeyboardInterrupt:
         return 130
 
 
-async def _check(log: IO[bytes]) -> int:
+async def _check() -> int:
     port, engine_port = free_port(), free_port()
-    dsn = f"host={HOST} port={engine_port} user=materialize dbname=materialize"
+    dsn = embedded_dsn(engine_port)
     try:
-        async with _demo(port, engine_port, log) as demo, asyncio.timeout(PATIENCE):
-            follower = Follower(f"http://{HOST}:{port}", served_views())
+        async with _demo(port, engine_port) as demo, asyncio.timeout(PATIENCE):
+            follower = Follower(f"http://{HOST}:{port}", demo_views())
             await _first(_prove(follower, dsn), follower.run(), _fail_at_end(demo))
     except TimeoutError:
         failure = f"not all views were there and proved within {PATIENCE:g} s"
@@ -62,13 +56,12 @@ async def _check(log: IO[bytes]) -> int:
         failure = str(error).strip()
     else:
         return 0
-    log.seek(0)
-    print(f"FAILED  {failure}\n\nwhat the demo printed:\n{log.read().decode(errors='replace')}")
+    print(f"FAILED  {failure}\n\noutput of the demo:\n{demo.output}")
     return 1
 
 
 async def _first(*work: Coroutine[None, None, None]) -> None:
-    """Wait for the first to end, however it does, and end the others."""
+    """Wait until the first one returns or raises, and cancel the others."""
     tasks = [asyncio.create_task(task) for task in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -80,30 +73,20 @@ async def _first(*work: Coroutine[None, None, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _fail_at_end(demo: asyncio.subprocess.Process) -> None:
-    raise CheckError(f"the demo ended by itself, with status {await demo.wait()}")
+async def _fail_at_end(demo: Child) -> None:
+    raise CheckError(f"the demo ended by itself, with status {await demo.ended()}")
 
 
 @contextlib.asynccontextmanager
-async def _demo(
-    port: int, engine_port: int, log: IO[bytes]
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The demo as a process of its own, ended with all of its children."""
-    arguments = ("--source", "generated", "--rate", str(_RATE), "--port", str(port))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "scripts.demo", *arguments, "--engine-port", str(engine_port)),
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+async def _demo(port: int, engine_port: int) -> AsyncIterator[Child]:
+    """Run the demo as a process of its own; it has ended, with its children, at the end."""
+    options = ["--source", "generated", "--rate", str(_RATE)]
+    ports = ["--port", str(port), "--engine-port", str(engine_port)]
+    demo = Child(python_module("scripts.serving.demo", *options, *ports))
     try:
-        yield process
+        yield demo
     finally:
-        if process.returncode is None:
-            process.terminate()
-        async with asyncio.timeout(_STOP):
-            await process.wait()
+        await demo.aclose()
 
 
 async def _prove(follower: Follower, dsn: str) -> None:
@@ -139,15 +122,6 @@ async def _wait_for_changes(follower: Follower, state: ViewState) -> int:
 def _frontier(state: ViewState) -> int:
     assert state.position is not None, "a view that has changed has a position"
     return state.position.frontier
-
-
-def rows_at(dsn: str, view: str, time: int) -> Counter[Row]:
-    """The rows of the view at `time`, as PostgreSQL's text; raises psycopg2.Error."""
-    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        register_type(new_type(tuple(string_types), "TEXT", lambda text, _: text), cursor)
-        cursor.execute(f"SELECT * FROM {quote_view(view)} AS OF {time}")  # noqa: S608 -- quoted
-        return Counter(cursor.fetchall())
 
 
 def _difference(view: str, frontier: int, rows: Counter[Row], expected: Counter[Row]) -> str:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.sources.__main__ import parse_rate
-
-PORT = 8888
-ENGINE_PORT = 6875
-_HIGHEST_PORT = 65535
+from scripts.ports import parse_port
+from scripts.serving.plan import ENGINE_PORT, PORT
+from scripts.sources.options import parse_rate
 
 _DEFAULTS: dict[str, Any] = {
     "source": "auto",
@@ -20,24 +18,11 @@ _DEFAULTS: dict[str, Any] = {
     "engine_port": ENGINE_PORT,
     "keep": None,
 }
-"""Of all options but --check, which goes with none of them; filled in once they are told apart."""
-
-
-def parse_port(text: str) -> int:
-    """A port of TCP, or 0; raises argparse.ArgumentTypeError."""
-    try:
-        port = int(text)
-    except ValueError:
-        port = -1
-    if not 0 <= port <= _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(
-            f"expected a port from 0 to {_HIGHEST_PORT}, found {text!r}"
-        )
-    return port
+"""Defaults of all options but --check, which is used alone; filled in after that is checked."""
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options; what cannot be is said on stderr, and ends the process with status 2."""
+    """Return the options; exits with status 2 and a sentence if they contradict each other."""
     parser = _parser()
     options = parser.parse_args(arguments)
     given = [name for name in _DEFAULTS if getattr(options, name) is not None]

@@ -1,0 +1,45 @@
+"""`scripts/demo`: runs the whole pipeline on one machine, or proves that it works."""
+
+from __future__ import annotations
+
+import sys
+
+from scripts.ports import PortError, usable_port
+from scripts.serving.check import check
+from scripts.serving.demo_options import parse_arguments
+from scripts.serving.demo_plan import (
+    DemoError,
+    announcement,
+    choose_source,
+    make_plan,
+    working_folder,
+)
+from scripts.serving.session import Session
+from scripts.sql_files.statements import SqlFileError
+from scripts.supervisor import PartError
+
+
+def main() -> int:
+    options = parse_arguments()
+    if options.check:
+        return check()
+    try:
+        ports = (
+            usable_port(options.port, "--port"),
+            usable_port(options.engine_port, "--engine-port"),
+        )
+        if options.source == "auto":
+            print("demo: asking Wikimedia for its events", flush=True)
+        source, label = choose_source(options.source, options.rate)
+        with working_folder(options.keep) as folder:
+            plan = make_plan(folder, *ports, source, label)
+            return Session(plan, lambda: announcement(plan, label)).run()
+    except (DemoError, PortError, PartError, SqlFileError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

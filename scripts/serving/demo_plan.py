@@ -1,0 +1,122 @@
+"""What `scripts/demo` runs: `sql/` over a source of events, in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.serving.plan import ENGINE_PORT, Plan, embedded_dsn, module
+from scripts.sources import live
+from scripts.sql_files.definitions import materialized_views
+from scripts.sql_files.statements import FOLDER, read_statements
+from scripts.supervisor import Part
+
+PROBE = 3.0
+"""Seconds within which Wikimedia must answer to be the source."""
+
+_QUERY = "SELECT * FROM top10"
+
+
+class DemoError(Exception):
+    """The demo cannot be started; the text says why."""
+
+
+def demo_views() -> tuple[str, ...]:
+    """Return the views that `sql/` materializes: another file there is served, too."""
+    return materialized_views(read_statements([FOLDER], {"source": ""}))
+
+
+def make_plan(
+    folder: Path, port: int, engine_port: int, source: tuple[str, ...], label: str
+) -> Plan:
+    """Return the plan of the demo: `source` is its mode with options, `label` describes it."""
+    file = folder / "recentchanges"
+    return Plan(
+        data=folder,
+        port=port,
+        dsn=embedded_dsn(engine_port),
+        engine_port=engine_port,
+        sql=(FOLDER,),
+        views=demo_views(),
+        variables={"source": str(file)},
+        server_options=("--about", label),
+        source=Part("source", module("scripts.sources", *source, "--stay", file)),
+    )
+
+
+def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
+    """Return the source's mode with its options, and its description; raises DemoError."""
+    pace = f"{rate:g} a second" if rate else "as fast as possible"
+    about = "about " if rate else ""  # generated events come at random times
+    generated = ("generate", "--rate", str(rate)), f"generated events, {about}{pace}"
+    if wish == "generated":
+        return generated
+    if wish == "live":
+        return ("live",), "Wikimedia's live event stream"
+    if wish == "auto":
+        if live.answers(live.URL, PROBE, os.environ.get("VIEWSTREAM_CONTACT", "")):
+            return ("live",), "Wikimedia's live event stream"
+        source, label = generated
+        return source, f"{label} (Wikimedia did not answer within {PROBE:g} s)"
+    path = Path(wish).resolve()
+    if not path.is_file():
+        raise DemoError(
+            f"expected auto, live, generated or a file of events as --source, found {wish!r}"
+        )
+    return ("replay", "--rate", str(rate), "--from", str(path)), f"{path}, {pace}"
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder if it is missing; raises DemoError if it cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        reason = "a file is in its way"
+    except OSError:
+        reason = "it cannot be made there"
+    else:
+        if os.access(path, os.W_OK | os.X_OK):
+            return
+        reason = "it may not be written to"
+    raise DemoError(f"expected a folder to write into as --keep, found {str(path)!r}: {reason}")
+
+
+@contextlib.contextmanager
+def working_folder(keep: Path | None) -> Iterator[Path]:
+    """Provide a fresh folder, removed at the end, or the one to keep; raises DemoError."""
+    if keep is not None:
+        make_folder(keep)
+        yield keep.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="viewstream-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def announcement(plan: Plan, label: str) -> str:
+    """Describe where to look."""
+    elsewhere = "" if plan.engine_port == ENGINE_PORT else f" --dsn '{plan.dsn}'"
+    hops = [
+        f"tail -f {plan.variables['source']}",
+        f"psql '{plan.dsn}' -c '{_QUERY}'",
+        f".venv/bin/python tail_view.py top10 --snapshot{elsewhere}",
+        f"curl {plan.url}/healthz",
+    ]
+    lines = [
+        "",
+        f"    open      {plan.url}",
+        f"    source    {label}",
+        "",
+        "    to look at each hop, from the first to the last:",
+        *(f"              {hop}" for hop in hops),
+        "",
+        "    Ctrl-C ends everything; any other process may be killed, and is started again.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,84 @@
+"""The command line of `scripts/source`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.sources import generate, live
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes such as 500, 64K, 100MB or 2 GB (powers of ten)."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.upper())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"expected a size such as 2GB, found {text!r}")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def parse_rate(text: str) -> float:
+    """Events a second; 0 is as fast as possible."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a rate of 0 or more, found {text!r}")
+    return rate
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/source", description="Append Wikimedia's recent changes to a file."
+    )
+    modes = parser.add_subparsers(dest="mode", required=True, metavar="MODE")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("file", type=Path, metavar="FILE", help="the file to append to")
+    common.add_argument(
+        "--max-bytes",
+        type=parse_bytes,
+        default="2GB",
+        metavar="SIZE",
+        help="stop when FILE has reached this size (default: 2GB)",
+    )
+    common.add_argument(
+        "--stay", action="store_true", help="do not end with the events, wait to be stopped"
+    )
+    rated = argparse.ArgumentParser(add_help=False)
+    rated.add_argument(
+        "--rate",
+        type=parse_rate,
+        default=30.0,
+        metavar="N",
+        help="events a second, 0: as fast as possible (default: 30)",
+    )
+
+    mode = modes.add_parser("live", parents=[common], help="follow Wikimedia's event stream")
+    mode.add_argument("--url", default=live.URL, help="another stream (default: Wikimedia's)")
+    mode.add_argument(
+        "--contact",
+        default=os.environ.get("VIEWSTREAM_CONTACT", ""),
+        help="how Wikimedia reaches you, for the User-Agent (default: $VIEWSTREAM_CONTACT)",
+    )
+
+    mode = modes.add_parser("replay", parents=[common, rated], help="read events from a file")
+    mode.add_argument(
+        "--from",
+        dest="origin",
+        default="-",
+        metavar="INPUT",
+        help="NDJSON, or a recording of the event stream; - is stdin (default)",
+    )
+
+    mode = modes.add_parser("generate", parents=[common, rated], help="make events up")
+    mode.add_argument("--seed", type=int, default=1, help="the same seed, the same events")
+    mode.add_argument("--count", type=int, metavar="N", help="end after so many")
+    mode.add_argument(
+        "--editors", type=int, default=generate.EDITORS, help="how many there are (%(default)s)"
+    )
+    return parser.parse_args(arguments)
