@@ -62,7 +62,8 @@ MAY_IMPORT = {
         *("engine.relation", "engine.types", *ENGINE_BASE),
     ),
     "engine/catalog": (
-        *("engine.catalog", "engine.sql", "engine.relation", "engine.types", *ENGINE_BASE),
+        *("engine.catalog", "engine.sql", "engine.scalar"),
+        *("engine.relation", "engine.types", *ENGINE_BASE),
     ),
     "engine/coordinator": (
         *("engine.coordinator", "engine.catalog", "engine.sources", "engine.storage"),

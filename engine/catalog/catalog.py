@@ -1,17 +1,17 @@
-"""The catalog: which items there are, what names stand for, and who depends on whom."""
+"""The catalog: items, their names, and their dependencies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from engine.catalog.items import DATABASE, SYSTEM_SCHEMA, USER_SCHEMA, Item, Kind
+from engine.catalog.items import DATABASE, SYSTEM_SCHEMA, SYSTEM_SCHEMAS, USER_SCHEMA, Item, Kind
 from engine.errors import SqlError
 from engine.relation import Relation
 
 Name = tuple[str, ...]
 
-_SEARCHED = (SYSTEM_SCHEMA, USER_SCHEMA)
-_SCHEMAS = {SYSTEM_SCHEMA, USER_SCHEMA, "pg_catalog"}
+SEARCHED = (SYSTEM_SCHEMA, "pg_catalog", USER_SCHEMA)
+"""The schemas in which a name without a schema is looked up."""
 
 
 class Catalog:
@@ -41,14 +41,37 @@ class Catalog:
         schema, item = self._split(name)
         if schema is None:
             return USER_SCHEMA, item
-        if schema != USER_SCHEMA:
+        if schema in SYSTEM_SCHEMAS and schema != USER_SCHEMA:
             raise SqlError(f"system schema '{schema}' cannot be modified", "42501")
         return schema, item
+
+    def schema(self, name: str) -> Item | None:
+        """The item of a user's schema; None for `public`, and for one that there is not."""
+        return self._names.get(("", name))
+
+    def has_schema(self, name: str) -> bool:
+        return name in SYSTEM_SCHEMAS or self.schema(name) is not None
+
+    def schema_to_drop(self, name: str, *, if_exists: bool) -> Item | None:
+        """The item of a user's schema; raises SqlError for another, unless it `if_exists`."""
+        if name in SYSTEM_SCHEMAS:
+            raise SqlError(f"schema '{DATABASE}.{name}' cannot be dropped", "42501")
+        found = self.schema(name)
+        if found is None and not if_exists:
+            raise SqlError(f"unknown schema '{name}'", "3F000")
+        return found
+
+    def schema_id(self, name: str) -> int:
+        """The id of a schema in catalog relations; 0 for the place of schemas themselves."""
+        if not name:
+            return 0
+        user = self.schema(name)
+        return SYSTEM_SCHEMAS[name] if user is None else user.oid
 
     def find(self, name: Name) -> Item | None:
         """The item of that name, None if there is none; raises SqlError for another database."""
         schema, item = self._split(name)
-        for searched in _SEARCHED if schema is None else (schema,):
+        for searched in SEARCHED if schema is None else (schema,):
             if found := self._names.get((searched, item)):
                 return found
         return None
@@ -68,9 +91,9 @@ class Catalog:
         if len(name) == 1:
             return None, name[0]
         schema = name[-2]
-        if schema not in _SCHEMAS:
+        if not self.has_schema(schema):
             raise SqlError(f"unknown schema '{schema}'", "3F000")
-        return (SYSTEM_SCHEMA if schema == "pg_catalog" else schema), name[-1]
+        return schema, name[-1]
 
     # Relations
 
@@ -162,6 +185,12 @@ class Catalog:
             for dependent in [self._items[id] for id in self._dependents.get(item.id, ())]:
                 kept = dependent.id not in wanted and dependent.kind is not Kind.INDEX
                 if kept and not cascade:
+                    if item.kind is Kind.SCHEMA:
+                        raise SqlError(
+                            f"schema '{item.full_name}' cannot be dropped without CASCADE while it "
+                            "contains objects",
+                            "2BP01",
+                        )
                     raise SqlError(
                         f"cannot drop {item.full_name}: still depended upon by catalog item "
                         f"'{dependent.full_name}'",

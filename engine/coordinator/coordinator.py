@@ -21,7 +21,7 @@ from engine.coordinator.subscription import Subscription
 from engine.coordinator.ticker import Ticker
 from engine.coordinator.writes import Write, plan_write, write
 from engine.errors import SqlError
-from engine.query import Query, compile_query
+from engine.query import Query
 from engine.relation import Relation
 from engine.scalar import Environment
 from engine.sql.parser import parse_statement
@@ -93,7 +93,7 @@ class Coordinator:
 
     def compile(self, query: exp.Query, *, maintained: bool) -> Query:
         """Compile a query against the catalog as it is now."""
-        return compile_query(query, self.catalog, self.environment, maintained=maintained)
+        return self._runtime.compile(query, maintained=maintained)
 
     def plan_write(self, statement: WriteStatement) -> Write:
         """Compile an INSERT, UPDATE or DELETE; the values are cast to the table's types."""

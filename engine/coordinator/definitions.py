@@ -7,12 +7,19 @@ from collections.abc import Sequence
 
 from engine.catalog import Item, Kind
 from engine.coordinator.maintained import Maintained
-from engine.coordinator.preparation import Preparation, Prepared, index_item, index_sql
+from engine.coordinator.preparation import (
+    Preparation,
+    Prepared,
+    index_item,
+    index_sql,
+    schema_item,
+)
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.errors import SqlError
 from engine.sql.statements import (
     CreateIndex,
+    CreateSchema,
     CreateSource,
     CreateTable,
     CreateView,
@@ -25,7 +32,6 @@ _KINDS = {
     CreateSource: Kind.SOURCE,
     CreateTable: Kind.TABLE,
     CreateView: Kind.VIEW,
-    CreateIndex: Kind.INDEX,
 }
 
 
@@ -41,11 +47,14 @@ class Definitions:
         """Change the catalog; returns the command tag. The caller lets in one at a time."""
         if isinstance(statement, Drop):
             return await self._drop(statement)
-        kind = _KINDS[type(statement)]
-        tag = f"CREATE {kind.value.upper()}"
         if isinstance(statement, CreateIndex):
             await self._create_index(statement)
-            return tag
+            return "CREATE INDEX"
+        if isinstance(statement, CreateSchema):
+            await self._create_schema(statement)
+            return "CREATE SCHEMA"
+        kind = _KINDS[type(statement)]
+        tag = f"CREATE {kind.value.upper()}"
         schema, name = self._catalog.qualify(statement.name)
         existing = self._catalog.find((schema, name))
         if existing is not None and statement.if_not_exists:
@@ -65,6 +74,14 @@ class Definitions:
             prepared.append(self.preparation.primary_index(prepared[0], replaced))
         await self._change(prepared, replaced)
         return tag
+
+    async def _create_schema(self, statement: CreateSchema) -> None:
+        if self._catalog.has_schema(statement.name):
+            if statement.if_not_exists:
+                return
+            raise SqlError(f"schema '{statement.name}' already exists", "42P06")
+        item = schema_item(self._catalog.next_id(), statement)
+        await self._change([Prepared(item)], [])
 
     async def _create_index(self, statement: CreateIndex) -> None:
         relation = self._catalog.get(statement.relation)
@@ -126,7 +143,10 @@ class Definitions:
         kind = Kind(statement.kind)
         roots: list[Item] = []
         for name in statement.names:
-            item = self._catalog.find(name) if statement.if_exists else self._catalog.get(name)
+            if kind is Kind.SCHEMA:
+                item = self._catalog.schema_to_drop(name[-1], if_exists=statement.if_exists)
+            else:
+                item = self._catalog.find(name) if statement.if_exists else self._catalog.get(name)
             if item is not None and item.kind is not kind:
                 raise _wrong_kind(item, kind)
             if item is not None:

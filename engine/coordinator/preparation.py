@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.catalog import Item, Kind
+from engine.catalog import Item, Kind, with_oids
 from engine.coordinator.collection import Collection, Table
 from engine.coordinator.history import History
 from engine.coordinator.maintained import Maintained
@@ -14,10 +14,10 @@ from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.dataflow import Dataflow
 from engine.errors import SqlError
-from engine.query import Query, compile_query
+from engine.query import Query
 from engine.relation import Column
 from engine.sources import SourceFile
-from engine.sql.statements import CreateIndex, CreateSource, CreateTable, CreateView
+from engine.sql.statements import CreateIndex, CreateSchema, CreateSource, CreateTable, CreateView
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Preparation:
             return self._prepare_source(statement, id, schema, name)
         if isinstance(statement, CreateTable):
             return self._prepare_table(statement, id, schema, name)
+        statement = replace(statement, query=with_oids(statement.query, self._catalog))
         query = self._compiled(statement)
         columns = _renamed(query.columns, statement.column_names)
         item = Item(
@@ -62,7 +63,7 @@ class Preparation:
             name,
             Kind.VIEW,
             columns,
-            dependencies=query.dependencies,
+            dependencies=query.dependencies + self._schema_dependency(schema),
             definition=statement,
         )
         return Prepared(item, query=query)
@@ -77,7 +78,15 @@ class Preparation:
         except SqlError:
             file.close()
             raise
-        item = Item(id, schema, name, Kind.SOURCE, columns, definition=statement)
+        item = Item(
+            id,
+            schema,
+            name,
+            Kind.SOURCE,
+            columns,
+            dependencies=self._schema_dependency(schema),
+            definition=statement,
+        )
         source = Source(id, name, columns, file, self._runtime.window.start)
         return Prepared(item, source)
 
@@ -85,16 +94,19 @@ class Preparation:
         columns = tuple(Column(column.name, column.type) for column in statement.columns)
         _check_distinct(columns)
         nullable = tuple(column.nullable for column in statement.columns)
-        item = Item(id, schema, name, Kind.TABLE, columns, nullable, definition=statement)
+        dependencies = self._schema_dependency(schema)
+        item = Item(id, schema, name, Kind.TABLE, columns, nullable, dependencies, statement)
         table = Table(id, name, columns, History(self._runtime.window.start))
         table.set_complete()
         return Prepared(item, table)
 
+    def _schema_dependency(self, schema: str) -> tuple[str, ...]:
+        item = self._catalog.schema(schema)
+        return () if item is None else (item.id,)
+
     def _compiled(self, statement: CreateView) -> Query:
         """A view's query, against the catalog as it is now."""
-        return compile_query(
-            statement.query, self._catalog, self._runtime.environment, maintained=True
-        )
+        return self._runtime.compile(statement.query, maintained=True)
 
     def primary_index(self, prepared: Prepared, replaced: Sequence[Item]) -> Prepared:
         """The index that comes with a materialized view or source."""
@@ -166,6 +178,11 @@ def index_item(id: str, name: str, relation: Item, definition: CreateIndex) -> I
     return Item(
         id, relation.schema, name, Kind.INDEX, dependencies=(relation.id,), definition=definition
     )
+
+
+def schema_item(id: str, definition: CreateSchema) -> Item:
+    """The item of a user's schema."""
+    return Item(id, "", definition.name, Kind.SCHEMA, definition=definition)
 
 
 def index_sql(name: str, relation: Item) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from engine.catalog import Kind
 from engine.coordinator.collection import Table
 from engine.coordinator.definitions import Definitions
-from engine.coordinator.preparation import Prepared, index_item
+from engine.coordinator.preparation import Prepared, index_item, schema_item
 from engine.coordinator.runtime import Runtime
 from engine.errors import SqlError
 from engine.relation import Column
 from engine.sql.statements import (
     CreateIndex,
+    CreateSchema,
     CreateSource,
     CreateTable,
     CreateView,
@@ -50,6 +51,8 @@ def _restored(
     runtime: Runtime, definitions: Definitions, stored: StoredItem, parse: Parse
 ) -> Prepared:
     statement = parse(stored.sql)
+    if isinstance(statement, CreateSchema):
+        return Prepared(schema_item(stored.id, statement))
     if isinstance(statement, CreateIndex):
         assert statement.name is not None
         relation = runtime.catalog.get(statement.relation)

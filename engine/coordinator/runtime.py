@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 
-from engine.catalog import Catalog, add_system_items
+from sqlglot import exp
+
+from engine.catalog import Catalog, add_system_items, with_oids
 from engine.coordinator.collection import Collection, Hold, Stored, Table
 from engine.coordinator.graph import Graph
 from engine.coordinator.history import History
@@ -23,6 +25,7 @@ from engine.coordinator.system import SystemRelations
 from engine.coordinator.timeline import ReservedTimeline
 from engine.coordinator.window import Window
 from engine.errors import SqlError
+from engine.query import Query, compile_query
 from engine.scalar import Environment
 from engine.storage import MemoryStore, SqliteStore, Store
 from engine.zset import ZSet
@@ -77,6 +80,11 @@ class Runtime:
         self.tick({})
 
     # What there is
+
+    def compile(self, query: exp.Query, *, maintained: bool) -> Query:
+        """Compile a query against the catalog as it is now; raises SqlError."""
+        tree = with_oids(query, self.catalog)
+        return compile_query(tree, self.catalog, self.environment, maintained=maintained)
 
     def collection(self, id: str) -> Collection:
         """What a query reads under that id; raises SqlError when it was dropped since."""

@@ -17,6 +17,7 @@ class SystemRelations:
     """Collects the changes of the system's relations until the next tick takes them."""
 
     def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
         self._ids = {item.name: item.id for item in catalog}
         self._pending: dict[str, ZSet] = {}
         self._current: dict[str, ZSet] = {}
@@ -34,11 +35,11 @@ class SystemRelations:
 
     def add_item(self, item: Item) -> None:
         self._names[item.id] = item.name
-        for name, row in item_rows(item):
+        for name, row in item_rows(self._catalog, item):
             self._change(name, {row: 1})
 
     def remove_item(self, item: Item) -> None:
-        for name, row in item_rows(item):
+        for name, row in item_rows(self._catalog, item):
             self._change(name, {row: -1})
         for text, count in self._errors.pop(item.id, {}).items():
             self._change("mz_evaluation_errors", {(item.id, item.name, text, count): -1})

@@ -15,7 +15,7 @@ from engine.coordinator.reads import peek_zset
 from engine.coordinator.restore import to_text
 from engine.coordinator.runtime import Runtime
 from engine.errors import SqlError
-from engine.query import Query, compile_query
+from engine.query import Query
 from engine.relation import Column
 from engine.sql.dialect import EngineSql
 from engine.sql.statements import (
@@ -87,7 +87,7 @@ def _select_from(statement: Update | Delete, selected: Sequence[exp.Expr]) -> ex
 
 
 def _compile(runtime: Runtime, query: exp.Query) -> Query:
-    return compile_query(query, runtime.catalog, runtime.environment, maintained=False)
+    return runtime.compile(query, maintained=False)
 
 
 def _position(item: Item, name: str) -> int:

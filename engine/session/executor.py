@@ -47,13 +47,13 @@ class Executor:
         self.interruption = Interruption()
         self.in_series = False
         """Whether the statement is one of several that are done together."""
-        self._planner = Planner(coordinator, self.state.settings, self.state.cursor_columns)
+        self.planner = Planner(coordinator, self.state.settings, self.state.cursor_columns)
         self._reading = Reading(coordinator, self.transaction, output)
 
     def plan(self, statement: s.Statement, declared: Sequence[int] = ()) -> Plan:
         """Bind a statement's names; raises SqlError, also if the transaction has failed."""
         self.check(statement)
-        return self._planner.plan(statement, declared)
+        return self.planner.plan(statement, declared)
 
     def check(self, statement: s.Statement) -> None:
         """Raise SqlError if the transaction has failed and the statement is no way out of it."""
@@ -260,6 +260,8 @@ class Executor:
 
 def _kind(statement: s.DdlStatement) -> str:
     match statement:
+        case s.CreateSchema():
+            return "CREATE SCHEMA"
         case s.CreateSource():
             return "CREATE SOURCE"
         case s.CreateTable():

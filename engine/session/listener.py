@@ -154,6 +154,7 @@ class Client(asyncio.Protocol):
         except SqlError as error:
             self._give_up(error)
             return
+        self.session.identify(self._id)
         self.task = asyncio.get_running_loop().create_task(self._run())
 
     def data_received(self, data: bytes) -> None:

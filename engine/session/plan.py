@@ -17,6 +17,7 @@ from engine.coordinator import Coordinator, Write
 from engine.errors import SqlError
 from engine.query import Query
 from engine.relation import Column, Relation
+from engine.session.constants import with_session_constants
 from engine.session.rows import tail_columns
 from engine.session.settings import Settings
 from engine.sql import statements as s
@@ -142,6 +143,8 @@ class Planner:
         self._coordinator = coordinator
         self._settings = settings
         self._cursor_columns = cursor_columns
+        self.process_id = 0
+        """The number of the session, for `pg_backend_pid()`."""
 
     def plan(self, statement: s.Statement, declared: Sequence[int] = ()) -> Plan:
         """Bind the names of a statement; raises SqlError.
@@ -181,18 +184,22 @@ class Planner:
         as_of = None if statement.as_of is None else self._as_of(statement.as_of)
         if isinstance(statement, s.Select):
             tree = _declare(statement.query, declared)
-            return SelectPlan(self._coordinator.compile(tree, maintained=False), as_of)
+            return SelectPlan(self._compile(tree, maintained=False), as_of)
         if not isinstance(statement.target, exp.Query):
             relation = self._coordinator.resolver.resolve(statement.target)
             return TailPlan(relation, statement.snapshot, statement.progress, as_of)
         tree = _declare(statement.target, declared)
         template = tree if tree.find(exp.Parameter) else None
-        query = self._coordinator.compile(tree, maintained=template is None)
+        query = self._compile(tree, maintained=template is None)
         return TailPlan(query, statement.snapshot, statement.progress, as_of, template)
+
+    def _compile(self, query: exp.Query, *, maintained: bool) -> Query:
+        tree = with_session_constants(query, self._settings, self.process_id)
+        return self._coordinator.compile(tree, maintained=maintained)
 
     def _as_of(self, expression: exp.Expr) -> Query:
         query = exp.Select(expressions=[expression.copy()])
-        return self._coordinator.compile(query, maintained=False)
+        return self._compile(query, maintained=False)
 
     def _write(self, statement: s.WriteStatement, declared: Sequence[int]) -> WritePlan:
         if isinstance(statement, s.Insert):
@@ -227,12 +234,12 @@ class Planner:
 
     def _explain(self, target: s.Name | exp.Query) -> AnswerPlan:
         if isinstance(target, exp.Query):
-            query = self._coordinator.compile(target, maintained=False)
+            query = self._compile(target, maintained=False)
         else:
             item = self._coordinator.catalog.get(target)
             if item.query is None:
                 raise SqlError(f"'{item.full_name}' is not a view", "42809")
-            query = self._coordinator.compile(item.query, maintained=True)
+            query = self._compile(item.query, maintained=True)
         plan = "\n".join(query.explain)
         return AnswerPlan((Column("Optimized Plan", TEXT),), lambda: [(plan,)])
 

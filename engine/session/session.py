@@ -49,6 +49,10 @@ class Session:
     def settings(self) -> Settings:
         return self._state.settings
 
+    def identify(self, process_id: int) -> None:
+        """Set the number under which the client can cancel statements."""
+        self._executor.planner.process_id = process_id
+
     def interrupt(self) -> bool:
         """End what waits or reads, with error 57014; returns whether anything does."""
         return self._executor.interruption.interrupt()

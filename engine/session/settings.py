@@ -1,54 +1,9 @@
-"""A session's settings (`SET`, `SHOW`, `RESET`), and the statements that change them."""
+"""The values of a session's settings (`SET`, `SHOW`, `RESET`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.errors import SqlError
-
-SERVER_VERSION = "9.5.0"
-"""The PostgreSQL that clients are to take the engine for: the one that Materialize v0.26 names."""
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """`values` are those that are accepted, in lower case; empty for any."""
-
-    name: str
-    default: str
-    values: tuple[str, ...] = ()
-    fixed: bool = False
-    reported: bool = False
-    """Whether a client is told of it at the start, and of each change."""
-
-
-_SETTINGS = {
-    setting.name.lower(): setting
-    for setting in (
-        _Setting("application_name", "", reported=True),
-        _Setting("bytea_output", "hex", values=("hex",)),
-        _Setting(
-            "client_encoding", "UTF8", values=("utf8", "utf-8", "unicode", "auto"), reported=True
-        ),
-        _Setting("client_min_messages", "notice"),
-        _Setting("database", "materialize"),
-        _Setting("DateStyle", "ISO, MDY", values=("iso", "iso, mdy"), reported=True),
-        _Setting("default_transaction_read_only", "off", values=("off",)),
-        _Setting("extra_float_digits", "3"),
-        _Setting("integer_datetimes", "on", fixed=True, reported=True),
-        _Setting("IntervalStyle", "postgres", values=("postgres",), reported=True),
-        _Setting("is_superuser", "off", fixed=True),
-        _Setting("search_path", "public", values=("public", '"$user", public')),
-        _Setting("server_encoding", "UTF8", fixed=True, reported=True),
-        _Setting("server_version", SERVER_VERSION, fixed=True, reported=True),
-        _Setting("server_version_num", "90500", fixed=True),
-        _Setting("session_authorization", "materialize", fixed=True),
-        _Setting("sql_safe_updates", "off"),
-        _Setting("standard_conforming_strings", "on", values=("on",), reported=True),
-        _Setting("TimeZone", "UTC", values=("utc", "gmt", "etc/utc", "+00:00"), reported=True),
-        _Setting("transaction_isolation", "serializable", fixed=True),
-    )
-}
+from engine.sql.settings import SETTINGS, Setting
 
 
 class Settings:
@@ -62,6 +17,9 @@ class Settings:
         """The value; raises SqlError (42704) for an unknown name."""
         setting = _find(name)
         return self._values.get(setting.name, setting.default)
+
+    def has(self, name: str) -> bool:
+        return name.lower() in SETTINGS
 
     def set(self, name: str, value: str | None, *, local: bool = False) -> None:
         """Set a value, None for the default; raises SqlError for a name or value out of range."""
@@ -103,20 +61,16 @@ class Settings:
         """The settings that clients are told of."""
         return {
             setting.name: self.get(setting.name)
-            for setting in _SETTINGS.values()
+            for setting in SETTINGS.values()
             if setting.reported
         }
 
     def all(self) -> dict[str, str]:
-        return {setting.name: self.get(setting.name) for setting in _SETTINGS.values()}
+        return {setting.name: self.get(setting.name) for setting in SETTINGS.values()}
 
 
-def knows(name: str) -> bool:
-    return name.lower() in _SETTINGS
-
-
-def _find(name: str) -> _Setting:
-    setting = _SETTINGS.get(name.lower())
+def _find(name: str) -> Setting:
+    setting = SETTINGS.get(name.lower())
     if setting is None:
         raise SqlError(f'unrecognized configuration parameter "{name}"', "42704")
     return setting

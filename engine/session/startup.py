@@ -7,7 +7,7 @@ import shlex
 from engine.errors import SqlError
 from engine.pgwire import backend, messages
 from engine.session.output import Output
-from engine.session.settings import Settings, knows
+from engine.session.settings import Settings
 
 MINOR_VERSION = 0
 """The newest minor version of the protocol that is spoken: 3.0."""
@@ -34,7 +34,7 @@ def apply_startup(message: messages.Startup, settings: Settings) -> None:
         (name, value) for name, value in message.parameters.items() if name not in _NOT_SETTINGS
     )
     for name, value in given.items():
-        if knows(name):
+        if settings.has(name):
             # Some drivers quote a value, as if it stood in a statement.
             settings.set(name, value.strip("'"))
 

@@ -107,7 +107,7 @@ class EngineSql(Postgres):
         KEYWORDS: ClassVar[dict[str, TokenType]] = {
             word: kind
             for word, kind in Postgres.Tokenizer.KEYWORDS.items()
-            if kind is not TokenType.COMMAND
+            if kind not in (TokenType.COMMAND, TokenType.OBJECT_IDENTIFIER)
         }
 
 

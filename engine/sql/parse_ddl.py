@@ -11,13 +11,14 @@ from engine.scalar.data_types import modifiers, type_of
 from engine.scalar.modifiers import apply_modifiers
 from engine.scalar.nodes import Constant
 from engine.sql import statements as s
-from engine.sql.dialect import parse_expression, parse_query, parse_type
+from engine.sql.dialect import parse_type
+from engine.sql.queries import parse_expression, parse_query
 from engine.sql.tokens import TokenStream
 from engine.types import SqlType, by_name
 
-_KINDS = ("SOURCE", "TABLE", "VIEW", "INDEX")
+_KINDS = ("SOURCE", "TABLE", "VIEW", "INDEX", "SCHEMA")
 _OTHER_KINDS = (
-    "CLUSTER", "DATABASE", "FUNCTION", "ROLE", "SCHEMA", "SECRET", "SEQUENCE", "SINK", "TRIGGER",
+    "CLUSTER", "DATABASE", "FUNCTION", "ROLE", "SECRET", "SEQUENCE", "SINK", "TRIGGER",
     "TYPE", "USER",
 )  # fmt: skip
 
@@ -43,6 +44,9 @@ def parse_create(tokens: TokenStream) -> s.DdlStatement:
     if or_replace and if_not_exists:
         raise SqlError("CREATE OR REPLACE cannot be used with IF NOT EXISTS", "42601")
     name = tokens.name()
+    if kind == "SCHEMA":
+        tokens.expect_end()
+        return s.CreateSchema(_schema_name(name), sql, if_not_exists)
     if kind == "TABLE":
         return _parse_table(tokens, name, sql, if_not_exists)
     column_names = tokens.identifiers()
@@ -71,6 +75,13 @@ def parse_drop(tokens: TokenStream) -> s.Drop:
     cascade = tokens.take_one_of("CASCADE", "RESTRICT") == "CASCADE"
     tokens.expect_end()
     return s.Drop(kind.lower(), tuple(names), if_exists, cascade)
+
+
+def _schema_name(name: s.Name) -> str:
+    """The schema of `schema` or `database.schema`."""
+    if len(name) > 2 or (len(name) == 2 and name[0] != "materialize"):
+        raise SqlError(f"unknown database '{name[0]}'", "3D000")
+    return name[-1]
 
 
 def _expect_kind(tokens: TokenStream) -> str:

@@ -7,7 +7,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from engine.errors import SqlError, not_supported
 from engine.sql import statements as s
-from engine.sql.dialect import parse_expression, parse_query
+from engine.sql.queries import parse_expression, parse_query
 from engine.sql.tokens import TokenStream
 
 

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from engine.errors import not_supported
 from engine.sql import statements as s
-from engine.sql.dialect import parse_tree
+from engine.sql.queries import parse_tree
 from engine.sql.tokens import TokenStream
 
 

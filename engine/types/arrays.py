@@ -103,3 +103,18 @@ class Array(SqlType):
         return tuple(
             (1, None) if item is None else (0, self.element.sort_key(item)) for item in value
         )
+
+
+class Vector(Array):
+    """`int2vector`, an array of PostgreSQL's catalog; its text is `1 2`."""
+
+    def __init__(self, element: SqlType, name: str, oid: int, array_oid: int) -> None:
+        super().__init__(element)
+        self.name = self.sql_name = name
+        self.oid, self.array_oid = oid, array_oid
+
+    def to_text(self, value: Any) -> str:
+        return " ".join(map(self._item_text, value))
+
+    def from_text(self, text: str) -> tuple[Any, ...]:
+        return tuple(self.element.from_text(item) for item in text.split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.errors import SqlError
-from engine.types.arrays import Array
+from engine.types.arrays import Array, Vector
 from engine.types.base import SqlType
 from engine.types.interval import INTERVAL
 from engine.types.jsonb import JSONB
@@ -51,7 +51,8 @@ SCALARS: tuple[SqlType, ...] = (
     BYTEA,
 )
 _ARRAYS = {element: Array(element) for element in SCALARS}
-_ALL: tuple[SqlType, ...] = (*SCALARS, *_ARRAYS.values(), UNKNOWN)
+INT2VECTOR = Vector(INT2, "int2vector", 22, 1006)
+_ALL: tuple[SqlType, ...] = (*SCALARS, *_ARRAYS.values(), INT2VECTOR, UNKNOWN)
 _BY_OID = {type_.oid: type_ for type_ in _ALL}
 _BY_NAME = {name: type_ for type_ in _ALL for name in (type_.sql_name, type_.name)}
 _BY_NAME |= {

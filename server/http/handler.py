@@ -1,4 +1,4 @@
-"""The base of all HTTP handlers: JSON answers, refusals with a status and one sentence."""
+"""What all HTTP handlers share: JSON answers, and refusals as a status and one sentence."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 from tornado.web import HTTPError, RequestHandler
 
-from server.http.access import Access, Refusal
+from server.http.access import Refusal, refuse_host
 from server.http.connection import Connection
 from server.hub.hub import Hub
 from server.metrics import Metrics
+from server.options import Options
 
 
 class OpenConnections:
@@ -34,7 +35,7 @@ class OpenConnections:
         self._connections.add(connection)
         self._all_closed.clear()
 
-    def remove(self, connection: Connection) -> None:
+    def discard(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if not self._connections:
             self._all_closed.set()
@@ -46,23 +47,18 @@ class OpenConnections:
 
 @dataclass(frozen=True)
 class Context:
-    """The objects and bounds that all handlers of one server share."""
+    """The objects that every handler works with."""
 
     hub: Hub
     settle: Callable[[str, int], Awaitable[bool]]
-    """Waits for the engine's answer about a view's epoch: see `Poller.settle`."""
+    """Waits for an answer about the epoch: see `Poller.settle`."""
     metrics: Metrics
-    access: Access
-    max_clients: int
-    max_body: int
-    compresses: bool
-    """Whether permessage-deflate is negotiated."""
-    about: str | None = None
+    options: Options
     connections: OpenConnections = field(default_factory=OpenConnections)
 
 
 class Handler(RequestHandler):
-    """Answers in JSON, also what Tornado refuses and what fails."""
+    """Answers in JSON, errors too."""
 
     def initialize(self, context: Context) -> None:
         self.context = context
@@ -73,7 +69,7 @@ class Handler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
     def prepare(self) -> None:
-        refusal = self.context.access.refuse_host(self.request.headers)
+        refusal = refuse_host(self.request.headers, self.context.options.hosts)
         if refusal is not None:
             self.refuse(refusal)
 
@@ -84,11 +80,12 @@ class Handler(RequestHandler):
         self.finish(msgspec.json.encode(body) + b"\n")
 
     def refuse(self, refusal: Refusal, **more: object) -> None:
-        """Finish with a status and a sentence, and count the refusal."""
+        """Finish with a status and a sentence."""
         self.context.metrics.refusals.labels(refusal.status).inc()
         self.answer(refusal.status, {"error": refusal.sentence, **more})
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What Tornado refuses, or what failed, said in the same way."""
         sentence = HTTPStatus(status_code).phrase.lower()
         error = kwargs.get("exc_info", (None, None))[1]
         if isinstance(error, HTTPError) and error.log_message and status_code < 500:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.errors import SqlError
 from engine.scalar.registry import define
-from engine.types import REGTYPE, TEXT, by_name
+from engine.types import INT4, OID, REGTYPE, TEXT, SqlType, by_name, by_oid
 
 
 def to_regtype(name: str) -> int | None:
@@ -16,3 +16,25 @@ def to_regtype(name: str) -> int | None:
 
 
 define("to_regtype", (TEXT,), REGTYPE, to_regtype, gives_null=True)
+
+
+def format_type(oid: int | None, modifier: int | None) -> str | None:
+    """The name of a type as SQL writes it, with the numbers that `modifier` stands for."""
+    if oid is None:
+        return None
+    try:
+        type_ = by_oid(oid)
+    except SqlError:
+        return "-" if oid == 0 else "???"
+    return type_.sql_name + _numbers(type_, -1 if modifier is None else modifier)
+
+
+def _numbers(type_: SqlType, modifier: int) -> str:
+    if modifier < 4:
+        return ""
+    if type_.name == "numeric":
+        return f"({(modifier - 4) >> 16},{(modifier - 4) & 0xFFFF})"
+    return f"({modifier - 4})" if type_.name in ("varchar", "bpchar") else ""
+
+
+define("format_type", (OID, INT4), TEXT, format_type, strict=False, gives_null=True)

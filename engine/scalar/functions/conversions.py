@@ -84,6 +84,7 @@ def _narrow(source: SqlType, target: Any, context: Context) -> None:
 _narrow(INT4, INT2, Context.ASSIGNMENT)
 _narrow(INT8, INT2, Context.ASSIGNMENT)
 _narrow(INT8, INT4, Context.ASSIGNMENT)
+_narrow(INT2, OID, Context.IMPLICIT)
 _narrow(INT4, OID, Context.IMPLICIT)
 _narrow(INT8, OID, Context.IMPLICIT)
 _narrow(OID, INT4, Context.ASSIGNMENT)

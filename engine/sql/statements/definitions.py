@@ -51,6 +51,13 @@ Format: TypeAlias = TextFormat | BytesFormat | RegexFormat | CsvFormat
 
 
 @dataclass(frozen=True)
+class CreateSchema:
+    name: str
+    sql: str
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True)
 class CreateSource:
     name: Name
     path: str
@@ -111,7 +118,7 @@ class CreateIndex:
 
 @dataclass(frozen=True)
 class Drop:
-    """`kind` is `source`, `table`, `view` or `index`."""
+    """`kind` is `schema`, `source`, `table`, `view` or `index`."""
 
     kind: str
     names: tuple[Name, ...]
@@ -119,4 +126,6 @@ class Drop:
     cascade: bool = False
 
 
-DdlStatement: TypeAlias = CreateSource | CreateTable | CreateView | CreateIndex | Drop
+DdlStatement: TypeAlias = (
+    CreateSchema | CreateSource | CreateTable | CreateView | CreateIndex | Drop
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.catalog import Catalog, Item, Kind, add_system_items, item_rows
+from engine.catalog import Catalog, Item, Kind, add_system_items, fixed_rows, item_rows
 from engine.errors import SqlError
 from engine.relation import Column
 from engine.sql.parser import parse_statement
@@ -155,7 +155,7 @@ def test_the_systems_own_stay() -> None:
 def test_an_item_is_listed_under_materializes_names() -> None:
     made = catalog()
     item = source(made)
-    rows = dict(item_rows(item))
+    rows = dict(item_rows(made, item))
     assert rows["mz_objects"][0] == item.id
     assert rows["mz_objects"][-2:] == ("s", "source")
     assert rows["mz_sources"][3:] == ("s", "file", "unknown")
@@ -168,6 +168,8 @@ def test_the_rows_of_every_item_fit_the_columns_of_their_relation() -> None:
     view(made, "v", "s")
     index(made, "i", "v")
     add(made, "t", "CREATE TABLE t (a text)")
-    for item in made:
-        for name, row in item_rows(item):
-            assert len(row) == len(made.get((name,)).columns)
+    relations = {item.name: item for item in made if item.is_system}
+    rows = [*fixed_rows(), *(row for item in made for row in item_rows(made, item))]
+    for name, row in rows:
+        for column, value in zip(relations[name].columns, row, strict=True):
+            assert value is None or column.type.from_text(column.type.to_text(value)) == value

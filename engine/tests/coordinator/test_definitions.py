@@ -245,3 +245,35 @@ def test_tails_and_selects_survive_any_order_of_drops(words: Path) -> None:
                 assert runs(engine) == []
 
     asyncio.run(scenario())
+
+
+def test_a_schema_holds_items_of_its_own() -> None:
+    async def scenario() -> None:
+        async with Engine() as engine:
+            assert await engine.run("CREATE SCHEMA IF NOT EXISTS other") == "CREATE SCHEMA"
+            await engine.run("CREATE TABLE t (a int)", "CREATE TABLE other.t (b int)")
+            await engine.run(
+                "INSERT INTO other.t VALUES (1)",
+                "CREATE MATERIALIZED VIEW other.v AS SELECT b FROM other.t",
+            )
+            assert await engine.rows("SELECT b FROM materialize.other.v") == [(1,)]
+            assert await engine.rows("SELECT * FROM t") == []
+            listed = "SELECT o.name FROM mz_objects o JOIN mz_schemas s ON s.id = o.schema_id"
+            rows = await engine.rows(f"{listed} WHERE s.name = 'other' ORDER BY 1")
+            assert rows == [("t",), ("v",), ("v_primary_idx",)]
+            for sql, message in [
+                ("CREATE SCHEMA other", "schema 'other' already exists"),
+                ("CREATE SCHEMA pg_catalog", "schema 'pg_catalog' already exists"),
+                ("DROP SCHEMA other", "cannot be dropped without CASCADE"),
+                ("DROP SCHEMA public", "schema 'materialize.public' cannot be dropped"),
+                ("DROP SCHEMA nothing", "unknown schema 'nothing'"),
+                ("CREATE TABLE nothing.t (a int)", "unknown schema 'nothing'"),
+            ]:
+                with pytest.raises(SqlError, match=message):
+                    await engine.run(sql)
+            assert await engine.run("DROP SCHEMA IF EXISTS nothing") == "DROP SCHEMA"
+            await engine.run("DROP SCHEMA other CASCADE")
+            assert await engine.rows(listed + " WHERE s.name = 'other'") == []
+            assert await engine.rows("SELECT name FROM mz_schemas WHERE name = 'other'") == []
+
+    asyncio.run(scenario())

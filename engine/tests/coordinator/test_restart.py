@@ -236,3 +236,19 @@ def test_kill_9_during_ddl_and_insert_loses_nothing_that_was_told(tmp_path: Path
             wait_until(lambda engine=engine: engine.popen.poll() is not None, "the engine's end")
             connection.close()
     assert rows > 0
+
+
+def test_a_schema_survives(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        options = EngineOptions(data=tmp_path)
+        async with Engine(options) as engine:
+            await engine.run("CREATE SCHEMA other", "CREATE TABLE other.t (a int)")
+            await engine.run("INSERT INTO other.t VALUES (1)")
+        async with Engine(options) as engine:
+            assert await engine.rows("SELECT a FROM other.t") == [(1,)]
+            await engine.run("DROP SCHEMA other CASCADE")
+        async with Engine(options) as engine:
+            with pytest.raises(SqlError, match="unknown schema 'other'"):
+                await engine.rows("SELECT a FROM other.t")
+
+    asyncio.run(scenario())

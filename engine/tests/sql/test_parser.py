@@ -257,7 +257,7 @@ def test_syntax_errors_have_a_place(sql: str, message: str, position: int) -> No
         ("FETCH -1 c", "FETCH of a negative number is not supported"),
         ("FETCH c WITH (timeout = 'soon')", "expected a duration such as '1s', found 'soon'"),
         ("ALTER VIEW v RENAME TO w", "the statement ALTER is not supported"),
-        ("CREATE SCHEMA s", "the kind of object SCHEMA is not supported"),
+        ("CREATE ROLE s", "the kind of object ROLE is not supported"),
         ("CREATE TEMP VIEW v AS SELECT 1", "a temporary relation is not supported"),
         ("CREATE OR REPLACE TABLE t (a int)", "CREATE OR REPLACE TABLE is not supported"),
         ("CREATE OR REPLACE VIEW IF NOT EXISTS v AS SELECT 1", "cannot be used with IF NOT EXISTS"),
