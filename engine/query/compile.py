@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
-from engine.errors import SqlError, not_supported
+from engine.errors import not_supported
 from engine.query.bind import QueryBinder
 from engine.query.bind.binder import Binder, Surroundings
 from engine.query.explain import explained
@@ -19,6 +19,7 @@ from engine.query.rewrite.pushdown import pushed
 from engine.query.rewrite.share import Program, shared
 from engine.relation import Resolver
 from engine.scalar import Environment, Scalar
+from engine.scalar.nesting import room_for_nesting
 from engine.scalar.nodes import Call, walk
 from engine.types import TEXT, UNKNOWN, SqlType
 
@@ -45,10 +46,8 @@ def compile_query(
     opposed to a SELECT that is answered once. `parameters` are declared types of `$1` and so on.
     """
     binder = QueryBinder(resolver, environment, maintained=maintained, parameters=parameters or {})
-    try:
+    with room_for_nesting():
         return _compiled(tree, binder)
-    except RecursionError as error:
-        raise SqlError("statement is nested too deeply", "54001") from error
 
 
 def _compiled(tree: exp.Query, binder: Binder) -> Query:

@@ -9,9 +9,9 @@ from engine.query.plan import (
     Filter,
     FlatMap,
     Get,
-    Guard,
     Join,
     Local,
+    Lookup,
     Plan,
     Project,
     Reduce,
@@ -80,6 +80,9 @@ def _operator(plan: Plan) -> str:
             return f"constant {', '.join(f'({_list(row)})' for row in rows)}{more}"
         case Join():
             return f"join {_keys(plan)}" if plan.keys else "cross join"
+        case Lookup():
+            when = "" if plan.when is None else f" when {_text(plan.when.node)}"
+            return f"look up {_keys(plan)}".rstrip() + when
         case SemiJoin():
             return f"{'anti' if plan.anti else 'semi'}join {_keys(plan)}".rstrip()
         case Reduce():
@@ -90,9 +93,8 @@ def _operator(plan: Plan) -> str:
             bounds = (f"time {relation} {_text(bound.node)}" for relation, bound in plan.bounds)
             return f"temporal filter {' AND '.join(bounds)}"
         case FlatMap():
-            return f"flat map {plan.function}({_list(plan.arguments)})"
-        case Guard():
-            return f"guard #{plan.column} <= 1"
+            ordinality = " with ordinality" if plan.ordinality else ""
+            return f"flat map {plan.function}({_list(plan.arguments)}){ordinality}"
     return type(plan).__name__.lower()
 
 
@@ -104,7 +106,7 @@ def _columns(columns: Iterable[int]) -> str:
     return ", ".join(f"#{column}" for column in columns)
 
 
-def _keys(plan: Join | SemiJoin) -> str:
+def _keys(plan: Join | SemiJoin | Lookup) -> str:
     parts = []
     for key in plan.keys:
         relation = "is" if key.null_safe else "="

@@ -196,7 +196,7 @@ class _KeyWriter:
         return name
 
     def function(self) -> Callable[[Any], Any]:
-        source = f"lambda {self._argument}: ({', '.join(f'({part})' for part in self._parts)},)"
+        source = f"lambda {self._argument}: ({''.join(f'({part}), ' for part in self._parts)})"
         function: Callable[[Any], Any] = eval(source, self._names)  # noqa: S307 -- our own source
         return function
 

@@ -17,10 +17,10 @@ from engine.query.plan import (
     Filter,
     FlatMap,
     Get,
-    Guard,
     Join,
     JoinKey,
     Local,
+    Lookup,
     Negate,
     Plan,
     Project,
@@ -34,7 +34,7 @@ from engine.query.plan import (
 )
 from engine.query.predicates import conjunction, conjuncts, substituted
 from engine.query.rewrite.share import Program
-from engine.query.table_functions import ROWS
+from engine.query.table_functions import ROWS, with_ordinality
 from engine.query.temporal import interval_function
 from engine.scalar import Evaluation, Scalar, compile_batch, compile_rows, compile_value
 from engine.zset import Row, ZSet, add_row
@@ -105,6 +105,8 @@ class _Renderer:
             case SemiJoin():
                 left, right = self._keys(plan.keys)
                 return op.SemiJoin(left, right, anti=plan.anti)
+            case Lookup():
+                return self._lookup(plan)
             case Reduce():
                 types = plan.input.types
                 calls = [aggregate_call(spec, types) for spec in plan.aggregates]
@@ -115,8 +117,6 @@ class _Renderer:
                 return self._top_k(plan)
             case Temporal():
                 return op.Temporal(interval_function(plan.bounds, evaluation))
-            case Guard():
-                return op.Guard(_guard(plan.column, plan.message))
             case FlatMap():
                 return op.Compute(self._flat_map(plan))
             case Distinct():
@@ -162,6 +162,17 @@ class _Renderer:
 
         return key
 
+    def _lookup(self, plan: Lookup) -> Operator:
+        left, right = self._keys(plan.keys)
+        if plan.when is not None:
+            is_wanted = compile_rows([plan.when], None, self._evaluation)
+            key_of = left
+
+            def left(row: Row) -> Hashable:
+                return key_of(row) if is_wanted(row) == (True,) else None
+
+        return op.Lookup(left, right, plan.right.width, required=plan.required)
+
     def _top_k(self, plan: TopK) -> Operator:
         limit = self.count(plan.limit, "LIMIT")
         offset = self.count(plan.offset, "OFFSET") or 0
@@ -176,6 +187,8 @@ class _Renderer:
     def _flat_map(self, plan: FlatMap) -> BatchFunction:
         arguments = compile_rows(plan.arguments, None, self._evaluation)
         rows_of = ROWS[plan.function]
+        if plan.ordinality:
+            rows_of = with_ordinality(rows_of)
 
         def produced(row: Row) -> list[Row]:
             values = arguments(row)
@@ -232,10 +245,3 @@ def _columns(columns: tuple[int, ...]) -> Callable[[Row], Row]:
     source = f"lambda r: ({''.join(f'r[{column}],' for column in columns)})"
     function: Callable[[Row], Row] = eval(source, {})  # noqa: S307 -- source of our own making
     return function
-
-
-def _guard(column: int, message: str) -> Callable[[Row], str | None]:
-    def problem(row: Row) -> str | None:
-        return message if row[column] > 1 else None
-
-    return problem

@@ -156,3 +156,8 @@ ROWS: dict[str, RowsOf] = {
     "jsonb_each_text": lambda json: ((key, _text(item)) for key, item in _items(json)),
     "jsonb_object_keys": lambda json: ((key,) for key, _ in _items(json)),
 }
+
+
+def with_ordinality(rows_of: RowsOf) -> RowsOf:
+    """The function with the number of each row, from 1, as the last column."""
+    return lambda *arguments: ((*row, n) for n, row in enumerate(rows_of(*arguments), start=1))

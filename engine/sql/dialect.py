@@ -83,6 +83,13 @@ class EngineSql(Postgres):
                 self._retreat(index)
             return super()._parse_type(parse_interval, fallback_to_identifier)
 
+        def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:
+            """`JOIN .. USING (columns) AS alias`, which sqlglot does not have."""
+            join = super()._parse_join(*args, **kwargs)
+            if join is not None and join.args.get("using") and self._match(TokenType.ALIAS):
+                join.set("alias", self._parse_id_var(any_token=False))
+            return join
+
         def _parse_interval_span(
             self, this: exp.Expr, parse_function_unit: bool = True
         ) -> exp.Interval:

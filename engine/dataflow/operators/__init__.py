@@ -7,8 +7,8 @@ step, `A` without the change, `A' = A + dA` with it; `+` adds weights row by row
 from engine.dataflow.operators.compute import Compute
 from engine.dataflow.operators.constant import Constant
 from engine.dataflow.operators.distinct import Distinct
-from engine.dataflow.operators.guard import Guard
 from engine.dataflow.operators.join import Join
+from engine.dataflow.operators.lookup import Lookup
 from engine.dataflow.operators.negate import Negate
 from engine.dataflow.operators.reduce import AggregateCall, Reduce
 from engine.dataflow.operators.semijoin import SemiJoin
@@ -22,8 +22,8 @@ __all__ = [
     "Compute",
     "Constant",
     "Distinct",
-    "Guard",
     "Join",
+    "Lookup",
     "Negate",
     "Reduce",
     "SemiJoin",

@@ -10,6 +10,7 @@ from engine.dataflow.operators.reduce import Aggregate, AggregateCall, CountRows
 from engine.errors import not_supported
 from engine.query.aggregates.collect import ArrayAgg, First, JsonbAgg, JsonbObjectAgg, StringAgg
 from engine.query.aggregates.counting import BoolAnd, BoolOr, Count, Distinct
+from engine.query.aggregates.signatures import ORDERED
 from engine.query.aggregates.sums import (
     Average,
     AverageIntervals,
@@ -57,7 +58,7 @@ def _aggregate(spec: AggregateSpec, types: Types) -> Aggregate:
     name = spec.function
     if name == "count":
         return Count() if spec.arguments else CountRows()
-    if name in ("string_agg", "array_agg", "jsonb_agg", "jsonb_object_agg"):
+    if name in ORDERED:
         return _collector(spec, types)
     type_ = types[spec.arguments[0]]
     if name in ("min", "max"):

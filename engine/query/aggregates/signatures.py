@@ -48,6 +48,9 @@ _BY_ARGUMENT: dict[str, dict[SqlType, SqlType]] = {
     ),
 }
 
+ORDERED = {"string_agg", "array_agg", "jsonb_agg", "jsonb_object_agg"}
+"""The aggregates whose result depends on the order of the rows."""
+
 
 @dataclass(frozen=True)
 class Signature:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlglot import exp
 
 from engine.query.bind.names import Names
-from engine.query.plan import Plan, Project, SortKey, TopK
+from engine.query.plan import Plan, Project, SortKey, TopK, deepened
 from engine.relation import Column, Resolver
 from engine.scalar import Environment, Scalar
 from engine.types import TEXT, UNKNOWN, SqlType
@@ -26,17 +26,36 @@ class Bound:
     limit: Scalar | None = None
     offset: Scalar | None = None
 
+    def limited(self) -> Plan:
+        """All columns of the rows that LIMIT and OFFSET select."""
+        if self.limit is None and self.offset is None:
+            return self.plan
+        return TopK(self.plan, (), self.order, self.limit, self.offset)
+
     def as_table(self) -> Plan:
         """The query as a relation: cut by LIMIT and OFFSET, without order."""
-        plan = self.plan
-        if self.limit is not None or self.offset is not None:
-            plan = TopK(plan, (), self.order, self.limit, self.offset)
+        plan = self.limited()
         width = len(self.columns)
         return plan if plan.width == width else Project(plan, plan.columns(0, width))
 
 
-Tables = dict[str, Bound]
-"""The common table expressions that are visible, by name."""
+@dataclass(frozen=True)
+class CommonTable:
+    """A table of WITH; it may read the rows outside the query that defines it."""
+
+    bound: Bound
+    outside: Names | None
+
+    def seen_from(self, outside: Names | None) -> Bound:
+        """The table where it is used: perhaps in a subquery, further in."""
+        if outside is None:
+            return self.bound
+        by = outside.distance(self.outside)
+        return Bound(deepened(self.bound.plan, by), self.bound.columns)
+
+
+Tables = dict[str, CommonTable]
+"""The tables of WITH that are visible, by name."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +104,8 @@ class Binder(ABC):
         self.maintained = maintained
         self.parameters = dict(parameters)
         self.dependencies: list[str] = []
+        self.views: dict[str, Bound] = {}
+        """Plain views by id: each is bound once, so that all its uses share one plan."""
 
     @abstractmethod
     def query(self, tree: exp.Expr, around: Surroundings, wanted: Wanted = None) -> Bound:

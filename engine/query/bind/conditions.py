@@ -9,7 +9,7 @@ from sqlglot import exp
 from engine.errors import SqlError, not_supported
 from engine.query.bind.stage import Stage
 from engine.query.bind.subqueries import keep_members, keep_where_exists
-from engine.query.bind.trees import membership, unwrapped
+from engine.query.bind.trees import has_subquery, membership, operands, outermost, unwrapped
 from engine.query.plan import Filter, Temporal
 from engine.scalar import Scalar
 from engine.types import TIMESTAMP, TIMESTAMPTZ
@@ -32,14 +32,12 @@ _HOW = (
 def conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:
     """The conditions that are joined by AND."""
     tree = unwrapped(tree)
-    if isinstance(tree, exp.And):
-        yield from conjuncts(tree.this)
-        yield from conjuncts(tree.expression)
-    elif isinstance(tree, exp.Between) and not tree.args.get("symmetric") and _mentions_now(tree):
-        yield exp.GTE(this=tree.this.copy(), expression=tree.args["low"].copy())
-        yield exp.LTE(this=tree.this.copy(), expression=tree.args["high"].copy())
-    else:
-        yield tree
+    for part in operands(tree) if isinstance(tree, exp.And) else [tree]:
+        if isinstance(part, exp.Between) and not part.args.get("symmetric") and _mentions_now(part):
+            yield exp.GTE(this=part.this.copy(), expression=part.args["low"].copy())
+            yield exp.LTE(this=part.this.copy(), expression=part.args["high"].copy())
+        else:
+            yield part
 
 
 def keep_where(stage: Stage, condition: exp.Expr, clause: str) -> None:
@@ -54,9 +52,10 @@ def keep_where(stage: Stage, condition: exp.Expr, clause: str) -> None:
             subqueries.append(tree)
         else:
             plain.append(tree)
-    if plain:
-        predicates = tuple(stage.predicate(tree, clause) for tree in plain)
-        stage.plan = Filter(stage.plan, predicates)
+    # Conditions with subqueries come last: these are evaluated only for the remaining rows.
+    for tree in sorted(plain, key=has_subquery):
+        predicate = stage.predicate(tree, clause)
+        stage.plan = Filter(stage.plan, (predicate,))
     for tree in subqueries:
         _keep_by_subquery(stage, tree)
     if temporal:
@@ -94,9 +93,7 @@ def is_now(tree: exp.Expr) -> bool:
 
 def _mentions_now(tree: exp.Expr) -> bool:
     """Whether the tree calls mz_logical_timestamp() outside of subqueries."""
-    if is_now(tree):
-        return True
-    return not isinstance(tree, exp.Query) and any(map(_mentions_now, tree.iter_expressions()))
+    return next(outermost(tree, is_now), None) is not None
 
 
 def _is_temporal(tree: exp.Expr) -> bool:

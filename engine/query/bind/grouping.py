@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
-from engine.query.aggregates.signatures import find_aggregate
+from engine.query.aggregates.signatures import ORDERED, find_aggregate
 from engine.query.bind.aggregate_calls import Call, aggregate_name, read_call
-from engine.query.bind.names import Named, Names, number_of, numbered
+from engine.query.bind.names import Names, number_of, numbered, ungrouped
 from engine.query.bind.order import sort_keys
 from engine.query.bind.stage import Stage
-from engine.query.bind.trees import rebuilt, unwrapped
+from engine.query.bind.trees import outermost, rebuilt, unwrapped
 from engine.query.plan import OUTER, AggregateSpec, Project, Reduce
 from engine.scalar import Scalar
+from engine.scalar.nodes import Case, Constant
 
 _SUBQUERY = (exp.Query, exp.Exists)
 
@@ -32,21 +34,31 @@ class GroupedStage(Stage):
         width = len(keys)
         self._aggregates = [(call, width + at) for at, call in enumerate(calls)]
         plan = Reduce(Project(base.plan, tuple(self._input)), tuple(range(width)), specs)
-        names = Names(self._key_names(), base.names.parent, list(base.names.tables))
-        super().__init__(base.binder, plan, names, base.tables)
+        super().__init__(base.binder, plan, self._key_names(), base.tables)
 
-    def _key_names(self) -> list[Named]:
-        """The keys that are columns of FROM, under their names there."""
+    def _key_names(self) -> Names:
+        """The keys that are columns of FROM, under their names there; the others are refused."""
+        names = self._base.names
         places = {number_of(key): at for at, key in reversed(list(enumerate(self._keys)))}
-        return [
-            Named(c.table, c.name, places[c.index], c.type, c.hidden)
-            for c in self._base.names.columns
-            if c.index in places
+        grouped = [
+            replace(column, index=places[column.index])
+            for column in names.columns
+            if column.index in places
         ]
+        others = [column for column in names.columns if column.index not in places]
+        return Names(grouped, names.parent, list(names.tables), others)
 
     def _spec(self, call: Call) -> AggregateSpec:
-        scalars = [self._base.scalar(tree) for tree in call.arguments]
-        order = [self._base.scalar(ordered.this) for ordered in call.order]
+        base = self._base
+        accepts = None
+        if call.accepts is not None:
+            condition = base.resolve(call.accepts)
+            accepts = base.predicate(condition, "FILTER")
+            base.reached.append(condition)
+        scalars = [base.scalar(tree) for tree in call.arguments]
+        order = [base.scalar(ordered.this) for ordered in call.order]
+        if accepts is not None:
+            base.reached.pop()
         read = [number for scalar in scalars for number in scalar.columns]
         if read and all(number >= OUTER for number in read):
             raise not_supported(
@@ -54,18 +66,22 @@ class GroupedStage(Stage):
                 "aggregate in the outer query",
             )
         found = find_aggregate(call.name, scalars)
-        arguments = tuple(self._column(scalar) for scalar in found.arguments)
-        columns = iter([self._column(scalar) for scalar in order])
+        arguments = tuple(self._column(_accepted(scalar, accepts)) for scalar in found.arguments)
+        columns = iter([self._column(_accepted(scalar, accepts)) for scalar in order])
         keys = sort_keys(call.order, lambda _: next(columns))
         if call.distinct and not {key.column for key in keys} <= set(arguments):
             raise SqlError(
                 "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
                 "42P10",
             )
-        accepts = None
-        if call.accepts is not None:
-            accepts = self._column(self._base.predicate(call.accepts, "FILTER"))
-        return AggregateSpec(call.name, arguments, found.type, call.distinct, keys, accepts)
+        return AggregateSpec(
+            call.name,
+            arguments,
+            found.type,
+            call.distinct,
+            keys if call.name in ORDERED else (),
+            None if accepts is None else self._column(accepts),
+        )
 
     def _column(self, scalar: Scalar) -> int:
         """The index of the expression among the columns that are aggregated."""
@@ -110,21 +126,20 @@ class GroupedStage(Stage):
     def _ungrouped(self, column: exp.Expr) -> SqlError:
         number = number_of(column)
         named = next((c for c in self._base.names.columns if c.index == number), None)
-        shown = "" if named is None else ".".join(filter(None, (named.table, named.name)))
-        return SqlError(
-            f'column "{shown}" must appear in the GROUP BY clause or be used in an aggregate '
-            "function",
-            "42803",
-        )
+        return ungrouped("" if named is None else ".".join(filter(None, (named.table, named.name))))
+
+
+def _accepted(scalar: Scalar, accepts: Scalar | None) -> Scalar:
+    """An argument that is not evaluated for rows that FILTER leaves out."""
+    if accepts is None or not scalar.can_fail:
+        return scalar
+    nothing = Constant(scalar.type, None)
+    return Scalar(Case(scalar.type, ((accepts.node, scalar.node),), nothing))
 
 
 def _calls(tree: exp.Expr) -> Iterator[exp.Expr]:
     """The calls of aggregate functions in the tree, outside of subqueries."""
-    if aggregate_name(tree) is not None:
-        yield tree
-    elif not isinstance(tree, exp.Query | exp.Window):
-        for child in tree.iter_expressions():
-            yield from _calls(child)
+    return outermost(tree, lambda node: aggregate_name(node) is not None)
 
 
 def _without_doubles(trees: Iterator[exp.Expr]) -> list[exp.Expr]:

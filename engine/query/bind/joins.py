@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -57,7 +57,10 @@ class JoinBinder:
             result = self._outer_join(left, right, side, condition, lateral=lateral)
         else:
             result = self._inner_join(left, right, condition, lateral=lateral)
-        return self._merged(result, using, left.plan.width, side) if using else result
+        if not using:
+            return result
+        alias = name_of(join.args.get("alias"))
+        return self._merged(result, using, left.plan.width, side, alias)
 
     def _inner_join(
         self, left: From, right: From, condition: exp.Expr | None, *, lateral: bool
@@ -88,8 +91,11 @@ class JoinBinder:
         kind = OuterJoin(left.plan, right.plan, "right" if side == "RIGHT" else "full", on)
         return From(kind, names)
 
-    def _merged(self, both: From, using: list[str], boundary: int, side: str) -> From:
-        """Put USING's columns first, once; each table's own columns need the table's name."""
+    def _merged(self, both: From, using: list[str], boundary: int, side: str, alias: str) -> From:
+        """Put USING's columns first, once; each table's own columns need the table's name.
+
+        The merged columns are the table `alias` as well, if it is not "".
+        """
         stage = Stage(self._binder, both.plan, both.names, self._around.tables)
         scalars: list[Scalar] = []
         merged: list[Named] = []
@@ -113,7 +119,13 @@ class JoinBinder:
             if c.table or c.name not in using
         ]
         plan = Project(both.plan, (*scalars, *both.plan.columns()))
-        return From(plan, Names([*merged, *others], both.names.parent, both.names.tables))
+        tables = list(both.names.tables)
+        if alias:
+            if alias in tables:
+                raise SqlError(f'table name "{alias}" specified more than once', "42712")
+            tables.append(alias)
+            others += [replace(column, table=alias, hidden=True) for column in merged]
+        return From(plan, Names([*merged, *others], both.names.parent, tables))
 
 
 def is_comma(join: exp.Join) -> bool:

@@ -44,11 +44,17 @@ class Named:
 
 @dataclass
 class Names:
-    """A scope: the columns of a row by name, and the scope around it (`parent`)."""
+    """A scope: the columns of a row by name, and the scope around it (`parent`).
+
+    A name that is found in a scope hides those further out, and a table of a scope hides tables of
+    its name. `ungrouped` are columns that GROUP BY removed from the row: they are found, and
+    refused.
+    """
 
     columns: list[Named] = field(default_factory=list)
     parent: Names | None = None
     tables: list[str] = field(default_factory=list)
+    ungrouped: list[Named] = field(default_factory=list)
 
     def add(self, table: str, columns: Sequence[Column], start: int) -> None:
         """Add the columns of a table of FROM, which begin at `start` in the row."""
@@ -73,15 +79,23 @@ class Names:
             if found:
                 index = found[0].index
                 return replace(found[0], index=outer(level, index) if level else index)
+            if _matching(names.ungrouped, name, table):
+                raise ungrouped(_shown(column))
+            if table and table in names.tables:
+                break
             names, level = names.parent, level + 1
         raise SqlError(f'column "{_shown(column)}" does not exist')
 
+    def distance(self, outside: Names | None) -> int:
+        """The number of scopes from this one out to `outside`; None is outside of all."""
+        level = 0
+        names: Names | None = self
+        while names is not None and names is not outside:
+            names, level = names.parent, level + 1
+        return level
+
     def matching(self, name: str, table: str) -> list[Named]:
-        return [
-            column
-            for column in self.columns
-            if column.name == name and (column.table == table if table else not column.hidden)
-        ]
+        return _matching(self.columns, name, table)
 
     def star(self, table: str) -> Iterable[Named]:
         """The columns of `*` or `table.*`; raises SqlError."""
@@ -92,6 +106,22 @@ class Names:
         if table not in self.tables:
             raise SqlError(f'missing FROM-clause entry for table "{table}"', "42P01")
         return [column for column in self.columns if column.table == table]
+
+
+def _matching(columns: Iterable[Named], name: str, table: str) -> list[Named]:
+    return [
+        column
+        for column in columns
+        if column.name == name and (column.table == table if table else not column.hidden)
+    ]
+
+
+def ungrouped(shown: str) -> SqlError:
+    """The error for a column that is neither grouped nor aggregated."""
+    return SqlError(
+        f'column "{shown}" must appear in the GROUP BY clause or be used in an aggregate function',
+        "42803",
+    )
 
 
 def _shown(column: exp.Column) -> str:

@@ -8,7 +8,15 @@ from dataclasses import replace
 from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
-from engine.query.bind.binder import KEEP, Binder, Bound, Surroundings, Wanted, decided
+from engine.query.bind.binder import (
+    KEEP,
+    Binder,
+    Bound,
+    CommonTable,
+    Surroundings,
+    Wanted,
+    decided,
+)
 from engine.query.bind.names import Names, name_of
 from engine.query.bind.order import ordered
 from engine.query.bind.select import bind_select
@@ -77,13 +85,18 @@ def _with_tables(binder: Binder, tree: exp.Expr, around: Surroundings) -> Surrou
     if clause.args.get("recursive"):
         raise not_supported("WITH RECURSIVE")
     tables = dict(around.tables)
+    defined: set[str] = set()
     for table in clause.expressions:
         alias = table.args["alias"]
         name = name_of(alias.this)
+        if name in defined:
+            raise SqlError(f'WITH query name "{name}" specified more than once', "42712")
+        defined.add(name)
         inside = Surroundings(around.outside, tables)
         bound = binder.query(table.this, inside)
         columns = renamed(bound.columns, alias, name)
-        tables = {**tables, name: Bound(bound.as_table(), columns)}
+        common = CommonTable(Bound(bound.as_table(), columns), around.outside)
+        tables = {**tables, name: common}
     return replace(around, tables=tables)
 
 
@@ -123,42 +136,49 @@ def _set_operation(
     binder: Binder, tree: exp.SetOperation, around: Surroundings, wanted: Wanted
 ) -> Bound:
     """Bind all operands of the tree, and convert them to the types that they share."""
-    leaves = [binder.query(leaf, around, KEEP).columns for leaf in _operands(tree)]
-    if len(set(map(len, leaves))) > 1:
+    leaves = {id(leaf): binder.query(leaf, around, KEEP) for leaf in _operands(tree)}
+    columns = [bound.columns for bound in leaves.values()]
+    if len(set(map(len, columns))) > 1:
         raise SqlError(f"each {_word(tree)} query must have the same number of columns", "42601")
-    columns = zip(*leaves, strict=True)
-    types = [_common([column.type for column in same], _word(tree)) for same in columns]
-    return _combination(binder, tree, around, decided(types, wanted))
+    common = [
+        _common([column.type for column in same], _word(tree))
+        for same in zip(*columns, strict=True)
+    ]
+    types = decided(common, wanted)
+
+    def bound_leaf(leaf: exp.Expr) -> Bound:
+        bound = leaves[id(leaf)]
+        if any(column.type is UNKNOWN for column in bound.columns):
+            bound = binder.query(leaf, around, types)  # its literals get the shared types
+        return _converted(bound, types, "set operation")
+
+    def operand(side: exp.Expr) -> Bound:
+        inner = _plain_operation(side)
+        return bound_leaf(side) if inner is None else combined(inner)
+
+    def combined(part: exp.SetOperation) -> Bound:
+        only(part, _SET_CLAUSES)
+        left, right = operand(part.this), operand(part.expression)
+        plan = _combined(part, left.as_table(), right.as_table())
+        return ordered(binder, part, Bound(plan, left.columns))
+
+    return combined(tree)
 
 
-def _combination(
-    binder: Binder, tree: exp.SetOperation, around: Surroundings, types: Sequence[SqlType]
-) -> Bound:
-    """The set operation over operands that are converted to columns of these types."""
-    only(tree, _SET_CLAUSES)
-    left, right = (_operand(binder, side, around, types) for side in (tree.this, tree.expression))
-    plan = _combined(tree, left.as_table(), right.as_table())
-    return ordered(binder, tree, Bound(plan, left.columns))
-
-
-def _operand(
-    binder: Binder, tree: exp.Expr, around: Surroundings, types: Sequence[SqlType]
-) -> Bound:
-    if isinstance(tree, exp.SetOperation) and not tree.args.get("with_"):
-        return _combination(binder, tree, around, types)
-    return _converted(binder.query(tree, around, types), types, "set operation")
-
-
-def _operands(tree: exp.Expr) -> list[exp.Expr]:
+def _operands(tree: exp.SetOperation) -> list[exp.Expr]:
     """The queries at the leaves of a tree of set operations."""
-    inner = tree
-    while isinstance(inner, exp.Subquery) and not inner.args.get("with_"):
-        inner = inner.this
-    if isinstance(inner, exp.SetOperation) and not inner.args.get("with_"):
-        return [*_operands(inner.this), *_operands(inner.expression)]
-    if isinstance(tree, exp.SetOperation):
-        return [*_operands(tree.this), *_operands(tree.expression)]
-    return [tree]
+    found: list[exp.Expr] = []
+    for side in (tree.this, tree.expression):
+        inner = _plain_operation(side)
+        found += [side] if inner is None else _operands(inner)
+    return found
+
+
+def _plain_operation(tree: exp.Expr) -> exp.SetOperation | None:
+    """The set operation that the tree is, in parentheses or not, if these have no clauses."""
+    while isinstance(tree, exp.Subquery) and not any(map(tree.args.get, _WRAPPED_CLAUSES[1:])):
+        tree = tree.this
+    return tree if isinstance(tree, exp.SetOperation) and not tree.args.get("with_") else None
 
 
 def _word(tree: exp.Expr) -> str:

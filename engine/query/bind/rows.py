@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from engine.query.bind.binder import Binder, Bound, Surroundings, Tables
 from engine.query.bind.names import Names, number_of, numbered
-from engine.query.bind.trees import rebuilt
-from engine.query.plan import OUTER, Apply, Plan
+from engine.query.bind.trees import chained, rebuilt
+from engine.query.plan import OUTER, Apply, Plan, Project, can_fail
 from engine.scalar import Scalar, Scope, coerce, compile_scalar
 from engine.types import SqlType
 
@@ -26,6 +26,9 @@ class Rows(ABC):
         self.plan = plan
         self.names = names
         self.tables = tables
+        self.reached: list[exp.Expr] = []
+        """Resolved conditions: the expression that is being resolved is evaluated if all are true.
+        """
         self._types: dict[int, SqlType] = {}
 
     @abstractmethod
@@ -74,6 +77,18 @@ class Rows(ABC):
 
     def add(self, subquery: Plan, kind: Literal["scalar", "exists"]) -> exp.Column:
         """Add a column for a subquery's value or existence."""
+        when = self._when() if can_fail(subquery, kind) else None
         number = self.plan.width
-        self.plan = Apply(self.plan, subquery, kind)
+        self.plan = Apply(self.plan, subquery, kind, when=when)
         return numbered(number)
+
+    def _when(self) -> Scalar | None:
+        """The condition under which the current expression is evaluated, which cannot fail."""
+        if not self.reached:
+            return None
+        when = self.compile(chained(exp.And, self.reached))
+        if when.can_fail:
+            number = self.plan.width
+            self.plan = Project(self.plan, (*self.plan.columns(), when))
+            when = Scalar.column(number, when.type)
+        return when

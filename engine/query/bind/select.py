@@ -18,7 +18,7 @@ from engine.query.bind.output_names import output_name
 from engine.query.bind.stage import Stage
 from engine.query.bind.table_calls import call_in_expression
 from engine.query.bind.tables import bind_call_beside, bind_from
-from engine.query.bind.trees import only, present
+from engine.query.bind.trees import only, outermost, present
 from engine.query.plan import Apply, Distinct, Plan, Project, SortKey, TopK
 from engine.relation import Column
 from engine.scalar import Scalar
@@ -142,11 +142,7 @@ def _grouped(
 
 def _aggregates(tree: exp.Expr) -> bool:
     """Whether the tree calls an aggregate function outside of subqueries."""
-    if aggregate_name(tree) is not None:
-        return True
-    if isinstance(tree, exp.Query | exp.Window):
-        return False
-    return any(map(_aggregates, tree.iter_expressions()))
+    return next(outermost(tree, lambda node: aggregate_name(node) is not None), None) is not None
 
 
 def _parts(tree: exp.Expr) -> list[exp.Expr]:
@@ -236,8 +232,7 @@ class _Output:
 
     def _place(self, tree: exp.Expr) -> int:
         """The column with the tree's value, added if no item of the list has it."""
-        if tree == self._call:
-            # The result of the call in the list, not of another call.
+        if tree in self._trees:
             return self._trees.index(tree)
         scalar: Scalar = self._stage.scalar(tree)
         if scalar not in self._scalars:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
@@ -10,7 +12,7 @@ from engine.query.bind.names import Names, number_of
 from engine.query.bind.rows import Rows
 from engine.query.bind.subqueries import in_expression
 from engine.query.bind.table_calls import call_in_expression
-from engine.query.bind.trees import no_windows, rebuilt
+from engine.query.bind.trees import chained, no_windows, only, operands, present, rebuilt
 from engine.query.plan import Plan
 from engine.scalar import Scalar
 from engine.types import BOOL
@@ -58,7 +60,43 @@ class Stage(Rows):
         rewritten = in_expression(self, tree)
         if rewritten is not None:
             return rewritten
+        if isinstance(tree, exp.And | exp.Or):
+            return chained(type(tree), self._resolved(operands(tree), _GOES_ON[type(tree)]))
+        if isinstance(tree, exp.Coalesce):
+            first, *others = self._resolved([tree.this, *tree.expressions], _is_null)
+            return exp.Coalesce(this=first, expressions=others)
+        if isinstance(tree, exp.Case):
+            return self._case(tree)
         return rebuilt(tree, self.resolve)
+
+    def _resolved(
+        self, trees: Sequence[exp.Expr], goes_on: Callable[[exp.Expr], exp.Expr]
+    ) -> list[exp.Expr]:
+        """Trees that are evaluated one after the other, while `goes_on` of the last is true."""
+        depth = len(self.reached)
+        resolved: list[exp.Expr] = []
+        for tree in trees:
+            resolved.append(self.resolve(tree))
+            self.reached.append(goes_on(resolved[-1]))
+        del self.reached[depth:]
+        return resolved
+
+    def _case(self, tree: exp.Case) -> exp.Expr:
+        """CASE: a result is evaluated if its condition is the first that is true."""
+        only(tree, ("this", "ifs", "default"))
+        operand = None if tree.this is None else self.resolve(tree.this)
+        depth = len(self.reached)
+        branches: list[exp.If] = []
+        for branch in tree.args["ifs"]:
+            when = self.resolve(branch.this)
+            holds = when if operand is None else exp.EQ(this=operand, expression=when)
+            self.reached.append(holds)
+            branches.append(exp.If(this=when, true=self.resolve(branch.args["true"])))
+            self.reached[-1] = _is_not_true(holds)
+        default = present(tree, "default")
+        default = None if default is None else self.resolve(default)
+        del self.reached[depth:]
+        return exp.Case(this=operand, ifs=branches, default=default)
 
     def known(self, tree: exp.Expr) -> exp.Expr | None:
         """The column that has the value of the whole tree, if the plan computes it; else None."""
@@ -70,3 +108,22 @@ class Stage(Rows):
         column = self.names.resolve(tree)
         self._types[column.index] = column.type
         return column.numbered()
+
+
+def _is_null(tree: exp.Expr) -> exp.Expr:
+    return exp.Is(this=tree, expression=exp.Null())
+
+
+def _is_not_true(tree: exp.Expr) -> exp.Expr:
+    return exp.Coalesce(this=exp.Not(this=tree), expressions=[exp.Boolean(this=True)])
+
+
+def _is_not_false(tree: exp.Expr) -> exp.Expr:
+    return exp.Coalesce(this=tree, expressions=[exp.Boolean(this=True)])
+
+
+_GOES_ON: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
+    exp.And: _is_not_false,
+    exp.Or: _is_not_true,
+}
+"""The condition under which the operand after this one is evaluated."""

@@ -16,7 +16,9 @@ from engine.query.bind.names import numbered
 from engine.query.bind.rows import Rows
 from engine.query.bind.trees import membership, query_of, unwrapped
 from engine.query.plan import AggregateSpec, Filter, Plan, Project, Reduce, SemiApply
-from engine.types import BOOL, INT8
+from engine.scalar import Scalar
+from engine.scalar.nodes import Coalesce, Constant
+from engine.types import BOOL, INT8, array_of
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
@@ -29,11 +31,11 @@ def keep_where_exists(rows: Rows, tree: exp.Expr, *, negated: bool) -> None:
 
 def keep_members(rows: Rows, left: exp.Expr, query: exp.Expr, *, negated: bool) -> None:
     """Apply `left [NOT] IN (query)` as a condition."""
+    matched = _Matched(rows, left, query)
+    rows.plan = SemiApply(rows.plan, matched.equal(), negated)
     if negated:
-        for cause in _equal(rows, left, query), *_unknown(rows, left, query):
+        for cause in matched.unknown():
             rows.plan = SemiApply(rows.plan, cause, True)
-    else:
-        rows.plan = SemiApply(rows.plan, _equal(rows, left, query), False)
 
 
 def in_expression(rows: Rows, tree: exp.Expr) -> exp.Expr | None:
@@ -47,9 +49,7 @@ def in_expression(rows: Rows, tree: exp.Expr) -> exp.Expr | None:
     if quantified is not None:
         return quantified
     if _is_array(tree) and len(tree.expressions) == 1 and query_of(tree.expressions[0]) is not None:
-        raise not_supported(
-            "ARRAY of a subquery", "use (SELECT array_agg(..) FROM ..), NULL when it is empty"
-        )
+        return _array_column(rows, tree.expressions[0])
     if isinstance(tree, exp.Any | exp.All) and query_of(tree.this) is not None:
         raise not_supported("ANY or ALL of a subquery here")
     query = query_of(tree)
@@ -58,6 +58,18 @@ def in_expression(rows: Rows, tree: exp.Expr) -> exp.Expr | None:
     bound = rows.subquery(query)
     _one_column(bound)
     return rows.add(bound.as_table(), "scalar")
+
+
+def _array_column(rows: Rows, query: exp.Expr) -> exp.Expr:
+    """A column for ARRAY(query): the rows in the order of the query."""
+    bound = rows.subquery(query)
+    _one_column(bound)
+    type_ = array_of(bound.columns[0].type)
+    collected = AggregateSpec("array_agg", (0,), type_, order=bound.order)
+    arrays = Reduce(bound.limited(), (), (collected,))
+    empty = Constant(type_, ())
+    filled = Scalar(Coalesce(type_, (arrays.columns()[0].node, empty)))
+    return rows.add(Project(arrays, (filled,)), "scalar")
 
 
 def _is_array(tree: exp.Expr) -> bool:
@@ -72,8 +84,9 @@ def _one_column(bound: Bound) -> None:
 
 
 def _member_column(rows: Rows, left: exp.Expr, query: exp.Expr, negated: bool) -> exp.Expr:
-    found = rows.add(_equal(rows, left, query), "exists")
-    unknown = [rows.add(cause, "exists") for cause in _unknown(rows, left, query)]
+    matched = _Matched(rows, left, query)
+    found = rows.add(matched.equal(), "exists")
+    unknown = [rows.add(cause, "exists") for cause in matched.unknown()]
     return exp.Case(
         ifs=[
             exp.If(this=found, true=exp.Boolean(this=not negated)),
@@ -83,45 +96,44 @@ def _member_column(rows: Rows, left: exp.Expr, query: exp.Expr, negated: bool) -
     )
 
 
-def _equal(rows: Rows, left: exp.Expr, query: exp.Expr) -> Plan:
-    """The rows of the subquery that equal the left side."""
-    inner, sides = _matched(rows, left, query)
-    equal = [exp.EQ(this=side, expression=numbered(at)) for at, side in enumerate(sides)]
-    return Filter(inner.plan, tuple(map(inner.compile, equal)))
+class _Matched:
+    """The rows of a subquery, and the expressions of a left side as the subquery sees them."""
 
+    def __init__(self, rows: Rows, left: exp.Expr, query: exp.Expr) -> None:
+        bound = rows.subquery(query)
+        left = unwrapped(left)
+        sides = list(left.expressions) if isinstance(left, exp.Tuple) else [left]
+        if len(sides) != len(bound.columns):
+            few = "few" if len(sides) > len(bound.columns) else "many"
+            raise SqlError(f"subquery has too {few} columns", "42601")
+        resolved = [rows.resolve(side) for side in sides]
+        self.inner, self.sides = rows.within(bound.as_table(), resolved)
 
-def _unknown(rows: Rows, left: exp.Expr, query: exp.Expr) -> list[Plan]:
-    """Subqueries that have a row where IN, if no row is equal, is NULL and not false."""
-    inner, sides = _matched(rows, left, query)
-    if len(sides) == 1:
-        causes: list[exp.Expr] = [_is_null(numbered(0)), _is_null(sides[0])]
-        return [Filter(inner.plan, (inner.compile(cause),)) for cause in causes]
-    possible = tuple(
-        inner.compile(
-            exp.Or(
-                this=exp.Or(this=_is_null(side.copy()), expression=_is_null(numbered(at))),
-                expression=exp.EQ(this=side.copy(), expression=numbered(at)),
+    def equal(self) -> Plan:
+        """The rows of the subquery that equal the left side."""
+        equal = [exp.EQ(this=side, expression=numbered(at)) for at, side in enumerate(self.sides)]
+        return Filter(self.inner.plan, tuple(map(self.inner.compile, equal)))
+
+    def unknown(self) -> list[Plan]:
+        """Subqueries that have a row where IN, if no row is equal, is NULL and not false."""
+        compiled = self.inner.compile
+        if len(self.sides) == 1:
+            causes: list[exp.Expr] = [_is_null(numbered(0)), _is_null(self.sides[0])]
+            return [Filter(self.inner.plan, (compiled(cause),)) for cause in causes]
+        possible = tuple(
+            compiled(
+                exp.Or(
+                    this=exp.Or(this=_is_null(side), expression=_is_null(numbered(at))),
+                    expression=exp.EQ(this=side, expression=numbered(at)),
+                )
             )
+            for at, side in enumerate(self.sides)
         )
-        for at, side in enumerate(sides)
-    )
-    return [Filter(inner.plan, possible)]
+        return [Filter(self.inner.plan, possible)]
 
 
 def _is_null(tree: exp.Expr) -> exp.Expr:
     return exp.Is(this=tree, expression=exp.Null())
-
-
-def _matched(rows: Rows, left: exp.Expr, query: exp.Expr) -> tuple[Rows, list[exp.Expr]]:
-    """The subquery's rows, and the left side's expressions as the subquery sees them."""
-    bound = rows.subquery(query)
-    left = unwrapped(left)
-    sides = list(left.expressions) if isinstance(left, exp.Tuple) else [left]
-    if len(sides) != len(bound.columns):
-        few = "few" if len(sides) > len(bound.columns) else "many"
-        raise SqlError(f"subquery has too {few} columns", "42601")
-    resolved = [rows.resolve(side) for side in sides]
-    return rows.within(bound.as_table(), resolved)
 
 
 def _quantified(rows: Rows, tree: exp.Expr) -> exp.Expr | None:
@@ -132,8 +144,9 @@ def _quantified(rows: Rows, tree: exp.Expr) -> exp.Expr | None:
     if query is None:
         return None
     is_any = isinstance(tree.expression, exp.Any)
-    inner, sides = _matched(rows, tree.this, query)
-    compared = inner.compile(type(tree)(this=sides[0], expression=numbered(0)))
+    matched = _Matched(rows, tree.this, query)
+    inner = matched.inner
+    compared = inner.compile(type(tree)(this=matched.sides[0], expression=numbered(0)))
     decided = AggregateSpec("bool_or" if is_any else "bool_and", (0,), BOOL)
     counts = (AggregateSpec("count", (), INT8), AggregateSpec("count", (0,), INT8))
     totals = Reduce(Project(inner.plan, (compared,)), (), (decided, *counts))

@@ -13,11 +13,12 @@ from engine.query.table_functions import TABLE_FUNCTIONS
 
 @dataclass(frozen=True)
 class TableCall:
-    """`function(arguments) AS alias`; `alias` is None if there is none."""
+    """`function(arguments) [WITH ORDINALITY] [AS alias]`."""
 
     function: str
     arguments: tuple[exp.Expr, ...]
-    alias: exp.Expr | None
+    alias: exp.Expr | None = None
+    ordinality: bool = False
 
 
 def table_call(tree: exp.Expr) -> TableCall | None:
@@ -26,15 +27,20 @@ def table_call(tree: exp.Expr) -> TableCall | None:
         only(tree, ("this", "alias", "view", "outer"))
         return _call(tree.this, present(tree, "alias"))
     if isinstance(tree, exp.Unnest):
-        if tree.args.get("offset"):
-            raise not_supported("WITH ORDINALITY")
-        return TableCall("unnest", tuple(tree.expressions), present(tree, "alias"))
+        return _unnest(tree)
     if isinstance(tree, exp.Table) and isinstance(tree.this, exp.Func):
         only(tree, ("this", "alias", "ordinality"))
-        if tree.args.get("ordinality"):
-            raise not_supported("WITH ORDINALITY")
-        return _call(tree.this, present(tree, "alias"))
+        return _call(tree.this, present(tree, "alias"), bool(tree.args.get("ordinality")))
     return None
+
+
+def _unnest(tree: exp.Unnest) -> TableCall:
+    """UNNEST, whose last column sqlglot takes from the alias when it has WITH ORDINALITY."""
+    offset, alias = tree.args.get("offset"), present(tree, "alias")
+    if isinstance(offset, exp.Expr) and alias is not None:
+        columns = [*(alias.args.get("columns") or []), offset]
+        alias = exp.TableAlias(this=alias.this, columns=columns)
+    return TableCall("unnest", tuple(tree.expressions), alias, bool(offset))
 
 
 def call_in_expression(tree: exp.Expr) -> TableCall | None:
@@ -48,15 +54,16 @@ def call_in_expression(tree: exp.Expr) -> TableCall | None:
     return None
 
 
-def _call(function: exp.Expr, alias: exp.Expr | None) -> TableCall:
+def _call(function: exp.Expr, alias: exp.Expr | None, ordinality: bool = False) -> TableCall:
     if isinstance(function, exp.GenerateSeries | exp.ExplodingGenerateSeries):
         parts = (present(function, part) for part in ("start", "end", "step"))
         arguments = tuple(part for part in parts if part is not None)
-        return TableCall("generate_series", arguments, alias)
+        return TableCall("generate_series", arguments, alias, ordinality)
     if isinstance(function, exp.Unnest | exp.Explode):
         first = present(function, "this")
         arguments = tuple(function.expressions) if first is None else (first, *function.expressions)
-        return TableCall("unnest", arguments, alias)
+        return TableCall("unnest", arguments, alias, ordinality)
     if isinstance(function, exp.Anonymous):
-        return TableCall(function.name.lower(), tuple(function.expressions), alias)
+        name = function.name.lower()
+        return TableCall(name, tuple(function.expressions), alias, ordinality)
     raise not_supported(f"{type(function).__name__} in FROM")

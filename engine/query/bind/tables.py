@@ -18,9 +18,10 @@ from engine.query.plan import OUTER, UNIT, FlatMap, Get
 from engine.query.table_functions import find_table_function
 from engine.relation import Column
 from engine.scalar import Scalar
+from engine.types import INT8
 
 _TABLE_PARTS = ("this", "db", "catalog", "alias", "joins")
-_JOIN_PARTS = ("this", "side", "kind", "on", "using", "method")
+_JOIN_PARTS = ("this", "side", "kind", "on", "using", "method", "alias")
 
 
 def bind_from(binder: Binder, select: exp.Select, around: Surroundings) -> From:
@@ -137,7 +138,8 @@ class _FromBinder:
         only(tree, _TABLE_PARTS)
         parts = tuple(name_of(part) for part in tree.parts)
         known = self._around.tables.get(parts[0]) if len(parts) == 1 else None
-        bound = known if known is not None else self._relation(parts)
+        outside = self._around.outside
+        bound = self._relation(parts) if known is None else known.seen_from(outside)
         first = self._aliased(bound, present(tree, "alias"), parts[-1])
         return self._with_joins(first, tree.args.get("joins") or [])
 
@@ -147,9 +149,12 @@ class _FromBinder:
         if relation.definition is None:
             types = tuple(column.type for column in relation.columns)
             return Bound(Get(relation.id, relation.name, types), relation.columns)
-        # A plain view is inlined; it sees neither rows nor WITH names of the query.
-        bound = self._binder.query(relation.definition, Surroundings())
-        return Bound(bound.as_table(), relation.columns)
+        views = self._binder.views
+        if relation.id not in views:
+            # A plain view is inlined; it sees neither rows nor WITH names of the query.
+            bound = self._binder.query(relation.definition, Surroundings())
+            views[relation.id] = Bound(bound.as_table(), relation.columns)
+        return views[relation.id]
 
     def _aliased(self, bound: Bound, alias: exp.Expr | None, name: str) -> From:
         columns = bound.columns
@@ -187,7 +192,10 @@ def _called(call: TableCall, arguments: Sequence[Scalar]) -> Bound:
     named_alike = columns[0].name == call.function
     if named_alike and call.alias is not None and call.alias.this is not None:
         columns = (Column(name_of(call.alias.this), columns[0].type),)
-    plan = FlatMap(UNIT, found.name, found.arguments, tuple(c.type for c in columns))
+    if call.ordinality:
+        columns = (*columns, Column("ordinality", INT8))
+    types = tuple(column.type for column in columns)
+    plan = FlatMap(UNIT, found.name, found.arguments, types, call.ordinality)
     return Bound(plan, columns)
 
 

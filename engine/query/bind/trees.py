@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -72,6 +72,43 @@ def _changed(value: object, change: Callable[[exp.Expr], exp.Expr]) -> object:
     if isinstance(value, list):
         return [change(item) if isinstance(item, exp.Expr) else item for item in value]
     return value
+
+
+def outermost(tree: exp.Expr, wanted: Callable[[exp.Expr], bool]) -> Iterator[exp.Expr]:
+    """The wanted nodes, in order, without those inside others, subqueries or window calls."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if wanted(node):
+            yield node
+        elif not isinstance(node, exp.Query | exp.Window):
+            waiting += reversed(list(node.iter_expressions()))
+
+
+def operands(tree: exp.And | exp.Or) -> list[exp.Expr]:
+    """The operands of a chain of AND, or of OR, from left to right."""
+    kind = type(tree)
+    found: list[exp.Expr] = []
+    waiting: list[exp.Expr] = [tree]
+    while waiting:
+        node = unwrapped(waiting.pop())
+        if type(node) is kind:
+            waiting += (node.expression, node.this)
+        else:
+            found.append(node)
+    return found
+
+
+def chained(kind: type[exp.And | exp.Or], trees: Sequence[exp.Expr]) -> exp.Expr:
+    """The trees joined by AND or OR, as a tree that is no deeper than needed."""
+    if len(trees) == 1:
+        return trees[0]
+    middle = len(trees) // 2
+    return kind(this=chained(kind, trees[:middle]), expression=chained(kind, trees[middle:]))
+
+
+def has_subquery(tree: exp.Expr) -> bool:
+    return tree.find(exp.Query, exp.Values) is not None
 
 
 def unwrapped(tree: exp.Expr) -> exp.Expr:

@@ -6,12 +6,14 @@ several times is one object: passes over a plan visit it once, so that a chain o
 not take exponential time.
 """
 
-from engine.query.plan.base import OUTER, UNIT, Get, Local, Plan, Types, Values, outer
+from engine.query.plan.base import OUTER, UNIT, Get, Local, Plan, Types, Values, outer, with_inputs
 from engine.query.plan.correlated import (
     Apply,
     OuterJoin,
     SemiApply,
     at_most_one,
+    can_fail,
+    deepened,
     exactly_one,
     is_linear,
 )
@@ -20,9 +22,9 @@ from engine.query.plan.operators import (
     Distinct,
     Filter,
     FlatMap,
-    Guard,
     Join,
     JoinKey,
+    Lookup,
     Negate,
     Project,
     Reduce,
@@ -43,10 +45,10 @@ __all__ = [
     "Filter",
     "FlatMap",
     "Get",
-    "Guard",
     "Join",
     "JoinKey",
     "Local",
+    "Lookup",
     "Negate",
     "OuterJoin",
     "Plan",
@@ -62,7 +64,10 @@ __all__ = [
     "Union",
     "Values",
     "at_most_one",
+    "can_fail",
+    "deepened",
     "exactly_one",
     "is_linear",
     "outer",
+    "with_inputs",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import islice
+from typing import Any
 
 from engine.scalar import Scalar
 from engine.types import SqlType
@@ -40,6 +43,11 @@ class Plan:
     def expressions(self) -> tuple[Scalar, ...]:
         """The expressions of the operator itself, without those of its inputs."""
         return ()
+
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        """The operator with other expressions, as many as it has."""
+        assert not expressions
+        return self
 
     @cached_property
     def outer_columns(self) -> frozenset[int]:
@@ -81,6 +89,11 @@ class Values(Plan):
     @property
     def expressions(self) -> tuple[Scalar, ...]:
         return tuple(scalar for row in self.rows for scalar in row)
+
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        remaining = iter(expressions)
+        rows = tuple(tuple(islice(remaining, len(row))) for row in self.rows)
+        return Values(rows, self.column_types)
 
 
 UNIT = Values(((),), ())
@@ -128,3 +141,19 @@ class Pair(Plan):
     @property
     def inputs(self) -> tuple[Plan, ...]:
         return (self.left, self.right)
+
+
+def with_inputs(plan: Plan, inputs: tuple[Plan, ...]) -> Plan:
+    """The operator over other inputs."""
+    if inputs == () or all(new is old for new, old in zip(inputs, plan.inputs, strict=True)):
+        return plan
+    remaining = list(inputs)
+    values: dict[str, Any] = {}
+    for field in fields(plan):
+        value = getattr(plan, field.name)
+        if isinstance(value, Plan):
+            value = remaining.pop(0)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Plan):
+            value, remaining = tuple(remaining[: len(value)]), remaining[len(value) :]
+        values[field.name] = value
+    return type(plan)(**values)

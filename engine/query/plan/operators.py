@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from engine.query.plan.base import Over, Pair, Plan, Types
@@ -22,6 +23,9 @@ class Project(Over):
     def expressions(self) -> tuple[Scalar, ...]:
         return self.scalars
 
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        return Project(self.input, tuple(expressions))
+
 
 @dataclass(frozen=True)
 class Filter(Over):
@@ -32,6 +36,9 @@ class Filter(Over):
     @property
     def expressions(self) -> tuple[Scalar, ...]:
         return self.predicates
+
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        return Filter(self.input, tuple(expressions))
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,22 @@ class Temporal(Over):
     def expressions(self) -> tuple[Scalar, ...]:
         return tuple(bound for _, bound in self.bounds)
 
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        relations = (relation for relation, _ in self.bounds)
+        return Temporal(self.input, tuple(zip(relations, expressions, strict=True)))
+
 
 @dataclass(frozen=True)
 class FlatMap(Over):
-    """Each input row combined with each row that a table function returns for it."""
+    """Each input row combined with each row that a table function returns for it.
+
+    With `ordinality` the last column of these rows is their number, from 1.
+    """
 
     function: str
     arguments: tuple[Scalar, ...]
     produced: Types
+    ordinality: bool = False
 
     @cached_property
     def types(self) -> Types:
@@ -63,6 +78,9 @@ class FlatMap(Over):
     @property
     def expressions(self) -> tuple[Scalar, ...]:
         return self.arguments
+
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        return replace(self, arguments=tuple(expressions))
 
 
 @dataclass(frozen=True)
@@ -78,8 +96,8 @@ class JoinKey:
 
 
 @dataclass(frozen=True)
-class Join(Pair):
-    """Inner join."""
+class _Keyed(Pair):
+    """An operator over pairs of rows with equal keys; all are true for a pair."""
 
     keys: tuple[JoinKey, ...] = ()
 
@@ -87,21 +105,51 @@ class Join(Pair):
     def expressions(self) -> tuple[Scalar, ...]:
         return tuple(scalar for key in self.keys for scalar in (key.left, key.right))
 
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        remaining = iter(expressions)
+        keys = tuple(JoinKey(next(remaining), next(remaining), k.null_safe) for k in self.keys)
+        return replace(self, keys=keys)
+
 
 @dataclass(frozen=True)
-class SemiJoin(Pair):
+class Join(_Keyed):
+    """Inner join. With `guarded`, conditions that may fail are evaluated after it only."""
+
+    guarded: bool = False
+
+
+@dataclass(frozen=True)
+class Lookup(_Keyed):
+    """Each left row with the columns of the one right row that has its key, or NULLs.
+
+    Two right rows with the key are an error of the left row. A left row for which `when` is not
+    true is not looked up and has NULLs. With `required`, a left row that is looked up and has no
+    partner is left out: the error of its subquery was counted already.
+    """
+
+    when: Scalar | None = None
+    required: bool = False
+
+    @property
+    def expressions(self) -> tuple[Scalar, ...]:
+        return super().expressions + (() if self.when is None else (self.when,))
+
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        keys = 2 * len(self.keys)
+        when = None if self.when is None else expressions[keys]
+        changed = super().with_expressions(expressions[:keys])
+        return replace(changed, when=when)  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True)
+class SemiJoin(_Keyed):
     """The left rows that have a partner on the right; with `anti`, those that have none."""
 
-    keys: tuple[JoinKey, ...]
-    anti: bool
+    anti: bool = False
 
     @cached_property
     def types(self) -> Types:
         return self.left.types
-
-    @property
-    def expressions(self) -> tuple[Scalar, ...]:
-        return tuple(scalar for key in self.keys for scalar in (key.left, key.right))
 
 
 @dataclass(frozen=True)
@@ -172,6 +220,9 @@ class TopK(Over):
     def expressions(self) -> tuple[Scalar, ...]:
         return tuple(count for count in (self.limit, self.offset) if count is not None)
 
+    def with_expressions(self, expressions: Sequence[Scalar]) -> Plan:
+        return self  # they read no column
+
 
 @dataclass(frozen=True)
 class Distinct(Over):
@@ -186,14 +237,6 @@ class Threshold(Over):
 @dataclass(frozen=True)
 class Negate(Over):
     """The rows with negated weights."""
-
-
-@dataclass(frozen=True)
-class Guard(Over):
-    """The rows whose count in `column` is 1; a higher count is an error with `message`."""
-
-    column: int
-    message: str
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from engine.query.plan import (
     Filter,
     FlatMap,
     Get,
-    Guard,
     Join,
     JoinKey,
+    Lookup,
     Negate,
     OuterJoin,
     Plan,
@@ -38,12 +38,15 @@ from engine.query.plan import (
     TopK,
     Union,
     Values,
+    can_fail,
+    exactly_one,
     is_linear,
 )
 from engine.query.predicates import conjuncts
+from engine.query.rewrite.existence import keyed
 from engine.query.rewrite.outer_joins import Sides, equal_keys, nulls, unmatched
-from engine.query.rewrite.subquery_joins import keyed, with_value
 from engine.scalar import Scalar
+from engine.scalar.nodes import Case, Constant
 from engine.types import BOOL
 
 
@@ -55,15 +58,24 @@ def decorrelate(plan: Plan) -> Plan:
 class _Lowering:
     """Lowers plans next to the rows of `outside`.
 
-    `places` maps the number of an outer column to its column in `outside`. `alone` lowers what
-    reads no outer row; None stands for the lowering itself.
+    `places` maps the number of an outer column to its column in `outside`. `alone` lowers plans
+    that read no outer row; None stands for the lowering itself. With `guarded`, nothing is
+    evaluated that may fail unless `outside` has a row.
     """
 
-    def __init__(self, outside: Plan, places: Mapping[int, int], alone: _Lowering | None) -> None:
+    def __init__(
+        self,
+        outside: Plan,
+        places: Mapping[int, int],
+        alone: _Lowering | None,
+        *,
+        guarded: bool = False,
+    ) -> None:
         self._outside = outside
         self._places = places
         self._alone = self if alone is None else alone
         self._shift = outside.width
+        self._guarded = guarded
         self._done: dict[int, tuple[Plan, Plan]] = {}
         """Results by the identity of the plan; the plan itself keeps that identity taken."""
 
@@ -76,8 +88,8 @@ class _Lowering:
     def _lowered(self, plan: Plan) -> Plan:
         if plan == UNIT:
             return self._outside
-        if self._alone is not self and not plan.outer_columns:
-            return Join(self._outside, self._alone.lowered(plan))
+        if self._alone is not self and self._is_alone(plan):
+            return Join(self._outside, self._alone.lowered(plan), (), self._guarded)
         match plan:
             case Get():
                 return plan
@@ -92,12 +104,9 @@ class _Lowering:
                 return Temporal(self.lowered(plan.input), bounds)
             case FlatMap():
                 arguments = self._scalars(plan.arguments)
-                return FlatMap(self.lowered(plan.input), plan.function, arguments, plan.produced)
+                return replace(plan, input=self.lowered(plan.input), arguments=arguments)
             case Distinct() | Threshold() | Negate():
                 return replace(plan, input=self.lowered(plan.input))
-            case Guard():
-                column = plan.column + self._shift
-                return replace(plan, input=self.lowered(plan.input), column=column)
             case Union():
                 return Union(tuple(map(self.lowered, plan.parts)))
             case TopK():
@@ -110,11 +119,15 @@ class _Lowering:
                 return self._outer_join(plan)
             case SemiApply():
                 rows = self.lowered(plan.input)
-                partners, keys = self._partners(rows, plan.subquery)
+                partners, keys = self._partners(rows, plan.subquery, None)
                 return SemiJoin(rows, partners, keys, plan.anti)
             case Apply():
                 return self._apply(plan)
         raise AssertionError(f"the binder makes no {type(plan).__name__}")
+
+    def _is_alone(self, plan: Plan) -> bool:
+        """Whether the plan can be lowered by itself."""
+        return not plan.outer_columns and not (self._guarded and can_fail(plan, "exists"))
 
     def _scalar(self, scalar: Scalar) -> Scalar:
         """An expression over the plan's columns, as one over `outside`'s and the plan's."""
@@ -166,18 +179,18 @@ class _Lowering:
         if self._outside is UNIT:
             return Join(self.lowered(left), self.lowered(right), plan.keys)
         assert not plan.keys, "the binder makes joins without keys"
-        one, other = (left, right) if left.outer_columns else (right, left)
+        one, other = (right, left) if self._is_alone(left) else (left, right)
         shift, width = self._shift, left.width
         first = self.lowered(one)
-        if not other.outer_columns:
-            both = Join(first, self._alone.lowered(other))
+        if self._is_alone(other):
+            both = Join(first, self._alone.lowered(other), (), self._guarded)
             if one is left:
                 return both
             own = both.columns(first.width), both.columns(shift, first.width)
             return Project(both, self._outside.columns() + own[0] + own[1])
         second = self.lowered(other)
         shared = equal_keys(first.columns(0, shift), second.columns(0, shift))
-        both = Join(first, second, shared)
+        both = Join(first, second, shared, self._guarded)
         return Project(both, both.columns(0, shift + width) + both.columns(width + 2 * shift))
 
     def _outer_join(self, plan: OuterJoin) -> Plan:
@@ -205,14 +218,20 @@ class _Lowering:
             parts.append(Project(rest, own[:shift] + nulls(plan.left) + own[shift:]))
         return Union(tuple(parts))
 
-    def _partners(self, rows: Plan, subquery: Plan) -> tuple[Plan, tuple[JoinKey, ...]]:
-        """A plan with a row for each row of the subquery, and the keys that join the rows to it."""
+    def _partners(
+        self, rows: Plan, subquery: Plan, when: Scalar | None
+    ) -> tuple[Plan, tuple[JoinKey, ...]]:
+        """A plan with a row for each row of the subquery, and the keys that join the rows to it.
+
+        Rows for which `when` is not true may or may not be joined, but nothing fails for them.
+        """
         direct = keyed(subquery)
-        if direct is not None:
+        guarded = self._guarded or when is not None
+        if direct is not None and not (guarded and can_fail(direct[0], "exists")):
             inner, pairs = direct
-            keys = tuple(JoinKey(self._within(left), right) for left, right in pairs)
+            keys = tuple(JoinKey(_only_if(when, self._within(a)), b) for a, b in pairs)
             return self._alone.lowered(inner), keys
-        _, outcome, keys = self._evaluated(rows, subquery)
+        _, outcome, keys = self._evaluated(rows, subquery, when)
         return outcome, keys
 
     def _within(self, scalar: Scalar) -> Scalar:
@@ -224,39 +243,48 @@ class _Lowering:
         inward = number - OUTER
         return self._places[inward] if inward >= OUTER else inward + self._shift
 
-    def _evaluated(self, rows: Plan, subquery: Plan) -> tuple[int, Plan, tuple[JoinKey, ...]]:
+    def _evaluated(
+        self, rows: Plan, subquery: Plan, when: Scalar | None = None
+    ) -> tuple[int, Plan, tuple[JoinKey, ...]]:
         """Evaluate the subquery for every different set of values that it reads in the rows.
 
-        Returns the number of these values, a plan with them and the subquery's columns, and the
-        keys that join the rows to it.
+        Only rows for which `when` is true are read. Returns the number of these values, a plan
+        with them and the subquery's columns, and the keys that join the rows to it.
         """
         numbers = sorted(subquery.outer_columns)
-        if not numbers:
+        if not numbers and when is None and self._is_alone(subquery):
             return 0, self._alone.lowered(subquery), ()
         columns = rows.columns()
         read = tuple(columns[self._place(number)] for number in numbers)
-        values = Distinct(Project(rows, read))
+        needed = rows if when is None else Filter(rows, (when,))
+        values = Distinct(Project(needed, read))
         places = {number: at for at, number in enumerate(numbers)}
-        outcome = _Lowering(values, places, self._alone).lowered(subquery)
+        outcome = _Lowering(
+            values, places, self._alone, guarded=when is not None or self._guarded
+        ).lowered(subquery)
         return len(numbers), outcome, equal_keys(read, outcome.columns(0, len(numbers)))
 
     def _apply(self, plan: Apply) -> Plan:
         rows = self.lowered(plan.input)
+        when = None if plan.when is None else self._scalar(plan.when)
         if plan.kind == "exists":
-            return self._exists(plan, rows)
+            return self._exists(plan, rows, when)
+        if plan.kind == "scalar":
+            width, outcome, keys = self._evaluated(rows, plan.subquery, when)
+            found = Lookup(rows, outcome, keys, when, exactly_one(plan.subquery))
+            return Project(found, (*rows.columns(), *found.columns(rows.width + width)))
         if plan.kind == "inner" and is_linear(plan.subquery):
             places = {n: self._place(n) for n in plan.subquery.outer_columns}
-            return _Lowering(rows, places, self._alone).lowered(plan.subquery)
+            return _Lowering(rows, places, self._alone, guarded=self._guarded).lowered(
+                plan.subquery
+            )
         width, outcome, keys = self._evaluated(rows, plan.subquery)
-        if plan.kind == "inner":
-            both = Join(rows, outcome, keys)
-            return Project(both, rows.columns() + both.columns(rows.width + width))
-        if plan.kind == "scalar":
-            return with_value(rows, width, outcome, keys, plan.subquery)
-        return self._left(plan, rows, width, outcome, keys)
+        both = Join(rows, outcome, keys)
+        joined = Project(both, rows.columns() + both.columns(rows.width + width))
+        return joined if plan.kind == "inner" else self._left(plan, rows, joined)
 
-    def _exists(self, plan: Apply, rows: Plan) -> Plan:
-        partners, keys = self._partners(rows, plan.subquery)
+    def _exists(self, plan: Apply, rows: Plan, when: Scalar | None) -> Plan:
+        partners, keys = self._partners(rows, plan.subquery, when)
         parts = [
             Project(
                 SemiJoin(rows, partners, keys, anti),
@@ -266,13 +294,17 @@ class _Lowering:
         ]
         return Union(tuple(parts))
 
-    def _left(
-        self, plan: Apply, rows: Plan, width: int, outcome: Plan, keys: tuple[JoinKey, ...]
-    ) -> Plan:
+    def _left(self, plan: Apply, rows: Plan, joined: Plan) -> Plan:
         assert plan.on is not None
-        both = Join(rows, outcome, keys)
-        joined = Project(both, rows.columns() + both.columns(rows.width + width))
         matched = Filter(joined, (self._scalar(plan.on),))
         rest = unmatched(rows, Project(matched, matched.columns(0, rows.width)))
         padded = Project(rest, rest.columns() + nulls(plan.subquery))
         return Union((matched, padded))
+
+
+def _only_if(when: Scalar | None, scalar: Scalar) -> Scalar:
+    """The expression where `when` is true, else NULL."""
+    if when is None or not scalar.can_fail:
+        return scalar
+    nothing = Constant(scalar.type, None)
+    return Scalar(Case(scalar.type, ((when.node, scalar.node),), nothing))

@@ -6,8 +6,21 @@ a row whose key fails is left out and counted like any other, and the join compa
 
 from __future__ import annotations
 
-from engine.query.plan import Join, JoinKey, Negate, Plan, Project, SemiJoin, TopK, Union
-from engine.query.rewrite.share import Rewriter, with_inputs
+from dataclasses import replace
+
+from engine.query.plan import (
+    Join,
+    JoinKey,
+    Lookup,
+    Negate,
+    Plan,
+    Project,
+    SemiJoin,
+    TopK,
+    Union,
+    with_inputs,
+)
+from engine.query.rewrite.share import Rewriter
 from engine.scalar import Scalar
 
 
@@ -31,20 +44,22 @@ def without_offsets(plan: Plan) -> Plan:
 def with_safe_keys(plan: Plan) -> Plan:
     """Compute join keys that may fail before the join."""
     plan = with_inputs(plan, tuple(map(with_safe_keys, plan.inputs)))
-    if not isinstance(plan, Join | SemiJoin):
+    if not isinstance(plan, Join | SemiJoin | Lookup):
         return plan
-    left, left_keys = _computed(plan.left, [key.left for key in plan.keys])
+    when = plan.when if isinstance(plan, Lookup) else None
+    left_keys = [key.left for key in plan.keys] + ([] if when is None else [when])
+    left, left_keys = _computed(plan.left, left_keys)
     right, right_keys = _computed(plan.right, [key.right for key in plan.keys])
     if left is plan.left and right is plan.right:
         return plan
-    sides = zip(plan.keys, left_keys, right_keys, strict=True)
+    sides = zip(plan.keys, left_keys, right_keys, strict=False)
     keys = tuple(JoinKey(one, other, key.null_safe) for key, one, other in sides)
-    width = plan.left.width
+    joined: Plan = replace(plan, left=left, right=right, keys=keys)
+    if when is not None:
+        joined = replace(joined, when=left_keys[-1])  # type: ignore[call-arg]
+    own = joined.columns(0, plan.left.width)
     if isinstance(plan, SemiJoin):
-        kept = SemiJoin(left, right, keys, plan.anti)
-        return Project(kept, kept.columns(0, width))
-    joined = Join(left, right, keys)
-    own = joined.columns(0, width)
+        return Project(joined, own)
     return Project(joined, own + joined.columns(left.width, left.width + plan.right.width))
 
 

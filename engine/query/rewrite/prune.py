@@ -15,10 +15,10 @@ from engine.query.plan import (
     Filter,
     FlatMap,
     Get,
-    Guard,
     Join,
     JoinKey,
     Local,
+    Lookup,
     Negate,
     Plan,
     Project,
@@ -29,8 +29,9 @@ from engine.query.plan import (
     TopK,
     Union,
     Values,
+    with_inputs,
 )
-from engine.query.rewrite.share import Program, with_inputs
+from engine.query.rewrite.share import Program
 from engine.scalar import Scalar
 
 
@@ -105,14 +106,12 @@ class _Pruner:
             return Filter(inner, _moved(plan.predicates, kept)), kept
         if isinstance(plan, Temporal):
             return self._temporal(plan, wanted)
-        if isinstance(plan, Guard):
-            columns = sorted(wanted | {plan.column})
-            inner = self.only(plan.input, columns)
-            return replace(plan, input=inner, column=columns.index(plan.column)), columns
         if isinstance(plan, FlatMap):
             return self._flat_map(plan, wanted)
         if isinstance(plan, Join):
             return self._join(plan, wanted)
+        if isinstance(plan, Lookup):
+            return self._lookup(plan, wanted)
         if isinstance(plan, SemiJoin):
             return self._semi_join(plan, wanted)
         if isinstance(plan, Reduce):
@@ -149,8 +148,27 @@ class _Pruner:
         lefts = sorted({c for c in wanted if c < width} | _read(left_keys))
         rights = sorted({c - width for c in wanted if c >= width} | _read(right_keys))
         keys = _keys(plan.keys, _moved(left_keys, lefts), _moved(right_keys, rights))
-        join = Join(self.only(plan.left, lefts), self.only(plan.right, rights), keys)
-        return join, lefts + [column + width for column in rights]
+        left, right = self.only(plan.left, lefts), self.only(plan.right, rights)
+        return replace(plan, left=left, right=right, keys=keys), lefts + [
+            column + width for column in rights
+        ]
+
+    def _lookup(self, plan: Lookup, wanted: frozenset[int]) -> tuple[Plan, list[int]]:
+        """A subquery whose value is not read is not evaluated."""
+        width = plan.left.width
+        if all(column < width for column in wanted):
+            return self._at_least(plan.left, wanted)
+        when = [] if plan.when is None else [plan.when]
+        left_keys = [*(key.left for key in plan.keys), *when]
+        right_keys = [key.right for key in plan.keys]
+        lefts = sorted({c for c in wanted if c < width} | _read(left_keys))
+        rights = sorted({c - width for c in wanted if c >= width} | _read(right_keys))
+        moved = list(_moved(left_keys, lefts))
+        kept = moved.pop() if when else None
+        keys = _keys(plan.keys, tuple(moved), _moved(right_keys, rights))
+        left, right = self.only(plan.left, lefts), self.only(plan.right, rights)
+        found = Lookup(left, right, keys, kept, plan.required)
+        return found, lefts + [column + width for column in rights]
 
     def _semi_join(self, plan: SemiJoin, wanted: frozenset[int]) -> tuple[Plan, list[int]]:
         left_keys = [key.left for key in plan.keys]

@@ -15,6 +15,7 @@ from engine.query.plan import (
     FlatMap,
     Join,
     JoinKey,
+    Lookup,
     Negate,
     Plan,
     Project,
@@ -24,9 +25,9 @@ from engine.query.plan import (
     Threshold,
     TopK,
     Union,
+    with_inputs,
 )
 from engine.query.predicates import conjuncts, equality, key_of, shifted, substituted
-from engine.query.rewrite.share import with_inputs
 from engine.scalar import Scalar
 from engine.scalar.overloads import operator
 
@@ -54,6 +55,10 @@ def pushed(plan: Plan, predicates: Iterable[Scalar] = ()) -> Plan:
         return replace(plan, input=pushed(plan.input, wanted))
     if isinstance(plan, SemiJoin):
         return replace(plan, left=pushed(plan.left, wanted), right=pushed(plan.right))
+    if isinstance(plan, Lookup):
+        below, above = _split(wanted, range(plan.left.width))
+        changed = replace(plan, left=pushed(plan.left, below), right=pushed(plan.right))
+        return _filtered(changed, above)
     if isinstance(plan, FlatMap):
         below, above = _split(wanted, range(plan.input.width))
         return _filtered(replace(plan, input=pushed(plan.input, below)), above)
@@ -90,10 +95,19 @@ def _pushed_into_groups(plan: Reduce | TopK, wanted: list[Scalar]) -> Plan:
 
 
 def _pushed_into_join(plan: Join, wanted: list[Scalar]) -> Plan:
-    if any(key.null_safe for key in plan.keys):
+    if plan.guarded:
+        failing = [p for p in wanted if p.can_fail]
+        harmless = [p for p in wanted if not p.can_fail]
+        return _filtered(_pushed_into_pair(plan, harmless), failing)
+    if not _is_free(plan):
         return _pushed_into_pair(plan, wanted)
     parts, conditions = _flattened(plan)
     return _JoinOrder(parts, [*conditions, *wanted]).joined()
+
+
+def _is_free(plan: Join) -> bool:
+    """Whether the join's inputs may be joined in another order."""
+    return not plan.guarded and not any(key.null_safe for key in plan.keys)
 
 
 def _pushed_into_pair(plan: Join, wanted: list[Scalar]) -> Plan:
@@ -110,7 +124,7 @@ def _pushed_into_pair(plan: Join, wanted: list[Scalar]) -> Plan:
             keys.append(key)
     left = pushed(plan.left, lefts)
     right = pushed(plan.right, [shifted(p, -boundary) for p in rights])
-    return _filtered(Join(left, right, tuple(keys)), above)
+    return _filtered(replace(plan, left=left, right=right, keys=tuple(keys)), above)
 
 
 @dataclass(frozen=True)
@@ -131,7 +145,7 @@ def _flattened(plan: Plan) -> tuple[list[_Part], list[Scalar]]:
         parts, conditions = _flattened(plan.input)
         if len(parts) > 1:
             return parts, [*conditions, *conjuncts(plan.predicates)]
-    if not isinstance(plan, Join) or any(key.null_safe for key in plan.keys):
+    if not isinstance(plan, Join) or not _is_free(plan):
         return [_Part(plan, 0)], []
     width = plan.left.width
     parts, conditions = _flattened(plan.left)

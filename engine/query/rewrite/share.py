@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from engine.query.plan import Get, Local, Plan, Project, Values
+from engine.query.plan import Get, Local, Plan, Project, Values, with_inputs
 
 Binding = tuple[int, Plan]
 
@@ -71,22 +71,6 @@ def _identity(value: Any) -> Any:
     return value
 
 
-def with_inputs(plan: Plan, inputs: tuple[Plan, ...]) -> Plan:
-    """The operator over other inputs."""
-    if inputs == () or all(new is old for new, old in zip(inputs, plan.inputs, strict=True)):
-        return plan
-    remaining = list(inputs)
-    values: dict[str, Any] = {}
-    for field in fields(plan):
-        value = getattr(plan, field.name)
-        if isinstance(value, Plan):
-            value = remaining.pop(0)
-        elif isinstance(value, tuple) and value and isinstance(value[0], Plan):
-            value, remaining = tuple(remaining[: len(value)]), remaining[len(value) :]
-        values[field.name] = value
-    return type(plan)(**values)
-
-
 def _count(plan: Plan, uses: Counter[int]) -> None:
     uses[id(plan)] += 1
     if uses[id(plan)] == 1:
@@ -95,6 +79,9 @@ def _count(plan: Plan, uses: Counter[int]) -> None:
 
 
 def _is_cheap(plan: Plan) -> bool:
+    """Whether computing the plan twice costs little, and counts no error twice."""
+    if any(scalar.can_fail for scalar in plan.expressions):
+        return False
     return isinstance(plan, Get | Values) or (isinstance(plan, Project) and _is_cheap(plan.input))
 
 

@@ -1,49 +1,10 @@
-"""Joins of rows with the results of their subqueries: for one value, and for mere existence."""
+"""Subqueries of which only their existence matters, as rows and the keys that find them."""
 
 from __future__ import annotations
 
-from engine.query.plan import (
-    OUTER,
-    AggregateSpec,
-    Filter,
-    Guard,
-    Join,
-    JoinKey,
-    Plan,
-    Project,
-    Reduce,
-    SemiJoin,
-    Union,
-    at_most_one,
-    exactly_one,
-)
+from engine.query.plan import OUTER, Filter, Plan, Project
 from engine.query.predicates import conjuncts, equality, substituted
-from engine.query.rewrite.outer_joins import nulls
 from engine.scalar import Scalar
-from engine.types import INT8
-
-TOO_MANY_ROWS = "more than one record produced in subquery"
-
-
-def with_value(
-    rows: Plan, width: int, outcome: Plan, keys: tuple[JoinKey, ...], subquery: Plan
-) -> Plan:
-    """The rows with the one value that the outcome has for them after `width` keys, or NULL."""
-    if exactly_one(subquery):
-        joined = Join(rows, outcome, keys)
-        return Project(joined, (*rows.columns(), joined.columns()[-1]))
-    checked = not at_most_one(subquery)
-    if checked:
-        count = AggregateSpec("count", (), INT8)
-        value = AggregateSpec("min", (width,), outcome.types[width])
-        outcome = Reduce(outcome, tuple(range(width)), (count, value))
-    joined = Join(rows, outcome, keys)
-    found = Guard(joined, rows.width + width, TOO_MANY_ROWS) if checked else joined
-    parts: list[Plan] = [Project(found, (*rows.columns(), joined.columns()[-1]))]
-    if not checked or width:
-        missing = SemiJoin(rows, outcome, keys, anti=True)
-        parts.append(Project(missing, missing.columns() + nulls(subquery)))
-    return Union(tuple(parts))
 
 
 def keyed(plan: Plan) -> tuple[Plan, list[tuple[Scalar, Scalar]]] | None:
