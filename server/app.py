@@ -1,21 +1,23 @@
-"""Puts the server together, and runs it until it is told to end."""
+"""Puts the server together, and runs it until it is stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import random
 import ssl
+from dataclasses import dataclass, field
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from server.failure_log import FailureLog
 from server.flusher import Flusher, now
-from server.http.acceptor import Acceptor, CountingServer
+from server.http.acceptor import MAX_REQUESTS, Acceptor, CountingServer
+from server.http.access import Access
 from server.http.handler import Context
 from server.http.handlers import (
     SMALL_BODY,
@@ -26,15 +28,17 @@ from server.http.handlers import (
     Health,
     NotFound,
     Page,
-    Unwanted,
+    UnwantedBody,
     refuse_unwanted_body,
 )
 from server.http.websocket import MAX_MESSAGE, Stream
 from server.hub.hub import Hub
+from server.hub.limits import Limits
 from server.metrics import Metrics
-from server.options import Options
-from server.upstream.database import Database
-from server.upstream.poller import Poller
+from server.options import MAX_CLIENTS, Options
+from server.upstream.database import CONNECTIONS, Database
+from server.upstream.failure_log import FailureLog
+from server.upstream.poller import EPOCH_EVERY, Poller
 from server.upstream.reader import Reader
 
 log = logging.getLogger("server")
@@ -42,9 +46,26 @@ log = logging.getLogger("server")
 DELTAS = "/view/deltas"
 GOING_AWAY = 1001
 RETURNS_PER_SECOND = 500
-"""How many clients are told to come back in any one second after a shutdown."""
-FAREWELL = 2.0
+"""Clients that come back in any one second after a shutdown: each may need a base."""
+CLOSE_TIMEOUT = 2.0
 """Seconds that clients have to answer the close of a shutdown."""
+REQUEST_TIMEOUT = 60.0
+"""Seconds for the headers of a (next) request, and again for its body: a mobile network's pause."""
+LISTEN_BACKLOG = 4096
+"""Connections that the kernel queues: clients of a server that restarts come within a second."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Bounds that are no options. The defaults are constants; tests pass tighter ones."""
+
+    hub: Limits = field(default_factory=Limits)
+    """Of these, `log_bytes` and `stale_after` are options."""
+    headers_timeout: float = REQUEST_TIMEOUT
+    body_timeout: float = REQUEST_TIMEOUT
+    max_requests: int = MAX_REQUESTS
+    engine_connections: int = CONNECTIONS
+    epoch_every: float = EPOCH_EVERY
 
 
 class CertificateError(Exception):
@@ -52,90 +73,95 @@ class CertificateError(Exception):
 
 
 class Server:
-    """One server. `start`, then `stop`; `url` says where it listens."""
+    """One server, which listens at `url` until `stop`.
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self.url = ""
+    To be constructed in a running event loop. Raises CertificateError, and OSError if the address
+    is not available.
+    """
 
-    async def start(self) -> None:
-        """Listen; raises CertificateError, and OSError if the address cannot be had."""
-        options = self._options
-        tls = _tls(options)
-        loop = asyncio.get_running_loop()
-        self._metrics = Metrics()
-        self._database = Database(options.dsn, options.engine_connections, options.engine_timeout)
+    def __init__(self, options: Options, bounds: Bounds | None = None) -> None:
+        bounds = bounds or Bounds()
+        limits = dataclasses.replace(
+            bounds.hub,
+            log_bytes=options.log_bytes,
+            stale_after=round(options.stale_after * 1000),
+        )
+        tls = _tls_context(options)
+        host, port = options.listen
+        sockets = bind_sockets(port, host, backlog=LISTEN_BACKLOG)
+        self.url = _url(sockets[0].getsockname(), is_tls=tls is not None)
+        self.hub = Hub(options.views, limits, self._on_work, self._on_question)
+        self._metrics = Metrics(self.hub)
+        self._database = Database(options.dsn, bounds.engine_connections, options.engine_timeout)
+        self._flusher = Flusher(self.hub)
         self._poller = Poller(
+            self.hub,
             Reader(self._database),
             self._metrics,
-            compress_from=options.compress_from,
-            epoch_every=options.epoch_every,
+            compress_from=limits.compress_from,
+            reads_at_once=max(bounds.engine_connections - 1, 1),
+            epoch_every=bounds.epoch_every,
         )
-        self._flusher = Flusher(loop)
-        self.hub = Hub(
-            options.views, options.limits, self._flusher.on_work, self._poller.on_question
+        context = Context(
+            hub=self.hub,
+            settle=self._poller.settle,
+            metrics=self._metrics,
+            access=Access(host, options.token, options.origin, options.host),
+            max_clients=options.max_clients or MAX_CLIENTS,
+            max_body=options.max_body,
+            compresses=limits.compress_from is not None,
+            about=options.about,
         )
-        self._context = Context(self.hub, self._poller.settle, self._metrics, options)
-        self._metrics.watch(self.hub)
-        sockets = bind_sockets(options.port, options.host, backlog=4096)
-        host, port = sockets[0].getsockname()[:2]
-        scheme = "http" if options.certificate is None else "https"
-        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        self._connections = context.connections
         http = CountingServer(
-            Site(self._context),
+            Site(context, str(options.static)),
             max_body_size=SMALL_BODY,
-            body_timeout=options.body_timeout,
-            idle_connection_timeout=options.idle_timeout,
+            body_timeout=bounds.body_timeout,
+            idle_connection_timeout=bounds.headers_timeout,
         )
-        self._acceptor = Acceptor(http, sockets, tls, options.max_requests)
-        self._flusher.start(self.hub)
-        self._poller.start(self.hub)
-        self._ticking = asyncio.create_task(self._tick())
+        self._acceptor = Acceptor(http, sockets, tls, bounds.max_requests)
+        self._ticking = asyncio.get_running_loop().create_task(self._tick())
 
-    async def failed(self) -> None:
-        """Return never, unless something fails that should run for ever; raises that error."""
+    async def wait_for_failure(self) -> None:
+        """Raise the error of the first task that fails; no task ever ends otherwise."""
         tasks = [*self._poller.tasks, self._ticking]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
     async def stop(self) -> None:
-        """Tell every client when to come back, spread out, and end."""
+        """Disconnect every client with the delay after which to return, spread out, and end."""
         self._acceptor.close()
         self._ticking.cancel()
         await self._poller.stop()
         self._database.close()
-        connections = self._context.connections
-        spread = 1 + len(connections) / RETURNS_PER_SECOND
-        for connection in connections:
-            connection.close(GOING_AWAY, f"retry={random.uniform(0.2, spread):.1f}")  # noqa: S311
+        spread = 1 + len(self._connections) / RETURNS_PER_SECOND
+        for connection in self._connections:
+            delay = random.uniform(0.2, spread)  # noqa: S311 -- not a secret
+            connection.close(GOING_AWAY, f"retry={delay:.1f}")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(connections.wait_until_all_closed(), FAREWELL)
+            await asyncio.wait_for(self._connections.wait_until_all_closed(), CLOSE_TIMEOUT)
+
+    def _on_work(self) -> None:
+        self._flusher.on_work()
+
+    def _on_question(self, view: str) -> None:
+        self._poller.on_question(view)
 
     async def _tick(self) -> None:
-        failure_log = FailureLog()
-        mismatches = dict.fromkeys(self.hub.names, 0)
+        failures = FailureLog()
         while True:
             await asyncio.sleep(1)
             self.hub.on_tick(now())
-            reports = [self.hub.report(name, now()) for name in self.hub.names]
-            failure_log.look(reports, now())
-            for view in reports:
-                if view.audit_mismatches > mismatches[view.name]:
-                    mismatches[view.name] = view.audit_mismatches
-                    log.warning(
-                        "view %s: a base is not what the TAIL came to (%d times so far)",
-                        view.name,
-                        view.audit_mismatches,
-                    )
+            failures.update([self.hub.report(name, now()) for name in self.hub.names], now())
 
 
 class Site(Application):
-    """Which path leads where."""
+    """Maps paths to handlers. `static` is the folder whose files are served at /."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, static: str) -> None:
         self._shared = {"context": context}
-        page = {"path": str(context.options.static), "default_filename": "index.html"}
+        page = {"path": static, "default_filename": "index.html"}
         super().__init__(
             [
                 ("/view/stream", Stream, self._shared),
@@ -152,13 +178,18 @@ class Site(Application):
         )
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
-        """A handler gets to see a request only when its body is there: too late for a large one."""
+        """Refuse a large body here: an ordinary handler runs only when the body has arrived."""
         if request.path != DELTAS and refuse_unwanted_body(request.headers) is not None:
-            return self.get_handler_delegate(request, Unwanted, self._shared)
+            return self.get_handler_delegate(request, UnwantedBody, self._shared)
         return super().find_handler(request, **kwargs)
 
 
-def _tls(options: Options) -> ssl.SSLContext | None:
+def _url(address: tuple[Any, ...], *, is_tls: bool) -> str:
+    host, port = address[:2]
+    return f"{'https' if is_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _tls_context(options: Options) -> ssl.SSLContext | None:
     if options.certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

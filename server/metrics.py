@@ -1,6 +1,8 @@
-"""What `/metrics` shows."""
+"""The counters and gauges that `/metrics` shows."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -9,13 +11,13 @@ from server.hub.hub import Hub
 
 
 class Metrics:
-    """Counters of one server, in a registry of their own."""
+    """The metrics of one server, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, hub: Hub) -> None:
         registry = self._registry = CollectorRegistry()
         self.posts = Counter(
             "viewstream_posts",
-            "POSTs, by what became of them",
+            "POSTs of deltas, by outcome",
             ["view", "outcome"],
             registry=registry,
         )
@@ -32,31 +34,33 @@ class Metrics:
         self.refusals = Counter(
             "viewstream_refusals", "Requests refused, by status", ["status"], registry=registry
         )
-        self._clients = Gauge("viewstream_clients", "Websockets that are open", registry=registry)
-        self._stalled = Gauge(
+        clients = Gauge("viewstream_clients", "Websockets that are open", registry=registry)
+        clients.set_function(lambda: len(hub.clients))
+        blocked = Gauge(
             "viewstream_clients_stalled", "Websockets that cannot be written to", registry=registry
         )
-        self._log_bytes = Gauge(
-            "viewstream_log_bytes", "Bytes of deltas kept", ["view"], registry=registry
+        blocked.set_function(lambda: hub.blocked)
+        log_bytes = Gauge(
+            "viewstream_log_bytes", "Bytes of deltas in the log", ["view"], registry=registry
         )
-        self._mismatches = Gauge(
+        mismatches = Gauge(
             "viewstream_audit_mismatches",
-            "Bases whose rows were not what the log came to",
+            "Bases whose rows were not those that the log amounts to",
             ["view"],
             registry=registry,
         )
-
-    def watch(self, hub: Hub) -> None:
-        """Read the gauges from the hub whenever they are asked for."""
-        self._clients.set_function(lambda: len(hub.clients))
-        self._stalled.set_function(lambda: hub.blocked)
         for name in hub.names:
-            self._watch_view(hub, name)
-
-    def _watch_view(self, hub: Hub, name: str) -> None:
-        self._log_bytes.labels(name).set_function(lambda: hub.report(name, now()).log_bytes)
-        self._mismatches.labels(name).set_function(lambda: hub.report(name, now()).audit_mismatches)
+            log_bytes.labels(name).set_function(partial(_log_bytes, hub, name))
+            mismatches.labels(name).set_function(partial(_mismatches, hub, name))
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """All of them in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _log_bytes(hub: Hub, name: str) -> int:
+    return hub.report(name, now()).log_bytes
+
+
+def _mismatches(hub: Hub, name: str) -> int:
+    return hub.report(name, now()).audit_mismatches

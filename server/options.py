@@ -1,205 +1,259 @@
-"""The command line of `python -m server`."""
+"""The command line of `python -m server`: each option is one field of `Options`.
+
+Only what a user needs is an option. All other bounds are constants at the place that they bound;
+`server.app.Bounds` lists them for tests that need tighter ones.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
-from server import arguments
-from server.http.access import is_loopback
-from server.hub.limits import Limits
-from server.limit_options import add_limits, read_limits
-from server.upstream.database import CONNECTIONS, LIMIT
-from viewstream.engine import DEFAULT_DSN
-from viewstream.protocol import BODY_LIMIT
+import psycopg2
+from psycopg2.extensions import parse_dsn
 
+from server.hub.limits import Limits
+from viewstream.engine import DEFAULT_DSN
+from viewstream.names import split_view_name
+from viewstream.protocol import BODY_LIMIT, ProtocolError, parse_position
+
+MAX_CLIENTS = 20_000
+"""Websockets at a time: so many idle ones take 400 MB (docs/scaling.md)."""
 STATIC = Path(__file__).parent.parent / "static"
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def _view(text: str) -> str:
+    try:
+        split_view_name(text)
+    except ProtocolError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if any(ord(character) < 0x20 for character in text):
+        raise argparse.ArgumentTypeError(f"expected a view without control codes, found {text!r}")
+    if _is_position(text.rpartition("@")[2]):
+        raise argparse.ArgumentTypeError(
+            f"expected a view that does not end like a position (@EPOCH:FRONTIER), found {text!r}"
+        )
+    return text
+
+
+def _is_position(text: str) -> bool:
+    try:
+        parse_position(text)
+    except ProtocolError:
+        return False
+    return True
+
+
+def _dsn(text: str) -> str:
+    """Check a DSN; an error does not repeat it, since it may hold a password."""
+    try:
+        parse_dsn(text)
+    except psycopg2.ProgrammingError as error:
+        raise argparse.ArgumentTypeError(
+            "expected a DSN as libpq reads it, such as 'host=127.0.0.1 port=6875 user=materialize' "
+            "or postgresql://user@host:port/database (not shown: it may hold a password)"
+        ) from error
+    return text
+
+
+def _origin(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_origin = bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        is_origin = False
+    if not is_origin and text != "null":
+        raise argparse.ArgumentTypeError(
+            f"expected an origin such as https://example.org, found {text!r}"
+        )
+    return text
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
+    return host.strip("[]"), int(port)
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"expected a folder, found {text!r}")
+    return Path(text)
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([KMG]?)", text.upper())
+    if match is None or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"expected a size such as 500, 64K or 8M, found {text!r}")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1e9:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text!r}")
+    return value
+
+
+def _show_size(size: int) -> str:
+    return f"{size >> 20}M" if size % (1 << 20) == 0 else f"{size >> 10}K"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a value is parsed, named in the help, and shown as a default."""
+
+    parse: Callable[[str], Any]
+    unit: str
+    show: Callable[[Any], str] | None = None
+
+
+_ADDRESS = _Kind(_address, "HOST:PORT", lambda address: f"{address[0]}:{address[1]}")
+_COUNT = _Kind(_count, "NUMBER", str)
+_FILE = _Kind(Path, "FILE")
+_SECONDS = _Kind(_seconds, "SECONDS", lambda seconds: f"{seconds:g}")
+_SIZE = _Kind(_size, "SIZE", _show_size)
+_TEXT = _Kind(str, "TEXT")
+
+
+@dataclass(frozen=True)
+class _Option:
+    """Makes a field of `Options` an option; `variable` of the environment can set it too."""
+
+    help: str
+    kind: _Kind = _TEXT
+    variable: str | None = None
 
 
 @dataclass(frozen=True)
 class Options:
-    """Times in seconds, sizes in bytes; the bounds of the hub are in `limits`."""
+    """The operator's decisions. A field that is an empty tuple is an option that can repeat."""
 
     views: tuple[str, ...]
-    host: str = "127.0.0.1"
-    port: int = 8888
-    dsn: str = DEFAULT_DSN
-    token: str | None = None
-    origins: frozenset[str] = frozenset()
-    hosts: frozenset[str] | None = None
-    """Names for which requests may come, besides this machine's own; None: any."""
-    static: Path = STATIC
-    about: str | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    max_body: int = BODY_LIMIT
-    max_clients: int = 20_000
-    counts_on_clients: bool = False
-    """Whether somebody asked for `max_clients`, so that fewer are worth a warning."""
-    max_requests: int = 2_000
-    epoch_every: float = 3.0
-    idle_timeout: float = 60.0
-    body_timeout: float = 60.0
-    engine_timeout: float = LIMIT
-    engine_connections: int = CONNECTIONS
-    limits: Limits = field(default_factory=Limits)
-
-    @property
-    def compress_from(self) -> int | None:
-        return self.limits.compress_from
+    listen: Annotated[
+        tuple[str, int], _Option("where to listen; port 0 takes a free one", _ADDRESS)
+    ] = ("127.0.0.1", 8888)
+    dsn: Annotated[
+        str,
+        _Option(
+            "the engine, as libpq reads it; if it has a password, better given as VIEWSTREAM_DSN",
+            _Kind(_dsn, "DSN"),
+            "VIEWSTREAM_DSN",
+        ),
+    ] = DEFAULT_DSN
+    token: Annotated[
+        str | None,
+        _Option(
+            "the secret that pipelines must send, better given as VIEWSTREAM_TOKEN; without one "
+            "only programs on this machine may post",
+            variable="VIEWSTREAM_TOKEN",
+        ),
+    ] = None
+    origin: Annotated[
+        tuple[str, ...],
+        _Option(
+            "whose pages may connect, such as https://example.org; can be repeated",
+            _Kind(_origin, "ORIGIN"),
+        ),
+    ] = ()
+    host: Annotated[
+        tuple[str, ...],
+        _Option(
+            "at which browsers reach the server, such as example.org; can be repeated. Without "
+            "one, a server that listens on this machine alone answers to names of this machine "
+            "and of --origin only, and any other server answers to every name",
+            _Kind(str.lower, "NAME"),
+        ),
+    ] = ()
+    static: Annotated[Path, _Option("the files served at /", _Kind(_folder, "FOLDER"))] = STATIC
+    about: Annotated[str | None, _Option("where the data come from, shown on the page")] = None
+    certificate: Annotated[Path | None, _Option("serve TLS with this chain (PEM)", _FILE)] = None
+    key: Annotated[Path | None, _Option("the certificate's private key (PEM)", _FILE)] = None
+    max_clients: Annotated[
+        int | None,
+        _Option(
+            f"of websockets at a time; default {MAX_CLIENTS}, or as many as the limit of open "
+            "files has room for",
+            _COUNT,
+        ),
+    ] = None
+    max_body: Annotated[int, _Option("of a POST", _SIZE)] = BODY_LIMIT
+    log_bytes: Annotated[
+        int, _Option("of deltas kept for one view, from which clients resume", _SIZE)
+    ] = Limits.log_bytes
+    stale_after: Annotated[
+        float,
+        _Option("without a POST, or behind the engine, after which a view is stale", _SECONDS),
+    ] = Limits.stale_after / 1000
+    engine_timeout: Annotated[
+        float,
+        _Option(
+            "that the engine has for one answer; raise it for views that take long to read",
+            _SECONDS,
+        ),
+    ] = 5.0
 
 
 def parse(words: Sequence[str]) -> Options:
     """Read the command line; ends the process with a message if it is wrong."""
-    given = _parser().parse_args(words)
-    if (given.certificate is None) != (given.key is None):
-        _parser().error("--certificate and --key go together")
-    if len(set(given.views)) != len(given.views):
-        _parser().error("expected each view once")
-    host, port = given.listen
-    return Options(
-        views=tuple(given.views),
-        host=host,
-        port=port,
-        dsn=given.dsn,
-        token=_token(given.token),
-        origins=frozenset(given.origin),
-        hosts=_hosts(host, given.host, given.origin),
-        static=given.static,
-        about=given.about,
-        certificate=given.certificate,
-        key=given.key,
-        max_body=given.max_body,
-        max_clients=given.max_clients or Options.max_clients,
-        counts_on_clients=given.max_clients is not None,
-        max_requests=given.max_requests,
-        epoch_every=given.epoch_every,
-        idle_timeout=given.idle_timeout,
-        body_timeout=given.body_timeout,
-        engine_timeout=given.engine_timeout,
-        engine_connections=given.engine_connections,
-        limits=read_limits(given),
-    )
-
-
-_TIMES = {
-    "epoch_every": "the engine is asked for the epochs",
-    "idle_timeout": "for which a connection may take to send (the next) request's headers",
-    "body_timeout": "that a request's body may take",
-    "engine_timeout": "that the engine has for one question; raise it for views that take long to "
-    "read",
-}
+    parser = _parser()
+    given = vars(parser.parse_args(words))
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    options = Options(**{**given, **lists})
+    if (options.certificate is None) != (options.key is None):
+        parser.error("expected --certificate and --key together")
+    if len(set(options.views)) != len(options.views):
+        parser.error("expected each view once")
+    if options.token is not None and not re.fullmatch(r"[!-~]+", options.token):
+        parser.error(  # without the value: it is a secret
+            "expected a token (--token, VIEWSTREAM_TOKEN) of printable ASCII without blanks"
+        )
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
-    defaults = Options(())
     parser = argparse.ArgumentParser(
         prog="python -m server",
         description="Keeps browsers' copies of Materialize's views exact, over websockets.",
         epilog="Sizes may end in K, M or G.",
     )
-    add = parser.add_argument
-    add(
-        "views",
-        nargs="+",
-        type=arguments.view,
-        metavar="VIEW",
-        help="NAME or SCHEMA.NAME, as in SQL",
+    parser.add_argument(
+        "views", nargs="+", type=_view, metavar="VIEW", help="NAME or SCHEMA.NAME, as in SQL"
     )
-    add(
-        "--listen",
-        type=arguments.address,
-        default=(defaults.host, defaults.port),
-        metavar="HOST:PORT",
-        help=f"default {defaults.host}:{defaults.port}; port 0 takes a free one",
-    )
-    add(
-        "--dsn",
-        default=os.environ.get("VIEWSTREAM_DSN", DEFAULT_DSN),
-        help="the engine, as libpq has it (or VIEWSTREAM_DSN)",
-    )
-    add(
-        "--token",
-        default=os.environ.get("VIEWSTREAM_TOKEN"),
-        help="who posts has to say it; better given as VIEWSTREAM_TOKEN. "
-        "Without one only programs on this machine may post",
-    )
-    add(
-        "--origin",
-        action="append",
-        default=[],
-        type=arguments.origin,
-        help="an origin whose pages may connect, such as https://example.org; may be repeated",
-    )
-    add(
-        "--host",
-        action="append",
-        default=[],
-        type=str.lower,
-        metavar="NAME",
-        help="a name at which browsers reach the server, such as example.org; may be repeated. "
-        "Without one, a server that listens on this machine alone answers to names of this "
-        "machine and to those of --origin only, and any other answers to every name",
-    )
-    add(
-        "--static",
-        type=arguments.folder,
-        default=STATIC,
-        metavar="FOLDER",
-        help="the files served at /",
-    )
-    add("--about", metavar="TEXT", help="where the views' data come from, for the page to say")
-    add("--certificate", type=Path, metavar="FILE", help="serve TLS with this chain (PEM)")
-    add("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
-    add("--max-body", type=arguments.size, default=defaults.max_body, help="of a POST, default 8M")
-    add(
-        "--max-clients",
-        type=arguments.count,
-        help=f"websockets at a time, default {defaults.max_clients}, or as many as the system's "
-        "limit of open files has room for",
-    )
-    add(
-        "--max-requests",
-        type=arguments.count,
-        default=defaults.max_requests,
-        help="connections at a time that are no websockets, or not yet; more have to wait, "
-        f"default {defaults.max_requests}",
-    )
-    for name, what in _TIMES.items():
-        default = getattr(defaults, name)
-        add(
-            "--" + name.replace("_", "-"),
-            type=arguments.seconds,
-            default=default,
-            metavar="SECONDS",
-            help=f"{what}, default {default:g}",
-        )
-    add(
-        "--engine-connections",
-        type=arguments.count,
-        default=defaults.engine_connections,
-        help=f"questions to the engine at a time, default {defaults.engine_connections}",
-    )
-    add_limits(parser)
+    hints = get_type_hints(Options, include_extras=True)
+    for name, hint in hints.items():
+        for option in getattr(hint, "__metadata__", ()):
+            _add(parser, name, option, getattr(Options, name))
     return parser
 
 
-def _token(text: str | None) -> str | None:
-    """None for none; a token that no header can carry ends the process, and is not printed."""
-    if text and not re.fullmatch(r"[!-~]+", text):
-        _parser().error(
-            "expected a token (--token, VIEWSTREAM_TOKEN) of printable ASCII without blanks"
-        )
-    return text or None
-
-
-def _hosts(listen: str, hosts: Sequence[str], origins: Sequence[str]) -> frozenset[str] | None:
-    if not hosts and not is_loopback(listen):
-        return None
-    names = (urlsplit(origin).hostname for origin in origins)
-    return frozenset([*hosts, *filter(None, names)])
+def _add(parser: argparse.ArgumentParser, name: str, option: _Option, default: Any) -> None:
+    kind = option.kind
+    shown = "" if kind.show is None or default is None else f"; default {kind.show(default)}"
+    if option.variable is not None:
+        default = os.environ.get(option.variable) or default  # never shown: it may be a secret
+    parser.add_argument(
+        "--" + name.replace("_", "-"),
+        default=[] if default == () else default,
+        action="append" if default == () else "store",
+        type=kind.parse,
+        metavar=kind.unit,
+        help=option.help + shown,
+    )

@@ -8,7 +8,7 @@ spells what another spells differently.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -37,6 +37,9 @@ SEARCH_PATH_QUERY = "SHOW search_path"
 
 SYSTEM_SCHEMAS = ("mz_catalog", "pg_catalog")
 """Schemas in which every engine looks first, whether its search path names them or not."""
+
+RELATION_TYPES = "'source', 'table', 'view', 'materialized-view', 'materialized view'"
+"""The types of objects that can be read, as versions spell them, as SQL."""
 
 SUBSCRIBE_SINCE = (0, 27)
 PROGRESS_AT_AS_OF_SINCE = (0, 50)
@@ -174,7 +177,21 @@ def relation_query(view: str) -> str:
         "SELECT pg_postmaster_start_time(), o.id, s.name"  # noqa: S608 -- both parts are quoted
         " FROM mz_objects o JOIN mz_schemas s ON o.schema_id = s.id"
         f" WHERE o.name = {quote_literal(name)}{where}"
-        " AND o.type IN ('source', 'table', 'view', 'materialized-view', 'materialized view')"
+        f" AND o.type IN ({RELATION_TYPES})"
+    )
+
+
+def relations_query(views: Iterable[str]) -> str:
+    """Return SQL for the rows that `find_relation` takes, of many views, each row with its name.
+
+    The rows of one view are those whose last value is its name, without that value.
+    """
+    names = sorted({split_view_name(view)[1] for view in views})
+    return (
+        "SELECT pg_postmaster_start_time(), o.id, s.name, o.name"  # noqa: S608 -- quoted
+        " FROM mz_objects o JOIN mz_schemas s ON o.schema_id = s.id"
+        f" WHERE o.name IN ({', '.join(map(quote_literal, names))})"
+        f" AND o.type IN ({RELATION_TYPES})"
     )
 
 

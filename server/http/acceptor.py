@@ -1,9 +1,14 @@
-"""Accepts connections a few at a time, so that a storm of them leaves the loop to others too."""
+"""Accepts connections: a few a turn of the event loop, and no more than there are descriptors for.
+
+A storm of connections therefore leaves turns to established clients, and connections above the
+limit wait in the listen queue instead of failing inside the process.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import socket
 import ssl
 from collections.abc import Sequence
@@ -15,93 +20,125 @@ from tornado.netutil import ssl_wrap_socket
 
 log = logging.getLogger("server")
 
-AT_ONCE = 16
-"""Connections that are accepted in one turn of the loop: 5 ms or so of handshakes."""
-REST = 0.5
-"""Seconds to wait after a connection could not be accepted."""
-FULL_REST = 0.05
-"""Seconds to wait when there are as many connections as may be: most requests take less."""
+MAX_REQUESTS = 2_000
+"""Connections at a time that are no websockets, or not yet. Some thousand handshakes a second are
+served, so the last of these waits about a second."""
+SPARE_DESCRIPTORS = 64
+"""For all else: the event loop, listening sockets, the engine, files of the page, libraries."""
+ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted in one turn of the event loop: about 5 ms of handshakes."""
+ERROR_PAUSE = 0.5
+"""Seconds to wait after accept() failed, usually because no descriptor is left."""
+FULL_PAUSE = 0.05
+"""Seconds to wait at the limit of connections: most requests take less."""
 WARN_EVERY = 60.0
-"""Seconds between two lines about connections that are not accepted, however many there are."""
+"""Seconds between two log lines about connections that are not accepted."""
 MAX_BUFFER = 1 << 20
 """Bytes that are read ahead from one client."""
 
 
+def raise_descriptor_limit(needed: int) -> int:
+    """Raise the soft limit of open files to `needed`, as far as the hard limit allows; return it.
+
+    Returns `needed` if the limit is higher already.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
+
+
+def fit_descriptors(clients: int, requests: int, limit: int) -> tuple[int, int]:
+    """Reduce (clients, requests) to what `limit` descriptors have room for.
+
+    Otherwise the last clients would get no refusal, but no answer at all.
+    """
+    if clients + requests + SPARE_DESCRIPTORS <= limit:
+        return clients, requests
+    left = max(limit - SPARE_DESCRIPTORS, 2)
+    requests = max(min(requests, left // 4), 1)
+    return min(clients, left - requests), requests
+
+
 class PlainStream(IOStream):
-    """A stream without TLS: the connection may write to its socket while the stream does not."""
+    """A stream without TLS: `Connection` may write to its socket while the stream does not."""
 
     def set_nodelay(self, value: bool) -> None:
         """Do nothing: accepted sockets inherit TCP_NODELAY from the listening one."""
 
 
 class CountingServer(HTTPServer):
-    """Counts its `visitors`: the connections that are no websockets, or not yet."""
+    """An HTTP server that counts its connections that are no websockets, or not yet."""
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
-        self.visitors = 0
+        self.requests = 0
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        self.visitors += 1
+        self.requests += 1
         super().handle_stream(stream, address)
 
     def on_close(self, server_conn: object) -> None:
-        """Tornado says this of a connection that becomes a websocket, too."""
-        self.visitors -= 1
+        """Tornado calls this also for a connection that becomes a websocket."""
+        self.requests -= 1
         super().on_close(server_conn)
 
 
 class Acceptor:
-    """Hands accepted connections to an HTTP server, while it has fewer than `limit` visitors."""
+    """Passes accepted connections to `http` while that has fewer than `max_requests`."""
 
     def __init__(
         self,
         http: CountingServer,
         sockets: Sequence[socket.socket],
         tls: ssl.SSLContext | None,
-        limit: int,
+        max_requests: int = MAX_REQUESTS,
     ) -> None:
         self._http = http
-        self._limit = limit
+        self._max_requests = max_requests
         self._warned_at = -WARN_EVERY
         self._sockets = sockets
         self._tls = tls
         self._loop = asyncio.get_running_loop()
-        for listener in sockets:
+        for listening in sockets:
             # Accepted sockets inherit it.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._loop.add_reader(listener, self._accept, listener)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._loop.add_reader(listening, self._accept, listening)
 
     def close(self) -> None:
-        for listener in self._sockets:
-            self._loop.remove_reader(listener)
-            listener.close()
+        """Close the listening sockets."""
+        for listening in self._sockets:
+            self._loop.remove_reader(listening)
+            listening.close()
 
-    def _accept(self, listener: socket.socket) -> None:
-        for _ in range(AT_ONCE):
-            if self._http.visitors >= self._limit:
-                self._rest(listener, f"there are {self._limit} without a websocket", FULL_REST)
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            if self._http.requests >= self._max_requests:
+                reason = f"there are {self._max_requests} without a websocket"
+                self._pause(listening, reason, FULL_PAUSE)
                 return
             try:
-                connection, address = listener.accept()
+                connection, address = listening.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._rest(listener, str(error), REST)  # out of descriptors, as a rule
+                self._pause(listening, str(error), ERROR_PAUSE)
                 return
             self._http.handle_stream(self._stream(connection), address)
 
-    def _rest(self, listener: socket.socket, reason: str, seconds: float) -> None:
-        """Try again soon, and not at once: the socket stays ready meanwhile."""
+    def _pause(self, listening: socket.socket, reason: str, seconds: float) -> None:
+        """Stop watching a socket that stays readable, and try again after `seconds`."""
         if self._loop.time() - self._warned_at >= WARN_EVERY:
             self._warned_at = self._loop.time()
             log.warning("no connection is accepted for now: %s", reason)
-        self._loop.remove_reader(listener)
-        self._loop.call_later(seconds, self._again, listener)
+        self._loop.remove_reader(listening)
+        self._loop.call_later(seconds, self._resume, listening)
 
-    def _again(self, listener: socket.socket) -> None:
-        if listener.fileno() >= 0:
-            self._loop.add_reader(listener, self._accept, listener)
+    def _resume(self, listening: socket.socket) -> None:
+        if listening.fileno() >= 0:
+            self._loop.add_reader(listening, self._accept, listening)
 
     def _stream(self, connection: socket.socket) -> IOStream:
         if self._tls is None:

@@ -1,46 +1,105 @@
-"""Who may do what: decisions about a request's headers, without I/O.
+"""Access rules: what a request may do, decided from its headers, without I/O.
 
-Each function returns None for yes, or a `Refusal`: a status and one sentence.
+Each rule returns None to allow, or a `Refusal`. docs/protocol.md lists them.
 """
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPHeaders
 
-TELLTALES = {"Origin", "Forwarded", "Via", "X-Real-Ip"}
+FOREIGN_HEADERS = {"Origin", "Forwarded", "Via", "X-Real-Ip"}
 """Headers of browsers and of proxies, as Tornado spells them."""
 
 
 @dataclass(frozen=True)
 class Refusal:
+    """An HTTP status and one sentence for the client."""
+
     status: int
     sentence: str
 
 
-def refuse_host(headers: HTTPHeaders, allowed: Collection[str] | None) -> Refusal | None:
-    """Only requests for a name of this machine, or for an allowed one; None allows any name.
+class Access:
+    """The rules of one server, from its options `--token`, `--origin`, `--host` and `--listen`."""
 
-    A page may be at a name of its own that was made to lead to this machine: the browser takes the
-    server for a part of that page's site, and only the Host tells. A request without any Host
-    comes from no browser.
-    """
-    host = headers.get("Host")
-    if allowed is None or host is None:
+    def __init__(
+        self, address: str, token: str | None, origins: Iterable[str], hosts: Iterable[str]
+    ) -> None:
+        self._token = token
+        self._origins = frozenset(origins)
+        self._hosts: frozenset[str] | None = None
+        """Names for which requests may come, besides this machine's own; None: any."""
+        hosts = frozenset(hosts)
+        if hosts or is_loopback(address):
+            names = (urlsplit(origin).hostname for origin in self._origins)
+            self._hosts = hosts.union(filter(None, names))
+
+    def refuse_host(self, headers: HTTPHeaders) -> Refusal | None:
+        """Allow requests for a name of this machine, or for an allowed name.
+
+        DNS rebinding: a page's own name can resolve to this machine. Its browser then treats the
+        server as part of that page's site, and only the Host header shows the difference. A
+        request without a Host is not a browser's.
+        """
+        host = headers.get("Host")
+        if self._hosts is None or host is None:
+            return None
+        name = _host_name(host).lower()
+        if name in self._hosts or is_loopback(name):
+            return None
+        return Refusal(403, f"the host {host!r} is not allowed: see --host")
+
+    def refuse_origin(self, headers: HTTPHeaders) -> Refusal | None:
+        """Allow websockets from pages of this very host, and of allowed origins.
+
+        Programs that are not browsers send neither Origin nor Sec-Fetch-Site, and are allowed.
+        """
+        origin = headers.get("Origin")
+        if origin is None or origin in self._origins:
+            return None
+        site = headers.get("Sec-Fetch-Site")
+        if site == "same-origin":
+            return None
+        if site is None and _netloc(origin) == headers.get("Host", "").lower():
+            return None
+        return Refusal(403, f"the origin {origin!r} is not allowed: see --origin")
+
+    def refuse_post(self, headers: HTTPHeaders, version: str, remote_ip: str) -> Refusal | None:
+        """Allow posts with the token; without a token, posts of programs on this machine.
+
+        `version` is the request's, such as "HTTP/1.1". Two kinds of requests come from this
+        machine without being such a program's: those that a proxy forwards (proxies usually
+        add a header, or speak HTTP/1.0), and those of a page in a local browser (which have an
+        Origin or a foreign Host, and cannot send JSON without a preflight).
+        """
+        if self._token is not None:
+            return _refuse_token(headers, self._token)
+        if not is_loopback(remote_ip):
+            return Refusal(403, f"without a token only this machine may post, not {remote_ip}")
+        if version == "HTTP/1.0":
+            return Refusal(403, "without a token a POST must be HTTP/1.1: proxies speak HTTP/1.0")
+        for name in headers:
+            if name in FOREIGN_HEADERS or name.startswith("X-Forwarded-"):
+                return Refusal(403, f"without a token a POST must not have the header {name}")
+        host = headers.get("Host", "")
+        if not is_loopback(_host_name(host)):
+            return Refusal(403, f"without a token the Host must be this machine, found {host!r}")
+        content_type = headers.get("Content-Type", "")
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            return Refusal(
+                415, f"expected the Content-Type application/json, found {content_type!r}"
+            )
         return None
-    name = _host_name(host).lower()
-    if name in allowed or is_loopback(name):
-        return None
-    return Refusal(403, f"the host {host!r} is not allowed: see --host")
 
 
 def refuse_body(headers: HTTPHeaders, limit: int, *, may_stream: bool) -> Refusal | None:
-    """A body above `limit` bytes; one of unknown size too, unless it `may_stream`."""
+    """Refuse a body above `limit` bytes, and one of unknown size unless it `may_stream`."""
     length = headers.get("Content-Length", "0")
     if not length.isdecimal():
         return Refusal(400, f"expected a Content-Length in digits, found {length!r}")
@@ -51,61 +110,17 @@ def refuse_body(headers: HTTPHeaders, limit: int, *, may_stream: bool) -> Refusa
     return None
 
 
-def refuse_origin(headers: HTTPHeaders, allowed: Collection[str]) -> Refusal | None:
-    """Only pages of this very host, or of an allowed origin, may open a websocket.
-
-    What is not a browser sends neither Origin nor Sec-Fetch-Site, and may.
-    """
-    origin = headers.get("Origin")
-    if origin is None or origin in allowed:
-        return None
-    site = headers.get("Sec-Fetch-Site")
-    if site == "same-origin":
-        return None
-    if site is None and _netloc(origin) == headers.get("Host", "").lower():
-        return None
-    return Refusal(403, f"the origin {origin!r} is not allowed")
-
-
-def refuse_post(
-    headers: HTTPHeaders, version: str, remote_ip: str, token: str | None
-) -> Refusal | None:
-    """With a token, whoever has it may post; without, only programs on this machine may.
-
-    `version` is the request's, such as "HTTP/1.1". Neither a proxy on this machine (which forwards
-    for others, and as a rule says so in a header, or speaks HTTP/1.0) nor a page in somebody's
-    browser (which has an origin, may be at a name that was made to lead here, and cannot send
-    JSON unasked) counts as such a program.
-    """
-    if token is not None:
-        return _refuse_token(headers, token)
-    if not is_loopback(remote_ip):
-        return Refusal(403, f"without a token only this machine may post, not {remote_ip}")
-    if version == "HTTP/1.0":
-        return Refusal(403, "without a token a POST must not be of HTTP/1.0, as proxies speak it")
-    for name in headers:
-        if name in TELLTALES or name.startswith("X-Forwarded-"):
-            return Refusal(403, f"without a token a POST must not have the header {name}")
-    host = headers.get("Host", "")
-    if not is_loopback(_host_name(host)):
-        return Refusal(403, f"without a token the Host must be this machine, not {host!r}")
-    content_type = headers.get("Content-Type", "")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        return Refusal(415, f"expected the Content-Type application/json, found {content_type!r}")
-    return None
-
-
 def _refuse_token(headers: HTTPHeaders, token: str) -> Refusal | None:
     scheme, _, given = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        return Refusal(401, "a token is needed: Authorization: Bearer TOKEN")
+        return Refusal(401, "expected a token: Authorization: Bearer TOKEN")
     if not hmac.compare_digest(given.strip().encode(), token.encode()):
         return Refusal(401, "the token is wrong")
     return None
 
 
 def _netloc(origin: str) -> str | None:
-    """Host and port of an origin; None if it cannot be read, such as `http://[`."""
+    """Host and port of an origin; None if it cannot be parsed, such as `http://[`."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -120,7 +135,7 @@ def _host_name(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address, is this machine to itself."""
+    """Whether `host`, a name or an address, is a loopback address of this machine."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""What all HTTP handlers share: JSON answers, and refusals as a status and one sentence."""
+"""The base of all HTTP handlers: JSON answers, refusals with a status and one sentence."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 from tornado.web import HTTPError, RequestHandler
 
-from server.http.access import Refusal, refuse_host
+from server.http.access import Access, Refusal
 from server.http.connection import Connection
 from server.hub.hub import Hub
 from server.metrics import Metrics
-from server.options import Options
 
 
 class OpenConnections:
@@ -35,7 +34,7 @@ class OpenConnections:
         self._connections.add(connection)
         self._all_closed.clear()
 
-    def discard(self, connection: Connection) -> None:
+    def remove(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if not self._connections:
             self._all_closed.set()
@@ -47,18 +46,23 @@ class OpenConnections:
 
 @dataclass(frozen=True)
 class Context:
-    """The objects that every handler works with."""
+    """The objects and bounds that all handlers of one server share."""
 
     hub: Hub
     settle: Callable[[str, int], Awaitable[bool]]
-    """Waits for an answer about the epoch: see `Poller.settle`."""
+    """Waits for the engine's answer about a view's epoch: see `Poller.settle`."""
     metrics: Metrics
-    options: Options
+    access: Access
+    max_clients: int
+    max_body: int
+    compresses: bool
+    """Whether permessage-deflate is negotiated."""
+    about: str | None = None
     connections: OpenConnections = field(default_factory=OpenConnections)
 
 
 class Handler(RequestHandler):
-    """Answers in JSON, errors too."""
+    """Answers in JSON, also what Tornado refuses and what fails."""
 
     def initialize(self, context: Context) -> None:
         self.context = context
@@ -69,7 +73,7 @@ class Handler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
     def prepare(self) -> None:
-        refusal = refuse_host(self.request.headers, self.context.options.hosts)
+        refusal = self.context.access.refuse_host(self.request.headers)
         if refusal is not None:
             self.refuse(refusal)
 
@@ -80,12 +84,11 @@ class Handler(RequestHandler):
         self.finish(msgspec.json.encode(body) + b"\n")
 
     def refuse(self, refusal: Refusal, **more: object) -> None:
-        """Finish with a status and a sentence."""
+        """Finish with a status and a sentence, and count the refusal."""
         self.context.metrics.refusals.labels(refusal.status).inc()
         self.answer(refusal.status, {"error": refusal.sentence, **more})
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What Tornado refuses, or what failed, said in the same way."""
         sentence = HTTPStatus(status_code).phrase.lower()
         error = kwargs.get("exc_info", (None, None))[1]
         if isinstance(error, HTTPError) and error.log_message and status_code < 500:

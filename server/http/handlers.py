@@ -13,7 +13,7 @@ from tornado.httputil import HTTPHeaders
 from tornado.web import StaticFileHandler, stream_request_body
 
 from server.flusher import now
-from server.http.access import Refusal, refuse_body, refuse_post
+from server.http.access import Refusal, refuse_body
 from server.http.handler import Handler
 from server.hub.history import Outcome
 from server.hub.status import ViewReport
@@ -25,22 +25,24 @@ POLICY = (
 )
 """Content-Security-Policy of the dashboard: nothing is loaded from another host."""
 SMALL_BODY = 64 << 10
-"""Bytes of a body where none is of use; a POST of a delta has a limit of its own."""
+"""Bytes of a body where none is needed; a POST of a delta has a limit of its own."""
 NO_LIMIT = 1 << 62
-DECODED_AT_ONCE = 256 << 10
-"""Bytes of a body that are decoded in one turn of the loop."""
+DECODED_IN_PLACE = 256 << 10
+"""Bytes of a body that are decoded in one turn of the event loop; above, in a worker thread."""
+RETRY_AFTER = 1
+"""Seconds after which a pipeline should post again, when the engine did not answer."""
 
 
 class NotFound(Handler):
-    """Whatever has no handler."""
+    """Every path below /view/ that has no other handler."""
 
     def prepare(self) -> None:
         self.refuse(Refusal(404, f"there is nothing at {self.request.path!r}"))
 
 
 @stream_request_body
-class Unwanted(Handler):
-    """A request whose body nobody wants: refused before any of it is read."""
+class UnwantedBody(Handler):
+    """A request whose body is too large: refused before any of the body is read."""
 
     def prepare(self) -> None:
         refusal = refuse_unwanted_body(self.request.headers)
@@ -48,7 +50,7 @@ class Unwanted(Handler):
         self.refuse(refusal)
 
     def data_received(self, chunk: bytes) -> None:
-        """Nothing: what comes before the connection is closed is dropped."""
+        """Drop what arrives before the connection is closed."""
 
 
 def refuse_unwanted_body(headers: HTTPHeaders) -> Refusal | None:
@@ -57,7 +59,7 @@ def refuse_unwanted_body(headers: HTTPHeaders) -> Refusal | None:
 
 @stream_request_body
 class Deltas(Handler):
-    """POST /view/deltas: a pipeline brings a delta."""
+    """POST /view/deltas: one delta of a pipeline."""
 
     def prepare(self) -> None:
         self._body = bytearray()
@@ -65,24 +67,26 @@ class Deltas(Handler):
             self.set_header("Allow", "POST")
             self.refuse(Refusal(405, f"expected POST, found {self.request.method}"))
             return
-        remote = self.request.remote_ip or ""
-        request, options = self.request, self.context.options
-        refusal = refuse_post(request.headers, request.version, remote, options.token)
-        if refusal is None:
-            refusal = refuse_body(request.headers, options.max_body, may_stream=True)
+        refusal = self._refusal()
         if refusal is not None:
             if refusal.status == 401:
                 self.set_header("WWW-Authenticate", "Bearer")
             self.refuse(refusal)
             return
-        # One that streams is cut off by `data_received`, which says so; Tornado would not.
-        assert isinstance(request.connection, HTTP1Connection)
-        request.connection.set_max_body_size(NO_LIMIT)
+        # `data_received` refuses a body that grows too large, with a sentence; Tornado would not.
+        assert isinstance(self.request.connection, HTTP1Connection)
+        self.request.connection.set_max_body_size(NO_LIMIT)
+
+    def _refusal(self) -> Refusal | None:
+        request = self.request
+        remote_ip = request.remote_ip or ""
+        refusal = self.context.access.refuse_post(request.headers, request.version, remote_ip)
+        return refusal or refuse_body(request.headers, self.context.max_body, may_stream=True)
 
     def data_received(self, chunk: bytes) -> None:
         if self._finished:
             return
-        limit = self.context.options.max_body
+        limit = self.context.max_body
         if len(self._body) + len(chunk) > limit:
             self._body.clear()
             self.refuse(Refusal(413, f"the body is larger than the limit of {limit} bytes"))
@@ -105,40 +109,34 @@ class Deltas(Handler):
         hub = self.context.hub
         asked = hub.last_question(delta.view)
         outcome = hub.take_delta(delta, now(), asked)
-        if outcome is Outcome.UNKNOWN:
-            if not await self.context.settle(delta.view, asked):
-                self._count(delta.view, outcome)
-                failure = hub.report(delta.view, now()).failure
-                self.set_header("Retry-After", "1")
-                self.refuse(Refusal(503, f"the epoch cannot be checked: {failure}"))
-                return
+        if outcome is Outcome.UNKNOWN and await self.context.settle(delta.view, asked):
             outcome = hub.take_delta(delta, now(), asked)
-        self._count(delta.view, outcome)
-        self._answer(outcome, delta, hub.report(delta.view, now()))
+        self.context.metrics.posts.labels(delta.view, outcome.name.lower()).inc()
+        self._answer_outcome(outcome, delta, hub.report(delta.view, now()))
 
-    def _answer(self, outcome: Outcome, delta: Delta, view: ViewReport) -> None:
+    def _answer_outcome(self, outcome: Outcome, delta: Delta, view: ViewReport) -> None:
         if outcome in (Outcome.TAKEN, Outcome.HAD):
             self.answer(200, {"head": view.head, "taken": outcome is Outcome.TAKEN})
+        elif outcome is Outcome.UNKNOWN:
+            self.set_header("Retry-After", str(RETRY_AFTER))
+            self.refuse(Refusal(503, f"the epoch cannot be checked: {view.failure}"))
         elif outcome is Outcome.GAP:
             sentence = f"the delta begins at {delta.lower}, above the head {view.head}"
             self.refuse(Refusal(409, sentence), head=view.head)
         else:
-            sentence = f"the epoch {delta.epoch} has ended: the engine names {view.epoch}"
+            sentence = f"the epoch {delta.epoch} has ended: the engine's is {view.epoch}"
             self.refuse(Refusal(410, sentence), epoch=view.epoch)
-
-    def _count(self, view: str, outcome: Outcome) -> None:
-        self.context.metrics.posts.labels(view, outcome.name.lower()).inc()
 
 
 async def _decode(body: bytes) -> Delta:
-    """Decode and check; a large body beside the loop, so that others have their turns."""
-    if len(body) <= DECODED_AT_ONCE:
+    """Decode and check a delta; a large one in a worker thread, so that the event loop goes on."""
+    if len(body) <= DECODED_IN_PLACE:
         return decode_delta(body)
     return await asyncio.to_thread(decode_delta, body)
 
 
 class Frontier(Handler):
-    """GET /view/frontier?view=NAME: where a pipeline may resume."""
+    """GET /view/frontier?view=NAME: the position from which a pipeline may resume."""
 
     def get(self) -> None:
         names = self.get_query_arguments("view", strip=False)
@@ -152,18 +150,17 @@ class Frontier(Handler):
 
 
 class Health(Handler):
-    """GET /healthz: the server is up; what it says of its views is for people and alarms."""
+    """GET /healthz: 200 while the server runs, with the state of each view."""
 
     def get(self) -> None:
-        at = now()
-        hub = self.context.hub
+        at, hub = now(), self.context.hub
         views = {name: _health(hub.report(name, at)) for name in hub.names}
         is_well = all(view["problem"] is None for view in views.values())
         self.answer(
             200,
             {
                 "status": "ok" if is_well else "degraded",
-                "clients": len(self.context.hub.clients),
+                "clients": len(hub.clients),
                 "views": views,
             },
         )
@@ -176,7 +173,7 @@ def _health(view: ViewReport) -> dict[str, Any]:
 
 
 class Exposition(Handler):
-    """GET /metrics, for Prometheus."""
+    """GET /metrics, in Prometheus' text format."""
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -184,10 +181,10 @@ class Exposition(Handler):
 
 
 class About(Handler):
-    """GET /about.json: what the operator says of the views' data; null if nothing."""
+    """GET /about.json: where the views' data come from (`--about`), or null."""
 
     def get(self) -> None:
-        self.answer(200, {"source": self.context.options.about})
+        self.answer(200, {"source": self.context.about})
 
 
 class Page(StaticFileHandler):
@@ -197,7 +194,7 @@ class Page(StaticFileHandler):
         self.set_header("Server", "viewstream")
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cache-Control", "no-cache")  # asked again each time, by its ETag
+        self.set_header("Cache-Control", "no-cache")  # revalidated each time, by its ETag
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         sentence = f"there is nothing at {self.request.path!r}"

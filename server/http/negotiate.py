@@ -1,7 +1,7 @@
-"""Which offer of permessage-deflate (RFC 7692) a client makes that the server can take.
+"""Negotiates permessage-deflate (RFC 7692) so that compressed messages can be shared.
 
-Messages are deflated once for all clients, with a fresh window of 32 KiB: a client can take them
-if its own window is as large, and if the server may say that it never goes on with an old one.
+A message is compressed once for all clients, with a fresh window of 32 KiB. A client can read it
+if its own window is as large, and if the server may promise not to reuse a window.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _SERVER_BITS = "server_max_window_bits"
 _CLIENT_BITS = "client_max_window_bits"
 
 
-def choose(header: str) -> Parameters | None:
-    """The answer to the first acceptable offer of a Sec-WebSocket-Extensions header.
+def negotiate_deflate(header: str) -> Parameters | None:
+    """The answer to the first acceptable offer in a Sec-WebSocket-Extensions header, or None.
 
-    None if there is none. The answer also asks the client not to keep a window of its own: clients
-    send nothing, and each window would cost the server memory.
+    The answer also asks the client not to keep a window of its own: clients send nothing, and each
+    window would cost the server memory.
     """
     for offer in header.split(","):
         name, *parameters = (part.strip() for part in offer.split(";"))

@@ -1,4 +1,4 @@
-"""GET /view/stream: the websocket."""
+"""GET /view/stream: one client's websocket."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from collections.abc import Container
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
-from server.http import negotiate
-from server.http.access import Refusal, refuse_host, refuse_origin
+from server.http.access import Refusal
 from server.http.connection import Connection
 from server.http.handler import Handler, unknown_view
+from server.http.negotiate import Parameters, negotiate_deflate
 from viewstream.protocol import Position, ProtocolError, parse_position
 
 MAX_MESSAGE = 1024
-"""Bytes of a message of a client; it has none to send."""
+"""Bytes of a message from a client. Clients have none to send."""
 UNSUPPORTED = 1003
-KNOWN_CODES = {1000, 1001, 1003, 1005, 1006, 1009, 4000, 4001, 4008}
-"""Those that are counted one by one; a client may say any."""
+COUNTED_CODES = {1000, 1001, 1003, 1005, 1006, 1009, 4000, 4001, 4008}
+"""Close codes with a counter of their own; a client may send any."""
 
 
 class Stream(WebSocketHandler, Handler):
-    """One client. The handshake is refused in `prepare`, in JSON, before anything is upgraded."""
+    """One client. `prepare` refuses a handshake in JSON, before the upgrade."""
 
     _connection: Connection | None = None
+    _deflate: Parameters | None = None
 
     def set_default_headers(self) -> None:
-        """None: what is upgraded has no use for them."""
+        """Set none: they are of no use on an upgraded connection."""
 
     def prepare(self) -> None:
-        refusal = self._refuse()
+        refusal = self._refusal()
         if refusal is not None:
             self.refuse(refusal)
 
-    def _refuse(self) -> Refusal | None:
-        headers = self.request.headers
+    def _refusal(self) -> Refusal | None:
+        headers, access = self.request.headers, self.context.access
         if headers.get("Upgrade", "").lower() != "websocket":
             return Refusal(426, "expected a websocket")
-        options = self.context.options
-        refusal = refuse_host(headers, options.hosts) or refuse_origin(headers, options.origins)
+        refusal = access.refuse_host(headers) or access.refuse_origin(headers)
         if refusal is not None:
             return refusal
         arguments = self.get_query_arguments("view", strip=False)
@@ -49,31 +49,30 @@ class Stream(WebSocketHandler, Handler):
         for name in self._wanted:
             if name not in self.context.hub.names:
                 return unknown_view(name)
-        limit = options.max_clients
+        limit = self.context.max_clients
         if len(self.context.hub.clients) >= limit:
             return Refusal(503, f"there are {limit} clients already, which is the limit")
         return None
 
     def check_origin(self, origin: str) -> bool:
-        return refuse_origin(self.request.headers, self.context.options.origins) is None
+        return self.context.access.refuse_origin(self.request.headers) is None
 
     def get_compression_options(self) -> dict[str, object] | None:
-        """Whether the client's offer suits messages that were deflated once for all."""
-        self._agreed = None
-        if self.context.options.compress_from is not None:
+        """Enable compression if the client accepts messages that are compressed once for all."""
+        if self.context.compresses:
             header = ",".join(self.request.headers.get_list("Sec-WebSocket-Extensions"))
-            self._agreed = negotiate.choose(header)
-        return None if self._agreed is None else {}
+            self._deflate = negotiate_deflate(header)
+        return None if self._deflate is None else {}
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        """Tornado's, but with our own answer to the offer.
+        """Tornado's protocol, with our own answer to the client's offer.
 
-        Tornado would answer what it reads in the offer, and it reads no flags: it would make a
-        compressor of 256 KB for each client, which is never used.
+        Tornado's answer ignores the no_context_takeover flags: it would create a compressor of
+        256 KB for each client, which is never used.
         """
         protocol = super().get_websocket_protocol()
-        if protocol is not None and self._agreed is not None:
-            answer = [("permessage-deflate", self._agreed)]
+        if protocol is not None and self._deflate is not None:
+            answer = [("permessage-deflate", self._deflate)]
             protocol._parse_extensions_header = lambda headers: answer  # type: ignore[attr-defined]
         return protocol
 
@@ -82,9 +81,9 @@ class Stream(WebSocketHandler, Handler):
         stream = self.ws_connection.stream
         assert isinstance(stream, IOStream)
         self._connection = Connection(
-            self.shut,
+            self._disconnect,
             stream,
-            deflates=self._agreed is not None,
+            deflates=self._deflate is not None,
             on_drained=self.context.hub.on_drained,
         )
         self.context.metrics.connections.inc()
@@ -92,32 +91,32 @@ class Stream(WebSocketHandler, Handler):
         self.context.hub.add_client(self._connection, self._wanted)
 
     def on_message(self, message: str | bytes) -> None:
-        self.shut(UNSUPPORTED, "clients send nothing")
+        self._disconnect(UNSUPPORTED, "clients send nothing")
 
     def on_ping(self, data: bytes) -> None:
         if self._connection is not None:
-            self._connection.look(self.context.hub.block)
+            self._connection.on_pong_written(self.context.hub.block)
 
     def on_close(self) -> None:
         code = self.close_code or 1006
-        self.context.metrics.closes.labels(code if code in KNOWN_CODES else "other").inc()
+        self.context.metrics.closes.labels(code if code in COUNTED_CODES else "other").inc()
         if self._connection is not None:
-            self.context.connections.discard(self._connection)
+            self.context.connections.remove(self._connection)
             self.context.hub.remove_client(self._connection)
             self._connection = None
 
-    def shut(self, code: int, reason: str) -> None:
-        """Close: from now on nothing else is written."""
+    def _disconnect(self, code: int, reason: str) -> None:
+        """Close the websocket; the hub writes nothing more to it."""
         if self._connection is not None:
             self.context.hub.remove_client(self._connection)
         self.close(code, reason)
 
 
 def parse_wanted(arguments: list[str], served: Container[str]) -> dict[str, Position | None]:
-    """The views of `view=NAME` or `view=NAME@EPOCH:FRONTIER`; raises ProtocolError.
+    """Parse each `NAME` or `NAME@EPOCH:FRONTIER`; raises ProtocolError.
 
-    A name may have an @ too: what is `served` is a name as a whole, and else the last @ counts. (No
-    name that ends like a position is ever served.)
+    A name may contain an @: an argument that is `served` is a name as a whole, and in any other the
+    last @ counts. (No view whose name ends like a position is served.)
     """
     if not arguments:
         raise ProtocolError("expected at least one view: /view/stream?view=NAME")

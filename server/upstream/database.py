@@ -1,9 +1,9 @@
-"""Questions to the engine, without blocking, through momoko.
+"""Queries to the engine without blocking, through momoko; the only module that imports it.
 
-Every question has a limit. A connection on which one failed in any way other than an answer of the
-engine is closed, and the next question opens another; so there is nothing to repair. A connection
-that turns out to be broken after it lay idle proves nothing (the engine may have started again
-meanwhile): the question is asked once more, on a new one.
+Every query has a timeout. A connection on which one failed in any way other than an error of the
+engine is closed, and the next query opens another, so that nothing has to be repaired. An idle
+connection that turns out to be broken proves nothing (the engine may have restarted): its query is
+sent once more, on a new one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import momoko
@@ -22,14 +22,24 @@ from tornado.ioloop import IOLoop
 from viewstream.engine import connection_options
 from viewstream.protocol import Row
 
-LIMIT = 5.0
-"""Seconds that the engine has for one question, or for a new connection."""
+TIMEOUT = 5.0
+"""Seconds that the engine has for one answer, or for a new connection."""
 CONNECTIONS = 4
-"""Questions at a time: reads of a few views, and beside them the epochs."""
+"""Queries at a time: three bases, and the epochs."""
 
 
 class EngineError(Exception):
-    """The engine did not answer, or answered with an error; the text is for people."""
+    """A query failed. The text is for pages; `detail` is for the log.
+
+    EngineError                 the engine answered with an error, or with nonsense
+    └── EngineAwayError         it did not answer
+        └── BrokenConnectionError   the connection broke, or could not be made
+    """
+
+    def __init__(self, text: str, detail: str = "") -> None:
+        super().__init__(text)
+        self.detail = detail
+        """The report of libpq: it can name hosts and users, and is not for pages."""
 
 
 class EngineAwayError(EngineError):
@@ -41,16 +51,16 @@ class BrokenConnectionError(EngineAwayError):
 
 
 class TextConnection(psycopg2.extensions.connection):
-    """A connection that gives every value as the text that the engine sent."""
+    """A connection that returns every value as the text that the engine sent."""
 
     def __init__(self, dsn: str, async_: int = 0) -> None:
         super().__init__(dsn, async_=async_)
-        # The casters of a connection go before the global ones; types that have none are text.
+        # A connection's casters override the global ones; a type without any is text.
         self.string_types.update(dict.fromkeys(string_types, UNICODE))
 
 
 class Answer:
-    """Rows of text, with (name, type OID) of the columns."""
+    """Rows of text, and (name, type OID) of the columns."""
 
     def __init__(self, result: cursor) -> None:
         self._result = result
@@ -63,70 +73,93 @@ class Answer:
 
 
 class Database:
-    """A few connections to one engine, opened when they are needed."""
+    """A pool of connections to one engine, each opened when it is needed."""
 
-    def __init__(self, dsn: str, connections: int = CONNECTIONS, limit: float = LIMIT) -> None:
+    def __init__(self, dsn: str, connections: int = CONNECTIONS, timeout: float = TIMEOUT) -> None:
         self._dsn = make_dsn(**connection_options(parse_dsn(dsn), os.environ))
-        self._limit = limit
+        self._timeout = timeout
         self._idle: list[momoko.Connection] = []
         self._free = asyncio.Semaphore(connections)
         self._is_closed = False
 
-    async def ask(self, sql: str) -> Answer:
-        """The answer to one statement. Raises EngineError."""
-        async with self._free:
-            if self._idle:
-                with contextlib.suppress(BrokenConnectionError):
-                    return await self._ask_on(self._idle.pop(), sql)
-            return await self._ask_on(await self._open(), sql)
+    @contextlib.asynccontextmanager
+    async def ask(self, sql: str) -> AsyncIterator[Answer]:
+        """The answer to one statement, to be read inside the block. Raises EngineError.
 
-    async def _ask_on(self, connection: momoko.Connection, sql: str) -> Answer:
-        try:
-            result = await self._within_limit(connection, connection.execute(sql))
-        except BaseException:
-            _discard(connection)
-            raise
-        if self._is_closed:
-            _discard(connection)
-        else:
-            self._idle.append(connection)
-        return Answer(result)
+        The connection returns to the pool only after the block: no other query may use it while
+        rows of this answer are still to be read.
+        """
+        async with self._free:
+            connection, result = await self._execute(sql)
+            try:
+                yield Answer(result)
+            except psycopg2.Error as error:
+                _discard(connection)
+                raise EngineError("the engine's answer cannot be read", _one_line(error)) from error
+            except BaseException:
+                _discard(connection)
+                raise
+            if self._is_closed:
+                _discard(connection)
+            else:
+                self._idle.append(connection)
 
     def close(self) -> None:
         self._is_closed = True
         while self._idle:
             _discard(self._idle.pop())
 
+    async def _execute(self, sql: str) -> tuple[momoko.Connection, cursor]:
+        if self._idle:
+            connection = self._idle.pop()
+            with contextlib.suppress(BrokenConnectionError):
+                return connection, await self._execute_on(connection, sql)
+        connection = await self._open()
+        return connection, await self._execute_on(connection, sql)
+
+    async def _execute_on(self, connection: momoko.Connection, sql: str) -> cursor:
+        try:
+            result: cursor = await self._within_timeout(connection, connection.execute(sql))
+        except BaseException:
+            _discard(connection)
+            raise
+        return result
+
     async def _open(self) -> momoko.Connection:
         connection = momoko.Connection(self._dsn, connection_factory=TextConnection)
         try:
-            await self._within_limit(connection, connection.connect())
+            await self._within_timeout(connection, connection.connect())
         except BaseException:
             _discard(connection)
             raise
         return connection
 
-    async def _within_limit(
+    async def _within_timeout(
         self, connection: momoko.Connection, future: asyncio.Future[Any]
     ) -> Any:
         # Not wait_for: momoko would set the result of a future that was cancelled.
-        done, _ = await asyncio.wait([future], timeout=self._limit)
+        done, _ = await asyncio.wait([future], timeout=self._timeout)
         if not done:
-            raise EngineAwayError(f"the engine does not answer within {self._limit:g} s")
+            raise EngineAwayError(f"the engine does not answer within {self._timeout:g} s")
         try:
             return future.result()
         except psycopg2.Error as error:
-            text = " ".join(str(error).split())
             if connection.closed or error.pgcode is None:
-                raise BrokenConnectionError(f"the engine does not answer: {text}") from error
-            raise EngineError(f"the engine answers: {text}") from error
+                text = "the engine does not answer"
+                raise BrokenConnectionError(text, _one_line(error)) from error
+            primary = error.diag.message_primary or _one_line(error)
+            raise EngineError(f"the engine answers: {primary}", _one_line(error)) from error
+
+
+def _one_line(error: psycopg2.Error) -> str:
+    return " ".join(str(error).split())
 
 
 def _discard(connection: momoko.Connection) -> None:
-    """Close the connection; its socket first: the loop must not watch a closed one.
+    """Close the connection, and first stop watching its socket in the event loop.
 
-    The number of the socket is asked of libpq, and not taken from momoko's notes: when a
-    connection broke, libpq has closed the socket, and its number may be somebody else's by now.
+    The socket's number comes from libpq and not from momoko: when a connection breaks, libpq closes
+    the socket, and its number may belong to another connection by now.
     """
     if connection.connection is None:
         return

@@ -1,130 +1,151 @@
-"""Asks the engine what the hub wants to know, and hands it the answers.
+"""Polls the engine for epochs and bases, and passes them to the hub.
 
-For each view there are two loops, so that a long read of the rows does not keep a POST waiting: one
-reads bases when the hub wants one, the other asks for the epoch every few seconds, and at once
-when a POST or a client brings one that the hub does not have.
+One task asks for the epochs of all views with one query: every few seconds, and at once for a view
+of which a POST or a client brings an epoch that the hub does not have. Each view has a task that
+reads a base when the hub wants one. So a long read of rows delays neither epochs nor other views.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 from server.flusher import now
 from server.hub.history import ReadBase
 from server.hub.hub import Hub
 from server.metrics import Metrics
 from server.upstream.database import EngineError
-from server.upstream.encoding import encode_base
-from server.upstream.reader import Reader
+from server.upstream.reader import Reader, encode_base
+from viewstream.backoff import Backoff
 
-FIRST_REST = 0.05
-"""Seconds from one read of a view to the next, if the first one fits nobody; doubles."""
-LONGEST_REST = 1.0
-
-
-class _Ward:
-    """What the loops of one view share with those who wait for an answer."""
-
-    def __init__(self) -> None:
-        self.base_wanted = asyncio.Event()
-        self.epoch_wanted = asyncio.Event()
-        self.answered = asyncio.Condition()
+EPOCH_EVERY = 3.0
+"""Seconds between two queries for the epochs: how long rows of a replaced view can be shown."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+"""Bounds, in seconds, of the growing random pause after a base that fits nobody, and after a query
+that failed. The engine is asked at most about twice a second and view, whatever clients do."""
 
 
 class Poller:
+    """Runs `tasks` until `stop`; `on_question` is the hub's callback."""
+
     def __init__(
         self,
+        hub: Hub,
         reader: Reader,
         metrics: Metrics,
         *,
         compress_from: int | None,
-        epoch_every: float,
+        reads_at_once: int,
+        epoch_every: float = EPOCH_EVERY,
     ) -> None:
+        self._hub = hub
         self._reader = reader
         self._metrics = metrics
         self._compress_from = compress_from
         self._epoch_every = epoch_every
-        self._wards: dict[str, _Ward] = {}
-        self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def tasks(self) -> list[asyncio.Task[None]]:
-        """What runs for ever: one that ends has failed."""
-        return self._tasks
-
-    def start(self, hub: Hub) -> None:
-        self._hub = hub
-        for view in hub.names:
-            ward = self._wards[view] = _Ward()
-            self._tasks.append(asyncio.create_task(self._keep_base(hub, view, ward)))
-            self._tasks.append(asyncio.create_task(self._keep_epoch(hub, view, ward)))
+        self._may_read = asyncio.Semaphore(reads_at_once)
+        self._base_wanted = {view: asyncio.Event() for view in hub.names}
+        self._epochs_wanted = asyncio.Event()
+        self._answered = asyncio.Condition()
+        loop = asyncio.get_running_loop()
+        self.tasks = [loop.create_task(self._poll_bases(view)) for view in self._base_wanted]
+        self.tasks.append(loop.create_task(self._poll_epochs()))
 
     async def stop(self) -> None:
-        for task in self._tasks:
+        for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     def on_question(self, view: str) -> None:
-        """Note what the hub needs to know about the view."""
-        ward = self._wards[view]
+        """Wake the task that asks what the hub needs to know about the view."""
         if self._hub.wants_base(view):
-            ward.base_wanted.set()
+            self._base_wanted[view].set()
         if self._hub.wants_epoch(view):
-            ward.epoch_wanted.set()
+            self._epochs_wanted.set()
 
     async def settle(self, view: str, asked: int) -> bool:
-        """Wait until a question later than number `asked` is answered; False if that failed."""
-        hub, ward = self._hub, self._wards[view]
+        """Wait for the answer to a question later than number `asked`; False if that failed."""
+        hub = self._hub
         hub.request_epoch(view)
-        async with ward.answered:
-            while not hub.is_settled(view, asked):
-                failures = hub.failures(view)
-                await ward.answered.wait()
-                if hub.failures(view) != failures and not hub.is_settled(view, asked):
-                    return False
-        return True
+        failures = hub.failures(view)
+        async with self._answered:
+            await self._answered.wait_for(
+                lambda: hub.is_settled(view, asked) or hub.failures(view) != failures
+            )
+        return hub.is_settled(view, asked)
 
-    async def _keep_base(self, hub: Hub, view: str, ward: _Ward) -> None:
-        rest = FIRST_REST
+    # --- epochs ------------------------------------------------------------------------------
+
+    async def _poll_epochs(self) -> None:
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        next_round = clock()
         while True:
-            while not hub.wants_base(view):
-                rest = FIRST_REST
-                ward.base_wanted.clear()
-                await ward.base_wanted.wait()
-            await self._read_base(hub, view)
-            await _notify(ward)
-            await asyncio.sleep(rest)
-            rest = min(2 * rest, LONGEST_REST)
+            views = await self._views_to_ask(next_round)
+            if len(views) == len(self._hub.names):
+                next_round = clock() + self._epoch_every
+            if await self._ask_epochs(views):
+                backoff.reset()
+            else:
+                await asyncio.sleep(backoff.next_delay())
 
-    async def _read_base(self, hub: Hub, view: str) -> None:
-        question = hub.ask(view, for_base=True)
+    async def _views_to_ask(self, next_round: float) -> list[str]:
+        """The views whose epoch is wanted at once, or all of them at the time `next_round`."""
+        clock = asyncio.get_running_loop().time
+        views = list(self._hub.names)
+        while (wait := next_round - clock()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._epochs_wanted.wait(), wait)
+            self._epochs_wanted.clear()
+            if wanted := [view for view in views if self._hub.wants_epoch(view)]:
+                return wanted
+        return views
+
+    async def _ask_epochs(self, views: Sequence[str]) -> bool:
+        """Ask for the epochs of `views`; False if the engine did not answer for any of them."""
+        hub = self._hub
+        questions = {view: hub.ask(view, for_base=False) for view in views}
+        try:
+            relations = await self._reader.relations(views)
+        except EngineError as error:
+            relations = dict.fromkeys(views, error)
+        for view, question in questions.items():
+            found = relations[view]
+            if isinstance(found, EngineError):
+                hub.take_failure(view, str(found), now(), for_base=False)
+            elif not hub.take_answer(view, question, found.epoch, None, now()):
+                hub.request_epoch(view)
+        await self._notify()
+        return not all(isinstance(found, EngineError) for found in relations.values())
+
+    # --- bases -------------------------------------------------------------------------------
+
+    async def _poll_bases(self, view: str) -> None:
+        wanted = self._base_wanted[view]
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        while True:
+            while not self._hub.wants_base(view):
+                backoff.reset()
+                wanted.clear()
+                await wanted.wait()
+            async with self._may_read:
+                await self._read_base(view)
+            await self._notify()
+            await asyncio.sleep(backoff.next_delay())
+
+    async def _read_base(self, view: str) -> None:
+        question = self._hub.ask(view, for_base=True)
         try:
             reading = await self._reader.base(view)
         except EngineError as error:
-            hub.take_failure(view, str(error), now(), for_base=True)
+            self._hub.take_failure(view, str(error), now(), for_base=True)
             return
         message = await encode_base(view, reading, self._compress_from)
         base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
         self._metrics.base_reads.labels(view).inc()
-        hub.take_answer(view, question, reading.epoch, base, now())
+        self._hub.take_answer(view, question, reading.epoch, base, now())
 
-    async def _keep_epoch(self, hub: Hub, view: str, ward: _Ward) -> None:
-        while True:
-            ward.epoch_wanted.clear()
-            question = hub.ask(view, for_base=False)
-            try:
-                epoch = await self._reader.epoch(view)
-            except EngineError as error:
-                hub.take_failure(view, str(error), now(), for_base=False)
-            else:
-                if not hub.take_answer(view, question, epoch, None, now()):
-                    continue
-            await _notify(ward)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ward.epoch_wanted.wait(), self._epoch_every)
-
-
-async def _notify(ward: _Ward) -> None:
-    async with ward.answered:
-        ward.answered.notify_all()
+    async def _notify(self) -> None:
+        async with self._answered:
+            self._answered.notify_all()

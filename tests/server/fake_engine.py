@@ -1,8 +1,7 @@
-"""An engine that holds what a test tells it to, behind the wire that psycopg2 speaks."""
+"""An engine with one view whose rows, time and epoch a test sets, behind a real wire protocol."""
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,7 @@ from tests.support.scripted_wire import (
     TIMESTAMPTZ,
     ScriptedWire,
     Session,
+    answer_epochs,
 )
 from viewstream.checksum import checksum
 from viewstream.engine import dialect_of, make_epoch
@@ -33,12 +33,13 @@ class FakeEngine(ScriptedWire):
         self.time: str | Callable[[], str] = "1000"
         self.start = START
         self.id = "u7"
+        self.schema = "public"
         self.error: str | None = None
-        """What every SELECT of the view fails with."""
+        """The error of every SELECT of the view."""
         self.is_known = True
         self.version = "v0.26.4 (scripted)"
         self.reads = 0
-        """How often the rows were asked for."""
+        """Reads of the rows."""
         self.go_on = threading.Event()
         """Cleared: no read of the rows is answered until it is set again."""
         self.go_on.set()
@@ -50,13 +51,8 @@ class FakeEngine(ScriptedWire):
     def epoch(self) -> str:
         return make_epoch(self.start, self.id)
 
-    def schema_of(self, statement: str) -> str:
-        """The schema that a query names, or `public`."""
-        named = re.search(r"s\.name = '([^']+)'", statement)
-        return named[1] if named else "public"
-
     def base(self, view: str) -> Base:
-        """The base message that the server should make of what there is now."""
+        """The base message that the server should make of the present rows."""
         names = {TEXT: "text", INT8: "int8"}
         columns = [Column(name, names[oid]) for name, oid in self.columns]
         rows = list(self.rows)
@@ -75,8 +71,8 @@ class FakeEngine(ScriptedWire):
             session.rows([("search_path", TEXT)], [("public",)])
             return
         if "mz_objects" in statement:
-            rows = [(self.start, self.id, self.schema_of(statement))] if self.is_known else []
-            session.rows([("start", TIMESTAMPTZ), ("id", TEXT), ("name", TEXT)], rows)
+            epoch = (self.start, self.id) if self.is_known else None
+            answer_epochs(statement, session, lambda _: epoch, self.schema)
             return
         assert dialect_of(self.version).clock in statement, f"unknown function in {statement}"
         if "JOIN" not in statement:

@@ -1,8 +1,9 @@
-"""A server process, and the words in which tests speak to it."""
+"""A server process, and strict clients of it."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -25,13 +26,17 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Served:
-    """One server over `engine`. Use as a context manager."""
+    """One server over `engine`; `bounds` as in `start_server`. Use as a context manager."""
 
     def __init__(
-        self, engine: FakeEngine, *options: str, views: tuple[str, ...] = ("top10",)
+        self,
+        engine: FakeEngine,
+        *options: str,
+        views: tuple[str, ...] = ("top10",),
+        bounds: Mapping[str, object] | None = None,
     ) -> None:
         self.engine = engine
-        self.process, self.url = start_server(engine.dsn, *views, options=options)
+        self.process, self.url = start_server(engine.dsn, *views, options=options, bounds=bounds)
         self._connections = contextlib.ExitStack()
 
     def __enter__(self) -> Self:

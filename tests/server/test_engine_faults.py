@@ -1,4 +1,4 @@
-"""The engine is away, late, wrong or replaced: the server stays up, says so, and recovers."""
+"""The engine is away, late, wrong or replaced: the server stays up, reports it, and recovers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_without_an_engine_clients_wait_and_posts_are_to_be_tried_again() -> Non
             assert served.post(1001, 1002).status_code == 200
 
 
-def test_a_question_that_hangs_is_given_up_and_asked_anew(engine: FakeEngine) -> None:
+def test_a_query_that_hangs_fails_and_is_repeated(engine: FakeEngine) -> None:
     with Served(engine) as served:
         wait_until(lambda: served.health()["base_reads"] == 1, "the first read")
         engine.go_on.clear()
@@ -80,7 +80,7 @@ def test_a_question_that_hangs_is_given_up_and_asked_anew(engine: FakeEngine) ->
         assert reason.upper == 1001
         assert "does not answer within 5 s" in served.health()["problem"]
         engine.go_on.set()
-        wait_until(lambda: served.health()["problem"] is None, "the engine to be asked anew")
+        wait_until(lambda: served.health()["problem"] is None, "the engine to be asked again")
 
 
 def test_the_engine_has_as_long_as_was_said(engine: FakeEngine) -> None:
@@ -116,7 +116,7 @@ def test_the_engine_is_asked_as_many_questions_at_a_time_as_was_said(most: int) 
     views = ("a", "b", "c")
     with (
         SlowEngine() as engine,
-        Served(engine, "--engine-connections", str(most), views=views) as served,
+        Served(engine, bounds={"engine_connections": most}, views=views) as served,
     ):
         for view in views:
             assert served.open(view).base().view == view

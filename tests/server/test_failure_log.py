@@ -1,4 +1,4 @@
-"""What the log says of views that fail: nothing of a moment, one line of what lasts."""
+"""The failure log: nothing about a moment, one line about a failure that lasts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from server.failure_log import PATIENCE, FailureLog
+from server.upstream.failure_log import PATIENCE, FailureLog
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 
@@ -19,6 +19,7 @@ AWAY, UNKNOWN = "the engine does not answer", "the engine answers: unknown view"
 class FakeView:
     name: str
     failure: str | None = None
+    audit_mismatches: int = 0
 
 
 @pytest.fixture
@@ -34,28 +35,37 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
 
 
 def test_a_start_before_the_engine_is_no_news(lines: list[str]) -> None:
-    troubles, view = FailureLog(), FakeView("v", AWAY)
+    failures, view = FailureLog(), FakeView("v", AWAY)
     for now, reason in [(0, AWAY), (3000, UNKNOWN), (PATIENCE - 1, UNKNOWN), (PATIENCE, None)]:
         view.failure = reason
-        troubles.look([view], now)
+        failures.update([view], now)
     view.failure = AWAY
-    troubles.look([view], 2 * PATIENCE)
+    failures.update([view], 2 * PATIENCE)
     assert lines == []
 
 
 def test_what_lasts_is_said_once_for_all_views_and_so_is_its_end(lines: list[str]) -> None:
-    troubles, views = FailureLog(), [FakeView("a", AWAY), FakeView("b", AWAY), FakeView("c")]
+    failures, views = FailureLog(), [FakeView("a", AWAY), FakeView("b", AWAY), FakeView("c")]
     for now in range(0, 3 * PATIENCE, 1000):
-        troubles.look(views, now)
+        failures.update(views, now)
     assert lines == [f"views a, b: {AWAY}"]
     for reason in (UNKNOWN, AWAY, UNKNOWN):
         views[0].failure = reason
-        troubles.look(views, 3 * PATIENCE)
+        failures.update(views, 3 * PATIENCE)
     assert lines[1:] == [f"view a: {UNKNOWN}"]
     for view in views:
         view.failure = None
-        troubles.look(views, 4 * PATIENCE)
+        failures.update(views, 4 * PATIENCE)
     assert lines[2:] == [f"view {name}: the engine answers again" for name in ("a", "b")]
+
+
+def test_each_mismatch_of_an_audit_is_logged_once(lines: list[str]) -> None:
+    failures, view = FailureLog(), FakeView("v")
+    for mismatches in (0, 1, 1, 2):
+        view.audit_mismatches = mismatches
+        failures.update([view], 0)
+    text = "view v: a base is not what the TAIL came to ({} times so far)"
+    assert lines == [text.format(1), text.format(2)]
 
 
 def test_a_server_that_starts_first_is_quiet_until_it_lasts(engine: FakeEngine) -> None:

@@ -1,4 +1,4 @@
-"""What is refused, with which status, and that each refusal is one sentence of JSON."""
+"""Refusals: each has its status, and is one sentence of JSON."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_a_post_of_http_1_0_needs_a_token(shared_server: Served) -> None:
         b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body),
     )
     assert b" 403 " in answer.splitlines()[0]
-    assert b"must not be of HTTP/1.0" in answer
+    assert b"must be HTTP/1.1" in answer
 
 
 def raw_request(served: Served, data: bytes) -> bytes:
@@ -249,7 +249,7 @@ def test_a_body_where_none_is_of_use_is_refused_before_it_is_read(
 
 @pytest.mark.parametrize("path", ["/healthz", "/view/deltas"])
 def test_a_body_that_trickles_is_given_up(engine: FakeEngine, path: str) -> None:
-    with Served(engine, "--body-timeout", "0.3") as served:
+    with Served(engine, bounds={"body_timeout": 0.3}) as served:
         head = (
             f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             "Content-Length: 1000\r\n\r\n{"
@@ -258,7 +258,7 @@ def test_a_body_that_trickles_is_given_up(engine: FakeEngine, path: str) -> None
 
 
 def test_a_connection_that_asks_nothing_is_given_up(engine: FakeEngine) -> None:
-    with Served(engine, "--idle-timeout", "0.3") as served:
+    with Served(engine, bounds={"headers_timeout": 0.3}) as served:
         assert raw_request(served, b"GET /healthz HTTP/1.1\r\n") == b""
 
 
@@ -285,8 +285,8 @@ def test_a_body_above_the_limit_is_refused_before_it_is_read(engine: FakeEngine)
 def test_a_token_is_needed_when_there_is_one(engine: FakeEngine) -> None:
     with Served(engine, "--token", "s3cret") as served:
         for headers, words in [
-            ({}, "a token is needed"),
-            ({"Authorization": "Basic s3cret"}, "a token is needed"),
+            ({}, "expected a token"),
+            ({"Authorization": "Basic s3cret"}, "expected a token"),
             ({"Authorization": "Bearer s3cre"}, "the token is wrong"),
             ({"Authorization": "Bearer s3crét"}, "the token is wrong"),
         ]:
@@ -329,6 +329,8 @@ WRONG_OPTIONS = {
     "newline in a token": (["--token", "se\ncret", "v"], "expected a token"),
     "letter that no header has": (["--token", "secrét", "v"], "expected a token"),
     "blank in a token": (["--token", "se cret", "v"], "expected a token"),
+    "DSN": (["--dsn", "host=h password=my s3cret", "v"], "expected a DSN as libpq reads it"),
+    "DSN that is an address": (["--dsn", "//u:s3cret@h:port", "v"], "expected a DSN as libpq"),
     "origin": (["--origin", "example.org", "v"], "expected an origin such as https://example.org"),
     "origin with a path": (["--origin", "https://example.org/", "v"], "expected an origin"),
     "origin that is none": (["--origin", "http://[", "v"], "expected an origin"),
@@ -338,12 +340,13 @@ WRONG_OPTIONS = {
 @pytest.mark.parametrize("name", WRONG_OPTIONS)
 def test_a_wrong_option_is_said_at_once(capsys: pytest.CaptureFixture[str], name: str) -> None:
     arguments, words = WRONG_OPTIONS[name]
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as ended:
         parse(arguments)
+    assert ended.value.code == 2
     said = capsys.readouterr().err
     assert words in said
-    if arguments[0] == "--token":
-        assert "cr" not in said.partition("error:")[2], "a token is printed"
+    if arguments[0] in ("--token", "--dsn"):
+        assert "cr" not in said.partition("error:")[2], "a secret is printed"
 
 
 def test_too_many_clients_are_refused(engine: FakeEngine) -> None:

@@ -112,7 +112,7 @@ def test_a_stalled_client_gets_what_is_left_of_the_difference(served: Served) ->
 
 
 def test_a_client_that_stalls_too_long_is_closed(engine: FakeEngine) -> None:
-    with Served(engine, "--stall-after", "1") as served:
+    with Served(engine, bounds={"hub": {"stall_after": 1000}}) as served:
         served.post(900, 1001)
         with raw(served) as slow:
             wait_for_clients(served, 1)
@@ -132,7 +132,7 @@ def test_a_client_that_stalls_too_long_is_closed(engine: FakeEngine) -> None:
 def in_the_middle_of_a_base(engine: FakeEngine) -> Iterator[tuple[Served, RawClient]]:
     """A client that has begun to take a base of 9 MB, and reads no further by itself."""
     engine.rows = [(f"row {n} " + "x" * 200, str(n)) for n in range(40_000)]
-    with Served(engine, "--no-compression") as served:
+    with Served(engine, bounds={"hub": {"compress_from": None}}) as served:
         served.post(900, 1001)
         with raw(served) as slow:
             wait_until(lambda: "clients_stalled 1.0" in served.metrics(), "the base to be written")
@@ -203,7 +203,7 @@ def test_the_websockets_library_takes_a_base_that_something_comes_into(
 
 def test_the_log_is_kept_for_a_base_that_is_still_being_written(engine: FakeEngine) -> None:
     engine.rows = [(f"row {n} " + "x" * 200, str(n)) for n in range(40_000)]
-    with Served(engine, "--log-bytes", "300K", "--no-compression") as served:
+    with Served(engine, "--log-bytes", "300K", bounds={"hub": {"compress_from": None}}) as served:
         served.post(900, 1001)
         with raw(served) as slow:
             wait_until(lambda: "clients_stalled 1.0" in served.metrics(), "the base to be written")

@@ -98,6 +98,7 @@ def test_the_clock_of_later_versions_is_used_from_the_first_read(engine: FakeEng
 
 
 def test_a_schema_can_be_named(engine: FakeEngine) -> None:
+    engine.schema = 'odd "schema'
     with Served(engine, views=('odd "schema.Top10',)) as served:
         served.open('odd "schema.Top10').base()
         assert any('"odd ""schema"."Top10"' in statement for statement in engine.statements)
@@ -296,11 +297,11 @@ def test_on_shutdown_clients_are_told_when_to_come_back(
 
 
 def test_status_follows_the_pipeline(engine: FakeEngine) -> None:
-    with Served(engine, "--stale-after", "1") as served:
+    with Served(engine, "--stale-after", "3") as served:
         watcher = served.open()
         watcher.base()
         assert watcher.status("stale").reason == "no pipeline has posted yet"
         served.post(1001, 1002)
         assert watcher.status("live") == Status("top10", "live")
-        assert watcher.status("stale").reason == "nothing was posted for 1 s"
+        assert watcher.status("stale").reason == "nothing was posted for 3 s"
         assert served.get("/healthz")["status"] == "degraded"

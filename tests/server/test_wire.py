@@ -12,7 +12,7 @@ import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from server.framing import Message, frame
-from server.http import negotiate
+from server.http.negotiate import negotiate_deflate
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import TEXT, FrameReader
 from tests.server.served import Served
@@ -76,7 +76,7 @@ OFFERS = {
 
 @pytest.mark.parametrize("offer", OFFERS)
 def test_only_offers_that_suit_shared_frames_are_taken(offer: str) -> None:
-    assert negotiate.choose(offer) == OFFERS[offer]
+    assert negotiate_deflate(offer) == OFFERS[offer]
 
 
 def test_deflated_frames_reach_a_strict_client(engine: FakeEngine) -> None:
@@ -141,7 +141,7 @@ def test_a_very_large_delta_is_deflated_too_and_what_comes_after_it_waits(
 
 
 def test_compression_can_be_switched_off(engine: FakeEngine) -> None:
-    with Served(engine, "--no-compression") as served:
+    with Served(engine, bounds={"hub": {"compress_from": None}}) as served:
         client = RawClient(served, "/view/stream?view=top10", "permessage-deflate")
         assert "Extensions" not in client.head
         client.socket.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,11 +61,19 @@ def start_engine(*options: str | Path, listen: str = "127.0.0.1:0") -> tuple[Pro
 
 
 def start_server(
-    dsn: str, *views: str, options: Sequence[str] = (), listen: str = "127.0.0.1:0"
+    dsn: str,
+    *views: str,
+    options: Sequence[str] = (),
+    listen: str = "127.0.0.1:0",
+    bounds: Mapping[str, object] | None = None,
 ) -> tuple[Process, str]:
-    """Start `python -m server` for the views; return it and its URL."""
+    """Start `python -m server` for the views; return it and its URL.
+
+    `bounds` are bounds that are no options: see `bounded_server`.
+    """
+    module = ["server"] if bounds is None else ["tests.support.bounded_server", json.dumps(bounds)]
     process = Process(
-        [sys.executable, "-m", "server", "--dsn", dsn, "--listen", listen, *options, *views]
+        [sys.executable, "-m", *module, "--dsn", dsn, "--listen", listen, *options, *views]
     )
     return process, _started(process, r"listening on (https?://\S+)")[1]
 

@@ -14,7 +14,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tests.support.scripted_wire import NUMERIC, TEXT, TIMESTAMPTZ, ScriptedWire, Session
+from tests.support.scripted_wire import (
+    NUMERIC,
+    TEXT,
+    TIMESTAMPTZ,
+    ScriptedWire,
+    Session,
+    answer_epochs,
+)
 from viewstream.protocol import Row
 
 TICK = 0.05
@@ -103,12 +110,16 @@ class ScriptedMaterialize:
             session.error(f"Expected something that is scripted, found {statement}", "42601")
 
     def _epoch(self, statement: str, session: Session) -> None:
+        with self._lock:
+            start = self._start
+            ids = {name: view.id for name, view in self._views.items()}
+        if " IN (" in statement.partition("o.name")[2].partition("AND")[0]:
+            known = {name: (start, id_) for name, id_ in ids.items()}
+            answer_epochs(statement, session, known.get)
+            return
         found = re.search(r"o\.name = '([^']+)'", statement)
         assert found is not None
-        with self._lock:
-            view = self._views.get(found[1])
-            start = self._start
-        rows = [] if view is None else [[start, view.id, "public"]]
+        rows = [[start, ids[found[1]], "public"]] if found[1] in ids else []
         session.rows([_CLOCKS[1], ("id", TEXT), ("name", TEXT)], rows)
 
     def _base(self, statement: str, session: Session) -> None:

@@ -8,6 +8,7 @@ with `engine/`, so that what both say can be compared.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -226,3 +227,18 @@ def _receive(connection: socket.socket, size: int) -> bytes:
             raise ClientGoneError
         received += chunk
     return received
+
+
+def answer_epochs(
+    statement: str,
+    session: Session,
+    find: Callable[[str], tuple[str, str] | None],
+    schema: str = "public",
+) -> None:
+    """Answer `relations_query`: `find` gives the (start time, id) of a view in `schema`, if any."""
+    listed = re.search(r"o\.name IN \((.*?)\) AND", statement)
+    assert listed is not None, statement
+    names = [name.replace("''", "'") for name in re.findall(r"'((?:[^']|'')*)'", listed[1])]
+    found = [(name, find(name)) for name in names]
+    columns = [("start", TIMESTAMPTZ), ("id", TEXT), ("schema", TEXT), ("name", TEXT)]
+    session.rows(columns, [[*epoch, schema, name] for name, epoch in found if epoch is not None])

@@ -16,6 +16,7 @@ from viewstream.engine import (
     make_epoch,
     parse_search_path,
     relation_query,
+    relations_query,
 )
 from viewstream.protocol import ProtocolError
 
@@ -97,6 +98,13 @@ def test_the_relation_query_quotes_names() -> None:
     assert "o.name = 'c''d'" in query
     with pytest.raises(ProtocolError, match=r"NAME or SCHEMA\.NAME"):
         relation_query("a.b.c")
+
+
+def test_the_query_of_many_views_quotes_each_name_once() -> None:
+    query = relations_query(["a'b.c'd", "c'd", "e"])
+    assert "o.name IN ('c''d', 'e')" in query
+    with pytest.raises(ProtocolError, match=r"NAME or SCHEMA\.NAME"):
+        relations_query(["e", "a.b.c"])
 
 
 START = "1970-01-01 00:00:01+00"

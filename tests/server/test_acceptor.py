@@ -1,4 +1,4 @@
-"""As many connections as the system allows, and no more: the rest is told so, or waits."""
+"""As many connections as the system allows: the others are refused, or wait."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ import pytest
 import requests
 
 from server.http import acceptor
-from server.http.acceptor import Acceptor, CountingServer
-from server.http.descriptors import SPARE, fit
-from server.options import Options
+from server.http.acceptor import (
+    SPARE_DESCRIPTORS,
+    Acceptor,
+    CountingServer,
+    fit_descriptors,
+)
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served, wait_for_clients
 from tests.support.processes import Process
@@ -31,21 +34,22 @@ def skip_below(files: int) -> None:
         pytest.skip(f"needs {files} open files (ulimit -Hn), this system allows {hard}")
 
 
-def limited(engine: FakeEngine, ulimit: str, *options: str) -> Process:
-    command = [sys.executable, "-m", "server", "--listen", "127.0.0.1:0", "--dsn", engine.dsn]
+def limited(engine: FakeEngine, ulimit: str, *options: str, bounds: str = "{}") -> Process:
+    command = [sys.executable, "-m", "tests.support.bounded_server", bounds]
+    command += ["--listen", "127.0.0.1:0", "--dsn", engine.dsn]
     script = f'ulimit {ulimit}; exec "$@"'
     return Process(["sh", "-c", script, "sh", *command, *options, "top10"])
 
 
 def test_the_limit_is_raised_to_what_the_clients_need(engine: FakeEngine) -> None:
     skip_below(2000)
-    options = ("--max-clients", "1000", "--max-requests", "100", "--engine-connections", "3")
-    with limited(engine, "-S -n 256", *options) as process:
+    bounds = '{"max_requests": 100, "engine_connections": 3}'
+    with limited(engine, "-S -n 256", "--max-clients", "1000", bounds=bounds) as process:
         process.wait_for("listening on")
         limits = Path(f"/proc/{process.popen.pid}/limits").read_text()
         found = re.search(r"Max open files\s+(\d+)", limits)
         assert found is not None
-        assert int(found[1]) == 1000 + 100 + 3 + SPARE
+        assert int(found[1]) == 1000 + 100 + 3 + SPARE_DESCRIPTORS
         assert "open files" not in process.stderr
 
 
@@ -68,17 +72,16 @@ def test_only_who_asks_for_more_is_told_of_a_limit_that_is_not_small(engine: Fak
 
 
 def test_what_is_fitted_stays_within_the_limit() -> None:
-    options = Options(("v",), max_clients=1000, max_requests=50, engine_connections=4)
-    assert fit(options, 1000 + 50 + 4 + SPARE) is options
-    for limit in (SPARE + 10, 200, 1000, 1000 + 50 + 3 + SPARE):
-        fitted = fit(options, limit)
-        assert fitted.max_clients >= 1
-        assert fitted.max_requests >= 1
-        assert fitted.max_clients + fitted.max_requests + 4 + SPARE <= limit
+    assert fit_descriptors(1000, 50, 1000 + 50 + SPARE_DESCRIPTORS) == (1000, 50)
+    for limit in (SPARE_DESCRIPTORS + 6, 200, 1000, 1000 + 50 + SPARE_DESCRIPTORS - 1):
+        clients, requests = fit_descriptors(1000, 50, limit)
+        assert clients >= 1
+        assert requests >= 1
+        assert clients + requests + SPARE_DESCRIPTORS <= limit
 
 
 def test_connections_that_are_no_websockets_are_bounded(engine: FakeEngine) -> None:
-    with Served(engine, "--max-requests", "2") as served:
+    with Served(engine, bounds={"max_requests": 2}) as served:
         for _ in range(4):  # websockets are not counted
             served.open().base()
         wait_for_clients(served, 4)
@@ -114,7 +117,7 @@ class Exhausted(socket.socket):
 def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acceptor, "REST", 0.001)
+    monkeypatch.setattr(acceptor, "ERROR_PAUSE", 0.001)
 
     async def run() -> None:
         with Exhausted() as listener, socket.socket() as client:
