@@ -73,7 +73,7 @@ export class Stream {
   constructor(names, server, environment) {
     this.#environment = environment;
     this.#server = new URL("view/stream", withSlash(server));
-    this.#viewstream.protocol = this.#viewstream.protocol.replace(/^http/, "ws");
+    this.#server.protocol = this.#server.protocol.replace(/^http/, "ws");
     /** @type {Map<string, View>} */
     this.views = new Map(names.map((name) => [name, new View(name)]));
     /** When the next attempt to connect begins, by the clock passed in; null while there is one. */
