@@ -29,6 +29,11 @@ class Operator:
         return 0
 
     @property
+    def has_more(self) -> bool:
+        """Whether the last step returned a part of its result, and the next has more of it."""
+        return False
+
+    @property
     def next_time(self) -> int | None:
         """The next time at which the output changes although no input does, or None."""
         return None
@@ -58,6 +63,9 @@ class Dataflow:
     step is passed in slices, in several steps of one time. Neither side modifies a Z-set that was
     passed.
 
+    `step_slice` does the same, but may return a part of the result: while `has_more`, it must be
+    called again, at the same time and without changes. Each call takes some milliseconds.
+
     A large change may instead be passed in slices to `absorb`, which runs only the operators
     without state, and sums their results; the next `step` passes the sum to the others. So a
     group that many slices change costs the others one change.
@@ -79,6 +87,20 @@ class Dataflow:
 
         Changes that were absorbed since the last step are part of this one.
         """
+        output = self.step_slice(time, changes)
+        if self.has_more:
+            output = dict(output)
+        while self.has_more:
+            add(output, self.step_slice(time, {}))
+        return output
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last slice was not the last of its step."""
+        return any(node.operator.has_more for node in self._nodes)
+
+    def step_slice(self, time: int, changes: Mapping[str, ZSet]) -> ZSet:
+        """Compute the first, or the next, slice of the change of the result."""
         absorbed: dict[int | str, ZSet] = {}
         if self._absorbed:
             self.absorb(changes)
@@ -164,6 +186,8 @@ def _read_by_others(
 
 
 def _is_due(operator: Operator, time: int) -> bool:
+    if operator.has_more:
+        return True
     due = operator.next_time
     return due is not None and due <= time
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from engine.dataflow import Dataflow, Node, Operator
 from engine.dataflow import operators as op
 from engine.dataflow.index import KeyFunction
-from engine.dataflow.operators.compute import BatchFunction
 from engine.dataflow.operators.join import concatenate
 from engine.errors import SqlError
 from engine.query.aggregates.factory import aggregate_call
@@ -34,7 +33,7 @@ from engine.query.plan import (
 )
 from engine.query.predicates import conjunction, conjuncts, substituted
 from engine.query.rewrite.share import Program
-from engine.query.table_functions import ROWS, with_ordinality
+from engine.query.table_functions import ROWS, UNBOUNDED, with_ordinality
 from engine.query.temporal import interval_function
 from engine.scalar import Evaluation, Scalar, compile_batch, compile_rows, compile_value
 from engine.zset import Row, ZSet, add_row
@@ -118,7 +117,7 @@ class _Renderer:
             case Temporal():
                 return op.Temporal(interval_function(plan.bounds, evaluation))
             case FlatMap():
-                return op.Compute(self._flat_map(plan))
+                return self._flat_map(plan)
             case Distinct():
                 return op.Distinct()
             case Threshold():
@@ -184,32 +183,33 @@ class _Renderer:
     def count(self, scalar: Scalar | None, clause: str) -> int | None:
         return count(scalar, clause, self._evaluation)
 
-    def _flat_map(self, plan: FlatMap) -> BatchFunction:
+    def _flat_map(self, plan: FlatMap) -> Operator:
         arguments = compile_rows(plan.arguments, None, self._evaluation)
         rows_of = ROWS[plan.function]
         if plan.ordinality:
             rows_of = with_ordinality(rows_of)
 
-        def produced(row: Row) -> list[Row]:
+        def produced(row: Row) -> Iterable[Row]:
             values = arguments(row)
-            if values is None or None in values:
-                return []
-            return [row + tuple(more) for more in rows_of(*values)]
+            return () if values is None or None in values else rows_of(*values)
+
+        if plan.function in UNBOUNDED:
+            return op.FlatMap(produced)
 
         def batch(change: ZSet) -> tuple[ZSet, dict[str, int]]:
             output: ZSet = {}
             errors: dict[str, int] = {}
             for row, weight in change.items():
                 try:
-                    rows = produced(row)
+                    rows = list(produced(row))
                 except SqlError as error:
                     errors[error.message] = errors.get(error.message, 0) + weight
                     continue
-                for new in rows:
-                    add_row(output, new, weight)
+                for more in rows:
+                    add_row(output, row + more, weight)
             return output, {text: count for text, count in errors.items() if count}
 
-        return batch
+        return op.Compute(batch)
 
 
 def count(scalar: Scalar | None, clause: str, evaluation: Evaluation) -> int | None:

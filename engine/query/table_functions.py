@@ -157,6 +157,9 @@ ROWS: dict[str, RowsOf] = {
     "jsonb_object_keys": lambda json: ((key,) for key, _ in _items(json)),
 }
 
+UNBOUNDED = {"generate_series", "generate_series of times"}
+"""Functions of which small arguments may have millions of rows."""
+
 
 def with_ordinality(rows_of: RowsOf) -> RowsOf:
     """The function with the number of each row, from 1, as the last column."""

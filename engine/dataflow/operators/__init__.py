@@ -7,6 +7,7 @@ step, `A` without the change, `A' = A + dA` with it; `+` adds weights row by row
 from engine.dataflow.operators.compute import Compute
 from engine.dataflow.operators.constant import Constant
 from engine.dataflow.operators.distinct import Distinct
+from engine.dataflow.operators.flat_map import FlatMap
 from engine.dataflow.operators.join import Join
 from engine.dataflow.operators.lookup import Lookup
 from engine.dataflow.operators.negate import Negate
@@ -22,6 +23,7 @@ __all__ = [
     "Compute",
     "Constant",
     "Distinct",
+    "FlatMap",
     "Join",
     "Lookup",
     "Negate",

@@ -6,14 +6,15 @@ key, so a changed row costs as many pairs as it has partners. An empty key makes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
-from engine.dataflow.dataflow import ErrorChange, Operator
 from engine.dataflow.index import Index, KeyFunction
+from engine.dataflow.operators.sliced import SLICE, Sliced
 from engine.zset import Row, ZSet, add_row
 
 
-class Join(Operator):
+class Join(Sliced):
     """`left_key` and `right_key` compute a row's key, or None for a row that has no partner.
 
     A pair becomes `combine(left row, right row)`.
@@ -25,6 +26,7 @@ class Join(Operator):
         right_key: KeyFunction,
         combine: Callable[[Row, Row], Row],
     ) -> None:
+        super().__init__()
         self._left = Index(left_key)
         self._right = Index(right_key)
         self._combine = combine
@@ -33,19 +35,38 @@ class Join(Operator):
     def rows_kept(self) -> int:
         return self._left.rows_kept + self._right.rows_kept
 
-    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
+    def run(self, changes: Sequence[ZSet]) -> Iterator[None]:
         left_change, right_change = changes
-        output: ZSet = {}
-        combine = self._combine
-        for key, right, weight in self._right.keyed(right_change):
-            for left, count in self._left.rows(key).items():
-                add_row(output, combine(left, right), weight * count)
+        yield from self._pairs(self._right, right_change, self._left)
         self._right.update(right_change)
-        for key, left, weight in self._left.keyed(left_change):
-            for right, count in self._right.rows(key).items():
-                add_row(output, combine(left, right), weight * count)
+        yield from self._pairs(self._left, left_change, self._right)
         self._left.update(left_change)
-        return output
+
+    def _pairs(self, own: Index, change: ZSet, other: Index) -> Iterator[None]:
+        """Output the pairs of the changed rows and the other side's rows."""
+        room = SLICE
+        for key, row, weight in own.keyed(change):
+            partners = other.rows(key)
+            if len(partners) > room:
+                yield
+                room = SLICE
+            if len(partners) <= room:
+                self._add(own, row, weight, partners.items())
+                room -= len(partners)
+                continue
+            remaining = iter(partners.items())
+            while part := list(islice(remaining, SLICE)):
+                self._add(own, row, weight, part)
+                yield
+
+    def _add(self, own: Index, row: Row, weight: int, partners: Iterable[tuple[Row, int]]) -> None:
+        output, combine = self.output, self._combine
+        if own is self._left:
+            for partner, count in partners:
+                add_row(output, combine(row, partner), weight * count)
+        else:
+            for partner, count in partners:
+                add_row(output, combine(partner, row), weight * count)
 
 
 def concatenate(left: Row, right: Row) -> Row:

@@ -6,16 +6,17 @@ A left row costs one look-up; a key whose right rows change costs the left rows 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
-from engine.dataflow.dataflow import ErrorChange, Operator, add_errors
+from engine.dataflow.dataflow import add_errors
 from engine.dataflow.index import Index, KeyFunction
+from engine.dataflow.operators.sliced import SLICE, Sliced
 from engine.zset import Row, ZSet, add_row
 
 TOO_MANY_ROWS = "more than one record produced in subquery"
 
 
-class Lookup(Operator):
+class Lookup(Sliced):
     """`width` is the number of the right row's columns.
 
     A left row whose key is None is not looked up, and has NULLs. Two right rows for a key are an
@@ -25,6 +26,7 @@ class Lookup(Operator):
     def __init__(
         self, left_key: KeyFunction, right_key: KeyFunction, width: int, *, required: bool
     ) -> None:
+        super().__init__()
         self._left = Index(left_key)
         self._right = Index(right_key)
         self._nothing: Row = (None,) * width
@@ -34,9 +36,8 @@ class Lookup(Operator):
     def rows_kept(self) -> int:
         return self._left.rows_kept + self._right.rows_kept
 
-    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
+    def run(self, changes: Sequence[ZSet]) -> Iterator[None]:
         left_change, right_change = changes
-        output: ZSet = {}
         before: dict[Hashable, Row | str | None] = {}
         for key, _, _ in self._right.keyed(right_change):
             if key not in before:
@@ -45,15 +46,15 @@ class Lookup(Operator):
         for key, old in before.items():
             new = self._found(key)
             if new != old:
-                rows = self._left.rows(key)
-                self._output(rows, old, -1, output, errors)
-                self._output(rows, new, 1, output, errors)
+                for number, (row, weight) in enumerate(self._left.rows(key).items(), start=1):
+                    self._output(row, old, -weight)
+                    self._output(row, new, weight)
+                    if number % SLICE == 0:
+                        yield
         for row, weight in left_change.items():
             key = self._left.key(row)
-            found = self._nothing if key is None else self._found(key)
-            self._output({row: weight}, found, 1, output, errors)
+            self._output(row, self._nothing if key is None else self._found(key), weight)
         self._left.update(left_change)
-        return output
 
     def _found(self, key: Hashable) -> Row | str | None:
         """The right row with the key; an error text if there are several, None for no output."""
@@ -63,16 +64,8 @@ class Lookup(Operator):
         ((row, weight), *others) = rows.items()
         return row if weight == 1 and not others else TOO_MANY_ROWS
 
-    def _output(
-        self,
-        rows: Mapping[Row, int],
-        found: Row | str | None,
-        sign: int,
-        output: ZSet,
-        errors: ErrorChange,
-    ) -> None:
+    def _output(self, row: Row, found: Row | str | None, weight: int) -> None:
         if isinstance(found, str):
-            add_errors(errors, {found: sign * sum(rows.values())})
+            add_errors(self.errors, {found: weight})
         elif found is not None:
-            for row, weight in rows.items():
-                add_row(output, row + found, sign * weight)
+            add_row(self.output, row + found, weight)

@@ -7,17 +7,18 @@ on the right costs the left rows that have it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
-from engine.dataflow.dataflow import ErrorChange, Operator
 from engine.dataflow.index import Index, KeyFunction
+from engine.dataflow.operators.sliced import SLICE, Sliced
 from engine.zset import ZSet, add_row
 
 
-class SemiJoin(Operator):
+class SemiJoin(Sliced):
     """The left rows with a partner, or with `anti` those without; a key None has no partner."""
 
     def __init__(self, left_key: KeyFunction, right_key: KeyFunction, *, anti: bool) -> None:
+        super().__init__()
         self._left = Index(left_key)
         self._right_key = right_key
         self._right: dict[Hashable, int] = {}
@@ -27,20 +28,21 @@ class SemiJoin(Operator):
     def rows_kept(self) -> int:
         return self._left.rows_kept + len(self._right)
 
-    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
+    def run(self, changes: Sequence[ZSet]) -> Iterator[None]:
         left_change, right_change = changes
-        output: ZSet = {}
         for key, present in self._flips(right_change).items():
             sign = 1 if present != self._anti else -1
             for row, weight in self._left.rows(key).items():
-                output[row] = weight * sign
+                # Not added: no row has two keys.
+                self.output[row] = weight * sign
+                if len(self.output) >= SLICE:
+                    yield
         for row, weight in left_change.items():
             key = self._left.key(row)
             present = key is not None and self._right.get(key, 0) > 0
             if present != self._anti:
-                add_row(output, row, weight)
+                add_row(self.output, row, weight)
         self._left.update(left_change)
-        return output
 
     def _flips(self, right_change: ZSet) -> dict[Hashable, bool]:
         """Add the right side's change; returns which keys appeared (True) or disappeared."""

@@ -47,7 +47,7 @@ def check(make: Callable[[], Operator], formula: Formula, steps: list[list[ZSet]
         for content, change in zip(inputs, changes, strict=True):
             add(content, change)
         copies = [dict(change) for change in changes]
-        given = operator.step(time, changes, {})
+        given = stepped(operator, time, changes)
         assert 0 not in given.values()
         assert changes == copies, "an operator altered its input"
         add(output, given)
@@ -67,7 +67,15 @@ def check(make: Callable[[], Operator], formula: Formula, steps: list[list[ZSet]
 def _stepped(operator: Operator, steps: list[list[ZSet]]) -> ZSet:
     output: ZSet = {}
     for time, changes in enumerate(steps):
-        add(output, operator.step(time, changes, {}))
+        add(output, stepped(operator, time, changes))
+    return output
+
+
+def stepped(operator: Operator, time: int, changes: list[ZSet]) -> ZSet:
+    """The whole output of a step, which may come in slices."""
+    output = dict(operator.step(time, changes, {}))
+    while operator.has_more:
+        add(output, operator.step(time, [{} for _ in changes], {}))
     return output
 
 
