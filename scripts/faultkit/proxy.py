@@ -95,10 +95,11 @@ class PostProxy(_Listening):
             answer = await self._pass_on(request, fault, seconds)
             if answer is None:
                 return
-            writer.write(answer)
-            await writer.drain()
+            # Before the answer, so that the poster's next request cannot overtake it.
             if fault is None and self._late:
                 await self._forward(self._late.popleft())
+            writer.write(answer)
+            await writer.drain()
 
     async def _pass_on(
         self, request: bytes, fault: PostFault | None, seconds: float
