@@ -17,7 +17,7 @@ from engine.coordinator.options import EngineOptions
 from engine.coordinator.reads import PeekResult, ReadTransaction, peek
 from engine.coordinator.restore import restore
 from engine.coordinator.runtime import Runtime
-from engine.coordinator.subscription import Subscription
+from engine.coordinator.subscription import Subscription, SubscriptionOptions, Verb
 from engine.coordinator.ticker import Ticker
 from engine.coordinator.writes import Write, plan_write, write
 from engine.errors import SqlError
@@ -131,25 +131,35 @@ class Coordinator:
         snapshot: bool = True,
         progress: bool = False,
         as_of: int | None = None,
+        up_to: int | None = None,
+        verb: Verb = "TAIL",
     ) -> Subscription:
-        """Begin a TAIL of a relation, or of a query that was compiled as maintained.
+        """Begin a TAIL or SUBSCRIBE of a relation, or of a query compiled as maintained.
 
         Without `as_of` it begins at the last closed time. Raises SqlError when the history no
-        longer reaches back to `as_of`. What is not complete yet is waited for by its reader.
+        longer reaches back to `as_of`. The reader waits for rows that are not complete yet.
         """
         _check_time(as_of)
+        _check_time(up_to)
         begin = self.now if as_of is None else as_of
-        collection = self._tailable(target, parameters, min(begin, self.now))
-        if isinstance(collection, Stored):
-            collection.check_readable(begin)
-        return self._runtime.subscribe(
-            collection, snapshot=snapshot, progress=progress, as_of=begin
+        if up_to is not None and begin > up_to:
+            raise SqlError(
+                "subscription lower bound (`AS OF`) is greater than its upper bound (`UP TO`): "
+                f"{begin} > {up_to}",
+                "22000",
+            )
+        collection = self._subscribable(target, parameters, min(begin, self.now))
+        collection.check_readable(begin)
+        dependencies = {target.id} if isinstance(target, Relation) else set(target.dependencies)
+        options = SubscriptionOptions(
+            begin, snapshot, progress, up_to, frozenset(dependencies), verb
         )
+        return self._runtime.subscribe(collection, options)
 
-    def _tailable(
+    def _subscribable(
         self, target: Relation | Query, parameters: Sequence[Value], as_of: int
     ) -> Stored:
-        """What to read for a TAIL: a relation that is kept, or a dataflow made for it alone."""
+        """The relation itself if its rows are kept, else a dataflow for this reader alone."""
         if isinstance(target, Relation):
             kept = self._runtime.collections.get(target.id)
             if isinstance(kept, Stored):

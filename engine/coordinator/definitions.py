@@ -159,6 +159,7 @@ class Definitions:
     def _remove(self, item: Item) -> None:
         self._catalog.remove(item)
         self._runtime.system.remove_item(item)
+        self._runtime.end_subscriptions(item)
         if item.kind is not Kind.INDEX:
             if item.id in self._runtime.collections:
                 self._runtime.forget(item.id)

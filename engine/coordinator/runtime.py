@@ -12,7 +12,7 @@ from itertools import count
 
 from sqlglot import exp
 
-from engine.catalog import Catalog, add_system_items, with_oids
+from engine.catalog import Catalog, Item, add_system_items, with_oids
 from engine.coordinator.collection import Collection, Hold, Stored, Table
 from engine.coordinator.graph import Graph
 from engine.coordinator.history import History
@@ -20,7 +20,7 @@ from engine.coordinator.hydration import Pacer, hydrate
 from engine.coordinator.maintained import Maintained
 from engine.coordinator.options import EngineOptions
 from engine.coordinator.source import Source
-from engine.coordinator.subscription import Subscription
+from engine.coordinator.subscription import Subscription, SubscriptionOptions
 from engine.coordinator.system import SystemRelations
 from engine.coordinator.timeline import ReservedTimeline
 from engine.coordinator.window import Window
@@ -223,21 +223,18 @@ class Runtime:
                 self.let_go(collection)
         self._tell({member.id for member in members}, False)
 
-    def subscribe(
-        self, collection: Stored, *, snapshot: bool, progress: bool, as_of: int
-    ) -> Subscription:
-        """A TAIL of a collection."""
-        subscription = Subscription(
-            self.new_number(),
-            collection,
-            self.graph,
-            snapshot=snapshot,
-            progress=progress,
-            as_of=as_of,
-            on_close=self._unsubscribe,
-        )
+    def subscribe(self, collection: Stored, options: SubscriptionOptions) -> Subscription:
+        """Begin a TAIL or SUBSCRIBE of a collection."""
+        number = self.new_number()
+        subscription = Subscription(number, collection, self.graph, options, self._unsubscribe)
         self.subscriptions.setdefault(collection.id, set()).add(subscription)
         return subscription
+
+    def end_subscriptions(self, dropped: Item) -> None:
+        """End every SUBSCRIBE that reads a dropped item."""
+        for readers in list(self.subscriptions.values()):
+            for subscription in list(readers):
+                subscription.on_dropped(dropped.id, dropped.full_name)
 
     def _unsubscribe(self, subscription: Subscription) -> None:
         readers = self.subscriptions[subscription.collection.id]

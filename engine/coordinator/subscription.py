@@ -1,27 +1,30 @@
-"""What a TAIL reads: the changes of one relation, in the order of their times."""
+"""A running TAIL or SUBSCRIBE: the changes of one relation, in the order of their times."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from engine.coordinator.collection import ENDLESS, Stored
 from engine.coordinator.graph import Graph
 from engine.errors import SqlError
 from engine.relation import Column
-from engine.zset import Row
+from engine.zset import Row, ZSet
 
 BATCH_ROWS = 4096
-"""The most rows that a batch has, progress rows aside."""
+"""The most rows in a batch, progress rows aside."""
+
+Verb = Literal["TAIL", "SUBSCRIBE"]
 
 
 class SubscribedRow(NamedTuple):
     """A change of `diff` copies of `row` at `time`, or, if `progressed`, a progress row.
 
-    A progress row says that nothing will come any more with a time strictly below its own; its
-    `diff` and `row` are None.
+    A progress row promises that no later row has a time strictly below its own; its `diff` and
+    `row` are None.
     """
 
     time: int
@@ -30,12 +33,30 @@ class SubscribedRow(NamedTuple):
     row: Row | None
 
 
-class Subscription:
-    """A running TAIL. It keeps its place; what it has not read yet waits in the history.
+@dataclass(frozen=True)
+class SubscriptionOptions:
+    """What the client asked for.
 
-    It begins with the contents at `as_of` (a snapshot), or with what comes after. What waits costs
-    no memory of its own, but keeps the relation's history from being forgotten, up to a limit;
-    beyond it the TAIL ends with an error. `on_close` is to release the collection.
+    Updates come from `as_of` on: with `snapshot` the contents at that time first, else only what
+    is strictly later. Updates at or after `up_to` are left out, and the stream ends there.
+    """
+
+    as_of: int
+    snapshot: bool = True
+    progress: bool = False
+    up_to: int | None = None
+    depends_on: frozenset[str] = frozenset()
+    """The ids of the items that it reads."""
+    verb: Verb = "TAIL"
+    """A SUBSCRIBE begins with a progress row at `as_of`, and ends when its relation is dropped."""
+
+
+class Subscription:
+    """A position in the history of a collection, and the rows from there on.
+
+    Rows that were not read yet stay in the history: they cost no memory of their own, but are not
+    compacted, up to a limit; beyond it the subscription ends with an error. `on_close` releases
+    the collection.
     """
 
     def __init__(
@@ -43,27 +64,26 @@ class Subscription:
         id: int,
         collection: Stored,
         graph: Graph,
-        *,
-        snapshot: bool,
-        progress: bool,
-        as_of: int,
+        options: SubscriptionOptions,
         on_close: Callable[[Subscription], None],
     ) -> None:
         self.id = id
         self.collection = collection
         self.columns: tuple[Column, ...] = collection.columns
+        self.options = options
         self.started_at = graph.upper - 1
         self.sent = 0
-        """How many updates were read so far."""
+        """The number of rows that were read so far."""
         self._graph = graph
-        self._progress = progress
-        self._told = 0
+        self._progress_at = 0
         """The time of the last progress row."""
-        self._due = True
-        """Whether a progress row is to be told even if nothing changed."""
-        self._frontier = as_of + 1
+        self._progress_due = True
+        """Whether a progress row is sent even if nothing changed."""
+        self._frontier = options.as_of + 1
         """All updates below it were read, or are in `_waiting`."""
-        self._snapshot = snapshot
+        self._snapshot = options.snapshot
+        self._begun = options.verb == "TAIL" or not options.progress
+        """Whether the progress row at the AS OF was sent, if there is one."""
         self._waiting: Iterator[SubscribedRow] | None = None
         self._news = asyncio.Event()
         self._error: SqlError | None = None
@@ -73,11 +93,10 @@ class Subscription:
         collection.holders.add(self)
 
     async def next_batch(self) -> list[SubscribedRow] | None:
-        """What is new, in time order and never empty; None when nothing can come any more.
+        """Wait for new rows, in time order and never empty; None when none can come any more.
 
         A batch is bounded (some thousand rows): a large snapshot comes in several. Raises SqlError
-        when the TAIL cannot go on (its reader fell too far behind). May be cancelled; nothing is
-        lost by that.
+        when the subscription cannot go on. May be cancelled without loss.
         """
         while True:
             self._news.clear()
@@ -88,37 +107,34 @@ class Subscription:
             await self._news.wait()
 
     def ready(self) -> list[SubscribedRow]:
-        """What is new now, without waiting; empty when there is nothing or it has ended."""
+        """Return the rows that can be read without waiting."""
         if self._error is not None:
             raise self._error
         if self.collection.error is not None:
             raise self.collection.error
-        if self._closed or not self.collection.is_complete:
+        if self._closed:
             return []
         batch: list[SubscribedRow] = []
-        while len(batch) < BATCH_ROWS and (self._waiting is not None or self._look()):
+        if not self._begun:
+            self._begun = True
+            self._progress_at = self.options.as_of
+            batch.append(SubscribedRow(self.options.as_of, True, None, None))
+        if not self.collection.is_complete:
+            return batch
+        while len(batch) < BATCH_ROWS and (self._waiting is not None or self._find_more()):
             assert self._waiting is not None
             batch += islice(self._waiting, BATCH_ROWS - len(batch))
             if len(batch) < BATCH_ROWS:
                 self._waiting = None
         self.sent += len(batch)
-        self._tell_progress(batch)
+        self._append_progress(batch)
         return batch
 
-    def _look(self) -> bool:
-        """See whether there is more to read; it is then waiting."""
-        time = self._frontier - 1
-        if self.collection.is_constant:
-            time = ENDLESS
-            self._frontier = ENDLESS + 1
+    def _find_more(self) -> bool:
+        """Put the next time's rows into `_waiting`; returns whether there are any."""
         if self._snapshot:
-            if time >= self._graph.upper and not self.collection.finished:
-                return False
-            self._snapshot = False
-            contents = dict(self.collection.history.at(min(time, self._graph.upper - 1)))
-            self._waiting = (SubscribedRow(time, False, d, row) for row, d in contents.items())
-            return True
-        found = self.collection.history.next_after(time)
+            return self._take_snapshot()
+        found = self._next_change()
         if found is None:
             return False
         time, change = found
@@ -126,33 +142,61 @@ class Subscription:
         self._waiting = (SubscribedRow(time, False, diff, row) for row, diff in change.items())
         return True
 
-    def _tell_progress(self, batch: list[SubscribedRow]) -> None:
+    def _take_snapshot(self) -> bool:
+        time = self.options.as_of
+        if self.collection.is_constant:
+            # What can no longer change has no time of its own; SUBSCRIBE uses the AS OF.
+            time = ENDLESS if self.options.verb == "TAIL" else time
+            self._frontier = ENDLESS + 1
+        elif time >= self._graph.upper and not self.collection.finished:
+            return False
+        self._snapshot = False
+        if time >= self._end:
+            return False
+        contents = dict(self.collection.history.at(min(time, self._graph.upper - 1)))
+        self._waiting = (SubscribedRow(time, False, diff, row) for row, diff in contents.items())
+        return True
+
+    def _next_change(self) -> tuple[int, ZSet] | None:
+        if self.collection.is_constant:
+            return None
+        found = self.collection.history.next_after(self._frontier - 1)
+        return None if found is None or found[0] >= self._end else found
+
+    @property
+    def _end(self) -> int:
+        """The time from which on updates are left out."""
+        return ENDLESS + 1 if self.options.up_to is None else self.options.up_to
+
+    def _append_progress(self, batch: list[SubscribedRow]) -> None:
         if self._waiting is not None or self.collection.finished:
             return
-        upper = self._graph.upper
+        upper = min(self._graph.upper, self._end)
         if upper <= self._frontier - 1:
             return
         self._frontier = max(self._frontier, upper)
-        if self._progress and upper > self._told and (batch or self._due):
+        wanted = self.options.progress and upper > self._progress_at
+        if wanted and (batch or self._progress_due):
             batch.append(SubscribedRow(upper, True, None, None))
-            self._told = upper
-            self._due = False
+            self._progress_at = upper
+            self._progress_due = False
 
     @property
     def ended(self) -> bool:
-        """Whether all has been delivered and nothing can come any more."""
+        """Whether every row was read and none can come any more."""
         if self._closed:
             return True
         if self._error is not None or not self.collection.is_complete:
             return False
-        if self._waiting is not None or self._snapshot or not self.collection.finished:
+        if self._waiting is not None or self._snapshot:
             return False
-        return self.collection.history.next_after(self._frontier - 1) is None
+        is_final = self.collection.finished or self._graph.upper >= self._end
+        return is_final and self._next_change() is None
 
     def wake(self, *, progress: bool) -> None:
-        """There may be something new; with `progress` it is time for a progress row."""
+        """Let the reader look again; with `progress` a progress row is due."""
         if progress:
-            self._due = True
+            self._progress_due = True
         self._news.set()
 
     @property
@@ -165,27 +209,33 @@ class Subscription:
 
     @property
     def lag(self) -> int:
-        """How many milliseconds of changes have not been read."""
+        """How many milliseconds of changes were not read."""
         return self._graph.upper - 1 - self.needs_after
 
     def fell_behind(self) -> None:
-        """End with an error: its reader is too slow for what may be kept for it."""
+        """End with an error: the reader is too slow for the history that may be kept for it."""
         self.fail(
             SqlError(
-                f"TAIL of '{self.collection.name}' fell behind: more updates than are kept for it "
-                "have not been read",
+                f"{self.options.verb} of '{self.collection.name}' fell behind: more updates than "
+                "are kept for it have not been read",
                 "53400",
             )
         )
 
+    def on_dropped(self, item_id: str, full_name: str) -> None:
+        """End a SUBSCRIBE that reads the dropped item; a TAIL goes on, as in v0.26."""
+        if self.options.verb == "SUBSCRIBE" and item_id in self.options.depends_on:
+            self.fail(SqlError(f"relation '{full_name}' was dropped"))
+
     def fail(self, error: SqlError) -> None:
+        """End with an error, which the reader gets."""
         self._error = error
         self._waiting = None
         self.collection.holders.discard(self)
         self._news.set()
 
     def close(self) -> None:
-        """End the TAIL and free what it holds; harmless when done twice."""
+        """End the subscription and free what it uses; harmless when done twice."""
         if self._closed:
             return
         self._closed = True

@@ -17,12 +17,12 @@ from engine.session.plan import (
     DeclarePlan,
     FetchPlan,
     Plan,
-    Planner,
     ReadPlan,
     SelectPlan,
     TailPlan,
     WritePlan,
 )
+from engine.session.planner import Planner
 from engine.session.portal import Portal, fetch
 from engine.session.reading import Reading
 from engine.session.state import State
@@ -123,7 +123,7 @@ class Executor:
     async def _answer(self, portal: Portal, plan: ReadPlan, limit: int, *, describe: bool) -> None:
         with self.interruption:
             rows = await self._reading.open(portal, plan)
-            if isinstance(plan, TailPlan) and not limit:
+            if isinstance(plan, TailPlan) and plan.statement.verb == "TAIL" and not limit:
                 self.notice(
                     "streaming TAIL rows directly requires a client that does not buffer output",
                     "00000",

@@ -10,10 +10,12 @@ from engine.query import Query
 from engine.relation import Column
 from engine.session import encode
 from engine.session.output import Output
-from engine.session.plan import AnswerPlan, ReadPlan, SelectPlan, TailPlan, as_of_time, with_values
+from engine.session.parameters import with_values
+from engine.session.plan import AnswerPlan, ReadPlan, SelectPlan, TailPlan, as_of_time
 from engine.session.portal import Portal
 from engine.session.rows import FinishedRows, Rows, TailRows
 from engine.session.transaction import Transaction
+from engine.session.upsert import UpsertRows
 from engine.zset import Row, Value
 
 SLICE = 250
@@ -44,20 +46,25 @@ class Reading:
             case AnswerPlan():
                 return FinishedRows(plan.rows())
 
-    async def _begin_tail(self, plan: TailPlan, parameters: Sequence[Value]) -> TailRows:
-        time = await self._time(plan.as_of)
+    async def _begin_tail(self, plan: TailPlan, parameters: Sequence[Value]) -> Rows:
+        asked = plan.statement
+        as_of, up_to = await self._time(plan.as_of), await self._time(plan.up_to)
         target = plan.target
         if plan.template is not None:
             tree = with_values(plan.template, plan.parameters, parameters)
             target = self._coordinator.compile(tree, maintained=True)
-        self._transaction.tail()
+        self._transaction.tail(asked.verb)
         subscription = await self._coordinator.subscribe(
             target,
-            snapshot=plan.snapshot,
-            progress=plan.progress,
-            as_of=time,
+            snapshot=asked.snapshot,
+            progress=asked.progress or bool(asked.upsert_key),
+            as_of=as_of,
+            up_to=up_to,
+            verb=asked.verb,
         )
-        return TailRows(subscription, len(plan.target.columns), progress=plan.progress)
+        if asked.upsert_key:
+            return UpsertRows(subscription, asked.upsert_key, progress=asked.progress)
+        return TailRows(subscription, len(plan.target.columns), progress=asked.progress)
 
     async def _time(self, as_of: Query | None) -> int | None:
         if as_of is None:
@@ -70,7 +77,7 @@ class Reading:
         count = len(portal.spare)
         await self.send(portal.spare, encoder, last=False)
         portal.spare = ()
-        if isinstance(rows, TailRows):
+        if isinstance(rows, TailRows | UpsertRows):
             # It may have nothing to say for long: what was written so far is not to wait for it.
             self._output.flush()
         while (batch := await rows.next()) is not None:

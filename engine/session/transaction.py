@@ -34,6 +34,7 @@ class Transaction:
     def __init__(self, coordinator: Coordinator) -> None:
         self._coordinator = coordinator
         self._use = _Use.NONE
+        self._verb = "TAIL"
         self._read: ReadTransaction | None = None
         self._writes: list[tuple[Write, Sequence[Value]]] = []
         self._savepoints: list[tuple[str, int]] = []
@@ -64,7 +65,7 @@ class Transaction:
         if all(map(_is_system, inputs)):
             return self._shared_read()
         if self._use is _Use.TAIL:
-            raise SqlError("TAIL in transactions must be the only read statement", "25000")
+            raise _not_alone(self._verb)
         if self._use is _Use.WRITE:
             raise SqlError("transaction in write-only mode", "25006")
         self._use = _Use.READ
@@ -75,13 +76,13 @@ class Transaction:
             self._read = self._coordinator.begin_read()
         return self._read
 
-    def tail(self) -> None:
-        """Note that a TAIL begins; raises SqlError if it may not."""
+    def tail(self, verb: str) -> None:
+        """Note that a TAIL or SUBSCRIBE begins; raises SqlError if it may not."""
         if self._use is _Use.WRITE:
             raise SqlError("transaction in write-only mode", "25006")
         if self._use is not _Use.NONE:
-            raise SqlError("TAIL in transactions must be the only read statement", "25000")
-        self._use = _Use.TAIL
+            raise _not_alone(verb)
+        self._use, self._verb = _Use.TAIL, verb
 
     def write(self, write: Write, parameters: Sequence[Value]) -> None:
         """Keep a write until the end; raises SqlError if the transaction has read."""
@@ -136,6 +137,10 @@ class Transaction:
             self._read.close()
         self._read, self._writes, self._use = None, [], _Use.NONE
         self._savepoints = []
+
+
+def _not_alone(verb: str) -> SqlError:
+    return SqlError(f"{verb} in transactions must be the only read statement", "25000")
 
 
 def _is_system(relation_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""What reads relations: SELECT, TAIL, COPY of both, EXPLAIN."""
+"""Statements that read relations: SELECT, TAIL, SUBSCRIBE, COPY of these, EXPLAIN."""
 
 from __future__ import annotations
 
@@ -19,33 +19,83 @@ def parse_select(tokens: TokenStream) -> s.Select:
 
 def parse_tail(tokens: TokenStream) -> s.Tail:
     tokens.expect_words("TAIL")
-    target: s.Name | exp.Query
+    target = _parse_target(tokens)
+    snapshot, progress = _parse_tail_options(tokens, "TAIL")
+    as_of = _parse_bound(tokens) if _take_as_of(tokens) else None
+    tokens.expect_end()
+    return s.Tail(target, snapshot, progress, as_of)
+
+
+def parse_subscribe(tokens: TokenStream) -> s.Tail:
+    tokens.expect_words("SUBSCRIBE")
+    tokens.take_words("TO")
+    target = _parse_target(tokens)
+    key = _parse_envelope(tokens) if tokens.take_words("ENVELOPE") else ()
+    if tokens.at_words("WITHIN"):
+        raise not_supported("SUBSCRIBE .. WITHIN TIMESTAMP ORDER BY")
+    snapshot, progress = _parse_tail_options(tokens, "SUBSCRIBE")
+    as_of = _parse_bound(tokens) if _take_as_of(tokens) else None
+    up_to = _parse_bound(tokens) if tokens.take_words("UP", "TO") else None
+    tokens.expect_end()
+    return s.Tail(target, snapshot, progress, as_of, up_to, key, "SUBSCRIBE")
+
+
+def _parse_target(tokens: TokenStream) -> s.Name | exp.Query:
     if tokens.at(TokenType.L_PAREN):
-        target = parse_query(tokens.parenthesised().rest(), tokens.sql)
-    else:
-        target = tokens.name()
+        return parse_query(tokens.parenthesised().rest(), tokens.sql)
+    return tokens.name()
+
+
+def _parse_envelope(tokens: TokenStream) -> tuple[str, ...]:
+    """Read `UPSERT (KEY (a, b))`; returns the key's columns."""
+    kind = tokens.next("UPSERT").text.upper()
+    if kind != "UPSERT":
+        raise not_supported(f"SUBSCRIBE .. ENVELOPE {kind}", hint="use ENVELOPE UPSERT (KEY (..))")
+    options = tokens.parenthesised()
+    options.expect_words("KEY")
+    key = options.identifiers()
+    options.expect_end()
+    if not key:
+        raise options.unexpected("the columns of the key in parentheses")
+    return key
+
+
+def _take_as_of(tokens: TokenStream) -> bool:
+    if not tokens.take_words("AS"):
+        return False
+    tokens.expect_words("OF")
+    if tokens.at_words("AT", "LEAST"):
+        raise not_supported("AS OF AT LEAST", hint="use AS OF")
+    return True
+
+
+def _parse_bound(tokens: TokenStream) -> exp.Expr:
+    """Read an expression up to UP TO, or to the end."""
+    bound = []
+    while not tokens.at_end and not tokens.at_words("UP", "TO"):
+        bound.append(tokens.next("an expression"))
+    if not bound:
+        raise tokens.unexpected("an expression")
+    return parse_expression(bound, tokens.sql)
+
+
+def _parse_tail_options(tokens: TokenStream, verb: str) -> tuple[bool, bool]:
+    """Read `WITH (SNAPSHOT .., PROGRESS ..)`, if it comes next."""
     options = {"SNAPSHOT": True, "PROGRESS": False}
     if tokens.take_words("WITH"):
         for option in tokens.parenthesised().comma_separated():
-            _read_tail_option(option, options)
-    as_of = None
-    if tokens.take_words("AS"):
-        tokens.expect_words("OF")
-        if tokens.at_end:
-            raise tokens.unexpected("an expression")
-        as_of = parse_expression(tokens.rest(), tokens.sql)
-    tokens.expect_end()
-    return s.Tail(target, options["SNAPSHOT"], options["PROGRESS"], as_of)
+            _parse_tail_option(option, options, verb)
+    return options["SNAPSHOT"], options["PROGRESS"]
 
 
-def _read_tail_option(option: TokenStream, options: dict[str, bool]) -> None:
+def _parse_tail_option(option: TokenStream, options: dict[str, bool], verb: str) -> None:
     """Read `NAME`, `NAME value` or `NAME = value`; a bare name means true."""
     name = option.identifier("option name").upper()
     if name not in options:
         raise SqlError(
             "unexpected options",
             "42601",
-            detail=f"{name} is not an option of TAIL",
+            detail=f"{name} is not an option of {verb}",
             hint="the options are SNAPSHOT and PROGRESS",
         )
     if not option.at_end:
@@ -63,7 +113,9 @@ _BOOLEANS = {"true": True, "on": True, "1": True, "false": False, "off": False, 
 
 
 def parse_read(tokens: TokenStream) -> s.Select | s.Tail:
-    """Parse what COPY and DECLARE read: a TAIL, or a query."""
+    """Parse what COPY and DECLARE read: a TAIL, a SUBSCRIBE, or a query."""
+    if tokens.at_words("SUBSCRIBE"):
+        return parse_subscribe(tokens)
     return parse_tail(tokens) if tokens.at_words("TAIL") else parse_select(tokens)
 
 

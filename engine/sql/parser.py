@@ -15,7 +15,13 @@ from engine.sql import statements as s
 from engine.sql.dialect import tokenize
 from engine.sql.parse_cursor import parse_close, parse_deallocate, parse_declare, parse_fetch
 from engine.sql.parse_ddl import parse_create, parse_drop
-from engine.sql.parse_read import parse_copy, parse_explain, parse_select, parse_tail
+from engine.sql.parse_read import (
+    parse_copy,
+    parse_explain,
+    parse_select,
+    parse_subscribe,
+    parse_tail,
+)
 from engine.sql.parse_settings import parse_reset, parse_set
 from engine.sql.parse_show import parse_show
 from engine.sql.parse_transaction import (
@@ -64,10 +70,6 @@ def _parse(tokens: TokenStream) -> s.Statement:
     return parser(tokens)
 
 
-def _refuse_subscribe(tokens: TokenStream) -> s.Statement:
-    raise not_supported("SUBSCRIBE", hint="it is called TAIL here, as in Materialize before v0.27")
-
-
 def _parse_discard(tokens: TokenStream) -> s.Discard:
     tokens.expect_words("DISCARD")
     what = tokens.expect_one_of("ALL", "PLANS", "SEQUENCES", "TEMPORARY", "TEMP")
@@ -95,7 +97,7 @@ _PARSERS: dict[str, Callable[[TokenStream], s.Statement]] = {
     "VALUES": parse_select,
     "TABLE": parse_select,
     "TAIL": parse_tail,
-    "SUBSCRIBE": _refuse_subscribe,
+    "SUBSCRIBE": parse_subscribe,
     "COPY": parse_copy,
     "EXPLAIN": parse_explain,
     "SHOW": parse_show,

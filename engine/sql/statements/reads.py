@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from sqlglot import exp
 
@@ -18,12 +18,16 @@ class Select:
 
 @dataclass(frozen=True)
 class Tail:
-    """`target` is a relation's name or a query."""
+    """A TAIL or SUBSCRIBE, as `verb` says; `target` is a relation's name or a query."""
 
     target: Name | exp.Query
     snapshot: bool = True
     progress: bool = False
     as_of: exp.Expr | None = None
+    up_to: exp.Expr | None = None
+    upsert_key: tuple[str, ...] = ()
+    """The key of `ENVELOPE UPSERT`; empty for updates with weights."""
+    verb: Literal["TAIL", "SUBSCRIBE"] = "TAIL"
 
 
 @dataclass(frozen=True)

@@ -286,3 +286,31 @@ def test_show(engine: Engine) -> None:
     assert "get lines" in str(plan)
     with pytest.raises(psycopg2.Error, match="items' is not a view"):
         engine.ask("EXPLAIN VIEW items")
+
+
+def test_subscribe_through_a_cursor_and_copy(engine: Engine) -> None:
+    connection = psycopg2.connect(engine.dsn)
+    with connection.cursor() as cursor:
+        cursor.execute("DECLARE c CURSOR FOR SUBSCRIBE TO items WITH (PROGRESS) UP TO mz_now()")
+        cursor.execute("FETCH ALL c WITH (timeout = '5s')")
+        names = [column.name for column in cursor.description]
+        assert names[:4] == ["mz_timestamp", "mz_progressed", "mz_diff", "name"]
+        assert cursor.fetchall()[0][1:3] == (True, None)
+    connection.close()
+    as_of = engine.ask("SELECT mz_now() FROM items")[0][0]
+    connection = engine.connect()
+    received = io.BytesIO()
+    sql = f"SUBSCRIBE (SELECT good FROM items) AS OF {as_of} UP TO {as_of} + 1"
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY ({sql}) TO STDOUT", received)
+        assert sorted(received.getvalue().splitlines()) == [
+            f"{as_of}\t1\tf".encode(),
+            f"{as_of}\t1\tt".encode(),
+        ]
+        received = io.BytesIO()
+        sql = f"SUBSCRIBE items ENVELOPE UPSERT (KEY (good)) AS OF {as_of} UP TO {as_of} + 1"
+        cursor.copy_expert(f"COPY ({sql}) TO STDOUT", received)
+        assert {line.split(b"\t")[1] for line in received.getvalue().splitlines()} == {b"upsert"}
+        with pytest.raises(psycopg2.Error, match='column "x" in the key of UPSERT'):
+            cursor.execute("COPY (SUBSCRIBE items ENVELOPE UPSERT (KEY (x))) TO STDOUT")
+    connection.close()

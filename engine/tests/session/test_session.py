@@ -192,7 +192,8 @@ async def test_a_copy_of_a_tail_goes_on_until_it_ends(client: Conversation) -> N
     ]
     assert kinds(answer) == "HddcCZ"
     assert tags(answer) == ["COPY 2"]
-    assert client.coordinator.subscribed == [{"snapshot": True, "progress": True, "as_of": None}]
+    options = {"snapshot": True, "progress": True, "as_of": None, "up_to": None, "verb": "TAIL"}
+    assert client.coordinator.subscribed == [options]
     assert subscription.closed
 
 

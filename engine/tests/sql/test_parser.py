@@ -246,7 +246,10 @@ def test_syntax_errors_have_a_place(sql: str, message: str, position: int) -> No
     [
         ("TAIL v WITH (FOO)", "unexpected options"),
         ("TAIL v WITH (PROGRESS = 2)", "invalid PROGRESS: expected a boolean, found '2'"),
-        ("SUBSCRIBE v", "SUBSCRIBE is not supported"),
+        ("SUBSCRIBE v ENVELOPE DEBEZIUM (KEY (a))", "ENVELOPE DEBEZIUM is not supported"),
+        ("SUBSCRIBE v WITHIN TIMESTAMP ORDER BY a", "WITHIN TIMESTAMP ORDER BY is not supported"),
+        ("SUBSCRIBE v WITH (COLOUR)", "unexpected options"),
+        ("SUBSCRIBE v AS OF UP TO 3", "Expected an expression, found"),
         ("COPY (SELECT 1) TO STDOUT WITH (FORMAT CSV)", "COPY in format 'csv' is not supported"),
         ("COPY (SELECT 1) TO STDOUT WITH (HEADER)", "unexpected options"),
         ("COPY t FROM STDIN", "COPY .. FROM is not supported"),
