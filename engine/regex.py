@@ -61,6 +61,9 @@ class Regex:
         """Of each match the spans of itself and its groups; (-1, -1) for one that took no part."""
         numbers = range(self.groups + 1)
         for match in self._regexp.finditer(text):
+            start = match.start()
+            if start < len(text) and text[start] & 0xC0 == 0x80:
+                continue  # an empty match inside a character
             yield [match.span(number) for number in numbers]
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from engine.coordinator.history import History
 from engine.errors import SqlError
 from engine.relation import Column
-from engine.zset import ZSet
+from engine.zset import Change, ZSet
 
 ENDLESS = 2**64 - 1
 """The upper of what can no longer change."""
@@ -48,7 +48,7 @@ class Replay(Protocol):
     def next_time(self) -> int | None:
         """The time of the next slice; None when there is no more for now."""
 
-    def take(self) -> ZSet:
+    def take(self) -> Change:
         """The next slice, part (or all) of the change at `next_time`."""
 
     def close(self) -> None: ...

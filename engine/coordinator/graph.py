@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.coordinator.maintained import Maintained, step_all
-from engine.zset import ZSet
+from engine.zset import Change
 
 
 class Graph:
@@ -34,14 +34,14 @@ class Graph:
         if member in self._members:
             self._members.remove(member)
 
-    def advance(self, time: int, changes: Mapping[str, ZSet]) -> dict[str, ZSet]:
+    def advance(self, time: int, changes: Mapping[str, Change]) -> dict[str, Change]:
         """Put `changes` (by the ids of sources and tables) through at `time`, and close it.
 
         Rows that come or go by themselves do so at their own times before it. Returns the
         ids of everything that changed or ended, each with its change at `time`, if any.
         """
         assert time >= self.upper
-        changed: dict[str, ZSet] = {}
+        changed: dict[str, Change] = {}
         while (due := self._due(time)) is not None:
             changed |= {id: {} for id in step_all(self._members, due, {})}
         changed |= step_all(self._members, time, changes)

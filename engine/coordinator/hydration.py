@@ -14,7 +14,7 @@ from engine.coordinator.maintained import Maintained, step_all
 from engine.coordinator.source import SourceReplay
 from engine.dataflow import Dataflow
 from engine.errors import SqlError
-from engine.zset import ZSet, add
+from engine.zset import Change, ZSet, add
 
 _logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ async def _catch_up(
     since: int,
     pacer: Pacer,
 ) -> None:
-    known: dict[str, ZSet] = {}
+    known: dict[str, Change] = {}
     for member in members:
         known[member.id] = member.step(since, known)
     reached = since

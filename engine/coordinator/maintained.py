@@ -12,7 +12,7 @@ from engine.coordinator.history import History
 from engine.dataflow import Dataflow
 from engine.errors import SqlError
 from engine.relation import Column
-from engine.zset import ZSet
+from engine.zset import Change, ZSet
 
 _logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Maintained(Stored):
         kept = len(self.history.contents)
         return kept + self._flow.rows_kept if self._flow is not None else kept
 
-    def wants(self, time: int, changes: Mapping[str, ZSet]) -> bool:
+    def wants(self, time: int, changes: Mapping[str, Change]) -> bool:
         """Whether it has to be stepped at `time`."""
         if self.next_time is not None and self.next_time <= time:
             return True
@@ -69,7 +69,7 @@ class Maintained(Stored):
         """How many rows wait for the next step."""
         return self._flow.rows_absorbed if self._flow is not None else 0
 
-    def absorb(self, changes: Mapping[str, ZSet]) -> None:
+    def absorb(self, changes: Mapping[str, Change]) -> None:
         """Take up a portion of the inputs' change, which the next step puts through."""
         mine = {id: changes[id] for id in self.inputs if id in changes}
         if self._flow is None or not mine:
@@ -77,7 +77,7 @@ class Maintained(Stored):
         with self._failing_alone():
             self._flow.absorb(mine)
 
-    def step(self, time: int, changes: Mapping[str, ZSet]) -> ZSet:
+    def step(self, time: int, changes: Mapping[str, Change]) -> ZSet:
         """Take the change of the inputs at `time`; the result's change is kept and returned.
 
         What goes wrong with single rows is published; anything else ends this view alone.
@@ -129,8 +129,8 @@ class Maintained(Stored):
 
 
 def step_all(
-    members: Sequence[Maintained], time: int, changes: Mapping[str, ZSet]
-) -> dict[str, ZSet]:
+    members: Sequence[Maintained], time: int, changes: Mapping[str, Change]
+) -> dict[str, Change]:
     """Step those of `members` (inputs before their users) that have to be; returns all changes."""
     known = dict(changes)
     for member in members:

@@ -28,7 +28,7 @@ from engine.errors import SqlError
 from engine.query import Query, compile_query
 from engine.scalar import Environment
 from engine.storage import MemoryStore, SqliteStore, Store
-from engine.zset import ZSet
+from engine.zset import Change, as_zset
 
 _GATHERING = 0.05
 """Seconds for which the filling of a view waits for others to be created."""
@@ -126,7 +126,7 @@ class Runtime:
     # Time
 
     def tick(
-        self, changes: Mapping[str, ZSet], *, time: int | None = None, progress: bool = False
+        self, changes: Mapping[str, Change], *, time: int | None = None, progress: bool = False
     ) -> int:
         """Give `changes` (of tables and of sources read live) one time, and close it.
 
@@ -138,7 +138,7 @@ class Runtime:
         for id, change in all_changes.items():
             table = self.collections.get(id)
             if isinstance(table, Table):
-                table.history.append(time, change)
+                table.history.append(time, as_zset(change))
         for source in self.sources:
             source.stamp(time)
         changed = self.graph.advance(time, all_changes)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import repeat
 
 from engine.coordinator.collection import Collection
 from engine.relation import Column
 from engine.sources import FileReader, Slice, SourceFile
 from engine.sources.lines import ErrorCounts
-from engine.zset import ZSet
+from engine.zset import Appended
 
 REPLAY_BYTES = 256 * 1024
 """Bytes that a replay reads in one slice."""
@@ -160,7 +159,7 @@ class SourceReplay:
         part = self._source.part_after(self._reader.position)
         return part[0] if part else None
 
-    def take(self) -> ZSet:
+    def take(self) -> Appended:
         assert self._reader is not None
         time, end = self.needs_after, self._first_end
         if self._reader.position >= end:
@@ -173,7 +172,7 @@ class SourceReplay:
             # The end of a compressed file, or of one that is shorter than it was.
             self._reader.position = end
         self.needs_after = max(self.needs_after, time - 1)
-        return rows_as_change(slice)
+        return slice.rows
 
     def hand_over(self) -> None:
         """Having caught up, let the source go on with this reader."""
@@ -189,8 +188,3 @@ class SourceReplay:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-
-
-def rows_as_change(slice: Slice) -> ZSet:
-    """The rows of a slice as a change; their line numbers make them distinct."""
-    return dict(zip(slice.rows, repeat(1)))

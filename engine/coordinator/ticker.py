@@ -8,9 +8,9 @@ import time
 
 from engine.coordinator.housekeeping import Housekeeping
 from engine.coordinator.runtime import Runtime
-from engine.coordinator.source import Source, rows_as_change
+from engine.coordinator.source import Source
 from engine.errors import SqlError
-from engine.zset import ZSet
+from engine.zset import Change
 
 _logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Ticker:
         """One turn; returns the seconds until the next."""
         began, worked = time.perf_counter(), time.thread_time()
         news = [source for source in self._runtime.sources if self._has_news(source)]
-        changes: dict[str, ZSet] = {}
+        changes: dict[str, Change] = {}
         more = False
         for source in news:
             if source.live is not None:
@@ -78,7 +78,7 @@ class Ticker:
                 slice = source.read_live(most)
                 more |= slice.size == most
                 if slice.rows:
-                    changes[source.id] = rows_as_change(slice)
+                    changes[source.id] = slice.rows
         beat = began >= self._next_beat
         if beat:
             self._next_beat = max(self._next_beat + self._beat, began)

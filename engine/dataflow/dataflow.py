@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from engine.zset import ZSet, add
+from engine.zset import Change, ZSet, add, as_zset
 
 ErrorChange: TypeAlias = dict[str, int]
 """Error text -> change of the number of rows that were left out because of it."""
@@ -22,6 +22,9 @@ class Operator:
 
     is_linear = False
     """Whether it has no state and ignores the time, so that it may run ahead of the others."""
+
+    takes_columns = False
+    """Whether it takes what a source adds by column; others are given it as a Z-set."""
 
     @property
     def rows_kept(self) -> int:
@@ -82,7 +85,7 @@ class Dataflow:
         self.errors: ErrorChange = {}
         """Changes of error counts since the caller last cleared it (`errors.clear()`)."""
 
-    def step(self, time: int, changes: Mapping[str, ZSet]) -> ZSet:
+    def step(self, time: int, changes: Mapping[str, Change]) -> ZSet:
         """Compute the change of the result; inputs that are not in `changes` did not change.
 
         Changes that were absorbed since the last step are part of this one.
@@ -109,7 +112,7 @@ class Dataflow:
         results: list[ZSet] = []
         errors: ErrorChange = {}
 
-        def change_of(source: int | str) -> ZSet:
+        def change_of(source: int | str) -> Change:
             if isinstance(source, int):
                 return results[source]
             return absorbed.get(source) or changes.get(source, {})
@@ -118,7 +121,7 @@ class Dataflow:
             if absorbed and number in self._ahead:
                 results.append(absorbed.get(number, {}))
                 continue
-            arguments = [change_of(source) for source in node.inputs]
+            arguments = [_taken_by(node.operator, change_of(source)) for source in node.inputs]
             if not self._started or any(arguments) or _is_due(node.operator, time):
                 results.append(node.operator.step(time, arguments, errors))
             else:
@@ -126,21 +129,21 @@ class Dataflow:
         self._started = True
         if errors:
             add_errors(self.errors, errors)
-        return change_of(self._output)
+        return as_zset(change_of(self._output))
 
-    def absorb(self, changes: Mapping[str, ZSet]) -> None:
+    def absorb(self, changes: Mapping[str, Change]) -> None:
         """Add a slice of the change that the next `step` completes."""
         results: dict[int, ZSet] = {}
         errors: ErrorChange = {}
 
-        def change_of(source: int | str) -> ZSet:
+        def change_of(source: int | str) -> Change:
             found = results.get(source) if isinstance(source, int) else changes.get(source)
             return found or {}
 
         for number in self._ahead:
             node = self._nodes[number]
             if change := change_of(node.inputs[0]):
-                results[number] = node.operator.step(0, [change], errors)
+                results[number] = node.operator.step(0, [_taken_by(node.operator, change)], errors)
         for source in self._linear_ends:
             if change := change_of(source):
                 add(self._absorbed.setdefault(source, {}), change)
@@ -183,6 +186,11 @@ def _read_by_others(
     """The linear nodes and inputs that nodes which are not linear read."""
     read = {s for n, node in enumerate(nodes) if n not in linear for s in node.inputs} | {output}
     return {source for source in read if isinstance(source, str) or source in linear}
+
+
+def _taken_by(operator: Operator, change: Change) -> Any:
+    """The change in a form that the operator takes."""
+    return change if operator.takes_columns else as_zset(change)
 
 
 def _is_due(operator: Operator, time: int) -> bool:

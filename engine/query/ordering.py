@@ -14,6 +14,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+from engine import code
 from engine.query.plan import SortKey, Types
 from engine.types import (
     BOOL,
@@ -196,9 +197,8 @@ class _KeyWriter:
         return name
 
     def function(self) -> Callable[[Any], Any]:
-        source = f"lambda {self._argument}: ({''.join(f'({part}), ' for part in self._parts)})"
-        function: Callable[[Any], Any] = eval(source, self._names)  # noqa: S307 -- our own source
-        return function
+        parts = [f"({part})" for part in self._parts]
+        return code.function(self._argument, code.row_of(parts), self._names)  # type: ignore[no-any-return]
 
 
 _LIKE_TEXT = {"varchar", "bpchar", "name"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
+from engine import code
 from engine.dataflow import Dataflow, Node, Operator
 from engine.dataflow import operators as op
 from engine.dataflow.index import KeyFunction
@@ -36,7 +37,7 @@ from engine.query.rewrite.share import Program
 from engine.query.table_functions import ROWS, UNBOUNDED, with_ordinality
 from engine.query.temporal import interval_function
 from engine.scalar import Evaluation, Scalar, compile_batch, compile_rows, compile_value
-from engine.zset import Row, ZSet, add_row
+from engine.zset import Change, Row, ZSet, add_row
 
 Source = int | str
 """Where a change comes from: the number of a node, or the id of an input."""
@@ -88,8 +89,8 @@ class _Renderer:
     def _joined(self, plan: Join, columns: Sequence[int]) -> Source:
         """A join of which these columns are wanted: a pair becomes its row at once."""
         width = plan.left.width
-        picked = "".join(f"l[{c}]," if c < width else f"r[{c - width}]," for c in columns)
-        combine = eval(f"lambda l, r: ({picked})")  # noqa: S307 -- source of our own making
+        picked = [f"l[{c}]" if c < width else f"r[{c - width}]" for c in columns]
+        combine = code.function("l, r", code.row_of(picked))
         left, right = self._keys(plan.keys)
         return self._add(op.Join(left, right, combine), tuple(map(self.source, plan.inputs)))
 
@@ -196,7 +197,7 @@ class _Renderer:
         if plan.function in UNBOUNDED:
             return op.FlatMap(produced)
 
-        def batch(change: ZSet) -> tuple[ZSet, dict[str, int]]:
+        def batch(change: Change) -> tuple[ZSet, dict[str, int]]:
             output: ZSet = {}
             errors: dict[str, int] = {}
             for row, weight in change.items():
@@ -242,6 +243,4 @@ def _columns(columns: tuple[int, ...]) -> Callable[[Row], Row]:
     if columns == tuple(range(len(columns))):
         width = len(columns)
         return lambda row: row[:width]
-    source = f"lambda r: ({''.join(f'r[{column}],' for column in columns)})"
-    function: Callable[[Row], Row] = eval(source, {})  # noqa: S307 -- source of our own making
-    return function
+    return code.function("r", code.row_of(f"r[{column}]" for column in columns))  # type: ignore[no-any-return]

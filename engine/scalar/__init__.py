@@ -7,12 +7,12 @@ holds these, `emitter.py` writes the Python. A `Scalar` is a value: it can be ke
 to other columns, and compiled together with others, which then share what they have in common.
 """
 
-from engine.scalar.codegen import compile_batch, compile_rows, compile_value
-from engine.scalar.coercion import coerce, common_type
+from engine.scalar.batch import compile_batch
+from engine.scalar.codegen import compile_rows, compile_value
+from engine.scalar.coercion import Scope, coerce, common_type
 from engine.scalar.compiler import compile_scalar
 from engine.scalar.environment import Environment, Evaluation
 from engine.scalar.scalar import Scalar
-from engine.scalar.scope import Scope
 
 __all__ = [
     "Environment",

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from engine.code import room_for_nesting
 from engine.scalar.casts import cast
-from engine.scalar.coercion import infer
-from engine.scalar.nesting import room_for_nesting
+from engine.scalar.coercion import Scope, infer
 from engine.scalar.scalar import Scalar
-from engine.scalar.scope import Scope
 from engine.scalar.translation import Translator
 from engine.types import TEXT, UNKNOWN
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+
 from sqlglot import exp
 
 from engine.errors import SqlError
+from engine.scalar.nodes import Call, Constant, Node
+from engine.scalar.registry import Function
 from engine.types import (
     BOOL,
     BPCHAR,
@@ -28,6 +33,7 @@ from engine.types import (
     array_of,
     by_name,
 )
+from engine.types.numeric import PRECISION
 
 _TYPES: dict[str, SqlType] = {
     "BIGINT": INT8,
@@ -83,3 +89,110 @@ def modifiers(data_type: exp.Expr) -> tuple[int, ...]:
             raise SqlError(f"expected a number as type modifier, found {text}", "22023")
         found.append(int(text))
     return tuple(found)
+
+
+_CONTEXT = Context(prec=2 * PRECISION, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
+
+
+def limit_length(text: str, length: int) -> str:
+    return text[:length]
+
+
+def pad_to_length(text: str, length: int) -> str:
+    return text[:length].ljust(length)
+
+
+def fit_length(text: str, length: int) -> str:
+    """What `varchar(length)` stores: surplus blanks are cut off, other surplus is 22001."""
+    if text[length:].strip(" "):
+        raise SqlError(f"value too long for type character varying({length})", "22001")
+    return text[:length]
+
+
+def fit_and_pad(text: str, length: int) -> str:
+    """What `char(length)` stores: the same, and blanks up to the length."""
+    if text[length:].strip(" "):
+        raise SqlError(f"value too long for type character({length})", "22001")
+    return text[:length].ljust(length)
+
+
+def limit_digits(value: Decimal, precision: int, scale: int) -> Decimal:
+    """Round to `scale` decimals; at most `precision` digits in all may remain (22003)."""
+    if not value.is_finite():
+        return value
+    rounded = value.quantize(Decimal(1).scaleb(-scale), context=_CONTEXT)
+    if rounded and rounded.adjusted() >= precision - scale:
+        raise SqlError(
+            "numeric field overflow",
+            "22003",
+            detail=f"a field with precision {precision}, scale {scale} must round to an absolute "
+            f"value less than 10^{precision - scale}",
+        )
+    return rounded or Decimal(0)
+
+
+def limit_fraction(moment: datetime, decimals: int) -> datetime:
+    """Round to so many decimals of a second, halves up."""
+    step = 10 ** (6 - decimals)
+    surplus = moment.microsecond % step
+    try:
+        return moment + timedelta(microseconds=-surplus if 2 * surplus < step else step - surplus)
+    except OverflowError:
+        raise SqlError("timestamp out of range", "22008") from None
+
+
+_TEXT_LIMITS = {
+    (VARCHAR, False): limit_length,
+    (BPCHAR, False): pad_to_length,
+    (VARCHAR, True): fit_length,
+    (BPCHAR, True): fit_and_pad,
+}
+
+
+def _numeric(node: Node, numbers: tuple[int, ...]) -> Node:
+    precision, scale = (*numbers, 0)[:2]
+    if not 1 <= precision <= PRECISION:
+        raise SqlError(
+            f"precision for type numeric must be between 1 and {PRECISION}, found {precision}",
+            "22023",
+        )
+    if not 0 <= scale <= precision:
+        raise SqlError(
+            f"scale for type numeric must be between 0 and precision {precision}, found {scale}",
+            "22023",
+        )
+    function = Function("numeric", (NUMERIC, INT4, INT4), NUMERIC, limit_digits, can_fail=True)
+    return Call(NUMERIC, function, (node, Constant(INT4, precision), Constant(INT4, scale)))
+
+
+def apply_modifiers(node: Node, numbers: tuple[int, ...], *, assigned: bool = False) -> Node:
+    """`node` limited as the numbers behind its type's name say; raises SqlError 22023.
+
+    A text that is too long is cut by a cast, but refused where it is `assigned` to a column.
+    """
+    type_ = node.type
+    if type_ is BPCHAR and not numbers:
+        numbers = (1,)
+    if not numbers or type_ in (FLOAT4, FLOAT8):
+        return node
+    if type_ is NUMERIC and len(numbers) <= 2:
+        return _numeric(node, numbers)
+    if len(numbers) == 1:
+        (number,) = numbers
+        if type_ in (VARCHAR, BPCHAR) and number >= 1:
+            limit = _TEXT_LIMITS[type_, assigned]
+            function = Function(type_.name, (type_, INT4), type_, limit, can_fail=assigned)
+            return _limited(node, function, number)
+        if type_ in (TIMESTAMP, TIMESTAMPTZ) and 0 <= number <= 6:
+            function = Function(type_.name, (type_, INT4), type_, limit_fraction, can_fail=True)
+            return _limited(node, function, number)
+    raise invalid_modifier(type_, numbers)
+
+
+def _limited(node: Node, function: Function, number: int) -> Node:
+    return Call(node.type, function, (node, Constant(INT4, number)))
+
+
+def invalid_modifier(type_: SqlType, numbers: tuple[int, ...]) -> SqlError:
+    shown = ",".join(map(str, numbers))
+    return SqlError(f"invalid type modifier: {type_.sql_name}({shown})", "22023")

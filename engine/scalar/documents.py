@@ -5,19 +5,23 @@ A text that is cast to jsonb, and of which only constant paths are taken (`data:
 fields; the rest is checked and skipped. Taken are exactly the values that decoding all would have
 given: the decoder refuses what JSON forbids in what it skips too, it takes the last of several
 equal keys, and undoes escapes in keys. Where the document or an inner part is not an object, it
-raises ValidationError, and `SlowDecoder` makes the same struct from the whole.
+raises ValidationError, and `Decoder.slow` makes the same struct from the whole.
+
+Views over one source share the decoding of its rows: a struct has the fields of all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from engine.scalar.nodes import Call, JsonGet, Node
+from engine.scalar.nodes import Call, IsNull, JsonGet, Node, walk
 from engine.types.jsonb import decode, read_number
+from engine.zset import Appended
 
 MISSING = msgspec.UNSET
 """What a path gives that is not there, which differs from JSON's null."""
@@ -42,6 +46,15 @@ class Trie:
             and all(isinstance(key, str) and _is_plain(key) for key in self.children)
         )
 
+    def level(self, path: Sequence[str | int]) -> Trie | None:
+        """The level that a path leads to, if all on the way, and this, are structs."""
+        trie = self
+        for key in path:
+            if not trie.is_struct:
+                return None
+            trie = trie.children[key]
+        return trie if trie.is_struct else None
+
     def merged(self, other: Trie) -> Trie:
         """The paths of both; the fields of this one keep their places."""
         children = dict(self.children)
@@ -50,7 +63,7 @@ class Trie:
         return Trie(self.is_taken or other.is_taken, children)
 
     def extends(self, other: Trie) -> bool:
-        """Whether whoever knows where to find the fields of `other` finds them in this one too."""
+        """Whether the fields of `other` are found in the same places of this one."""
         looked_at = other.is_taken or bool(other.children)
         if looked_at and self.is_struct != other.is_struct:
             return False
@@ -80,11 +93,14 @@ def is_text_document(node: Node) -> bool:
     return isinstance(node, Call) and node.function.name == "text_to_jsonb"
 
 
-def plan(nodes: Iterable[Node]) -> dict[Node, Trie]:
-    """The documents of which only fields are taken, and which; given all distinct nodes."""
+def plan(roots: Iterable[Node]) -> dict[Node, Trie]:
+    """The documents of which only fields are taken, and which.
+
+    A document that is itself among the roots is taken whole.
+    """
     tries: dict[Node, Trie] = {}
     whole: set[Node] = set()
-    for node in nodes:
+    for node in {node for root in roots for node in walk(IsNull(root.type, root))}:
         if isinstance(node, JsonGet):
             continue  # what it leads to is looked at where that is used
         for child in node.children:
@@ -109,7 +125,7 @@ class Decoder:
     def __init__(self, trie: Trie) -> None:
         self.trie = trie
         self.struct, self._build = _make_struct(trie)
-        self.fast: Callable[[str], Any] = msgspec.json.Decoder(
+        self.fast: Callable[[str | bytes], Any] = msgspec.json.Decoder(
             self.struct, float_hook=read_number
         ).decode
         """Raises one of FAST_ERRORS for what is not JSON, but also for what is no object."""
@@ -150,3 +166,60 @@ def _make_struct(trie: Trie) -> tuple[Any, Callable[[Any], Any]]:
 
 def _itself(value: Any) -> Any:
     return value
+
+
+class SharedDocuments:
+    """The columns of JSON text of all inputs; `column` names one by its input and its index."""
+
+    def __init__(self) -> None:
+        self._columns: weakref.WeakValueDictionary[tuple[Hashable, int], SharedDocument] = (
+            weakref.WeakValueDictionary()
+        )
+
+    def column(self, origin: Hashable, index: int, trie: Trie) -> SharedDocument:
+        """The shared document of a column, or, if its readers disagree, one for this trie alone."""
+        document = self._columns.get((origin, index))
+        if document is None:
+            document = self._columns[origin, index] = SharedDocument(index, trie)
+        return document if document.include(trie) else SharedDocument(index, trie)
+
+
+class SharedDocument:
+    """A column of JSON text that several functions read; it lives as long as they do.
+
+    The decoder has the fields that any of them takes, and only ever gets more: the struct's
+    attributes that one of them knows stay where they are.
+    """
+
+    def __init__(self, index: int, trie: Trie) -> None:
+        self._index = index
+        self.decoder = Decoder(trie)
+
+    def include(self, trie: Trie) -> bool:
+        """Decode these fields too; False if one looks into what another takes whole."""
+        known = self.decoder.trie
+        merged = known.merged(trie)
+        if not (merged.extends(known) and merged.extends(trie)):
+            return False
+        if merged != known:
+            self.decoder = Decoder(merged)
+        return True
+
+    def structs(self, rows: Appended) -> list[Any]:
+        """The struct of each row, None for NULL; raises one of FAST_ERRORS."""
+        decoder = self.decoder
+        found: list[Any] | Exception | None = rows.shared.get(decoder)
+        if found is None:
+            try:
+                found = self._decode(rows, decoder.fast)
+            except FAST_ERRORS as error:
+                found = error  # the others need not try again
+            rows.shared[decoder] = found
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _decode(self, rows: Appended, decode: Callable[[str | bytes], Any]) -> list[Any]:
+        if self._index == 0 and rows.utf8 is not None:
+            return list(map(decode, rows.utf8))
+        return [None if text is None else decode(text) for text in rows.columns[self._index]]

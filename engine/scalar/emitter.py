@@ -7,13 +7,12 @@ that SQL would not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.errors import SqlError
 from engine.scalar import json_access
-from engine.scalar.documents import MISSING, Decoder, Trie, path_of, plan
+from engine.scalar.documents import MISSING, Decoder, path_of, plan
 from engine.scalar.nodes import (
     Call,
     Case,
@@ -24,9 +23,9 @@ from engine.scalar.nodes import (
     JsonGet,
     Logic,
     Node,
-    walk,
 )
 from engine.scalar.registry import VARYING
+from engine.scalar.writer import Writer
 
 _DEEPEST = 40
 """Levels of indentation after which a part becomes a function of its own; Python allows 100."""
@@ -37,39 +36,44 @@ _CHAIN = 16
 UNDECIDED = object()
 """What a CASE is before one of its branches holds."""
 
-FunctionMaker = Callable[[Node], Callable[..., Any]]
+_NAMES = {"MISSING": MISSING, "UNDECIDED": UNDECIDED, **json_access.NAMES}
 
 
-class Emitter:
+class Emitter(Writer):
     """Statements over the row variable `r`.
 
-    `names` are the globals that they need; `slow_names` replaces those of them that may refuse
-    what is right, and do not say in SQL's words what is wrong (the fast JSON decoders).
-    `make_function` compiles an expression by itself, for parts that are nested too deeply;
-    `make_decoder` gives the decoder of a document of which only fields are taken.
+    `slow_names` replaces those global names that may refuse what is right, and do not say in SQL's
+    words what is wrong (the fast JSON decoders). `make_function` compiles an expression by itself,
+    for parts that are nested too deeply.
     """
 
-    def __init__(
-        self,
-        roots: Sequence[Node],
-        make_function: FunctionMaker,
-        make_decoder: Callable[[Node, Trie], Decoder] = lambda _, trie: Decoder(trie),
-    ) -> None:
-        self.lines: list[str] = []
-        self.names: dict[str, Any] = {
-            "MISSING": MISSING,
-            "UNDECIDED": UNDECIDED,
-            **json_access.NAMES,
-        }
+    def __init__(self, roots: Sequence[Node], make_function: Callable[[Node], Any]) -> None:
+        super().__init__(_NAMES)
         self.slow_names: dict[str, Any] = {}
-        self.decoders = {
-            document: make_decoder(document, trie)
-            for document, trie in plan(_distinct(roots)).items()
-        }
+        self.documents = plan(roots)
+        self.decoders = self.make_decoders()
         self._make_function = make_function
-        self._depth = 0
-        self._known: list[dict[Any, str]] = [{}]
-        self._count = 0
+
+    def make_decoders(self) -> dict[Node, Decoder]:
+        """The decoder of each document of which only fields are taken."""
+        return {document: Decoder(trie) for document, trie in self.documents.items()}
+
+    def column(self, index: int) -> str:
+        """The variable that holds the column of the row."""
+        return self.assign(f"r[{index}]")
+
+    def document(self, document: Node, decoder: Decoder) -> str:
+        """The variable that holds the struct of a whole document, None if it is NULL."""
+        text = self.value(document.children[0])
+        decode = self.name("decode", decoder.fast)
+        self.slow_names[decode] = decoder.slow
+        test = f"None if {text} is None else " if _is_nullable_document(document) else ""
+        return self.assign(f"{test}{decode}({text})")
+
+    def too_deep(self, node: Node) -> str:
+        """The variable that holds what a function of its own computes."""
+        function = self.name("part", self._make_function(node))
+        return self.assign(f"{function}(r)")
 
     def value(self, node: Node) -> str:
         """Emit what computes `node`; return the variable or literal that stands for it."""
@@ -77,7 +81,7 @@ class Emitter:
             return self._constant(node.value)
         if node.is_volatile:
             return self._compute(node)
-        return self._once(node, self._compute)
+        return self.once(node, self._compute)
 
     def skip_unless(self, condition: Node, statement: str) -> None:
         """Emit `statement` (continue, return ..) for rows for which `condition` is not true."""
@@ -89,74 +93,25 @@ class Emitter:
         for operand in _safe_first(operands):
             self.line(f"if not {self.value(operand)}: {statement}")
 
-    def line(self, text: str) -> None:
-        self.lines.append("    " * self._depth + text)
-
-    @contextmanager
-    def block(self, head: str) -> Iterator[None]:
-        """Statements inside `head` (`if ..:`); what they compute is unknown after it."""
-        self.line(head)
-        self._depth += 1
-        self._known.append({})
-        start = len(self.lines)
-        yield
-        if len(self.lines) == start:
-            self.line("pass")
-        self._known.pop()
-        self._depth -= 1
-
-    def _once(self, key: Any, compute: Callable[[Any], str]) -> str:
-        """The variable that holds what `key` names, computed now if it is not yet."""
-        for known in reversed(self._known):
-            name: str | None = known.get(key)
-            if name is not None:
-                return name
-        name = compute(key)
-        self._known[-1][key] = name
-        return name
-
-    def _fresh(self) -> str:
-        self._count += 1
-        return f"v{self._count}"
-
-    def _assign(self, expression: str) -> str:
-        name = self._fresh()
-        self.line(f"{name} = {expression}")
-        return name
-
-    def _name(self, prefix: str, value: Any) -> str:
-        """A global name for a Python object."""
-        for name, known in self.names.items():
-            if known is value:
-                return name
-        name = f"{prefix}{len(self.names)}"
-        self.names[name] = value
-        return name
-
-    def name_of(self, decoder: Decoder) -> str:
-        """The global name that stands for the fast form of a decoder."""
-        return self._name("decode", decoder.fast)
-
     def _constant(self, value: Any) -> str:
         if value is None or value.__class__ in (bool, str):
             return repr(value)
         if value.__class__ is int:
             return repr(value) if value >= 0 else f"({value})"
-        return self._name("k", value)
+        return self.name("k", value)
 
     def _compute(self, node: Node) -> str:
-        if self._depth > _DEEPEST:
-            function = self._name("part", self._make_function(node))
-            return self._assign(f"{function}(r)")
+        if self.depth > _DEEPEST:
+            return self.too_deep(node)
         match node:
             case Column():
-                return self._assign(f"r[{node.index}]")
+                return self.column(node.index)
             case Call():
                 return self._call(node)
             case Logic():
                 return self._logic(node)
             case IsNull():
-                return self._assign(f"{self.value(node.operand)} is None")
+                return self.assign(f"{self.value(node.operand)} is None")
             case Case():
                 return self._case(node)
             case Coalesce():
@@ -169,7 +124,7 @@ class Emitter:
         function = node.function
         reader = json_access.READERS.get(function.name)
         if reader is not None and isinstance(argument := node.arguments[0], JsonGet):
-            return self._assign(reader.format(self._raw(argument)))
+            return self.assign(reader.format(self._raw(argument)))
         atoms = [self.value(argument) for argument in node.arguments]
         if function.template == "{0}":
             return atoms[0]
@@ -180,7 +135,7 @@ class Emitter:
             if maybe_null:
                 test = " or ".join(f"{atom} is None" for atom in maybe_null)
                 expression = f"None if {test} else {expression}"
-        return self._assign(expression)
+        return self.assign(expression)
 
     def _invoke(self, node: Call, atoms: list[str]) -> str:
         function = node.function
@@ -188,18 +143,18 @@ class Emitter:
         if special is not None:
             pairs = zip(node.arguments, atoms, strict=True)
             atoms = [atom for argument, atom in pairs if not isinstance(argument, Constant)]
-            return f"{self._name('f', special)}({', '.join(atoms)})"
+            return f"{self.name('f', special)}({', '.join(atoms)})"
         if function.template is None:
             assert function.call is not None
-            return f"{self._name('f', function.call)}({', '.join(atoms)})"
-        self.names.update(function.names)
-        return function.template.format(*atoms, t=self._fresh())
+            return f"{self.name('f', function.call)}({', '.join(atoms)})"
+        names = {name: self.name(name, value) for name, value in function.names.items()}
+        return function.template.format(*atoms, t=self.fresh(), **names)
 
     def _logic(self, node: Logic) -> str:
         """AND stops at the first false, OR at the first true; the others decide about NULL."""
         stop, go_on = ("False", "True") if node.is_and else ("True", "False")
         first, *rest = _halved(node.is_and, _safe_first(node.operands))
-        result = self._assign(self.value(first))
+        result = self.assign(self.value(first))
         self._logic_rest(result, first.nullable, rest, stop, go_on)
         return result
 
@@ -222,7 +177,7 @@ class Emitter:
 
     def _case(self, node: Case) -> str:
         """Branches are nested, a few at a time, so that a long CASE does not run out of levels."""
-        result = self._fresh()
+        result = self.fresh()
         first, *others = (
             node.branches[at : at + _CHAIN] for at in range(0, len(node.branches), _CHAIN)
         )
@@ -248,7 +203,7 @@ class Emitter:
 
     def _coalesce(self, node: Coalesce) -> str:
         operands = node.operands
-        result = self._assign(self.value(operands[0]))
+        result = self.assign(self.value(operands[0]))
         for at in range(1, len(operands), _CHAIN):
             self._coalesce_rest(result, operands[at : at + _CHAIN])
         return result
@@ -263,50 +218,46 @@ class Emitter:
     def _json(self, node: JsonGet) -> str:
         raw = self._raw(node)
         if node.as_text:
-            return self._assign(f"{raw} if {raw}.__class__ is str else json_text({raw})")
-        return self._assign(f"None if {raw} is MISSING else Jsonb({raw})")
+            return self.assign(f"{raw} if {raw}.__class__ is str else json_text({raw})")
+        return self.assign(f"None if {raw} is MISSING else Jsonb({raw})")
 
     def _raw(self, node: JsonGet) -> str:
         """The decoded JSON value that a path leads to, or MISSING."""
-        return self._once(("raw", node.base, node.key), lambda _: self._read(node))
+        return self.once(("raw", node.base, node.key), lambda _: self._read(node))
 
     def _read(self, node: JsonGet) -> str:
         document, path = path_of(node)
         decoder = self.decoders.get(document)
         if decoder is not None:
-            level = _level(decoder.trie, path[:-1])
+            level = decoder.trie.level(path[:-1])
             if level is not None:
                 owner = self._struct(document, decoder, path[:-1])
                 field = f"{owner}.{Decoder.attribute(level, node.key)}"
                 if len(path) > 1 or _is_nullable_document(document):
                     field = f"MISSING if {owner} is None else {field}"
-                return self._assign(field)
+                return self.assign(field)
         if isinstance(node.base, JsonGet):
             base = self._raw(node.base)
         else:
             value = self.value(node.base)
-            base = self._assign(f"MISSING if {value} is None else {value}.value")
+            base = self.assign(f"MISSING if {value} is None else {value}.value")
         get = "json_field" if isinstance(node.key, str) else "json_item"
-        return self._assign(f"{get}({base}, {self._constant(node.key)})")
+        return self.assign(f"{get}({base}, {self._constant(node.key)})")
 
     def _struct(self, document: Node, decoder: Decoder, path: tuple[str | int, ...]) -> str:
         """The struct of an inner level of a document, None where there is no object."""
-        return self._once(("struct", document, path), lambda _: self._open(document, decoder, path))
+        return self.once(("struct", document, path), lambda _: self._open(document, decoder, path))
 
     def _open(self, document: Node, decoder: Decoder, path: tuple[str | int, ...]) -> str:
         if not path:
-            text = self.value(document.children[0])
-            decode = self.name_of(decoder)
-            self.slow_names[decode] = decoder.slow
-            test = f"None if {text} is None else " if _is_nullable_document(document) else ""
-            return self._assign(f"{test}{decode}({text})")
-        outer = _level(decoder.trie, path[:-1])
+            return self.document(document, decoder)
+        outer = decoder.trie.level(path[:-1])
         assert outer is not None
         owner = self._struct(document, decoder, path[:-1])
         field = f"{owner}.{Decoder.attribute(outer, path[-1])}"
         if len(path) > 1 or _is_nullable_document(document):
             field = f"None if {owner} is None else {field}"
-        return self._assign(field)
+        return self.assign(field)
 
 
 def _specialised(node: Call) -> Callable[..., Any] | None:
@@ -323,20 +274,6 @@ def _specialised(node: Call) -> Callable[..., Any] | None:
 
 def _is_nullable_document(document: Node) -> bool:
     return document.children[0].nullable
-
-
-def _level(trie: Trie, path: tuple[str | int, ...]) -> Trie | None:
-    """The level of a trie that a path leads to, if all on the way are structs."""
-    for key in path:
-        if not trie.is_struct:
-            return None
-        trie = trie.children[key]
-    return trie if trie.is_struct else None
-
-
-def _distinct(roots: Iterable[Node]) -> set[Node]:
-    """All nodes of the trees; a whole text document among the roots counts as used whole."""
-    return {node for root in roots for node in walk(IsNull(root.type, root))}
 
 
 def _halved(is_and: bool, operands: list[Node]) -> list[Node]:

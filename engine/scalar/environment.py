@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine.scalar.shared_documents import SharedDocuments
+from engine.scalar.documents import SharedDocuments
 from engine.zset import Value
 
 

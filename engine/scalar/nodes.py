@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar, dataclass_transform
+from typing import TypeVar, dataclass_transform
 
+from engine.scalar.registry import Function
 from engine.types import SqlType
 from engine.zset import Value
-
-if TYPE_CHECKING:
-    from engine.scalar.registry import Function
-
 
 N = TypeVar("N")
 

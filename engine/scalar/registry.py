@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from engine.code import function
 from engine.types import SqlType
 
 VARYING: Final = object()
@@ -22,8 +23,8 @@ class Function:
     """One signature of a function.
 
     Its Python is either `call`, which is called with the arguments, or `template`, a Python
-    expression over `{0}`, `{1}` .., which stand for variables or literals, and `{t}`, a variable
-    that it may use; other names in it are looked up in `names`.
+    expression over `{0}`, `{1}` .., which stand for variables or literals, `{t}`, a variable that
+    it may use, and the keys of `names`, which stand for these objects.
 
     `strict`: NULL if an argument is NULL, and then not called; `gives_null`: may return None for
     arguments that are not; `can_fail`: may raise SqlError. The last type of `arguments` may repeat
@@ -53,8 +54,8 @@ class Function:
             return self.call
         assert self.template is not None
         parameters = [f"a{index}" for index in range(len(self.arguments))]
-        body = self.template.format(*parameters, t="t")
-        return eval(f"lambda {', '.join(parameters)}: {body}", dict(self.names))  # type: ignore[no-any-return]  # noqa: S307 -- templates are this project's own
+        body = self.template.format(*parameters, t="t", **{name: name for name in self.names})
+        return function(", ".join(parameters), body, self.names)  # type: ignore[no-any-return]
 
 
 FUNCTIONS: dict[str, list[Function]] = {}

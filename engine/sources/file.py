@@ -16,7 +16,7 @@ from engine.errors import SqlError
 from engine.sources.formats import RowFormat, row_format
 from engine.sources.lines import NOT_UTF8, ErrorCounts, LineCutter
 from engine.sql.statements import CreateSource, CsvFormat
-from engine.zset import Row
+from engine.zset import Appended
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -30,7 +30,7 @@ _HEADER_BYTES = 1024 * 1024
 class Slice:
     """What one read gave: rows, how many bytes they were cut from, and the lines left out."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: Appended = field(default_factory=lambda: Appended([()]))
     size: int = 0
     errors: ErrorCounts = field(default_factory=dict)
 
@@ -130,7 +130,7 @@ class FileReader:
             whole = whole[whole.index(b"\n") + 1 :]
             self._header = False
         if whole:
-            result.rows = self._file.format.rows(whole, self._rows, result.errors)
+            result.rows = self._file.format.appended(whole, self._rows, result.errors)
             self._rows += len(result.rows)
         return result
 

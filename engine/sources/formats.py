@@ -13,7 +13,7 @@ from engine.sources.frame import Frame
 from engine.sources.lines import ErrorCounts, decode_lines
 from engine.sql.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
 from engine.types import BYTEA, INT8, TEXT
-from engine.zset import Row
+from engine.zset import Appended, Row
 
 LINE_NUMBER = "mz_line_no"
 """The column that every source has last: the number of the row, from 1, among those of its file."""
@@ -31,6 +31,11 @@ class RowFormat(ABC):
     @abstractmethod
     def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
         """The rows of some lines, each ending in a newline; `before` rows came earlier."""
+
+    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
+        """The same by column."""
+        rows = self.rows(whole, before, errors)
+        return Appended(list(zip(*rows, strict=True)) or [()])
 
 
 class TextRows(RowFormat):
@@ -69,8 +74,6 @@ class RegexRows(RowFormat):
 
     def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
         numbers = count(before + 1)
-        if self._frame is not None and (values := self._frame.values(whole)) is not None:
-            return list(zip(values, numbers, strict=False))
         search = self._search
         rows: list[Row] = []
         for line in decode_lines(whole, errors):
@@ -79,6 +82,12 @@ class RegexRows(RowFormat):
                 texts = [None if group is None else group.decode() for group in groups]
                 rows.append((*texts, next(numbers)))
         return rows
+
+    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
+        if self._frame is not None and (values := self._frame.values(whole)) is not None:
+            texts, utf8 = values
+            return Appended((texts, range(before + 1, before + 1 + len(texts))), utf8)
+        return super().appended(whole, before, errors)
 
 
 class CsvRows(RowFormat):

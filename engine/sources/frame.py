@@ -36,20 +36,20 @@ class Frame:
         before, head, tail, after = parts
         return cls(before + head, tail + after, len(before), len(after))
 
-    def values(self, whole: bytes) -> list[str] | None:
-        """The group in each line that matches; None if a line is not UTF-8."""
+    def values(self, whole: bytes) -> tuple[list[str], list[bytes]] | None:
+        """The group in each line that matches, and its UTF-8; None if a line is not UTF-8."""
         lines = whole.split(b"\n")
         lines.pop()
         begin, end, first, last = self.begin, self.end, self.skipped, -self.cut or None
         shortest = len(begin) + len(end)
+        groups = [
+            line[first:last]
+            for line in lines
+            if line.startswith(begin) and line.endswith(end) and len(line) >= shortest
+        ]
         try:
-            values = [
-                line[first:last].decode()
-                for line in lines
-                if line.startswith(begin) and line.endswith(end) and len(line) >= shortest
-            ]
-            if len(values) < len(lines):
+            if len(groups) < len(lines):
                 whole.decode()
+            return [group.decode() for group in groups], groups
         except UnicodeDecodeError:
             return None
-        return values

@@ -7,8 +7,7 @@ import re
 from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.errors import SqlError, not_supported
-from engine.scalar.data_types import modifiers, type_of
-from engine.scalar.modifiers import apply_modifiers
+from engine.scalar.data_types import apply_modifiers, modifiers, type_of
 from engine.scalar.nodes import Constant
 from engine.sql import statements as s
 from engine.sql.dialect import parse_type

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.dataflow.dataflow import ErrorChange, Operator, add_errors
-from engine.zset import ZSet
+from engine.zset import Change, ZSet
 
-BatchFunction = Callable[[ZSet], tuple[ZSet, ErrorChange]]
+BatchFunction = Callable[[Change], tuple[ZSet, ErrorChange]]
 """Maps each row to rows of the same weight; rows that cannot be evaluated go to the errors."""
 
 
 class Compute(Operator):
     is_linear = True
+    takes_columns = True
 
     def __init__(self, function: BatchFunction) -> None:
         self._function = function
 
-    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
+    def step(self, time: int, changes: Sequence[Change], errors: ErrorChange) -> ZSet:
         output, failed = self._function(changes[0])
         if failed:
             add_errors(errors, failed)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.code import function, row_of
 from engine.dataflow.dataflow import ErrorChange, Operator, add_errors
 from engine.errors import SqlError
 from engine.zset import Row, Value, ZSet
@@ -179,6 +180,4 @@ def _row_function(
     for number, (place, aggregate) in enumerate(zip(places, aggregates, strict=True)):
         names[f"result{number}"] = aggregate.result
         parts.append(f"result{number}(group[{place}])" if place else "group[0]")
-    source = f"lambda key, group: (*key, {''.join(part + ', ' for part in parts)})"
-    function: Callable[[Row, list[Any]], Row] = eval(source, names)  # noqa: S307 -- our own source
-    return function
+    return function("key, group", row_of(["*key", *parts]), names)  # type: ignore[no-any-return]

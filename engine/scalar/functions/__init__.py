@@ -1,7 +1,9 @@
 """SQL's functions and operators, a module for each family; importing this makes all known."""
 
 from engine.scalar.functions import (
+    anything,
     arithmetic,
+    arrays,
     binary,
     catalog,
     comparison,
@@ -12,11 +14,14 @@ from engine.scalar.functions import (
     json,
     math,
     patterns,
+    session,
     text,
 )
 
 __all__ = [
+    "anything",
     "arithmetic",
+    "arrays",
     "binary",
     "catalog",
     "comparison",
@@ -27,5 +32,6 @@ __all__ = [
     "json",
     "math",
     "patterns",
+    "session",
     "text",
 ]

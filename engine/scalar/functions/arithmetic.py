@@ -51,14 +51,14 @@ def _define_integer(type_: Any) -> None:
         raise out_of_range(type_)
 
     def checked(template: str) -> dict[str, Any]:
-        name = f"overflow_{type_.name}"
-        checked = f"{{t}} if {type_.least} <= ({{t}} := {template}) <= {type_.most} else {name}()"
-        names = {name: overflow, "quotient": quotient}
+        bounds = f"{type_.least} <= ({{t}} := {template}) <= {type_.most}"
+        checked = f"{{t}} if {bounds} else {{overflow}}()"
+        names = {"overflow": overflow, "quotient": quotient}
         return {"template": checked, "names": names, "can_fail": True}
 
     for symbol in ("+", "-", "*"):
         define(symbol, (type_, type_), type_, **checked(f"{{0}} {symbol} {{1}}"))
-    define("/", (type_, type_), type_, **checked("quotient({0}, {1})"))
+    define("/", (type_, type_), type_, **checked("{quotient}({0}, {1})"))
     for name in ("%", "mod"):
         define(name, (type_, type_), type_, remainder, can_fail=True)
     define("-", (type_,), type_, **checked("-{0}"))
@@ -131,10 +131,10 @@ def _define_float(type_: Any) -> None:
         if type_ is FLOAT8:
             define(symbol, (FLOAT4, FLOAT8), FLOAT8, call, can_fail=True)
             define(symbol, (FLOAT8, FLOAT4), FLOAT8, call, can_fail=True)
-    define("-", (type_,), type_, template="fold(-{0})", names={"fold": fold})
+    define("-", (type_,), type_, template="{fold}(-{0})", names={"fold": fold})
     define("+", (type_,), type_, template="{0}")
     for name in ("abs", "@"):
-        define(name, (type_,), type_, template="fold(abs({0}))", names={"fold": fold})
+        define(name, (type_,), type_, template="{fold}(abs({0}))", names={"fold": fold})
 
 
 def _float_error(kind: str) -> SqlError:

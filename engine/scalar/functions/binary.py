@@ -25,8 +25,8 @@ for _bits in (224, 256, 384, 512):
         f"sha{_bits}",
         (BYTEA,),
         BYTEA,
-        template=f"sha{_bits}({{0}}).digest()",
-        names={f"sha{_bits}": getattr(hashlib, f"sha{_bits}")},
+        template="{sha}({0}).digest()",
+        names={"sha": getattr(hashlib, f"sha{_bits}")},
     )
 
 

@@ -74,10 +74,8 @@ def _narrow(source: SqlType, target: Any, context: Context) -> None:
     def overflow(value: int) -> int:
         raise _out_of_range(target, value)
 
-    template = (
-        f"{{0}} if {target.least} <= {{0}} <= {target.most} else overflow_{target.name}({{0}})"
-    )
-    names = {f"overflow_{target.name}": overflow}
+    template = f"{{0}} if {target.least} <= {{0}} <= {target.most} else {{overflow}}({{0}})"
+    names = {"overflow": overflow}
     add_cast(source, target, context, template=template, names=names, can_fail=True)
 
 
@@ -140,7 +138,7 @@ def numerics_float(value: Decimal) -> float:
 
 for _integer in INTEGERS:
     add_cast(
-        _integer, NUMERIC, Context.IMPLICIT, template="Decimal({0})", names={"Decimal": Decimal}
+        _integer, NUMERIC, Context.IMPLICIT, template="{Decimal}({0})", names={"Decimal": Decimal}
     )
     add_cast(_integer, FLOAT8, Context.IMPLICIT, template="float({0})")
     add_cast(_integer, FLOAT4, Context.IMPLICIT, to_float4)

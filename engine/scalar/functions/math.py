@@ -256,7 +256,7 @@ for _name in ("power", "pow", "^"):
 # Whole numbers
 
 for _type in (INT4, INT8):
-    define("gcd", (_type, _type), _type, template="gcd({0}, {1})", names={"gcd": math.gcd})
+    define("gcd", (_type, _type), _type, template="{gcd}({0}, {1})", names={"gcd": math.gcd})
 
 # Others
 

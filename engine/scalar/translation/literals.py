@@ -6,8 +6,7 @@ from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
 from engine.scalar.casts import cast
-from engine.scalar.data_types import modifiers, type_of
-from engine.scalar.modifiers import apply_modifiers
+from engine.scalar.data_types import apply_modifiers, modifiers, type_of
 from engine.scalar.nodes import Constant, Node, Parameter
 from engine.scalar.translation.translator import Translator, translates
 from engine.types import BOOL, INT4, INT8, INTERVAL, NUMERIC, UNKNOWN

@@ -8,9 +8,8 @@ from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
 from engine.scalar import overloads
-from engine.scalar.building import logic, negate, operator
+from engine.scalar.calls import compare_with_all, compare_with_any, logic, negate, operator
 from engine.scalar.nodes import Node
-from engine.scalar.quantified import compare_with_all, compare_with_any
 from engine.scalar.translation.literals import number
 from engine.scalar.translation.translator import Translator, translates
 

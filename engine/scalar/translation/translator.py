@@ -10,8 +10,8 @@ from sqlglot import exp
 from engine.errors import SqlError, not_supported
 from engine.scalar.calls import call_function
 from engine.scalar.casts import Context, can_cast, cast
+from engine.scalar.coercion import Scope
 from engine.scalar.nodes import Column, Node
-from engine.scalar.scope import Scope
 from engine.types import BOOL
 
 Translate: TypeAlias = Callable[["Translator", Any], Node]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlglot import exp
 
+from engine import code
 from engine.errors import SqlError
 from engine.scalar import (
     Evaluation,
     Scalar,
-    codegen,
     compile_batch,
     compile_rows,
     compile_scalar,
@@ -237,7 +237,7 @@ def test_expressions_are_values() -> None:
 
 
 def test_equal_sources_are_compiled_once() -> None:
-    before = codegen._compile.cache_info().hits
+    before = code._compile.cache_info().hits
     for _ in range(2):
         compile_rows(scalars("a + b + 4711", COLUMNS))
-    assert codegen._compile.cache_info().hits > before
+    assert code._compile.cache_info().hits > before

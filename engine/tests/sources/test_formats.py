@@ -18,7 +18,7 @@ from engine.zset import Row
 
 def rows(format: Format, whole: bytes, header: str | None = None) -> tuple[list[Row], dict]:
     errors: dict[str, int] = {}
-    return row_format(format, header).rows(whole, 0, errors), errors
+    return list(row_format(format, header).appended(whole, 0, errors)), errors
 
 
 def names(format: Format, header: str | None = None) -> list[str]:
@@ -65,7 +65,8 @@ def test_a_pattern_with_one_gap_is_the_regular_expression(pattern: str, lines: l
     assert frame is not None
     given_lines = [*lines, f"data: {{{''.join(lines)}}}", *(f"ab{line}ab" for line in lines)]
     matches = [match[1] for line in given_lines if (match := re.search(pattern, line))]
-    assert frame.values("".join(f"{line}\n" for line in given_lines).encode()) == matches
+    values = frame.values("".join(f"{line}\n" for line in given_lines).encode())
+    assert values == (matches, [match.encode() for match in matches])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from engine.errors import SqlError
 from engine.scalar.casts import Context, cast
 from engine.scalar.functions.text import quote_ident, quote_literal
 from engine.scalar.nodes import Call, Constant, Node
-from engine.scalar.polymorphic import expect, polymorphic, settle
+from engine.scalar.polymorphic import POLYMORPHIC, Builder, expect, polymorphic, settle
 from engine.scalar.registry import Function
 from engine.types import (
     BOOL,
@@ -204,3 +204,38 @@ def build_num_nulls(arguments: list[Node], _: SqlType | None) -> Node:
 def build_num_nonnulls(arguments: list[Node], _: SqlType | None) -> Node:
     function = Function("num_nonnulls", (TEXT,), INT4, _counter(False), **_LOOSE)
     return Call(INT4, function, tuple(map(settle, arguments)))
+
+
+# GREATEST and LEAST
+
+
+def _extreme(type_: SqlType, largest: bool) -> Callable[..., Any]:
+    def key(value: Any) -> Any:
+        return type_.sort_key(value)
+
+    pick: Callable[..., Any] = max if largest else min
+
+    def call(*values: Any) -> Any:
+        present = [value for value in values if value is not None]
+        return pick(present, key=key) if present else None
+
+    return call
+
+
+def _extreme_builder(name: str) -> Builder:
+    functions: dict[SqlType, Function] = {}
+
+    def build(arguments: list[Node], _: SqlType | None) -> Node:
+        type_ = arguments[0].type
+        function = functions.get(type_)
+        if function is None:
+            call = _extreme(type_, name == "greatest")
+            function = Function(name, (type_,), type_, call, strict=False, gives_null=True)
+            functions[type_] = function
+        return Call(type_, function, tuple(arguments))
+
+    return build
+
+
+for _name in ("greatest", "least"):
+    POLYMORPHIC[_name] = _extreme_builder(_name)
