@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
+from engine.code import room_for_nesting
 from engine.errors import not_supported
 from engine.query.bind import QueryBinder
 from engine.query.bind.binder import Binder, Surroundings
@@ -19,7 +20,6 @@ from engine.query.rewrite.pushdown import pushed
 from engine.query.rewrite.share import Program, shared
 from engine.relation import Resolver
 from engine.scalar import Environment, Scalar
-from engine.scalar.nesting import room_for_nesting
 from engine.scalar.nodes import Call, walk
 from engine.types import TEXT, UNKNOWN, SqlType
 
