@@ -102,7 +102,7 @@ class Dataflow:
         """Whether the last slice was not the last of its step."""
         return any(node.operator.has_more for node in self._nodes)
 
-    def step_slice(self, time: int, changes: Mapping[str, ZSet]) -> ZSet:
+    def step_slice(self, time: int, changes: Mapping[str, Change]) -> ZSet:
         """Compute the first, or the next, slice of the change of the result."""
         absorbed: dict[int | str, ZSet] = {}
         if self._absorbed:
