@@ -68,7 +68,7 @@ class Status(msgspec.Struct, tag_field="type", tag="status", omit_defaults=True)
     """The state of a view's stream, for people; it never changes a client's rows."""
 
     view: str
-    state: Literal["waiting", "live", "stale"]
+    state: Literal["waiting", "live", "stale", "refused"]
     reason: str = ""
 
 

@@ -38,7 +38,7 @@ def test_the_page_says_that_its_views_are_not_served(chromium: Browser) -> None:
     with process, chromium.new_context() as context:
         page = context.new_page()
         page.goto(url)
-        notice = "The server refuses: the view 'counter' is not served here."
+        notice = "The server refuses: no view 'counter'; there is other."
         expect(page.locator("#notice-text")).to_have_text(notice, timeout=20_000)
 
 
