@@ -28,7 +28,7 @@ export class Bars {
   show(bars) {
     const before = this.#orderChanges(bars) ? this.#tops() : null;
     this.#removeAllBut(new Set(bars.map(({ key }) => key)));
-    bars.forEach((bar, at) => this.#place(bar, at));
+    for (const [at, bar] of bars.entries()) this.#place(bar, at);
     if (before !== null && !this.#still()) this.#move(before);
   }
 

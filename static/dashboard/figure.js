@@ -21,7 +21,7 @@ export class Figure {
     this.show(null);
   }
 
-  /** @param {?bigint} value null shows a dash */
+  /** @param {?(number | bigint)} value null shows a dash */
   show(value) {
     const text = value === null ? "–" : formatted.format(value);
     if (this.#spoken.textContent === text) return;

@@ -3,7 +3,7 @@
 import { follow } from "../viewstream/index.js";
 import { Bars } from "./bars.js";
 import { Figure } from "./figure.js";
-import { Freshness, clockOffset } from "./freshness.js";
+import { clockOffset, Freshness } from "./freshness.js";
 import { Pulse } from "./pulse.js";
 import { PulseChart } from "./pulse_chart.js";
 import { ranking } from "./ranking.js";
@@ -36,7 +36,8 @@ counter.onChange(({ lower, upper }) => {
   const before = total;
   total = counter.rows()[0]?.count ?? null;
   if (lower === null) pulse.clear();
-  else pulse.add(lower, upper, Number((total ?? 0n) - (before ?? 0n)));
+  // A count is a number, or a BigInt where that would not be exact.
+  else pulse.add(lower, upper, Number(BigInt(total ?? 0) - BigInt(before ?? 0)));
 });
 
 let asked = false;

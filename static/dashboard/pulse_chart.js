@@ -1,6 +1,6 @@
 /** The last minute as a row of thin bars, one a second. */
 
-import { SECONDS, rateOf } from "./pulse.js";
+import { rateOf, SECONDS } from "./pulse.js";
 import { rateText } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -6,8 +6,8 @@
  */
 
 /**
- * @param {{user: ?string, count: bigint}[]} rows
- * @returns {{key: string, user: ?string, count: bigint, share: number}[]} `key` tells editors
+ * @param {{user: ?string, count: number | bigint}[]} rows
+ * @returns {{key: string, user: ?string, count: number | bigint, share: number}[]} `key` tells editors
  *     apart (NULL from the text "null" too); `share` is the bar's length as a part of the longest
  */
 export function ranking(rows) {

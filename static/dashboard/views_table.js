@@ -17,7 +17,10 @@ export class ViewsTable {
       head.scope = "row";
       head.textContent = view.name;
       row.append(head);
-      this.#cells.set(view, Array.from({ length: 4 }, () => row.insertCell()));
+      this.#cells.set(
+        view,
+        Array.from({ length: 4 }, () => row.insertCell()),
+      );
     }
   }
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Freshness, clockOffset } from "../../static/dashboard/freshness.js";
-import { Pulse, SECONDS, rateOf } from "../../static/dashboard/pulse.js";
+import { clockOffset, Freshness } from "../../static/dashboard/freshness.js";
+import { Pulse, rateOf, SECONDS } from "../../static/dashboard/pulse.js";
 import { ranking } from "../../static/dashboard/ranking.js";
 import {
   ageText,
@@ -24,9 +24,18 @@ test("bars are sorted by count, then by name, whatever the order of the rows", (
     { user: null, count: 3n },
   ];
   const expected = ["Alice", "Carol", "Bob", null];
-  assert.deepEqual(ranking(rows).map(({ user }) => user), expected);
-  assert.deepEqual(ranking(rows.toReversed()).map(({ user }) => user), expected);
-  assert.deepEqual(ranking(rows).map(({ share }) => share), [1, 1, 0.75, 0.25]);
+  assert.deepEqual(
+    ranking(rows).map(({ user }) => user),
+    expected,
+  );
+  assert.deepEqual(
+    ranking([...rows].reverse()).map(({ user }) => user),
+    expected,
+  );
+  assert.deepEqual(
+    ranking(rows).map(({ share }) => share),
+    [1, 1, 0.75, 0.25],
+  );
 });
 
 test("counts that a double cannot tell apart are sorted all the same", () => {
@@ -34,7 +43,10 @@ test("counts that a double cannot tell apart are sorted all the same", () => {
     { user: "Alice", count: 9007199254740992n },
     { user: "Bob", count: 9007199254740993n },
   ];
-  assert.deepEqual(ranking(rows).map(({ user }) => user), ["Bob", "Alice"]);
+  assert.deepEqual(
+    ranking(rows).map(({ user }) => user),
+    ["Bob", "Alice"],
+  );
 });
 
 test("NULL, an empty name and the name null are three editors", () => {
