@@ -1,4 +1,4 @@
-/** The small print: each view, and where its copy on this page stands. */
+/** The small print: each view, with the state and the position of its copy on this page. */
 
 const time = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",

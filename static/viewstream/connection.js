@@ -85,6 +85,9 @@ export class Connection {
       this.#handlers.onMessage(data);
     });
     socket.onclose = ifCurrent(({ code, reason }) => this.#lose(code, reason));
+    socket.onactivity = ifCurrent(() => {
+      this.#heardAt = this.#environment.now();
+    });
     // The package `ws` throws if nobody listens; `onclose` follows in any case.
     socket.onerror = () => {};
   }

@@ -4,16 +4,17 @@
 const MAX_EVENT = 256 * 1024 * 1024;
 
 /**
- * Cut a stream of text into the data of its events. Only `data` matters here: the library resumes
- * by the positions in its request, not by `id`.
+ * Cut a stream of text into events. The library resumes by the positions in its request, so `id` is
+ * ignored.
  */
 export class EventParser {
   #rest = "";
+  #name = "";
   /** @type {string[]} */
   #data = [];
 
   /**
-   * Take a piece of text; returns the data of the events that it completes.
+   * Take a piece of text; returns the events that it completes.
    *
    * @param {string} text
    */
@@ -32,12 +33,14 @@ export class EventParser {
 
   /** @param {string} line */
   #takeLine(line) {
-    const data = /^data(?:: ?(.*))?$/s.exec(line);
-    if (data) this.#data.push(data[1] ?? "");
-    if (line !== "" || this.#data.length === 0) return [];
-    const event = this.#data.join("\n");
+    const [, field, value = ""] = /^(data|event)(?:: ?(.*))?$/s.exec(line) ?? [];
+    if (field === "data") this.#data.push(value);
+    if (field === "event") this.#name = value;
+    if (line !== "") return [];
+    const events = this.#data.length > 0 ? [{ name: this.#name, data: this.#data.join("\n") }] : [];
     this.#data = [];
-    return [event];
+    this.#name = "";
+    return events;
   }
 }
 
@@ -51,6 +54,8 @@ export class EventStream {
   onclose = null;
   /** @type {null | ((event: any) => void)} */
   onerror = null;
+  /** Called for everything that comes, also for comments. @type {null | (() => void)} */
+  onactivity = null;
   #abort = new AbortController();
 
   /**
@@ -83,7 +88,10 @@ export class EventStream {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return { code: 1006, reason: "" };
-      for (const data of parser.push(decoder.decode(value, { stream: true }))) {
+      this.onactivity?.();
+      for (const { name, data } of parser.push(decoder.decode(value, { stream: true }))) {
+        // The server's close frame, so to say; it then ends the response.
+        if (name === "close") return JSON.parse(data);
         this.onmessage?.({ data });
       }
     }

@@ -26,23 +26,27 @@ const CASES = [
 
 for (const [name, text, events] of CASES) {
   test(`events: ${name}`, () => {
-    assert.deepEqual(new EventParser().push(text), events, "in one piece");
-    const bytewise = new EventParser();
-    assert.deepEqual(
-      [...text].flatMap((character) => bytewise.push(character)),
-      events,
-    );
-    for (let cut = 1; cut < text.length; cut += 1) {
+    const parse = (...pieces) => {
       const parser = new EventParser();
-      const pieces = [text.slice(0, cut), text.slice(cut)];
-      assert.deepEqual(
-        pieces.flatMap((piece) => parser.push(piece)),
-        events,
-        `cut at ${cut}`,
-      );
+      return pieces.flatMap((piece) => parser.push(piece)).map(({ data }) => data);
+    };
+    assert.deepEqual(parse(text), events, "in one piece");
+    assert.deepEqual(parse(...text), events, "character by character");
+    for (let cut = 1; cut < text.length; cut += 1) {
+      assert.deepEqual(parse(text.slice(0, cut), text.slice(cut)), events, `cut at ${cut}`);
     }
   });
 }
+
+test("events: the name is that of the event, and of no other", () => {
+  const events = new EventParser().push(
+    "event: close\ndata: a\n\ndata: b\n\nevent: x\n\ndata: c\n\n",
+  );
+  assert.deepEqual(
+    events.map(({ name }) => name),
+    ["close", "", ""],
+  );
+});
 
 /** A server of server-sent events; `respond` handles each request. */
 async function serve(context, respond) {
@@ -173,6 +177,33 @@ test("without a WebSocket server-sent events are used at once", async (context) 
   const stream = follow(["v"], { server: url, environment: { WebSocket: undefined } });
   context.after(() => stream.close());
   await until(stream, () => stream.view("v").loaded);
+});
+
+test("the server's close event has the code and the reason of a close frame", async (context) => {
+  const { url } = await serve(context, (response) => {
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    send(response, base(10, [ALICE]));
+    response.end('retry: 7000\nevent: close\ndata: {"code":1001,"reason":"retry=7"}\n\n');
+  });
+  const { stream } = followBlocked(context, url);
+  const events = [];
+  stream.onConnection((event) => events.push(event));
+  await until(stream, () => events.some(({ code }) => code === 1001));
+  assert.ok(stream.retryAt - Date.now() > 5_000);
+  assert.equal(stream.view("v").loaded, true);
+});
+
+test("comments keep an event stream alive", () => {
+  const world = new World();
+  const stream = world.follow();
+  world.open();
+  for (let second = 0; second < 60; second += 1) {
+    world.pass(1_000);
+    world.socket.onactivity({});
+  }
+  assert.equal(stream.state, "open");
+  world.pass(15_000);
+  assert.equal(stream.state, "retrying");
 });
 
 test("closing the stream ends the request", async (context) => {

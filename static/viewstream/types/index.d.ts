@@ -150,6 +150,8 @@ export interface Socket {
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
   onerror: ((event: never) => void) | null;
+  /** Called for everything that comes, where that is more than messages. */
+  onactivity?: ((event: never) => void) | null;
   close(code?: number, reason?: string): void;
 }
 
