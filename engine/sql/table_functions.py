@@ -34,6 +34,23 @@ def with_one_table_function(select: exp.Select) -> exp.Select:
     return select.join(exp.Lateral(this=call, alias=alias), join_type="cross", copy=False)
 
 
+def with_subscripts(unnest: exp.Unnest) -> exp.Expr:
+    """`FROM unnest(a, b) WITH ORDINALITY AS x (..)` as a subquery over the subscripts."""
+    arrays, alias = unnest.expressions, unnest.args.get("alias")
+    if len(arrays) < 2 or alias is None:
+        return unnest
+    columns: list[exp.Expr] = [
+        exp.Bracket(this=exp.paren(array.copy()), expressions=[_NUMBER.copy()]) for array in arrays
+    ]
+    if unnest.args.get("offset"):
+        columns.append(_NUMBER.copy())
+        if isinstance(unnest.args["offset"], exp.Identifier):
+            alias.append("columns", unnest.args["offset"].copy())
+    series = exp.Table(this=_subscripts(arrays), alias=_alias("mz_subscripts", "mz_subscript"))
+    rows = exp.Subquery(this=exp.Select(expressions=columns).from_(series))
+    return exp.Lateral(this=rows, alias=alias.copy())
+
+
 def _array(call: exp.Expr) -> exp.Expr:
     array = call.this if isinstance(call, exp.Explode) else call.expressions[0]
     return cast(exp.Expr, array.copy())

@@ -45,6 +45,13 @@ def test_a_table_function_moves_to_from_where_there_are_two() -> None:
     assert parsed(sql).startswith('SELECT (k)[mz_subscripts.mz_subscript] AS "a"')
 
 
+def test_unnest_of_two_arrays_is_a_subquery() -> None:
+    sql = "SELECT * FROM t, unnest(t.a, t.b) WITH ORDINALITY AS x(k, o, n)"
+    rows = "(t.a)[mz_subscripts.mz_subscript], (t.b)[mz_subscripts.mz_subscript]"
+    assert f"LATERAL (SELECT {rows}, mz_subscripts.mz_subscript FROM" in parsed(sql)
+    assert parsed(sql).endswith("AS x(k, o, n)")
+
+
 def test_a_collation_that_sorts_in_another_way_is_refused() -> None:
     with pytest.raises(SqlError, match="the collation 'de_DE' is not supported"):
         parsed('SELECT a COLLATE "de_DE" FROM t')
