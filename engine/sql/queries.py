@@ -11,7 +11,12 @@ from sqlglot.tokenizer_core import Token
 from engine.errors import not_supported
 from engine.sql import dialect
 from engine.sql.catalog_functions import catalog_expression, is_catalog_function
-from engine.sql.table_functions import with_one_table_function, with_subscripts
+from engine.sql.table_functions import (
+    with_one_table_function,
+    with_rows_of_function,
+    with_subscripts,
+    without_expanded_arrays,
+)
 
 T = TypeVar("T", bound=exp.Expr)
 
@@ -67,6 +72,7 @@ def _replaced(tree: T, tokens: Sequence[Token]) -> T:
         is_catalog_function(word := token.text.lower()) or word in _WORDS for token in tokens
     ):
         return tree
+    without_expanded_arrays(tree)
     for node in list(tree.walk(bfs=False))[::-1]:
         new = _replacement(node)
         if new is not node:
@@ -90,9 +96,12 @@ def _replacement(node: exp.Expr) -> exp.Expr:
         return with_one_table_function(node)
     if isinstance(node, exp.Unnest) and isinstance(node.parent, exp.From | exp.Join):
         return with_subscripts(node)
-    if isinstance(node, exp.Table) and node.db.lower() == "pg_catalog":
-        is_call = not isinstance(node.this, exp.Identifier)
-        node.set("db", None if is_call else node.args["db"])
+    if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
+        if node.db.lower() == "pg_catalog":
+            node.set("db", None)
+        return with_rows_of_function(node)
+    if isinstance(node, exp.Window):
+        return _column_number(node)
     return node
 
 
@@ -103,6 +112,18 @@ def _called(node: exp.Anonymous) -> exp.Expr:
     if name in _WITH_RELATION and arguments and arguments[0].is_string:
         arguments = [_oid_of("regclass", arguments[0]), *arguments[1:]]
     return catalog_expression(name, arguments)
+
+
+def _column_number(window: exp.Window) -> exp.Expr:
+    """`row_number()` of columns among those of their relation, as the number that they have."""
+    order = window.args.get("order")
+    partition = [part.name for part in window.args.get("partition_by") or ()]
+    if order is None or partition != ["attrelid"] or not isinstance(window.this, exp.RowNumber):
+        return window
+    number = order.expressions[0].this
+    if number.name != "attnum":
+        return window
+    return exp.Cast(this=number.copy(), to=exp.DataType.build("bigint", "postgres"))
 
 
 def _without_schema(node: exp.Dot) -> exp.Expr:
