@@ -116,6 +116,8 @@ WITHOUT_IO = (
     "server/framing.py",
     "server/hub",
     "viewstream/client/state.py",
+    "viewstream/client/change.py",
+    "viewstream/client/values.py",
     "scripts/sources/sse.py",
     "scripts/sources/strict.py",
     "engine/pgwire",

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from viewstream.client.follow import Follower
-from viewstream.client.state import Change, Rows, ViewState
+from viewstream.client import Stream
+from viewstream.client.change import Change, Rows
+from viewstream.client.state import ViewState
+from viewstream.client.stream import Socket, dial
 from viewstream.protocol import Row
 
 HOST = "127.0.0.1"
@@ -79,24 +80,22 @@ class Client:
     ) -> None:
         self.name = name
         self.diaries = {view: Diary(view) for view in views}
-        self.follower = Follower(
+        self.follower = Stream(
             f"http://{HOST}:{ports[0]}",
             views,
             on_change=self._note,
             dial=self._dial,
-            chance=chance.random,
+            rng=chance.random,
             sleep=_briefly,
         )
         self._ports = ports
         self._chance = chance
         self._stay = stay
-        self._socket: WebSocketClientConnection | None = None
+        self._socket: Socket | None = None
 
-    async def _dial(self, address: str) -> WebSocketClientConnection:
+    async def _dial(self, address: str) -> Socket:
         port = self._chance.choice(self._ports)
-        address = address.replace(f":{self._ports[0]}/", f":{port}/", 1)
-        request = HTTPRequest(address, connect_timeout=10, request_timeout=10)
-        self._socket = await websocket_connect(request, max_message_size=1 << 30)
+        self._socket = await dial(address.replace(f":{self._ports[0]}/", f":{port}/", 1))
         return self._socket
 
     def _note(self, state: ViewState, change: Change) -> None:
@@ -113,7 +112,7 @@ class Client:
         while True:
             await asyncio.sleep(self._chance.uniform(0, 2 * stay))
             if self._socket is not None:
-                self._socket.close()
+                await self._socket.close()
 
 
 async def _briefly(seconds: float) -> None:

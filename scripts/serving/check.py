@@ -18,7 +18,7 @@ from scripts.ports import HOST, free_port
 from scripts.serving.demo_plan import demo_views
 from scripts.serving.plan import embedded_dsn
 from scripts.text_query import rows_at
-from viewstream.client.follow import Follower, FollowError
+from viewstream.client import FollowError, Stream
 from viewstream.client.state import ViewState
 from viewstream.protocol import Row
 
@@ -48,7 +48,7 @@ async def _check() -> int:
     dsn = embedded_dsn(engine_port)
     try:
         async with _demo(port, engine_port) as demo, asyncio.timeout(PATIENCE):
-            follower = Follower(f"http://{HOST}:{port}", demo_views())
+            follower = Stream(f"http://{HOST}:{port}", demo_views())
             await _first(_prove(follower, dsn), follower.run(), _fail_at_end(demo))
     except TimeoutError:
         failure = f"not all views were there and proved within {PATIENCE:g} s"
@@ -89,13 +89,13 @@ async def _demo(port: int, engine_port: int) -> AsyncIterator[Child]:
         await demo.aclose()
 
 
-async def _prove(follower: Follower, dsn: str) -> None:
+async def _prove(follower: Stream, dsn: str) -> None:
     """Prove each view `_ROUNDS` times while it changes, and print what was proved."""
     for view, state in follower.states.items():
         changed = 0
         for _ in range(_ROUNDS):
             changed += await _wait_for_changes(follower, state)
-            rows, frontier = Counter(state.listed()), _frontier(state)
+            rows, frontier = Counter(state.list_rows()), _frontier(state)
             expected = await asyncio.to_thread(rows_at, dsn, view, frontier - 1)
             if rows != expected:
                 raise CheckError(_difference(view, frontier, rows, expected))
@@ -106,7 +106,7 @@ async def _prove(follower: Follower, dsn: str) -> None:
         )
 
 
-async def _wait_for_changes(follower: Follower, state: ViewState) -> int:
+async def _wait_for_changes(follower: Stream, state: ViewState) -> int:
     """Wait until the view's rows have changed `_CHANGES` times; return how often."""
     seen = [dict(state.rows)]
 

@@ -1,14 +1,19 @@
-/** The number of edits in each of the last seconds, from a counter of the total. Pure. */
+/** How many edits came in each of the last seconds, from a counter that only tells totals. Pure. */
 
-/** How many seconds are kept. */
+/** For how many seconds the past is kept. */
 export const SECONDS = 60;
 
 export class Pulse {
   #perSecond = new Map();
 
+  /** Forget everything: the history is another one. */
+  clear() {
+    this.#perSecond.clear();
+  }
+
   /**
-   * Add `count` edits between `lower` and `upper` (milliseconds). Their exact times are unknown, so
-   * they are spread evenly.
+   * `count` edits came from time `lower` to `upper` (milliseconds): when exactly is not known, so
+   * they are spread evenly over the seconds between.
    */
   add(lower, upper, count) {
     const kept = Math.max(lower, upper - SECONDS * 1000);
@@ -30,7 +35,7 @@ export class Pulse {
 
   /**
    * The edits in each of the last whole seconds before `time`, the latest last; null for seconds
-   * that are not wholly known.
+   * of which not everything is known.
    */
   until(time) {
     const end = Math.floor(time / 1000);
@@ -41,7 +46,7 @@ export class Pulse {
   }
 }
 
-/** The mean of the known ones of the last ten seconds, or null. */
+/** The mean of the latest ten seconds that are known, or null. */
 export function rateOf(seconds) {
   const known = seconds.slice(-10).filter((count) => count !== null);
   if (known.length === 0) return null;

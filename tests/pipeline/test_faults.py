@@ -17,7 +17,7 @@ from scripts.faultkit.__main__ import run
 from scripts.faultkit.clients import MARK, Diary, is_of_other_query
 from scripts.faultkit.schedule import DECK, LONGEST, schedule
 from scripts.faultkit.world import OTHER_QUERIES
-from viewstream.client.state import Change
+from viewstream.client.change import Change
 
 
 def test_a_seed_always_gives_the_same_faults() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from scripts.ports import free_port
 from tests.support.processes import ROOT, Process
-from viewstream.client.follow import Follower
+from viewstream.client import Stream
 
 VIEWS = ["counter", "top10", "useredits"]
 BASE = ["docker-compose.yml"]
@@ -114,7 +114,7 @@ def test_the_commands_run_the_demo_from_what_the_image_holds(tmp_path: Path) -> 
 
 
 async def all_views_come(url: str) -> None:
-    follower = Follower(url, VIEWS)
+    follower = Stream(url, VIEWS)
     following = asyncio.create_task(follower.run())
     try:
         states = follower.states.values()

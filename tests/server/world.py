@@ -131,7 +131,7 @@ class World:
         if client is not None:
             client.close(1000, "")
             follower.connection = None
-            follower.state.disconnected()
+            follower.state.disconnect()
 
     def read(self, follower: Follower) -> list[Message]:
         """Let the client read what its socket was sent; it must be able to use all of it."""
@@ -168,7 +168,7 @@ class World:
         if position is not None:
             truth = self.engine.rows(position.epoch, position.frontier)
             assert follower.state.rows == truth, (position, follower.state.rows, truth)
-            assert not follower.state.unverified
+            assert not follower.state.is_unverified
 
     def settle(self) -> None:
         """Let everything work: soon all clients must have the present view."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 
 from playwright.sync_api import Page, expect
 
-from tests.support.processes import ROOT, Process
+from tests.support.processes import ROOT
 from tests.support.scripted_stream import Connection, ScriptedStream
 from viewstream.protocol import Base, Column
 
@@ -22,7 +21,7 @@ def example(language: str) -> str:
     return match[1]
 
 
-def send_top10(connection: Connection) -> None:
+def say_top10(connection: Connection) -> None:
     connection.send(Base("top10", "1-u1", 10, COLUMNS, ROWS))
 
 
@@ -32,14 +31,6 @@ def test_the_page_of_twelve_lines(stream: ScriptedStream, page: Page) -> None:
     icon = "<!doctype html><link rel=icon href=data:>"  # else the browser asks for one
     stream.files["page.html"] = ("text/html", icon + example("html"))
     stream.files["page.js"] = ("text/javascript", script)
-    stream.on_open = send_top10
+    stream.on_open = say_top10
     page.goto(f"{stream.url}/own/page.html")
     expect(page.locator("ol li")).to_have_text(["<b>Alice</b>: 12", "Bob: 9"])
-
-
-def test_the_python_example(stream: ScriptedStream) -> None:
-    stream.on_open = send_top10
-    script = example("python").replace("http://127.0.0.1:8888", stream.url)
-    with Process([sys.executable, "-c", script]) as process:
-        out, _ = process.popen.communicate(timeout=30)
-    assert out.decode() == "1-u1:10 [('<b>Alice</b>', '12'), ('Bob', '9')]\n"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.consolidate import consolidate
 from viewstream.checksum import checksum
-from viewstream.client.state import GAP, Change, RefusalError, Rows, ViewState, receive
+from viewstream.client.change import Change, Rows
+from viewstream.client.state import GAP, RefusalError, ViewState, receive
 from viewstream.protocol import Base, Column, Delta, Message, Row, Update
 
 COLUMNS = [Column("user", "text"), Column("count", "int8")]
@@ -46,7 +47,7 @@ def rows_at(history: Counts, frontier: int) -> Rows:
 
 
 def updates_between(history: Counts, lower: int, upper: int) -> list[Update]:
-    """The updates at time t lead from the counts before t to those before t + 1."""
+    """What happens at time t leads from the counts before t to those before t + 1."""
     return consolidate(
         (time, after - before, row)
         for time in range(lower, upper)
@@ -87,14 +88,14 @@ def test_what_a_client_holds_is_the_view_at_its_frontier(
     applied: int | None = None
     for step in script:
         if step == "disconnected":
-            state.disconnected()
+            state.disconnect()
             continue
         try:
             change = receive(state, make(histories, *step))
         except RefusalError as refusal:
             assert refusal.code == GAP, refusal.reason
             assert state.position is None
-            state.disconnected()
+            state.disconnect()
         else:
             if change is not None:
                 assert change.lower in (None, applied)

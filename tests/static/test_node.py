@@ -1,4 +1,4 @@
-"""Runs the JavaScript tests under Node: one test here for each file."""
+"""Runs the tests of the JavaScript library under Node, one test here for each file there."""
 
 import shutil
 import subprocess

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from viewstream.checksum import checksum, row_hash
-from viewstream.client.state import Change, RefusalError, ViewState, receive
+from viewstream.client.change import Change
+from viewstream.client.state import RefusalError, ViewState, receive
 from viewstream.protocol import Base, Delta, decode
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -29,7 +30,7 @@ def test_vectors(case: dict[str, Any]) -> None:
     state = ViewState("v", **options)
     for step in case["steps"]:
         if step.get("disconnected"):
-            state.disconnected()
+            state.disconnect()
         elif "refused" in step:
             with pytest.raises(RefusalError) as refusal:
                 receive(state, decode(json.dumps(step["receive"])))
@@ -41,12 +42,12 @@ def test_vectors(case: dict[str, Any]) -> None:
                 expected = {**expected, "rows": sorted(expected["rows"], key=json.dumps)}
             assert change == expected
         if "rows" in step:
-            shown = sorted(map(list, state.listed()), key=json.dumps)
+            shown = sorted(map(list, state.list_rows()), key=json.dumps)
             assert shown == sorted(step["rows"], key=json.dumps)
         if "resume" in step:
             assert state.resume == step["resume"]
         if "unverified" in step:
-            assert state.unverified == step["unverified"]
+            assert state.is_unverified == step["unverified"]
         if "status" in step:
             status = state.status and [state.status.state, state.status.reason]
             assert status == step["status"]

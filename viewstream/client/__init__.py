@@ -1,5 +1,7 @@
-"""A client of the server in Python: the rules of `static/viewstream/`, for scripts and tests.
+"""The Python client: exact copies of views, kept exact, over one websocket."""
 
-`state` is the pure core (what a client holds of a view, one message at a time), `follow` the
-thin shell around it (websocket, silence, backoff, resume).
-"""
+from viewstream.client.change import Change
+from viewstream.client.stream import Stream, follow
+from viewstream.client.view import FollowError, Standing, View
+
+__all__ = ["Change", "FollowError", "Standing", "Stream", "View", "follow"]

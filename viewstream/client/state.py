@@ -1,37 +1,34 @@
-"""What a client holds of one view, and what each message does to it. No I/O.
+"""A client's copy of one view, and the effect of each message on it. No I/O.
 
-`static/viewstream/state.js` is the same core in JavaScript; `tests/vectors/client.json` holds
-both to the same behaviour. The rules are those of `docs/protocol.md`: a base replaces, a delta
-is taken by the interval rule, a gap or a wrong checksum ends the connection.
+`static/viewstream/state.js` is the same core in JavaScript; `tests/vectors/client.json` tests both
+for the same behaviour. The rules are those of `docs/protocol.md`: a base replaces the rows, a delta
+is applied by the interval rule, a gap or a wrong checksum ends the connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from viewstream.checksum import MODULUS, checksum
+from viewstream.client.change import Change, Rows, add, difference
 from viewstream.protocol import Base, Column, Delta, Message, Position, Row, Status
 
 GAP = 4000
-"""Close code of a client that cannot apply what it was sent, because something is missing."""
+"""Close code of a client that cannot apply a message, because something before it is missing."""
 WRONG_CHECKSUM = 4001
-"""Close code of a client whose rows have another checksum than the server says."""
+"""Close code of a client whose rows have another checksum than the server sent."""
 TRIES = 3
-"""After so many wrong checksums in a row a client goes on, unverified."""
+"""After so many wrong checksums in a row a client continues, unverified."""
 MAX_WAITING = 100_000
-"""Deltas and updates that are kept for a base that has not come."""
-
-Rows: TypeAlias = dict[Row, int]
-"""A multiset of rows: how often each is there. No weight is 0."""
+"""Deltas and updates that are kept until their base comes."""
 
 
 class RefusalError(Exception):
-    """A message that cannot be applied: the connection is to be closed with `code`.
+    """A message cannot be applied, so the connection must be closed with `code`.
 
     The state has forgotten its position by then, so that the next connection does not resume;
-    the rows stay, for those who look at them, until a base replaces them.
+    the rows stay visible until a base replaces them.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -40,24 +37,9 @@ class RefusalError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Change:
-    """What one message did: the view is at `upper` now, which is a consistent point.
-
-    `lower` is the frontier before, or None when a base replaced everything. `rows` are those
-    that came (weight above 0) and went (below 0); none when only the frontier moved.
-    """
-
-    view: str
-    epoch: str
-    lower: int | None
-    upper: int
-    rows: Mapping[Row, int]
-
-
 @dataclass
-class _Held:
-    """The contents of a view at `frontier`; `checksum` is None until one has been needed."""
+class _Contents:
+    """The rows of a view at `frontier`; `checksum` is None until one has been needed."""
 
     epoch: str
     frontier: int
@@ -68,10 +50,10 @@ class _Held:
 
 @dataclass
 class ViewState:
-    """One view as a client has it. Change it with `receive`, `disconnected` and `forget` only.
+    """One view as a client has it. Only `receive`, `disconnect` and `forget` change it.
 
-    `rows` are what there is to show; `position` is where they stand, or None when the next
-    message that counts is a base. `status` is the server's last word on this connection.
+    `rows` are the rows to show; `position` is their point in the view's history, or None if only
+    a base can continue them. `status` is the server's last message about this connection.
     """
 
     view: str
@@ -79,7 +61,7 @@ class ViewState:
     rows: Rows = field(default_factory=dict)
     status: Status | None = None
     max_waiting: int = MAX_WAITING
-    _held: _Held | None = None
+    _contents: _Contents | None = None
     _waiting: list[Delta] = field(default_factory=list)
     _waiting_size: int = 0
     _failures: int = 0
@@ -87,11 +69,12 @@ class ViewState:
 
     @property
     def position(self) -> Position | None:
-        return Position(self._held.epoch, self._held.frontier) if self._held else None
+        contents = self._contents
+        return Position(contents.epoch, contents.frontier) if contents else None
 
     @property
-    def unverified(self) -> bool:
-        """Whether checksums failed `TRIES` times running, and the last one did."""
+    def is_unverified(self) -> bool:
+        """Whether `TRIES` checksums in a row were wrong, and the last one was."""
         return self._failures >= TRIES and not self._last_checksum_fits
 
     @property
@@ -100,31 +83,31 @@ class ViewState:
         position = self.position
         return self.view if position is None else f"{self.view}@{position}"
 
-    def listed(self) -> Iterator[Row]:
-        """The rows one by one: a row that is there twice comes twice."""
+    def list_rows(self) -> Iterator[Row]:
+        """Iterate over the rows one by one: a row that is there twice comes twice."""
         for row, weight in self.rows.items():
             for _ in range(weight):
                 yield row
 
-    def disconnected(self) -> None:
-        """The connection is gone: what waited for its base is void, what is held stays."""
-        self._let_go()
+    def disconnect(self) -> None:
+        """Drop what belongs to the connection that ended; rows and position stay."""
+        self._drop_waiting()
         self.status = None
 
     def forget(self) -> None:
-        """Give up the position, so that a base must come; the rows stay to be shown."""
-        self._held = None
-        self._let_go()
+        """Give up the position, so that a base must come; the rows stay visible."""
+        self._contents = None
+        self._drop_waiting()
 
-    def _let_go(self) -> None:
+    def _drop_waiting(self) -> None:
         self._waiting.clear()
         self._waiting_size = 0
 
 
 def receive(state: ViewState, message: Message) -> Change | None:
-    """Take one message that the server sent for this view; None means that nothing moved.
+    """Apply one message about this view; return None if the view is where it was.
 
-    Raises RefusalError if the message cannot be applied; then nothing of it has been.
+    Raises RefusalError, without any effect on the rows, if the message cannot be applied.
     """
     try:
         match message:
@@ -141,32 +124,41 @@ def receive(state: ViewState, message: Message) -> Change | None:
 
 
 def _receive_base(state: ViewState, base: Base) -> Change | None:
-    held = state._held
-    if held is not None and held.epoch == base.epoch and held.frontier >= base.upper:
+    contents = state._contents
+    if contents is not None and contents.epoch == base.epoch and contents.frontier >= base.upper:
         return None
     _check_width(base.rows, base.columns)
-    fresh = _Held(base.epoch, base.upper, base.columns, _count(base.rows))
+    fresh = _Contents(base.epoch, base.upper, base.columns, _count(base.rows))
     _verify(state, fresh, base.checksum, of_base=True)
     for delta in _take_waiting(state, base.epoch):
         _advance(state, fresh, delta)
-    change = _difference(state.rows, fresh.rows)
-    state.columns, state.rows, state._held = base.columns, fresh.rows, fresh
-    return Change(state.view, fresh.epoch, None, fresh.frontier, change)
+    change = Change(
+        state.view,
+        fresh.epoch,
+        None,
+        fresh.frontier,
+        difference(state.rows, fresh.rows),
+        base.columns,
+        state.columns or base.columns,
+    )
+    state.columns, state.rows, state._contents = base.columns, fresh.rows, fresh
+    return change
 
 
 def _receive_delta(state: ViewState, delta: Delta) -> Change | None:
-    held = state._held
-    if held is None or held.epoch != delta.epoch:
-        _let_wait(state, delta)
+    contents = state._contents
+    if contents is None or contents.epoch != delta.epoch:
+        _keep_waiting(state, delta)
         return None
-    lower = held.frontier
-    change = _advance(state, held, delta)
-    if held.frontier == lower:
+    lower = contents.frontier
+    change = _advance(state, contents, delta)
+    if contents.frontier == lower:
         return None
-    return Change(state.view, held.epoch, lower, held.frontier, change)
+    columns = contents.columns
+    return Change(state.view, contents.epoch, lower, contents.frontier, change, columns, columns)
 
 
-def _let_wait(state: ViewState, delta: Delta) -> None:
+def _keep_waiting(state: ViewState, delta: Delta) -> None:
     state._waiting.append(delta)
     state._waiting_size += 1 + len(delta.updates)
     if state._waiting_size > state.max_waiting:
@@ -181,49 +173,53 @@ def _take_waiting(state: ViewState, epoch: str) -> list[Delta]:
     return sorted(taken, key=lambda delta: (delta.lower, delta.upper))
 
 
-def _advance(state: ViewState, held: _Held, delta: Delta) -> Rows:
+def _advance(state: ViewState, contents: _Contents, delta: Delta) -> Rows:
     """Apply a delta of the same epoch by the interval rule; return what changed.
 
-    Raises RefusalError for a gap, or if what would come out is not what the server has; `held` is
-    then as it was.
+    Raises RefusalError, and leaves `contents` as it was, for a gap or if the result would not be
+    what the server has.
     """
-    if delta.upper <= held.frontier:
+    if delta.upper <= contents.frontier:
         return {}
-    if delta.lower > held.frontier or (delta.folded and delta.lower != held.frontier):
+    if delta.lower > contents.frontier or (delta.folded and delta.lower != contents.frontier):
         kind = "a folded delta" if delta.folded else "a delta"
-        raise RefusalError(GAP, f"{kind} begins at {delta.lower}, the frontier is {held.frontier}")
-    _check_width((row for _, _, row in delta.updates), held.columns)
+        raise RefusalError(
+            GAP, f"{kind} begins at {delta.lower}, the frontier is {contents.frontier}"
+        )
+    _check_width((row for _, _, row in delta.updates), contents.columns)
     change: Rows = {}
     for time, diff, row in delta.updates:
-        if time >= held.frontier:
-            _add(change, row, diff)
-    after = replace(held, frontier=delta.upper)
+        if time >= contents.frontier:
+            add(change, row, diff)
+    after = replace(contents, frontier=delta.upper)
     if after.checksum is not None:
         after.checksum = (after.checksum + checksum(_weighted(change))) % MODULUS
     elif delta.checksum is not None:
-        after.checksum = checksum(_weighted(held.rows)) + checksum(_weighted(change))
+        after.checksum = checksum(_weighted(contents.rows)) + checksum(_weighted(change))
         after.checksum %= MODULUS
-    if any(held.rows.get(row, 0) + diff < 0 for row, diff in change.items() if diff < 0):
+    if any(contents.rows.get(row, 0) + diff < 0 for row, diff in change.items() if diff < 0):
         _disagree(state, f"at {delta.upper} a row went that was not there")
     _verify(state, after, delta.checksum, of_base=False)
     for row, diff in change.items():
-        _add(held.rows, row, diff)
-    held.frontier, held.checksum = after.frontier, after.checksum
+        add(contents.rows, row, diff)
+    contents.frontier, contents.checksum = after.frontier, after.checksum
     return change
 
 
-def _verify(state: ViewState, held: _Held, expected: int | None, *, of_base: bool) -> None:
-    """Compare checksums, if the message carries one.
+def _verify(state: ViewState, contents: _Contents, expected: int | None, *, of_base: bool) -> None:
+    """Compare checksums, if the message has one.
 
-    A base that fits does not end a row of failures, only a delta does: else a server whose
-    deltas are always wrong would make its clients come back for ever.
+    A base with the right checksum does not reset the failures, only a delta does: otherwise a
+    server whose deltas are always wrong would make its clients reconnect for ever.
     """
     if expected is None:
         return
-    if held.checksum is None:
-        held.checksum = checksum(_weighted(held.rows))
-    if held.checksum != expected:
-        _disagree(state, f"at {held.frontier} the checksum is {held.checksum}, not {expected}")
+    if contents.checksum is None:
+        contents.checksum = checksum(_weighted(contents.rows))
+    if contents.checksum != expected:
+        _disagree(
+            state, f"at {contents.frontier} the checksum is {contents.checksum}, not {expected}"
+        )
         return
     state._last_checksum_fits = True
     if not of_base:
@@ -231,7 +227,7 @@ def _verify(state: ViewState, held: _Held, expected: int | None, *, of_base: boo
 
 
 def _disagree(state: ViewState, reason: str) -> None:
-    """Count a failure; raise RefusalError unless there were too many to hope for better."""
+    """Count a failure; raise RefusalError unless there were too many of them already."""
     state._last_checksum_fits = False
     state._failures += 1
     if state._failures < TRIES:
@@ -249,21 +245,6 @@ def _count(rows: Sequence[Row]) -> Rows:
     for row in rows:
         counted[row] = counted.get(row, 0) + 1
     return counted
-
-
-def _difference(old: Rows, new: Rows) -> Rows:
-    change = dict(new)
-    for row, weight in old.items():
-        _add(change, row, -weight)
-    return change
-
-
-def _add(rows: Rows, row: Row, diff: int) -> None:
-    weight = rows.get(row, 0) + diff
-    if weight:
-        rows[row] = weight
-    else:
-        rows.pop(row, None)
 
 
 def _weighted(rows: Rows) -> Iterator[tuple[int, Row]]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedOK
 
 from tests.support.processes import wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.checksum import checksum
-from viewstream.client.follow import LONGEST_DELAY, Follower, FollowError
+from viewstream.client.stream import LONGEST_DELAY, LONGEST_ORDERED_DELAY, Stream
+from viewstream.client.view import FollowError
 from viewstream.protocol import Base, Column, Delta, Message, Row, Status, encode
 
 EPOCH = "1-u1"
@@ -30,27 +32,23 @@ def delta(lower: int, upper: int, *updates: Any, view: str = "v", **more: Any) -
 
 @dataclass
 class FakeSocket:
-    """Plays messages, then ends; `None` in the script is an end without a word."""
+    """Plays messages, and then ends or hangs."""
 
-    script: list[Message | str | None]
+    script: list[Message | str]
     close_code: int | None = None
     close_reason: str | None = None
-    closes: list[tuple[int | None, str | None]] = field(default_factory=list)
+    closes: list[tuple[int, str]] = field(default_factory=list)
     hang: bool = False
 
-    async def read_message(self) -> str | bytes | None:
-        if self.closes:
-            return None
-        if not self.script:
-            if self.hang:
-                await asyncio.Event().wait()
-            return None
+    async def recv(self) -> str | bytes:
+        if not self.script and self.hang:
+            await asyncio.Event().wait()
+        if self.closes or not self.script:
+            raise ConnectionClosedOK(None, None)
         message = self.script.pop(0)
-        if message is None or isinstance(message, str):
-            return message
-        return encode(message)
+        return message if isinstance(message, str) else encode(message)
 
-    def close(self, code: int | None = None, reason: str | None = None) -> None:
+    async def close(self, code: int = 1000, reason: str = "") -> None:
         self.closes.append((code, reason))
 
 
@@ -60,7 +58,7 @@ class OverError(Exception):
 
 @dataclass
 class Stage:
-    """Plays one socket (or error) after the other to a Follower, and notes what it does."""
+    """Plays one socket (or error) after the other to a Stream, and notes what it does."""
 
     sockets: list[FakeSocket | Exception]
     urls: list[str] = field(default_factory=list)
@@ -84,15 +82,14 @@ class Stage:
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    def play(self, *views: str, **more: Any) -> Follower:
-        follower = Follower(
+    def play(self, *views: str, **more: Any) -> Stream:
+        follower = Stream(
             "http://example.test",
             views or ("v",),
             dial=self.dial,
             clock=self.clock,
             sleep=self.sleep,
-            chance=lambda: 1.0,
-            **more,
+            **{"rng": lambda: 1.0, **more},
         )
         with pytest.raises(OverError):
             asyncio.run(follower.run())
@@ -116,7 +113,7 @@ def test_a_gap_is_closed_with_4000_and_not_resumed() -> None:
     assert first.closes[0] == (4000, "a delta begins at 11, the frontier is 10")
     assert stage.urls[1].endswith("?view=v")
     assert follower.closed_with == [4000]
-    assert list(follower.states["v"].listed()) == [ALICE]
+    assert list(follower.states["v"].list_rows()) == [ALICE]
 
 
 def test_a_gap_of_one_view_lets_the_others_resume() -> None:
@@ -133,8 +130,8 @@ def test_a_wrong_checksum_is_closed_with_4001_until_it_is_the_third() -> None:
     stage = Stage([wrong(), wrong(), wrong()])
     follower = stage.play()
     assert follower.closed_with == [4001, 4001]
-    assert follower.states["v"].unverified
-    assert list(follower.states["v"].listed()) == [ALICE]
+    assert follower.states["v"].is_unverified
+    assert list(follower.states["v"].list_rows()) == [ALICE]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +151,6 @@ def test_a_long_reason_fits_a_close_frame() -> None:
     Stage([first]).play()
     code, reason = first.closes[0]
     assert code == 4000
-    assert reason is not None
     assert 100 < len(reason.encode()) <= 123
 
 
@@ -184,11 +180,31 @@ def test_the_server_may_say_when_to_come_back() -> None:
     assert stage.pauses == [12.5, 1]
 
 
+def test_a_server_cannot_send_a_client_away_for_long() -> None:
+    stage = Stage([FakeSocket([base(1)], close_code=1001, close_reason="retry=9999")])
+    stage.play()
+    assert stage.pauses == [LONGEST_ORDERED_DELAY]
+
+
+@pytest.mark.parametrize("reason", ["retry=", "retry=-1", "retry=12345", "retry=1e3", "x retry=9"])
+def test_an_order_that_makes_no_sense_is_ignored(reason: str) -> None:
+    stage = Stage([FakeSocket([base(1)], close_code=1001, close_reason=reason)])
+    stage.play()
+    assert stage.pauses == [0.5]
+
+
+def test_each_delay_is_drawn_again() -> None:
+    numbers = iter([0.1, 0.9, 0.5])
+    stage = Stage([OSError() for _ in range(3)])
+    stage.play(rng=lambda: next(numbers))
+    assert stage.pauses == [0.05, 0.9, 1.0]
+
+
 def test_silence_ends_a_connection() -> None:
     quiet = FakeSocket([base(10)], hang=True)
     stage = Stage([quiet, FakeSocket([])])
     stage.play(silence=0.05)
-    assert quiet.closes == [(None, None)]
+    assert quiet.closes == [(1000, "")]
     assert stage.urls[1].endswith("?view=v%401-u1%3A10")
 
 
@@ -208,8 +224,8 @@ def test_tells_each_consistent_point_and_what_changed() -> None:
 
 
 @asynccontextmanager
-async def following(stream: ScriptedStream, *views: str) -> AsyncIterator[Follower]:
-    follower = Follower(stream.url, views, chance=lambda: 0.0)
+async def following(stream: ScriptedStream, *views: str) -> AsyncIterator[Stream]:
+    follower = Stream(stream.url, views, rng=lambda: 0.0)
     task = asyncio.create_task(follower.run())
     try:
         yield follower
@@ -239,7 +255,7 @@ def test_over_a_real_socket_a_cut_connection_is_resumed() -> None:
             assert second.views == ["v@1-u1:10"]
             await in_thread(lambda: second.send(delta(10, 30, (29, 1, BOB), folded=True)))
             await follower.until(lambda: state.resume == "v@1-u1:30")
-            assert sorted(state.listed()) == [ALICE, BOB]
+            assert sorted(state.list_rows()) == [ALICE, BOB]
             await in_thread(lambda: second.send(delta(31, 32)))
             assert await in_thread(second.wait_closed) == 4000
 
@@ -250,7 +266,7 @@ def test_a_refusal_for_good_ends_it() -> None:
     async def play(stream: ScriptedStream) -> None:
         stream.refuse_with = 404
         with pytest.raises(FollowError, match=r"404: .*refused by the script"):
-            await Follower(stream.url, ["v"]).run()
+            await Stream(stream.url, ["v"]).run()
 
     over_a_real_socket(play)
 

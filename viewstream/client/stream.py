@@ -1,0 +1,243 @@
+"""Follows views over a websocket: the thin shell around `viewstream/client/state.py`.
+
+    async with follow("http://127.0.0.1:8888", "top10") as stream:
+        async for change in stream["top10"]:
+            print(change.inserted, change.deleted)
+
+It connects, gives each message to the core, and reconnects whatever ends a connection, resuming
+where the views are. Socket, time and randomness can be passed in, so that tests play any order of
+events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+
+from viewstream.backoff import Backoff
+from viewstream.client.change import Change
+from viewstream.client.state import GAP, RefusalError, ViewState, receive
+from viewstream.client.view import FollowError, View
+from viewstream.protocol import ProtocolError, Status, decode
+
+SILENCE = 15.0
+"""Seconds without a message after which a connection counts as dead."""
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
+"""Bounds, in seconds, of the growing random delay before a reconnect."""
+LONGEST_ORDERED_DELAY = 60.0
+"""Seconds: a server that asks for more is asked again after these."""
+SETTLED = 5.0
+"""A connection that lasted so long after its first message has worked: delays begin short again."""
+FAREWELL = 1.0
+"""Seconds that the server has to answer when a connection is closed."""
+MAX_MESSAGE = 2**30
+_RETRY = re.compile(r"retry=(\d{1,4}(?:\.\d{1,3})?)")
+_REFUSED_STATUSES = {400, 401, 403, 404}
+_REFUSED_CODES = {4400, 4401, 4403, 4404}
+
+T = TypeVar("T")
+
+
+class Socket(Protocol):
+    """The part of `websockets.asyncio.client.ClientConnection` that is used."""
+
+    @property
+    def close_code(self) -> int | None: ...
+
+    @property
+    def close_reason(self) -> str | None: ...
+
+    async def recv(self) -> str | bytes:
+        """Return the next message; raises ConnectionClosed."""
+
+    async def close(self, code: int = 1000, reason: str = "") -> None: ...
+
+
+async def dial(url: str) -> Socket:
+    """Open a websocket to `url`; raises OSError, TimeoutError or InvalidHandshake."""
+    # The server compresses each message by itself, once for all clients.
+    deflate = ClientPerMessageDeflateFactory(
+        server_no_context_takeover=True, client_no_context_takeover=True
+    )
+    return await connect(
+        url,
+        extensions=[deflate],
+        compression=None,
+        proxy=None,
+        open_timeout=SILENCE,
+        ping_interval=None,
+        close_timeout=FAREWELL,
+        max_size=MAX_MESSAGE,
+    )
+
+
+class Stream:
+    """Keeps exact copies of `views` of the server at `url` (http or ws) while `run()` runs.
+
+    `stream[name]` is a view. `on_change` is called at each consistent point, before the views'
+    iterators. `dial` opens a socket, `clock` gives seconds, `sleep` waits, `rng` gives a number
+    from 0 to 1; after `silence` seconds without a message a connection counts as dead.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        views: Iterable[str],
+        *,
+        on_change: Callable[[ViewState, Change], None] | None = None,
+        dial: Callable[[str], Awaitable[Socket]] = dial,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rng: Callable[[], float] = random.random,
+        silence: float = SILENCE,
+    ) -> None:
+        self.views: Mapping[str, View] = {name: View(name) for name in views}
+        self.states = {name: view.state for name, view in self.views.items()}
+        self.connections = 0
+        self.closed_with: list[int] = []
+        """The codes of the connections that this client closed because of a message."""
+        self._url = url
+        self._on_change = on_change
+        self._dial = dial
+        self._clock = clock
+        self._sleep = sleep
+        self._silence = silence
+        self._backoff = Backoff(FIRST_DELAY, LONGEST_DELAY, rng)
+        self._news = asyncio.Event()
+        self._end: Exception | None = None
+
+    def __getitem__(self, name: str) -> View:
+        return self.views[name]
+
+    def address(self) -> str:
+        """Return where to connect: all views, resuming those that have a position."""
+        scheme, host, path, _, _ = urlsplit(self._url)
+        scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
+        views = "&".join(f"view={quote(state.resume)}" for state in self.states.values())
+        return urlunsplit((scheme, host, f"{path.rstrip('/')}/view/stream", views, ""))
+
+    async def run(self) -> None:
+        """Follow until cancelled; raises FollowError if the server refuses for good."""
+        end: Exception = StopAsyncIteration()
+        try:
+            while True:
+                ordered = await self._connect_once()
+                delay = self._backoff.next_delay()
+                await self._sleep(delay if ordered is None else ordered)
+        except Exception as error:
+            end = error
+            raise
+        finally:
+            self._end = end
+            for view in self.views.values():
+                view.on_end(end)
+            self._news.set()
+
+    async def until(self, condition: Callable[[], T], patience: float = 30.0) -> T:
+        """Return the first true value of `condition()`, which is called after each message.
+
+        Raises TimeoutError after `patience` seconds, and FollowError once the stream has ended.
+        """
+        async with asyncio.timeout(patience):
+            while not (value := condition()):
+                if self._end is not None:
+                    raise FollowError(str(self._end) or "the stream is closed") from self._end
+                self._news.clear()
+                await self._news.wait()
+            return value
+
+    async def _connect_once(self) -> float | None:
+        """Use one connection to its end; return the delay that the server ordered, if any."""
+        try:
+            async with asyncio.timeout(self._silence):
+                socket = await self._dial(self.address())
+        except InvalidStatus as error:
+            status, body = error.response.status_code, error.response.body
+            if status in _REFUSED_STATUSES:
+                sentence = body.decode(errors="replace") if body else ""
+                raise FollowError(f"the server answered {status}: {sentence}") from error
+            return None
+        except (OSError, TimeoutError, InvalidHandshake):
+            return None  # no server there: as for a connection that ended
+        return await self._converse(socket)
+
+    async def _converse(self, socket: Socket) -> float | None:
+        """Read one connection to its end; return the delay that the server ordered, if any."""
+        self.connections += 1
+        answered_at: float | None = None
+        code, reason = 1000, ""
+        for view in self.views.values():
+            view.on_connected()
+        try:
+            while True:
+                async with asyncio.timeout(self._silence):
+                    text = await socket.recv()
+                answered_at = self._clock() if answered_at is None else answered_at
+                self._take(text)
+        except RefusalError as refusal:
+            self.closed_with.append(refusal.code)
+            code, reason = refusal.code, _short(refusal.reason)
+        except (ConnectionClosed, TimeoutError):
+            pass  # the connection has ended, or is silent and will be closed below
+        finally:
+            for view in self.views.values():
+                view.on_disconnected()
+            self._news.set()
+            await socket.close(code, reason)
+        if socket.close_code in _REFUSED_CODES:
+            raise FollowError(f"the server closed with {socket.close_code}: {socket.close_reason}")
+        if answered_at is not None and self._clock() - answered_at >= SETTLED:
+            self._backoff.reset()
+        ordered = _RETRY.fullmatch(socket.close_reason or "")
+        return min(float(ordered[1]), LONGEST_ORDERED_DELAY) if ordered else None
+
+    def _take(self, text: str | bytes) -> None:
+        try:
+            message = decode(text)
+        except ProtocolError as error:
+            for state in self.states.values():
+                state.forget()
+            raise RefusalError(GAP, str(error)) from error
+        view = self.views.get(message.view)
+        if view is None:
+            return
+        change = receive(view.state, message)
+        if isinstance(message, Status) and message.state == "refused":
+            view.on_refused(FollowError(message.reason))
+        if change is not None:
+            if self._on_change is not None:
+                self._on_change(view.state, change)
+            view.on_change(change)
+        self._news.set()
+
+
+@asynccontextmanager
+async def follow(url: str, *views: str) -> AsyncIterator[Stream]:
+    """Follow `views` of the server at `url` while the block runs.
+
+    Raises FollowError in the views' iterators, and at the end of the block, if the server refuses.
+    """
+    stream = Stream(url, views)
+    running = asyncio.create_task(stream.run())
+    try:
+        yield stream
+        if running.done():
+            running.result()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _short(reason: str) -> str:
+    """Cut a close reason to what a close frame has room for: 123 bytes."""
+    return reason.encode()[:120].decode(errors="ignore")
