@@ -23,15 +23,10 @@ OID_ALIAS = "oid_alias"
 """The argument of a cast to oid that names what the oid is of; a literal in it is a name."""
 _OID_ALIASES = {"regclass", "regnamespace", "regrole"}
 _WORDS = {
-    "array",
-    "collate",
-    "pg_catalog",
-    "unnest",
-    "regproc",
-    "regprocedure",
-    "regtype",
-    *_OID_ALIASES,
+    *("_pg_expandarray", "attrelid", "collate", "pg_catalog", "string_to_array", "unnest"),
+    *("regproc", "regprocedure", "regtype", *_OID_ALIASES),
 }
+"""Words without which a query needs no replacement."""
 _WITH_RELATION = {"pg_get_viewdef", "pg_get_indexdef"}
 """Functions that take a relation by its oid or by its name."""
 _PSEUDO_TYPES = {
