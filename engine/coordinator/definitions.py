@@ -114,6 +114,7 @@ class Definitions:
             for new in prepared:
                 new.discard()
             raise
+        await self._runtime.settled()
         for item in dropped:
             self._remove(item)
         self.install(prepared)

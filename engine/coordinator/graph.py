@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
-from engine.coordinator.maintained import Maintained, step_all
-from engine.zset import Change
+from engine.coordinator.maintained import Maintained, is_unfinished, step_all
+from engine.zset import Change, ZSet
+
+PIECE_ROWS = 2048
+"""Changed rows that are processed in one step."""
 
 
 class Graph:
@@ -16,6 +20,8 @@ class Graph:
 
     def __init__(self, upper: int) -> None:
         self.upper = upper
+        self.is_advancing = False
+        """Whether a time is being processed in slices; no dataflow may be attached until then."""
         self._members: list[Maintained] = []
 
     @property
@@ -34,23 +40,35 @@ class Graph:
         if member in self._members:
             self._members.remove(member)
 
-    def advance(self, time: int, changes: Mapping[str, Change]) -> dict[str, Change]:
-        """Put `changes` (by the ids of sources and tables) through at `time`, and close it.
+    def advance(
+        self, time: int, changes: Mapping[str, Change], changed: set[str]
+    ) -> Iterator[None]:
+        """Process `changes` (by the ids of sources and tables) at `time`, and close it.
 
-        Rows that come or go by themselves do so at their own times before it. Returns the
-        ids of everything that changed or ended, each with its change at `time`, if any.
+        Temporal filters add and remove rows at their own times before it. The ids of everything
+        that changed or ended are added to `changed`. Yields after each slice of some milliseconds.
         """
         assert time >= self.upper
-        changed: dict[str, Change] = {}
-        while (due := self._due(time)) is not None:
-            changed |= {id: {} for id in step_all(self._members, due, {})}
-        changed |= step_all(self._members, time, changes)
+        self.is_advancing = True
+        try:
+            while (due := self._due(time)) is not None:
+                yield from self._step(due, {}, changed)
+            for piece in _pieces(changes):
+                yield from self._step(time, piece, changed)
+        finally:
+            self.is_advancing = False
         self.upper = time + 1
         done = [member for member in self._members if self._is_done(member)]
         for member in done:
             self._members.remove(member)
-            changed.setdefault(member.id, {})
-        return changed
+            changed.add(member.id)
+
+    def _step(self, time: int, changes: Mapping[str, Change], changed: set[str]) -> Iterator[None]:
+        changed |= step_all(self.members, time, changes).keys()
+        yield
+        while is_unfinished(self._members):
+            changed |= step_all(self.members, time, {}).keys()
+            yield
 
     def _due(self, before: int) -> int | None:
         times = [m.next_time for m in self._members if m.next_time is not None]
@@ -61,3 +79,26 @@ class Graph:
         if member.error is None and all(c.finished for c in member.inputs.values()):
             member.finish_if_done()
         return member.finished or member.error is not None
+
+
+def _pieces(changes: Mapping[str, Change]) -> Iterator[Mapping[str, Change]]:
+    """The changes in pieces that do not take long; at least one, which may be empty.
+
+    A source limits what it adds at a time, so only the changes of tables are cut.
+    """
+    large = {
+        id: change
+        for id, change in changes.items()
+        if isinstance(change, dict) and len(change) > PIECE_ROWS
+    }
+    yield {id: change for id, change in changes.items() if id not in large}
+    for id, change in large.items():
+        for piece in pieces(change):
+            yield {id: piece}
+
+
+def pieces(change: ZSet) -> Iterator[ZSet]:
+    """The change in pieces of `PIECE_ROWS` rows."""
+    rows = iter(change.items())
+    while piece := dict(islice(rows, PIECE_ROWS)):
+        yield piece

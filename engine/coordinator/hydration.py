@@ -10,7 +10,8 @@ from time import perf_counter
 
 from engine.coordinator.collection import Collection, Replay
 from engine.coordinator.graph import Graph
-from engine.coordinator.maintained import Maintained, step_all
+from engine.coordinator.limits import ResultSize, check_state
+from engine.coordinator.maintained import Maintained, is_unfinished, step_all
 from engine.coordinator.source import SourceReplay
 from engine.dataflow import Dataflow
 from engine.errors import SqlError
@@ -27,8 +28,8 @@ ROWS_AT_ONCE = 2048
 ROWS_AT_FIRST = 64
 """The same for the first step of a one-off SELECT, before it is known how long one takes."""
 
-MOST_RESULT_ROWS = 2_000_000
-"""The most different rows that the result of a one-off SELECT may have."""
+_WHILE_ADVANCING = 0.005
+"""Seconds between two looks at whether the graph has closed its time."""
 
 RECENT_CHANGES = 2000
 """A new view's history begins at most so many changes of an input in the past."""
@@ -79,6 +80,10 @@ async def hydrate(
             since = _beginning(outside.values(), graph) if as_of is None else as_of
             replays.update((id, c.replay(since)) for id, c in outside.items())
             await _catch_up(members, replays, graph, since, pacer)
+            while graph.is_advancing:
+                await asyncio.sleep(_WHILE_ADVANCING)
+                await pacer.breathe()
+                await _catch_up(members, replays, graph, None, pacer)
             for replay in replays.values():
                 if isinstance(replay, SourceReplay) and replay.next_time is None:
                     replay.hand_over()
@@ -109,18 +114,23 @@ async def _catch_up(
     members: Sequence[Maintained],
     replays: Mapping[str, Replay],
     graph: Graph,
-    since: int,
+    since: int | None,
     pacer: Pacer,
 ) -> None:
-    known: dict[str, Change] = {}
-    for member in members:
-        known[member.id] = member.step(since, known)
-    reached = since
+    """Step the members from `since`, or from where they are, to the graph's last closed time."""
+    reached = graph.upper - 1
+    if since is not None:
+        reached = since
+        known: dict[str, Change] = {}
+        for member in members:
+            known[member.id] = member.step(since, known)
     while any(member.is_wanted for member in members):
         due = _next_time(members, replays)
         at_end = due is None or due >= graph.upper
         waiting = max(member.rows_absorbed for member in members)
-        if waiting and (at_end or due != reached or waiting > ROWS_AT_ONCE):
+        if is_unfinished(members) or (
+            waiting and (at_end or due != reached or waiting > ROWS_AT_ONCE)
+        ):
             step_all(members, reached, {})
         elif due is None or at_end:
             break
@@ -149,27 +159,45 @@ async def evaluate(
     Raises SqlError (54000) when the result is too large to be held.
     """
     result: ZSet = {}
+    limit = ResultSize("result")
     size = ROWS_AT_FIRST
     replays = {id: collection.replay(time) for id, collection in inputs.items()}
     try:
         async with pacer:
-            add(result, flow.step(time, {}))
+            await _add_step(flow, time, {}, result, limit, pacer)
             for id, replay in replays.items():
                 while (next_time := replay.next_time) is not None and next_time <= time:
                     rows = iter(replay.take().items())
                     while piece := dict(islice(rows, size)):
-                        began = perf_counter()
-                        add(result, flow.step(time, {id: piece}))
-                        size = _fitting(size, perf_counter() - began)
-                        if len(result) > MOST_RESULT_ROWS:
-                            raise SqlError(
-                                f"result exceeds max size of {MOST_RESULT_ROWS} rows", "54000"
-                            )
-                        await pacer.breathe()
+                        took = await _add_step(flow, time, {id: piece}, result, limit, pacer)
+                        size = _fitting(size, took)
     finally:
         for replay in replays.values():
             replay.close()
     return result
+
+
+async def _add_step(
+    flow: Dataflow,
+    time: int,
+    changes: Mapping[str, ZSet],
+    result: ZSet,
+    limit: ResultSize,
+    pacer: Pacer,
+) -> float:
+    """Add what a step gives to the result, in slices; returns the seconds that the first took."""
+    began = perf_counter()
+    change = flow.step_slice(time, changes)
+    took = perf_counter() - began
+    while True:
+        add(result, change)
+        limit.add(change, len(result))
+        await pacer.breathe()
+        if not flow.has_more:
+            break
+        change = flow.step_slice(time, {})
+    check_state("the query", flow.rows_kept)
+    return took
 
 
 def _fitting(size: int, took: float) -> int:

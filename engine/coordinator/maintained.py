@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from engine.coordinator.collection import Collection, Stored
 from engine.coordinator.history import History
+from engine.coordinator.limits import ResultSize, check_state
 from engine.dataflow import Dataflow
 from engine.errors import SqlError
 from engine.relation import Column
 from engine.zset import Change, ZSet
+
+STEPS_BETWEEN_CHECKS = 64
 
 _logger = logging.getLogger(__name__)
 
@@ -44,6 +47,8 @@ class Maintained(Stored):
         self.next_time: int | None = None
         self._flow: Dataflow | None = flow
         self._publish_errors = publish_errors
+        self._size = ResultSize(f"'{name}'")
+        self._steps = 0
         for collection in self.inputs.values():
             collection.acquire()
 
@@ -60,9 +65,14 @@ class Maintained(Stored):
 
     def wants(self, time: int, changes: Mapping[str, Change]) -> bool:
         """Whether it has to be stepped at `time`."""
-        if self.next_time is not None and self.next_time <= time:
+        if self.has_more or (self.next_time is not None and self.next_time <= time):
             return True
         return self.rows_absorbed > 0 or any(id in changes for id in self.inputs)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last step took a slice of its work, and must be followed by another."""
+        return self._flow is not None and self._flow.has_more
 
     @property
     def rows_absorbed(self) -> int:
@@ -78,19 +88,28 @@ class Maintained(Stored):
             self._flow.absorb(mine)
 
     def step(self, time: int, changes: Mapping[str, Change]) -> ZSet:
-        """Take the change of the inputs at `time`; the result's change is kept and returned.
+        """Process the change of the inputs at `time`; the result's change is kept and returned.
 
-        What goes wrong with single rows is published; anything else ends this view alone.
+        While `has_more`, the step must be repeated at the same time. Errors of single rows are
+        published; other errors, such as a result that grows too large, end this view alone.
         """
         change: ZSet = {}
         with self._failing_alone():
             if self._flow is not None:
-                change = self._flow.step(time, changes)
+                change = self._flow.step_slice(time, changes)
                 self.next_time = self._flow.next_time
                 self._drain_errors(self._flow.errors)
         if change:
             self.history.append(time, change)
+            with self._failing_alone():
+                self._check_size(change)
         return change
+
+    def _check_size(self, change: ZSet) -> None:
+        self._size.add(change, len(self.history.contents))
+        self._steps += 1
+        if self._steps % STEPS_BETWEEN_CHECKS == 0:
+            check_state(f"'{self.name}'", self.rows_kept)
 
     def _drain_errors(self, errors: dict[str, int]) -> None:
         if errors:
@@ -104,6 +123,7 @@ class Maintained(Stored):
         try:
             yield
         except SqlError as error:
+            self._drain_errors({error.message: 1})
             self.fail(error)
         except Exception:
             _logger.exception("the dataflow of %s failed and has been ended", self.name)
@@ -128,10 +148,18 @@ class Maintained(Stored):
         return freed
 
 
+def is_unfinished(members: Iterable[Maintained]) -> bool:
+    """Whether one of them has processed a slice of its work only."""
+    return any(member.has_more for member in members)
+
+
 def step_all(
     members: Sequence[Maintained], time: int, changes: Mapping[str, Change]
 ) -> dict[str, Change]:
-    """Step those of `members` (inputs before their users) that have to be; returns all changes."""
+    """Step those of `members` (inputs before their users) that need it; returns all changes.
+
+    While `is_unfinished`, it must be repeated at the same time.
+    """
     known = dict(changes)
     for member in members:
         if member.error is None and member.wants(time, known):

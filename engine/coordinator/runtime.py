@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
+from time import perf_counter
 
 from sqlglot import exp
 
 from engine.catalog import Catalog, Item, add_system_items, with_oids
 from engine.coordinator.collection import Collection, Hold, Stored, Table
-from engine.coordinator.graph import Graph
+from engine.coordinator.graph import Graph, pieces
 from engine.coordinator.history import History
 from engine.coordinator.hydration import Pacer, hydrate
 from engine.coordinator.maintained import Maintained
@@ -32,6 +33,9 @@ from engine.zset import Change, as_zset
 
 _GATHERING = 0.05
 """Seconds for which the filling of a view waits for others to be created."""
+
+_BRIEFLY = 0.02
+"""Seconds that a tick may take before the event loop runs again."""
 
 _LARGE_FILE = 4 * 1024 * 1024
 
@@ -71,6 +75,7 @@ class Runtime:
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = count(1)
         self._still = asyncio.Lock()
+        self._rest_of_tick: asyncio.Task[None] | None = None
         self._gathered: list[Maintained] = []
         self._stopped = False
         for item in self.catalog:
@@ -132,28 +137,67 @@ class Runtime:
 
         `time` is given only if it was taken from the timeline before. Returns the time.
         """
-        if time is None:
-            time = self.timeline.next()
+        time = self.timeline.next() if time is None else time
+        for _ in self._tick_slices(changes, time, progress):
+            pass
+        return time
+
+    async def tick_in_slices(self, changes: Mapping[str, Change], time: int) -> None:
+        """Do the same while the event loop runs; the caller holds `standing_still`."""
+        await self._finish(self._tick_slices(changes, time, False))
+
+    def tick_briefly(self, changes: Mapping[str, Change], *, progress: bool) -> None:
+        """Do the same, but leave the rest to a task if it takes more than some milliseconds."""
+        slices = self._tick_slices(changes, self.timeline.next(), progress)
+        end = perf_counter() + _BRIEFLY
+        for _ in slices:
+            if perf_counter() > end:
+                self._rest_of_tick = asyncio.create_task(self._finish(slices))
+                break
+
+    def _tick_slices(
+        self, changes: Mapping[str, Change], time: int, progress: bool
+    ) -> Iterator[None]:
+        assert not self.graph.is_advancing
         all_changes = {**changes, **self.system.drain()}
         for id, change in all_changes.items():
             table = self.collections.get(id)
             if isinstance(table, Table):
-                table.history.append(time, as_zset(change))
+                for piece in pieces(as_zset(change)):
+                    table.history.append(time, piece)
+                    yield
         for source in self.sources:
             source.stamp(time)
-        changed = self.graph.advance(time, all_changes)
-        self._tell(all_changes.keys() | changed.keys(), progress)
-        return time
+        changed = set(all_changes)
+        yield from self.graph.advance(time, all_changes, changed)
+        self._tell(changed, progress)
+
+    async def _finish(self, slices: Iterator[None]) -> None:
+        async with self.pacer:
+            for _ in slices:
+                await self.pacer.breathe()
+
+    @property
+    def _is_ticking(self) -> bool:
+        """Whether a tick goes on that `tick_briefly` left to a task."""
+        return self._rest_of_tick is not None and not self._rest_of_tick.done()
+
+    async def settled(self) -> None:
+        """Wait until no tick goes on that was left to a task."""
+        while self._is_ticking:
+            assert self._rest_of_tick is not None
+            await asyncio.wait([self._rest_of_tick])
 
     @asynccontextmanager
     async def standing_still(self) -> AsyncIterator[int]:
         """A time that was taken and is not closed; nobody else ticks until it was."""
         async with self._still:
+            await self.settled()
             yield self.timeline.next()
 
     @property
     def is_standing_still(self) -> bool:
-        return self._still.locked()
+        return self._still.locked() or self._is_ticking
 
     def _tell(self, changed: set[str], progress: bool) -> None:
         for id in self.subscriptions if progress else changed & self.subscriptions.keys():
@@ -209,6 +253,7 @@ class Runtime:
 
     async def _hydrate(self, members: Sequence[Maintained], as_of: int | None) -> None:
         async with self._still:
+            await self.settled()
             # What a source that nobody has read yet holds gets its time now.
             if any(source.is_read and source.has_news() for source in self.sources):
                 self.tick({})
@@ -250,9 +295,10 @@ class Runtime:
         for readers in list(self.subscriptions.values()):
             for subscription in list(readers):
                 subscription.fail(ended)
-        for task in list(self._hydrations):
+        tasks = [*self._hydrations, *([self._rest_of_tick] if self._rest_of_tick else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._hydrations, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for _, _, future in self._waiters:
             if not future.done():
                 future.set_exception(ended)

@@ -84,7 +84,7 @@ class Ticker:
             self._next_beat = max(self._next_beat + self._beat, began)
             self._housekeeping.run()
         if beat or news:
-            self._runtime.tick(changes, progress=beat)
+            self._runtime.tick_briefly(changes, progress=beat)
         if more:
             self._adapt(time.thread_time() - worked)
             return 0

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from engine.catalog import Item, Kind
 from engine.coordinator.collection import Table
+from engine.coordinator.graph import pieces
 from engine.coordinator.reads import peek_zset
 from engine.coordinator.restore import to_text
 from engine.coordinator.runtime import Runtime
@@ -215,9 +216,14 @@ async def write(runtime: Runtime, writes: Sequence[tuple[Write, Sequence[Value]]
         table = runtime.collection(planned.table)
         assert isinstance(table, Table)
         rows = await peek_zset(runtime, planned.query, parameters)
-        change = _change(planned, rows, table.columns)
-        _check_nulls(runtime.catalog[planned.table], change)
-        add(changes.setdefault(planned.table, {}), change)
+        target = changes.setdefault(planned.table, {})
+        item = runtime.catalog[planned.table]
+        async with runtime.pacer:
+            for piece in pieces(rows):
+                change = _change(planned, piece, table.columns)
+                _check_nulls(item, change)
+                add(target, change)
+                await runtime.pacer.breathe()
         counts.append(sum(rows.values()))
     changes = {table: change for table, change in changes.items() if change}
     if changes:
@@ -253,18 +259,22 @@ def _check_nulls(item: Item, change: ZSet) -> None:
 
 
 async def _commit(runtime: Runtime, changes: dict[str, ZSet]) -> None:
-    """Make changes durable under their time, then visible; other ticks wait meanwhile."""
+    """Make changes durable under their time, then visible; other ticks wait until then."""
     async with runtime.standing_still() as time:
-        stored = [
-            StoredUpdates(table, time, _texts(runtime, table, change))
-            for table, change in changes.items()
-        ]
+        stored: list[StoredUpdates] = []
+        async with runtime.pacer:
+            for table, change in changes.items():
+                texts: list[tuple[int, tuple[str | None, ...]]] = []
+                for piece in pieces(change):
+                    texts += _texts(runtime, table, piece)
+                    await runtime.pacer.breathe()
+                stored.append(StoredUpdates(table, time, texts))
         await asyncio.to_thread(runtime.store.append, stored)
         for table, change in changes.items():
             collection = runtime.collection(table)
             assert isinstance(collection, Table)
             collection.stored_updates += len(change)
-        runtime.tick(changes, time=time)
+        await runtime.tick_in_slices(changes, time)
 
 
 def _texts(runtime: Runtime, table: str, change: ZSet) -> list[tuple[int, tuple[str | None, ...]]]:

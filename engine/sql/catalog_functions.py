@@ -95,6 +95,7 @@ _TEMPLATES: dict[str, str] = {
         ),
         "NULL::int8",
     ),
+    **dict.fromkeys(("inet_client_port", "inet_server_port"), "NULL::int4"),
     "pg_size_pretty": "$1::text || ' bytes'",
     "getdatabaseencoding": "'UTF8'",
     "current_schemas": "CASE WHEN $1 THEN ARRAY['mz_catalog', 'pg_catalog', 'public'] "

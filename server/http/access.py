@@ -8,21 +8,14 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPHeaders
 
+from server.http.refusal import Refusal
+
 FOREIGN_HEADERS = {"Origin", "Forwarded", "Via", "X-Real-Ip"}
 """Headers of browsers and of proxies, as Tornado spells them."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An HTTP status and one sentence for the client."""
-
-    status: int
-    sentence: str
 
 
 class Access:
@@ -117,6 +110,12 @@ def _refuse_token(headers: HTTPHeaders, token: str) -> Refusal | None:
     if not hmac.compare_digest(given.strip().encode(), token.encode()):
         return Refusal(401, "the token is wrong")
     return None
+
+
+def is_page(headers: HTTPHeaders) -> bool:
+    """Whether a page's browser sent the request: such ones have an Origin that can be parsed."""
+    origin = headers.get("Origin")
+    return origin is not None and _netloc(origin) is not None
 
 
 def _netloc(origin: str) -> str | None:

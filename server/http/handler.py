@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 from tornado.web import HTTPError, RequestHandler
 
-from server.http.access import Access, Refusal
+from server.flusher import now
+from server.http.access import Access
 from server.http.connection import Connection
+from server.http.refusal import Refusal, RefusalLog, refuse_view
 from server.hub.hub import Hub
 from server.metrics import Metrics
 
@@ -59,6 +61,9 @@ class Context:
     """Whether permessage-deflate is negotiated."""
     about: str | None = None
     connections: OpenConnections = field(default_factory=OpenConnections)
+    refused: set[object] = field(default_factory=set)
+    """Websockets that are open only to be closed with a reason."""
+    refusal_log: RefusalLog = field(default_factory=RefusalLog)
 
 
 class Handler(RequestHandler):
@@ -84,9 +89,15 @@ class Handler(RequestHandler):
         self.finish(msgspec.json.encode(body) + b"\n")
 
     def refuse(self, refusal: Refusal, **more: object) -> None:
-        """Finish with a status and a sentence, and count the refusal."""
-        self.context.metrics.refusals.labels(refusal.status).inc()
+        """Finish with a status and a sentence."""
+        self.note_refusal(refusal)
         self.answer(refusal.status, {"error": refusal.sentence, **more})
+
+    def note_refusal(self, refusal: Refusal) -> None:
+        """Count the refusal, and log it."""
+        self.context.metrics.refusals.labels(refusal.status).inc()
+        request = f"{self.request.method} {self.request.path!r} from {self.request.remote_ip}"
+        self.context.refusal_log.add(refusal, request, now())
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         sentence = HTTPStatus(status_code).phrase.lower()
@@ -99,9 +110,5 @@ class Handler(RequestHandler):
         """Whether the view is served; if it is not, refuse the request."""
         if name in self.context.hub.names:
             return True
-        self.refuse(unknown_view(name))
+        self.refuse(refuse_view(name, self.context.hub.names))
         return False
-
-
-def unknown_view(name: str) -> Refusal:
-    return Refusal(404, f"the view {name!r} is not served here")

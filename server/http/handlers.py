@@ -13,8 +13,9 @@ from tornado.httputil import HTTPHeaders
 from tornado.web import StaticFileHandler, stream_request_body
 
 from server.flusher import now
-from server.http.access import Refusal, refuse_body
+from server.http.access import refuse_body
 from server.http.handler import Handler
+from server.http.refusal import Refusal
 from server.hub.history import Outcome
 from server.hub.status import ViewReport
 from viewstream.protocol import Delta, ProtocolError, decode_delta

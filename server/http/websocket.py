@@ -2,60 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import asyncio
 
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
-from server.http.access import Refusal
+from server.http.access import is_page
 from server.http.connection import Connection
-from server.http.handler import Handler, unknown_view
+from server.http.handler import Handler
 from server.http.negotiate import Parameters, negotiate_deflate
-from viewstream.protocol import Position, ProtocolError, parse_position
+from server.http.refusal import Refusal
+from server.http.subscription import Subscription, parse_subscription
 
 MAX_MESSAGE = 1024
 """Bytes of a message from a client. Clients have none to send."""
 UNSUPPORTED = 1003
-COUNTED_CODES = {1000, 1001, 1003, 1005, 1006, 1009, 4000, 4001, 4008}
+COUNTED_CODES = {
+    *(1000, 1001, 1003, 1005, 1006, 1009),
+    *(4000, 4001, 4008, 4400, 4403, 4404, 4503),
+}
 """Close codes with a counter of their own; a client may send any."""
+MAX_REFUSED = 32
+"""Refused websockets that are open at a time, until the page answers the close. Above, a page gets
+the HTTP status, which it cannot read: these connections count for no other bound."""
+CLOSE_TIMEOUT = 2.0
+"""Seconds that a page has to answer the close of a refused websocket."""
 
 
 class Stream(WebSocketHandler, Handler):
-    """One client. `prepare` refuses a handshake in JSON, before the upgrade."""
+    """One client.
+
+    A handshake that is refused gets a status and JSON, before the upgrade. But a page cannot read
+    these: a handshake with an `Origin` is accepted, and closed with a code and a reason.
+    """
 
     _connection: Connection | None = None
     _deflate: Parameters | None = None
+    _refusal: Refusal | None = None
+    _subscription: Subscription
 
     def set_default_headers(self) -> None:
         """Set none: they are of no use on an upgraded connection."""
 
     def prepare(self) -> None:
-        refusal = self._refusal()
-        if refusal is not None:
-            self.refuse(refusal)
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            expected = "expected a websocket, or Accept: text/event-stream"
+            self.refuse(Refusal(426, expected))
+            return
+        found = self._check_request()
+        if isinstance(found, Subscription):
+            self._subscription = found
+        elif self._can_be_accepted():
+            self._refusal = found
+        else:
+            self.refuse(found)
 
-    def _refusal(self) -> Refusal | None:
+    def _check_request(self) -> Subscription | Refusal:
         headers, access = self.request.headers, self.context.access
-        if headers.get("Upgrade", "").lower() != "websocket":
-            return Refusal(426, "expected a websocket")
         refusal = access.refuse_host(headers) or access.refuse_origin(headers)
         if refusal is not None:
             return refusal
         arguments = self.get_query_arguments("view", strip=False)
-        try:
-            self._wanted = parse_wanted(arguments, self.context.hub.names)
-        except ProtocolError as error:
-            return Refusal(400, str(error))
-        for name in self._wanted:
-            if name not in self.context.hub.names:
-                return unknown_view(name)
+        found = parse_subscription(arguments, self.context.hub.names)
         limit = self.context.max_clients
-        if len(self.context.hub.clients) >= limit:
+        if isinstance(found, Subscription) and len(self.context.hub.clients) >= limit:
             return Refusal(503, f"there are {limit} clients already, which is the limit")
-        return None
+        return found
+
+    def _can_be_accepted(self) -> bool:
+        """Whether this is a page's handshake, and few refused ones are open."""
+        return is_page(self.request.headers) and len(self.context.refused) < MAX_REFUSED
 
     def check_origin(self, origin: str) -> bool:
-        return self.context.access.refuse_origin(self.request.headers) is None
+        """Allow all that got so far: `prepare` has decided."""
+        return True
 
     def get_compression_options(self) -> dict[str, object] | None:
         """Enable compression if the client accepts messages that are compressed once for all."""
@@ -80,6 +100,9 @@ class Stream(WebSocketHandler, Handler):
         assert self.ws_connection is not None
         stream = self.ws_connection.stream
         assert isinstance(stream, IOStream)
+        if self._refusal is not None:
+            self._close_refused(self._refusal, stream)
+            return
         self._connection = Connection(
             self._disconnect,
             stream,
@@ -88,7 +111,16 @@ class Stream(WebSocketHandler, Handler):
         )
         self.context.metrics.connections.inc()
         self.context.connections.add(self._connection)
-        self.context.hub.add_client(self._connection, self._wanted)
+        asked = self._subscription
+        for sentence in asked.refused.values():
+            self.note_refusal(Refusal(404, sentence))
+        self.context.hub.add_client(self._connection, asked.wanted, asked.refused)
+
+    def _close_refused(self, refusal: Refusal, stream: IOStream) -> None:
+        self.note_refusal(refusal)
+        self.context.refused.add(self)
+        self.close(refusal.close_code, refusal.close_reason)
+        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, stream.close)
 
     def on_message(self, message: str | bytes) -> None:
         self._disconnect(UNSUPPORTED, "clients send nothing")
@@ -100,6 +132,7 @@ class Stream(WebSocketHandler, Handler):
     def on_close(self) -> None:
         code = self.close_code or 1006
         self.context.metrics.closes.labels(code if code in COUNTED_CODES else "other").inc()
+        self.context.refused.discard(self)
         if self._connection is not None:
             self.context.connections.remove(self._connection)
             self.context.hub.remove_client(self._connection)
@@ -110,22 +143,3 @@ class Stream(WebSocketHandler, Handler):
         if self._connection is not None:
             self.context.hub.remove_client(self._connection)
         self.close(code, reason)
-
-
-def parse_wanted(arguments: list[str], served: Container[str]) -> dict[str, Position | None]:
-    """Parse each `NAME` or `NAME@EPOCH:FRONTIER`; raises ProtocolError.
-
-    A name may contain an @: an argument that is `served` is a name as a whole, and in any other the
-    last @ counts. (No view whose name ends like a position is served.)
-    """
-    if not arguments:
-        raise ProtocolError("expected at least one view: /view/stream?view=NAME")
-    wanted: dict[str, Position | None] = {}
-    for argument in arguments:
-        name, at, position = argument.rpartition("@")
-        if argument in served or not at:
-            name, at = argument, ""
-        if name in wanted:
-            raise ProtocolError(f"expected the view {name!r} once")
-        wanted[name] = parse_position(position) if at else None
-    return wanted

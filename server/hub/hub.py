@@ -10,9 +10,9 @@ from server.hub.fanout import Fanout
 from server.hub.history import Outcome, ReadBase
 from server.hub.limits import Limits
 from server.hub.listener import Client
-from server.hub.status import ViewReport
+from server.hub.status import ViewReport, encode_status
 from server.hub.view import View
-from viewstream.protocol import Delta, Position
+from viewstream.protocol import Delta, Position, Status
 
 
 class Hub:
@@ -51,9 +51,20 @@ class Hub:
 
     # --- clients -----------------------------------------------------------------------------
 
-    def add_client(self, client: Client, wanted: Mapping[str, Position | None]) -> None:
-        """Subscribe a client to views, each from its position on if it has one."""
+    def add_client(
+        self,
+        client: Client,
+        wanted: Mapping[str, Position | None],
+        refused: Mapping[str, str] | None = None,
+    ) -> None:
+        """Subscribe a client to views, each from its position on if it has one.
+
+        `refused` are views that are not served, each with the reason that the client is sent.
+        """
         self.clients.add(client)
+        for name, reason in (refused or {}).items():
+            if client.is_ready:
+                self._fanout.write(client, encode_status(Status(name, "refused", reason)))
         for name, position in wanted.items():
             client.listeners[name] = self._views[name].subscribe(client, position)
         self._note_work()

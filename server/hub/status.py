@@ -77,7 +77,7 @@ class StatusBoard:
         self._limits = limits
         self._sent: Status | None = None
         self._sent_at = 0
-        self.message = _encode(Status(history.view, "stale", NO_PIPELINE))
+        self.message = encode_status(Status(history.view, "stale", NO_PIPELINE))
         """The status that was sent last."""
 
     def status(self, now: int) -> Status:
@@ -128,14 +128,14 @@ class StatusBoard:
     def renew(self, now: int) -> Message:
         """Find the status, and return it as a message to send."""
         self._sent, self._sent_at = self.status(now), now
-        self.message = _encode(self._sent)
+        self.message = encode_status(self._sent)
         return self.message
 
     def waiting(self) -> Message:
         """Return the status for clients that have no base yet."""
         reason = self._failures.reason or "the view is being read"
-        return _encode(Status(self._history.view, "waiting", reason))
+        return encode_status(Status(self._history.view, "waiting", reason))
 
 
-def _encode(status: Status) -> Message:
+def encode_status(status: Status) -> Message:
     return Message(encode(status))

@@ -1,12 +1,12 @@
 /**
  * The bar chart: a list with one item for each editor, kept from one paint to the next.
  *
- * The items are always in the order of the ranking, also for who listens to the page. To the eye
- * they move: each is measured before and after, put back to where it was, and let go (the
- * technique that Paul Lewis calls FLIP). Names come from strangers and are only set as text.
+ * The items are always in the order of the ranking, also for screen readers. Only the eye sees them
+ * move: each is measured before and after, put back to its old place, and animated to the new one
+ * (the technique that Paul Lewis calls FLIP). Names come from strangers and are only set as text.
  */
 
-import { editorName } from "./words.js";
+import { editorName } from "./texts.js";
 
 const MOVE = { duration: 600, easing: "cubic-bezier(.2, .7, .2, 1)" };
 const APPEAR = { duration: 400, easing: "ease-out" };
@@ -18,7 +18,7 @@ export class Bars {
   #still;
   #items = new Map();
 
-  /** @param {() => boolean} still whether nothing should move */
+  /** @param {() => boolean} still whether the reader asked for less motion */
   constructor(list, still) {
     this.#list = list;
     this.#still = still;
@@ -28,7 +28,7 @@ export class Bars {
   show(bars) {
     const before = this.#orderChanges(bars) ? this.#tops() : null;
     this.#removeAllBut(new Set(bars.map(({ key }) => key)));
-    bars.forEach((bar, at) => this.#place(bar, at));
+    for (const [at, bar] of bars.entries()) this.#place(bar, at);
     if (before !== null && !this.#still()) this.#move(before);
   }
 
@@ -63,7 +63,7 @@ export class Bars {
     const element = document.createElement("li");
     element.dataset.key = key;
     const rank = append(element, "span", "rank");
-    rank.setAttribute("aria-hidden", "true"); // the list counts by itself
+    rank.setAttribute("aria-hidden", "true"); // a screen reader counts the items itself
     const { text, isName } = editorName(user);
     const name = append(element, "bdi", isName ? "name" : "name nameless");
     name.textContent = text;
@@ -88,7 +88,7 @@ export class Bars {
       const distance = top - item.element.getBoundingClientRect().top;
       if (Math.abs(distance) < 1) continue;
       const transform = [`translateY(${distance}px)`, "none"];
-      // Who rises passes in front.
+      // A bar that rises passes in front.
       const zIndex = distance > 0 ? [1, 1] : [0, 0];
       item.motion = item.element.animate({ transform, zIndex }, MOVE);
     }

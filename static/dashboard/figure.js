@@ -1,7 +1,7 @@
-/** The big number: its digits stand still, and those that change come in from below. */
+/** The big number: digits that change slide in from below, the others stay. */
 
 const APPEAR = { duration: 220, easing: "ease-out" };
-/** A digit that changed less than so many milliseconds ago is in a hurry, and only changes. */
+/** A digit that changed less than this ago is replaced without motion. Milliseconds. */
 const HURRY = 450;
 const formatted = new Intl.NumberFormat();
 
@@ -11,17 +11,17 @@ export class Figure {
   #still;
   #changedAt = new WeakMap();
 
-  /** @param {() => boolean} still whether nothing should move */
+  /** @param {() => boolean} still whether the reader asked for less motion */
   constructor(element, still) {
     this.#still = still;
-    // Digit by digit is for the eye only: who listens gets the number in one piece.
+    // The single digits are for the eye only: a screen reader gets the number in one piece.
     this.#spoken.className = "spoken";
     this.#seen.setAttribute("aria-hidden", "true");
     element.replaceChildren(this.#spoken, this.#seen);
     this.show(null);
   }
 
-  /** @param {?bigint} value null shows a dash */
+  /** @param {?(number | bigint)} value null shows a dash */
   show(value) {
     const text = value === null ? "–" : formatted.format(value);
     if (this.#spoken.textContent === text) return;

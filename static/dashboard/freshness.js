@@ -1,13 +1,13 @@
-/** How old is what a person sees? Pure: clocks are passed in. Milliseconds. */
+/** The age of the rows on the page. Pure: clocks are passed in. Milliseconds. */
 
 /**
- * How far this computer's clock is behind the server's, from the `Date` header of an answer.
+ * Compute how far this computer's clock is behind the server's, from the `Date` header of a response.
  *
- * The header tells whole seconds only, so anything within them counts as no difference.
+ * The header has whole seconds only, so anything within them counts as no difference.
  *
  * @param {?string} header the header's value
- * @param {number} asked when the question was sent, by this computer's clock
- * @param {number} answered when the answer came
+ * @param {number} asked when the request was sent, by this computer's clock
+ * @param {number} answered when the response came
  */
 export function clockOffset(header, asked, answered) {
   const served = Date.parse(header ?? "");
@@ -17,22 +17,22 @@ export function clockOffset(header, asked, answered) {
 }
 
 /**
- * The greatest age since it was last asked, so that a number that is read once a second does not
- * jump with the moment of reading.
+ * The greatest age since it was last read, so that a number that is read once a second does not
+ * depend on the moment.
  */
 export class Freshness {
   #asOf = null;
   #oldest = 0;
 
-  /** `asOf`: the time up to which what is painted at `now` is known. */
+  /** Record that rows known up to `asOf` were painted at `now`. */
   painted(asOf, now) {
     if (this.#asOf !== null) this.#oldest = Math.max(this.#oldest, now - this.#asOf);
     this.#asOf = asOf;
   }
 
   /**
-   * The greatest age since the last call, in milliseconds; null while nothing was painted, and
-   * for what is known for ever.
+   * The greatest age since the last call, in milliseconds; null before the first paint, and for
+   * views that can no longer change.
    */
   read(now) {
     if (this.#asOf === null || this.#asOf === Infinity) return null;

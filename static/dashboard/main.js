@@ -1,15 +1,14 @@
-/** The dashboard: follows two views and paints what they hold. */
+/** The dashboard: follows two views and paints their rows. */
 
 import { follow } from "../viewstream/index.js";
 import { Bars } from "./bars.js";
 import { Figure } from "./figure.js";
-import { Freshness, clockOffset } from "./freshness.js";
+import { clockOffset, Freshness } from "./freshness.js";
 import { Pulse } from "./pulse.js";
 import { PulseChart } from "./pulse_chart.js";
 import { ranking } from "./ranking.js";
-import { refusalOf } from "./refusals.js";
+import { ageText, describe, sourceText, worst } from "./texts.js";
 import { ViewsTable } from "./views_table.js";
-import { ageText, describe, sourceText, worst } from "./words.js";
 
 const SERVER = new URL("..", import.meta.url);
 const element = (id) => document.getElementById(id);
@@ -29,30 +28,38 @@ const freshness = new Freshness();
 let offset = 0;
 const serverNow = () => Date.now() + offset;
 
-/** The one number that the view `counter` holds, or null if it is not there. */
+/** The only number in the view `counter`, or null if it is missing. */
 let total = null;
+/** The position of `total`; null before the first base. */
+let known = null;
 
-counter.onChange(({ lower, upper }) => {
+counter.onChange(({ epoch, upper }) => {
   const before = total;
   total = counter.rows()[0]?.count ?? null;
-  if (lower === null) pulse.clear();
-  else pulse.add(lower, upper, Number((total ?? 0n) - (before ?? 0n)));
+  // Also over a reconnect: within an epoch the difference is exact, with whatever came between.
+  if (known?.epoch === epoch) pulse.add(known.upper, upper, difference(before, total));
+  known = { epoch, upper };
 });
 
-let asked = false;
+/** Counts are numbers, or BigInts where a number would not be exact. */
+function difference(before, after) {
+  return Number(BigInt(after ?? 0) - BigInt(before ?? 0));
+}
 
-/** Paint in the next frame, once, however much changes until then. */
+let isPaintScheduled = false;
+
+/** Paint in the next frame, once for all changes until then. */
 function paintSoon() {
-  if (asked) return;
-  asked = true;
+  if (isPaintScheduled) return;
+  isPaintScheduled = true;
   requestAnimationFrame(() => {
-    asked = false;
+    isPaintScheduled = false;
     paint();
   });
 }
 
 function paint() {
-  const known = views.filter(({ loaded }) => loaded);
+  const loaded = views.filter((view) => view.loaded);
   if (counter.loaded) figure.show(total);
   if (top10.loaded) {
     const ranked = ranking(top10.rows());
@@ -60,55 +67,43 @@ function paint() {
     element("editors-note").hidden = ranked.length > 0;
     element("editors-note").textContent = "No edits yet: the view is empty.";
   }
-  if (known.length > 0) freshness.painted(Math.min(...known.map(({ asOf }) => asOf)), serverNow());
-  tellStanding();
+  if (loaded.length > 0)
+    freshness.painted(Math.min(...loaded.map(({ asOf }) => asOf)), serverNow());
+  showStanding();
 }
 
-function tellStanding() {
+function showStanding() {
   const standing = worst(views);
-  const shown = views.some(({ loaded }) => loaded);
+  const hasRows = views.some(({ loaded }) => loaded);
   const wait = stream.retryAt === null ? null : Math.max(0, stream.retryAt - Date.now());
-  if (standing.state === "connecting") standing.reason = refusal;
-  const { word, notice, countdown } = describe(standing, shown, wait);
+  const { word, notice, countdown } = describe(standing, hasRows, wait);
   element("standing").dataset.state = standing.state;
-  document.body.dataset.state = shown ? standing.state : "empty";
+  document.body.dataset.state = hasRows ? standing.state : "empty";
   setText(element("standing-text"), word);
   setText(element("notice-text"), notice);
   setText(element("countdown"), countdown);
   element("notice").hidden = notice === "";
 }
 
-/** What changes with time alone, once a second. */
+/** Show what changes as time passes, once a second. */
 function tick() {
   const now = serverNow();
   setText(element("age"), ageText(freshness.read(now)));
   if (counter.asOf !== null && counter.asOf !== Infinity) chart.show(pulse.until(counter.asOf));
   table.show();
-  tellStanding();
-  if (stream.retryAt !== null && !views.some(({ loaded }) => loaded)) askWhyNot();
-}
-
-/** Why the server lets this page in not at all, if it says so. */
-let refusal = "";
-let asking = false;
-
-async function askWhyNot() {
-  if (asking) return;
-  asking = true;
-  refusal = await refusalOf(SERVER, [...stream.views.keys()]);
-  asking = false;
+  showStanding();
 }
 
 function setText(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
-/** Ask where the events come from, and what time it is there. Not every server says. */
+/** Ask for the source of the events and the server's clock. Not every server names a source. */
 async function askAbout() {
   const asked = Date.now();
-  const answer = await fetch(new URL("about.json", SERVER), { cache: "no-store" });
-  offset = clockOffset(answer.headers.get("Date"), asked, Date.now());
-  if (answer.ok) element("source").textContent = sourceText(await answer.json());
+  const response = await fetch(new URL("about.json", SERVER), { cache: "no-store" });
+  offset = clockOffset(response.headers.get("Date"), asked, Date.now());
+  if (response.ok) element("source").textContent = sourceText(await response.json());
 }
 
 for (const view of views) {
@@ -116,4 +111,4 @@ for (const view of views) {
   view.onStanding(paintSoon);
 }
 setInterval(tick, 1000);
-askAbout().catch((error) => console.info(`the server says nothing about itself: ${error.message}`));
+askAbout().catch((error) => console.info(`the server does not name its source: ${error.message}`));

@@ -1,19 +1,14 @@
-/** How many edits came in each of the last seconds, from a counter that only tells totals. Pure. */
+/** The number of edits in each of the last seconds, from a counter of the total. Pure. */
 
-/** For how many seconds the past is kept. */
+/** How many seconds are kept. */
 export const SECONDS = 60;
 
 export class Pulse {
   #perSecond = new Map();
 
-  /** Forget everything: the history is another one. */
-  clear() {
-    this.#perSecond.clear();
-  }
-
   /**
-   * `count` edits came from time `lower` to `upper` (milliseconds): when exactly is not known, so
-   * they are spread evenly over the seconds between.
+   * Add `count` edits between `lower` and `upper` (milliseconds). Their exact times are unknown, so
+   * they are spread evenly.
    */
   add(lower, upper, count) {
     const kept = Math.max(lower, upper - SECONDS * 1000);
@@ -35,7 +30,7 @@ export class Pulse {
 
   /**
    * The edits in each of the last whole seconds before `time`, the latest last; null for seconds
-   * of which not everything is known.
+   * that are not wholly known.
    */
   until(time) {
     const end = Math.floor(time / 1000);
@@ -46,7 +41,7 @@ export class Pulse {
   }
 }
 
-/** The mean of the latest ten seconds that are known, or null. */
+/** The mean of the known ones of the last ten seconds, or null. */
 export function rateOf(seconds) {
   const known = seconds.slice(-10).filter((count) => count !== null);
   if (known.length === 0) return null;

@@ -1,10 +1,10 @@
 /** The last minute as a row of thin bars, one a second. */
 
-import { SECONDS, rateOf } from "./pulse.js";
-import { rateText } from "./words.js";
+import { rateOf, SECONDS } from "./pulse.js";
+import { rateText } from "./texts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-/** The height of the drawing in its own units, and of a second in which nothing came. */
+/** The height of the chart in its own units, and of a second without edits. */
 const HEIGHT = 20;
 const BASELINE = 0.4;
 

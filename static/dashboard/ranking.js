@@ -1,14 +1,14 @@
 /**
  * The rows of `top10` as bars, the longest first. Pure.
  *
- * The order of rows is no part of a view, so they are sorted here; editors with equal counts by
- * name, so that two browsers show the same.
+ * A view has no order, so the rows are sorted here; editors with equal counts by name, so that two
+ * browsers show the same.
  */
 
 /**
- * @param {{user: ?string, count: bigint}[]} rows
- * @returns {{key: string, user: ?string, count: bigint, share: number}[]} `key` tells editors
- *     apart (NULL from the text "null" too); `share` is the bar's length as a part of the longest
+ * @param {{user: ?string, count: number | bigint}[]} rows
+ * @returns {{key: string, user: ?string, count: number | bigint, share: number}[]} `key` identifies
+ *     the editor (NULL and the text "null" differ); `share` is the length as a part of the longest
  */
 export function ranking(rows) {
   const sorted = [...rows].sort(byCountThenName);

@@ -1,4 +1,4 @@
-/** The small print: each view, and where its copy on this page stands. */
+/** The small print: each view, with the state and the position of its copy on this page. */
 
 const time = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -17,7 +17,10 @@ export class ViewsTable {
       head.scope = "row";
       head.textContent = view.name;
       row.append(head);
-      this.#cells.set(view, Array.from({ length: 4 }, () => row.insertCell()));
+      this.#cells.set(
+        view,
+        Array.from({ length: 4 }, () => row.insertCell()),
+      );
     }
   }
 

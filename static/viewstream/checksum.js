@@ -1,9 +1,9 @@
 /**
  * The checksum of a view's rows: the sum, modulo 2^32, of `weight * hash(row)`.
  *
- * The same numbers as `viewstream/checksum.py`, which tells why they are made so; both are held by
- * `tests/vectors/checksum.json`. The hash of a row is CRC-32 (RFC 1952, section 8) of its JSON in
- * UTF-8, mixed by the `lowbias32` function found by Chris Wellons' hash prospector.
+ * `viewstream/checksum.py` computes the same numbers and explains the design;
+ * `tests/vectors/checksum.json` tests both. The hash of a row is the CRC-32 (RFC 1952, section 8)
+ * of its JSON in UTF-8, mixed by the `lowbias32` function found by Chris Wellons' hash prospector.
  */
 
 const CRC_OF_BYTE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -12,39 +12,48 @@ const CRC_OF_BYTE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc >>> 0;
 });
 
-/** CRC-32 of the UTF-8 encoding of `text`, which must hold no lone surrogates. */
+/**
+ * @param {number} crc
+ * @param {number} byte
+ */
+function addByte(crc, byte) {
+  return (crc >>> 8) ^ /** @type {number} */ (CRC_OF_BYTE[(crc ^ byte) & 0xff]);
+}
+
+/**
+ * Compute the CRC-32 of the UTF-8 encoding of `text`, which must have no lone surrogates.
+ *
+ * @param {string} text
+ */
 function crc32(text) {
   let crc = -1;
-  const feed = (byte) => {
-    crc = (crc >>> 8) ^ CRC_OF_BYTE[(crc ^ byte) & 0xff];
-  };
   for (let index = 0; index < text.length; index += 1) {
     const unit = text.charCodeAt(index);
     if (unit < 0x80) {
-      crc = (crc >>> 8) ^ CRC_OF_BYTE[(crc ^ unit) & 0xff];
+      crc = addByte(crc, unit);
       continue;
     }
-    const point = text.codePointAt(index);
+    const point = /** @type {number} */ (text.codePointAt(index));
     if (point < 0x800) {
-      feed(0xc0 | (point >> 6));
+      crc = addByte(crc, 0xc0 | (point >> 6));
     } else if (point < 0x10000) {
-      feed(0xe0 | (point >> 12));
-      feed(0x80 | ((point >> 6) & 0x3f));
+      crc = addByte(crc, 0xe0 | (point >> 12));
+      crc = addByte(crc, 0x80 | ((point >> 6) & 0x3f));
     } else {
       index += 1; // the second half of the surrogate pair
-      feed(0xf0 | (point >> 18));
-      feed(0x80 | ((point >> 12) & 0x3f));
-      feed(0x80 | ((point >> 6) & 0x3f));
+      crc = addByte(crc, 0xf0 | (point >> 18));
+      crc = addByte(crc, 0x80 | ((point >> 12) & 0x3f));
+      crc = addByte(crc, 0x80 | ((point >> 6) & 0x3f));
     }
-    feed(0x80 | (point & 0x3f));
+    crc = addByte(crc, 0x80 | (point & 0x3f));
   }
   return crc ^ -1;
 }
 
 /**
- * The hash of a row, given as its JSON without blanks: an integer from 0 to 2^32-1.
+ * Hash a row, given as its JSON without blanks, to an integer from 0 to 2^32-1.
  *
- * @param {string} json what `JSON.stringify(row)` gives
+ * @param {string} json the result of `JSON.stringify(row)`
  */
 export function rowHash(json) {
   let mixed = crc32(json);
@@ -54,9 +63,13 @@ export function rowHash(json) {
 }
 
 /**
- * The checksum after `weight` copies (fewer, if negative) of the row with that hash.
+ * Add `weight` copies (fewer, if negative) of the row with that hash.
  *
- * `Math.imul` takes its arguments modulo 2^32, so every safe integer is a fine weight.
+ * `Math.imul` takes its arguments modulo 2^32, so every safe integer is a valid weight.
+ *
+ * @param {number} checksum
+ * @param {number} weight
+ * @param {number} hash
  */
 export function addToChecksum(checksum, weight, hash) {
   return (checksum + Math.imul(weight, hash)) >>> 0;

@@ -1,4 +1,74 @@
-/** The client library: exact copies of a server's views, kept exact. `docs/client.md` tells how. */
+/** The client library: exact copies of a server's views. `docs/client.md` explains its use. */
 
-export { follow } from "./stream.js";
+import { Stream } from "./stream.js";
+
 export { readValue } from "./values.js";
+
+/** @import { Options } from "./types/index.js" */
+/** @import { Environment } from "./types/internal.js" */
+
+/** Where this module was loaded from. Not a literal below: bundlers would take it for a file. */
+const HERE = import.meta.url;
+
+/**
+ * Follow views of a server; the stream begins to connect at once.
+ *
+ * @param {readonly string[]} names names of views, as the server knows them
+ * @param {Options<any>} options
+ */
+export function follow(names, options = {}) {
+  for (const name of Object.keys(options.keys ?? {})) {
+    if (!names.includes(name))
+      throw new Error(`expected keys of ${names.join(", ")}, found ${name}`);
+  }
+  const { WebSocket, environment, server = defaultServer() } = options;
+  const world = { ...browser(), ...(WebSocket && { WebSocket }), ...environment };
+  return new Stream(names, new URL("view/stream", withSlash(server)), options, world);
+}
+
+/** The server that this module came from, or else the page: a bundler moves the module. */
+function defaultServer() {
+  if (/^https?:.*\/viewstream\/index\.js$/.test(HERE) && !HERE.includes("/node_modules/")) {
+    return new URL("..", HERE);
+  }
+  const origin = globalThis.location?.origin;
+  if (!origin?.startsWith("http")) {
+    throw new Error('expected a server, such as {server: "http://127.0.0.1:8888"}, found none');
+  }
+  return origin;
+}
+
+/** @param {string | URL} server */
+function withSlash(server) {
+  const url = new URL(server);
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url;
+}
+
+/** @returns {Environment} */
+function browser() {
+  return {
+    WebSocket: globalThis.WebSocket,
+    fetch: globalThis.fetch?.bind(globalThis),
+    now: Date.now,
+    random: Math.random,
+    setTimeout: globalThis.setTimeout.bind(globalThis),
+    clearTimeout: /** @type {(timer: any) => void} */ (globalThis.clearTimeout.bind(globalThis)),
+    defer,
+    events: globalThis,
+  };
+}
+
+/**
+ * Run `task` after the page had its turn; unlike a timer, not slowed down in a hidden tab.
+ *
+ * @param {() => void} task
+ */
+function defer(task) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    task();
+  };
+  port2.postMessage(null);
+}

@@ -1,26 +1,49 @@
-/** A list of functions to call. One that throws harms neither the caller nor the others. */
+/** A set of functions to call. One that throws stops neither the caller nor the others. */
 export class Listeners {
-  #functions = new Set();
+  /** @type {Set<{call: (value: any) => void}>} */
+  #entries = new Set();
 
-  /** Add a function; returns one that takes it out again. */
-  add(listener) {
-    const entry = { listener };
-    this.#functions.add(entry);
+  /**
+   * Add a function; returns one that removes it.
+   *
+   * @param {(value: any) => void} call
+   */
+  add(call) {
+    const entry = { call };
+    this.#entries.add(entry);
     return () => {
-      this.#functions.delete(entry);
+      this.#entries.delete(entry);
     };
   }
 
+  get size() {
+    return this.#entries.size;
+  }
+
+  /**
+   * Call those that were there when the call began and that have not been removed since.
+   *
+   * @param {any} [value]
+   */
   call(value) {
-    for (const { listener } of [...this.#functions]) {
-      try {
-        listener(value);
-      } catch (error) {
-        // To where uncaught errors are seen, but not from here.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+    for (const entry of [...this.#entries]) {
+      if (this.#entries.has(entry)) callSafely(entry.call, value);
     }
+  }
+}
+
+/**
+ * Call a function of the page; an error is reported as uncaught, but not thrown from here.
+ *
+ * @param {(value: any) => void} call
+ * @param {any} value
+ */
+export function callSafely(call, value) {
+  try {
+    call(value);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

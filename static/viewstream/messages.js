@@ -1,7 +1,39 @@
-/** Whether a message is what the protocol says. Each function throws RefusalError if it is not. */
+/** Checks of incoming messages, and the error for one that cannot be applied. */
 
-import { GAP, RefusalError } from "./refusal.js";
+/** @import { Base, Delta, TextRow } from "./types/internal.js" */
 
+/** Close code: a delta left a gap, or a message made no sense. */
+export const GAP = 4000;
+/** Close code: the checksum of the rows differs from the server's. */
+export const WRONG_CHECKSUM = 4001;
+
+/** The frontier of a view that can no longer change. */
+export const MAX_TIME = Number.MAX_SAFE_INTEGER;
+
+/**
+ * A message cannot be applied; the connection must be closed with `code`.
+ *
+ * The view's position has been dropped by then, so the next connection does not resume. The rows
+ * stay until a base replaces them.
+ */
+export class MessageError extends Error {
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  constructor(code, reason) {
+    super(reason);
+    this.name = "MessageError";
+    this.code = code;
+  }
+}
+
+/**
+ * Throw a MessageError unless `base` is a base; its rows are checked one by one as they are read.
+ *
+ * @param {any} base
+ * @returns {asserts base is Base}
+ */
 export function checkBase(base) {
   expect(isTime(base.upper), "a time as upper", base.upper);
   expect(typeof base.epoch === "string", "an epoch", base.epoch);
@@ -9,35 +41,57 @@ export function checkBase(base) {
   expect(Array.isArray(base.rows), "a list of rows", base.rows);
 }
 
+/**
+ * Throw a MessageError unless `delta` is a delta; the rows of its updates are checked as they are read.
+ *
+ * @param {any} delta
+ * @returns {asserts delta is Delta}
+ */
 export function checkDelta(delta) {
   expect(typeof delta.epoch === "string", "an epoch", delta.epoch);
   expect(isTime(delta.lower), "a time as lower", delta.lower);
   expect(isTime(delta.upper), "a time as upper", delta.upper);
   expect(Array.isArray(delta.updates), "a list of updates", delta.updates);
   for (const update of delta.updates) {
-    const whole = Array.isArray(update) && update.length === 3;
-    expect(whole && isTime(update[0]), "an update as [time, diff, row]", update);
+    const isTriple = Array.isArray(update) && update.length === 3;
+    expect(isTriple && isTime(update[0]), "an update as [time, diff, row]", update);
     expect(Number.isSafeInteger(update[1]), "a whole number as diff", update[1]);
   }
 }
 
-export function checkRow(row, columns) {
-  const fits = Array.isArray(row) && row.length === columns.length && row.every(isText);
-  if (!fits) expect(false, `rows of ${columns.length} values`, row);
+/**
+ * Throw a MessageError unless `row` has a text or null for each column.
+ *
+ * @param {any} row
+ * @param {number} width
+ * @returns {asserts row is TextRow}
+ */
+export function checkRow(row, width) {
+  const fits = Array.isArray(row) && row.length === width && row.every(isText);
+  // Not in the call: the text would be made for each of a hundred thousand rows.
+  if (!fits) expect(false, `rows of ${width} values`, row);
 }
 
+/** @param {unknown} value */
 function isText(value) {
   return value === null || typeof value === "string";
 }
 
+/** @param {unknown} value */
 function isTime(value) {
-  return Number.isSafeInteger(value) && value >= 0;
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
+/** @param {any} column */
 function isColumn(column) {
   return typeof column?.name === "string" && typeof column?.type === "string";
 }
 
-function expect(holds, what, found) {
-  if (!holds) throw new RefusalError(GAP, `expected ${what}, found ${JSON.stringify(found)}`);
+/**
+ * @param {boolean} condition
+ * @param {string} what
+ * @param {unknown} found
+ */
+function expect(condition, what, found) {
+  if (!condition) throw new MessageError(GAP, `expected ${what}, found ${JSON.stringify(found)}`);
 }

@@ -1,92 +1,94 @@
 /**
- * What a client holds of one view, and what each message does to it. No I/O, no clock, no DOM.
+ * The rows that a client has of one view, and what each message does to them. No I/O, no clock.
  *
- * `viewstream/client/state.py` is the same core in Python; `tests/vectors/client.json` holds both to
- * the same behaviour. The rules are those of `docs/protocol.md`: a base replaces, a delta is taken
- * by the interval rule, a gap or a wrong checksum ends the connection.
+ * `viewstream/client/state.py` is the same core in Python; `tests/vectors/client.json` tests both.
+ * The rules are those of `docs/protocol.md`: a base replaces the rows, a delta is applied by the
+ * interval rule, a gap or a wrong checksum ends the connection.
  *
- * `receive` is a generator that pauses now and then, as `multiset.js` tells. Until it is done
- * nothing has changed, and one that is never finished changes nothing.
+ * `receive` is a generator that pauses now and then, as `multiset.js` explains. The rows change
+ * only in its last step, so one that is never finished changes nothing.
  */
 
-import { checkBase, checkDelta } from "./messages.js";
-import { add, checksumOf, counted, difference, gathered, takesTooMuch } from "./multiset.js";
-import { GAP, RefusalError, WRONG_CHECKSUM } from "./refusal.js";
+import { checkBase, checkDelta, GAP, MessageError, WRONG_CHECKSUM } from "./messages.js";
+import {
+  addAll,
+  checksumOf,
+  countRows,
+  deletesTooMuch,
+  difference,
+  sumUpdates,
+} from "./multiset.js";
 
-/** After so many wrong checksums in a row a client goes on, unverified. */
-export const TRIES = 3;
-/** Deltas and updates that are kept for a base that has not come. */
-export const MAX_WAITING = 100_000;
+/** @import { Base, CoreChange, Delta, Replica, Rows } from "./types/internal.js" */
 
-/**
- * One view as a client has it. Change it with `receive`, `disconnected` and `forget` only.
- *
- * `rows` are what there is to show; `position` is where they stand, or null when the next message
- * that counts is a base. `status` is the server's last word on this connection.
- */
+/** After this many wrong checksums in a row, a client shows the rows as unverified. */
+export const MAX_FAILURES = 3;
+/** Deltas and updates that are buffered before their base comes. */
+export const MAX_BUFFERED = 100_000;
+
+/** One view as a client has it. Change it with `receive`, `disconnect` and `forget` only. */
 export class ViewState {
-  constructor(view, { maxWaiting = MAX_WAITING } = {}) {
+  /** @param {string} view */
+  constructor(view, { maxBuffered = MAX_BUFFERED } = {}) {
     this.view = view;
+    /** @type {import("./types/index.js").Column[]} */
     this.columns = [];
+    /** The rows to show: those of the replica, or the last ones while there is none. @type {Rows} */
     this.rows = new Map();
+    /** The server's last status on this connection. @type {?{state: string, reason: string}} */
     this.status = null;
-    this.maxWaiting = maxWaiting;
-    /** @type {?{epoch, frontier, columns, rows, checksum}} checksum: null until one was needed */
-    this.held = null;
-    this.waiting = [];
-    this.waitingSize = 0;
+    /** Null when the next message that counts is a base. @type {?Replica} */
+    this.replica = null;
+    /** Deltas that came before their base. @type {Delta[]} */
+    this.buffer = [];
+    this.bufferedSize = 0;
+    this.maxBuffered = maxBuffered;
     this.failures = 0;
     this.lastChecksumFits = true;
   }
 
   get position() {
-    return this.held && { epoch: this.held.epoch, frontier: this.held.frontier };
+    return this.replica && { epoch: this.replica.epoch, frontier: this.replica.frontier };
   }
 
-  /** Whether checksums failed `TRIES` times running, and the last one did. */
+  /** Whether checksums failed `MAX_FAILURES` times in a row, the last one included. */
   get unverified() {
-    return this.failures >= TRIES && !this.lastChecksumFits;
+    return this.failures >= MAX_FAILURES && !this.lastChecksumFits;
   }
 
-  /** What to ask the server for: `VIEW`, or `VIEW@EPOCH:FRONTIER`. */
-  get resume() {
-    return this.held ? `${this.view}@${this.held.epoch}:${this.held.frontier}` : this.view;
+  /** What to ask the server for: `VIEW`, or `VIEW@EPOCH:FRONTIER` to resume. */
+  get request() {
+    const { view, replica } = this;
+    return replica ? `${view}@${replica.epoch}:${replica.frontier}` : view;
   }
 
-  /** The rows one by one: a row that is there twice comes twice. */
-  *listed() {
-    for (const { row, weight } of this.rows.values()) {
-      for (let copy = 0; copy < weight; copy += 1) yield row;
-    }
-  }
-
-  /** The connection is gone: what waited for its base is void, what is held stays. */
-  disconnected() {
-    this.letGo();
+  /** The connection has ended: buffered deltas are void, the replica stays. */
+  disconnect() {
+    this.dropBuffer();
     this.status = null;
   }
 
-  /** Give up the position, so that a base must come; the rows stay to be shown. */
+  /** Drop the position, so that a base must come; the rows stay to be shown. */
   forget() {
-    this.held = null;
-    this.letGo();
+    this.replica = null;
+    this.dropBuffer();
   }
 
-  letGo() {
-    this.waiting = [];
-    this.waitingSize = 0;
+  dropBuffer() {
+    this.buffer = [];
+    this.bufferedSize = 0;
   }
 }
 
 /**
- * Take one message that the server sent for this view, pausing (a `yield`) now and then.
+ * Apply one message that the server sent for this view; returns what changed, or null.
  *
- * Returns null if nothing moved, else what changed: `{view, epoch, lower, upper, rows}`, where
- * `upper` is the frontier now, `lower` the one before (null: a base replaced everything), and
- * `rows` the multiset of those that came (weight above 0) and went (below 0).
+ * Throws MessageError if the message cannot be applied. Then no row has changed and the position
+ * is dropped. Messages of an unknown type are ignored.
  *
- * Throws RefusalError if the message cannot be applied; then nothing of it has been, and the
- * position is forgotten. A message of a type that is not known is left alone.
+ * @param {ViewState} state
+ * @param {any} message
+ * @returns {Generator<void, ?CoreChange>}
  */
 export function* receive(state, message) {
   try {
@@ -107,112 +109,154 @@ export function* receive(state, message) {
   }
 }
 
-/** `receive` without pauses. */
-export function receiveAtOnce(state, message) {
-  const task = receive(state, message);
-  let step = task.next();
-  while (!step.done) step = task.next();
-  return step.value;
-}
-
+/**
+ * @param {ViewState} state
+ * @param {any} base
+ * @returns {Generator<void, ?CoreChange>}
+ */
 function* receiveBase(state, base) {
   checkBase(base);
-  const { held } = state;
-  if (held !== null && held.epoch === base.epoch && held.frontier >= base.upper) return null;
   const { epoch, upper, columns } = base;
-  const rows = yield* counted(base.rows, columns);
-  const fresh = { epoch, frontier: upper, columns, rows, checksum: null };
+  if (state.replica?.epoch === epoch && state.replica.frontier >= upper) return null;
+  const rows = yield* countRows(base.rows, columns.length);
+  /** @type {Replica} */
+  const replica = { epoch, frontier: upper, columns, rows, checksum: null };
   if (base.checksum !== undefined) {
-    fresh.checksum = yield* checksumOf(rows);
-    verify(state, fresh.checksum, base);
+    replica.checksum = yield* checksumOf(rows);
+    verify(state, replica.checksum, base);
   }
-  for (const delta of takeWaiting(state, epoch)) yield* advance(state, fresh, delta);
+  for (const delta of takeBuffered(state, epoch)) yield* advance(state, replica, delta);
   const change = yield* difference(state.rows, rows);
   state.columns = columns;
   state.rows = rows;
-  state.held = fresh;
-  return { view: state.view, epoch, lower: null, upper: fresh.frontier, rows: change };
+  state.replica = replica;
+  const { view } = state;
+  return {
+    view,
+    epoch,
+    lower: null,
+    upper: replica.frontier,
+    columns,
+    rows: change,
+    updates: null,
+  };
 }
 
+/**
+ * @param {ViewState} state
+ * @param {any} delta
+ * @returns {Generator<void, ?CoreChange>}
+ */
 function* receiveDelta(state, delta) {
   checkDelta(delta);
-  const { held } = state;
-  if (held === null || held.epoch !== delta.epoch) {
-    letWait(state, delta);
+  const { view, replica } = state;
+  const { epoch } = delta;
+  if (replica?.epoch !== epoch) {
+    buffer(state, delta);
     return null;
   }
-  const lower = held.frontier;
-  const rows = yield* advance(state, held, delta);
-  if (held.frontier === lower) return null;
-  return { view: state.view, epoch: held.epoch, lower, upper: held.frontier, rows };
+  const lower = replica.frontier;
+  const rows = yield* advance(state, replica, delta);
+  const { columns, frontier: upper } = replica;
+  if (upper === lower) return null;
+  const updates = delta.folded ? null : delta.updates;
+  return { view, epoch, lower, upper, columns, rows, updates };
 }
 
-function letWait(state, delta) {
-  state.waiting.push(delta);
-  state.waitingSize += 1 + delta.updates.length;
-  if (state.waitingSize > state.maxWaiting) {
+/**
+ * Keep a delta until its base comes.
+ *
+ * @param {ViewState} state
+ * @param {Delta} delta
+ */
+function buffer(state, delta) {
+  state.buffer.push(delta);
+  state.bufferedSize += 1 + delta.updates.length;
+  if (state.bufferedSize > state.maxBuffered) {
     const { epoch } = delta;
-    throw new RefusalError(GAP, `no base of ${epoch} came before ${state.maxWaiting} updates`);
+    throw new MessageError(GAP, `no base of ${epoch} came before ${state.maxBuffered} updates`);
   }
 }
 
-/** Take out the waiting deltas of `epoch`, in the order of their intervals. */
-function takeWaiting(state, epoch) {
-  const taken = state.waiting.filter((delta) => delta.epoch === epoch);
-  state.waiting = state.waiting.filter((delta) => delta.epoch !== epoch);
-  state.waitingSize = state.waiting.reduce((size, delta) => size + 1 + delta.updates.length, 0);
+/**
+ * Take the deltas of `epoch` out of the buffer, in the order of their intervals.
+ *
+ * @param {ViewState} state
+ * @param {string} epoch
+ */
+function takeBuffered(state, epoch) {
+  const taken = state.buffer.filter((delta) => delta.epoch === epoch);
+  state.buffer = state.buffer.filter((delta) => delta.epoch !== epoch);
+  state.bufferedSize = state.buffer.reduce((size, delta) => size + 1 + delta.updates.length, 0);
   return taken.sort((a, b) => a.lower - b.lower || a.upper - b.upper);
 }
 
 /**
- * Apply a delta of the same epoch by the interval rule; return what changed.
+ * Apply a delta of the same epoch by the interval rule; returns what changed.
  *
- * Throws RefusalError for a gap, or if what would come out is not what the server has; `held` is
- * then as it was.
+ * Throws MessageError for a gap, or if the result would differ from the server's rows; then
+ * `replica` is unchanged.
+ *
+ * @param {ViewState} state
+ * @param {Replica} replica
+ * @param {Delta} delta
+ * @returns {Generator<void, Rows>}
  */
-function* advance(state, held, delta) {
-  if (delta.upper <= held.frontier) return new Map();
-  if (delta.lower > held.frontier || (delta.folded && delta.lower !== held.frontier)) {
-    const kind = delta.folded ? "a folded delta" : "a delta";
-    throw new RefusalError(
-      GAP,
-      `${kind} begins at ${delta.lower}, the frontier is ${held.frontier}`,
-    );
-  }
-  const change = yield* gathered(delta.updates, held);
-  let checksum = null;
-  if (held.checksum !== null) checksum = yield* checksumOf(change, held.checksum);
-  else if (delta.checksum !== undefined) {
-    checksum = yield* checksumOf(change, yield* checksumOf(held.rows));
-  }
-  if (takesTooMuch(held.rows, change)) {
-    disagree(state, `at ${delta.upper} a row went that was not there`);
+function* advance(state, replica, delta) {
+  if (delta.upper <= replica.frontier) return new Map();
+  checkNoGap(replica, delta);
+  const change = yield* sumUpdates(delta.updates, replica.frontier, replica.columns.length);
+  let { checksum } = replica;
+  if (checksum === null && delta.checksum !== undefined) checksum = yield* checksumOf(replica.rows);
+  if (checksum !== null) checksum = yield* checksumOf(change, checksum);
+  if (deletesTooMuch(replica.rows, change)) {
+    countFailure(state, `at ${delta.upper} a row was deleted that was not there`);
   }
   if (delta.checksum !== undefined) verify(state, checksum, delta);
-  for (const [key, { row, weight }] of change) add(held.rows, key, row, weight);
-  held.frontier = delta.upper;
-  held.checksum = checksum;
+  addAll(replica.rows, change);
+  replica.frontier = delta.upper;
+  replica.checksum = checksum;
   return change;
 }
 
 /**
- * Compare checksums.
+ * @param {Replica} replica
+ * @param {Delta} delta
+ */
+function checkNoGap({ frontier }, { folded, lower }) {
+  if (folded ? lower === frontier : lower <= frontier) return;
+  const kind = folded ? "a folded delta" : "a delta";
+  throw new MessageError(GAP, `${kind} begins at ${lower}, the frontier is ${frontier}`);
+}
+
+/**
+ * Compare a checksum with the message's.
  *
- * A base that fits does not end a row of failures, only a delta does: else a server whose deltas
- * are always wrong would make its clients come back for ever.
+ * Only a delta that fits resets the failures. If a base did, a server whose deltas are always
+ * wrong would make its clients reconnect forever.
+ *
+ * @param {ViewState} state
+ * @param {?number} checksum
+ * @param {Base | Delta} message
  */
 function verify(state, checksum, message) {
   if (checksum !== message.checksum) {
-    disagree(state, `at ${message.upper} the checksum is ${checksum}, not ${message.checksum}`);
+    const expected = message.checksum;
+    countFailure(state, `at ${message.upper} the checksum is ${checksum}, not ${expected}`);
     return;
   }
   state.lastChecksumFits = true;
   if (message.type === "delta") state.failures = 0;
 }
 
-/** Count a failure; throw RefusalError unless there were too many to hope for better. */
-function disagree(state, reason) {
+/**
+ * Count a failure; throw MessageError unless there were too many.
+ *
+ * @param {ViewState} state
+ * @param {string} reason
+ */
+function countFailure(state, reason) {
   state.lastChecksumFits = false;
   state.failures += 1;
-  if (state.failures < TRIES) throw new RefusalError(WRONG_CHECKSUM, reason);
+  if (state.failures < MAX_FAILURES) throw new MessageError(WRONG_CHECKSUM, reason);
 }

@@ -1,275 +1,505 @@
 /**
- * The thin shell around the core: one websocket for several views, and all that keeps it alive.
+ * One connection for several views, and everything that keeps it alive.
  *
- * After whatever ends a connection it comes back, resuming each view where it stands. Socket,
- * time, timers and randomness are passed in, so that tests can play any order of events.
+ * Whatever ends a connection, the stream connects again and resumes each view at its position.
+ * Network, clock, timers and randomness are passed in, so that tests can play any order of events.
+ *
+ *     PAUSED ──resume──> CONNECTING ──opened──> OPEN
+ *        ^                  │    ^               │
+ *      pause               lost  └─timer, wake─┐ │ lost
+ *     (any state)           └──────────────> RETRYING <┘
+ *
+ *     refused by the server (any state) ──> REFUSED ──retry()──> CONNECTING
+ *     close() (any state) ──> CLOSED
  */
 
-import { GAP, RefusalError } from "./refusal.js";
-import { receive } from "./state.js";
+import { backoff, milliseconds, orderedWait } from "./backoff.js";
+import { CommonTime } from "./common.js";
+import { Connection, SILENCE } from "./connection.js";
+import { History } from "./history.js";
+import { Inbox } from "./inbox.js";
+import { watchPage } from "./lifecycle.js";
+import { Listeners } from "./listeners.js";
+import { GAP, MessageError } from "./messages.js";
+import { EventStream } from "./sse.js";
+import { receive, ViewState } from "./state.js";
 import { View } from "./view.js";
-import { askedToWait, backoff } from "./wait.js";
 
-/** Without a message for so long, a connection counts as dead. Milliseconds. */
-export const SILENCE = 15_000;
-/** A connection that lasted so long after its first message worked: waits begin small again. */
+/** @import { ViewChange } from "./change.js" */
+/** @import { ConnectionEvent, Moment, Options, State, Stream as PublicStream, Transport } from "./types/index.js" */
+/** @import { CoreChange, Environment, Timer } from "./types/internal.js" */
+
+/** A connection that lasted this long after its first message resets the backoff. Milliseconds. */
 const SETTLED = 5_000;
-/** For how long messages may be worked on before the page gets a turn. */
-const TURN = 8;
-/** Events after which the network may be another, or much time may have passed. */
-const WAKE_EVENTS = ["online", "pageshow", "visibilitychange", "focus"];
+/** After this many websockets that brought no message, server-sent events are tried. */
+const MAX_SILENT_WEBSOCKETS = 2;
+/** What `keep` may take for each view, unless the page says otherwise. Bytes. */
+const KEEP_BYTES = 16_000_000;
 
-/**
- * Follow views of a server: returns a Stream, which begins to connect at once.
- *
- * @param {string[]} views names, as the server knows them
- * @param {object} [options]
- * @param {string|URL} [options.server] where the server is; by default where this file is from
- * @param {object} [options.environment] for tests: what of `browser()` is to be replaced
- */
-export function follow(views, { server = new URL("..", import.meta.url), environment } = {}) {
-  return new Stream(views, server, { ...browser(), ...environment });
-}
+/** @typedef {{core: ViewState, view: View, history: ?History}} Entry */
 
-function browser() {
-  return {
-    WebSocket: globalThis.WebSocket,
-    now: Date.now,
-    random: Math.random,
-    setTimeout: globalThis.setTimeout.bind(globalThis),
-    clearTimeout: globalThis.clearTimeout.bind(globalThis),
-    defer,
-    events: globalThis,
-  };
-}
-
-/** Run `task` after the page had its turn; unlike a timer, not slowed down in a hidden tab. */
-function defer(task) {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
-    task();
-  };
-  port2.postMessage(null);
-}
-
-/** Made by `follow`. Its views stay as they are when it is closed. */
 export class Stream {
   #environment;
+  #options;
   #server;
-  #socket = null;
-  #closed = false;
-  #queue = [];
-  #task = null;
-  #working = false;
+  /** @type {Map<string, Entry>} */
+  #entries = new Map();
+  /** @type {PublicStream["state"]} */
+  #state = "paused";
+  /** @type {?Connection} */
+  #connection = null;
+  /** @type {?Inbox} */
+  #inbox = null;
+  /** The views that the server has answered on this connection. @type {Set<string>} */
+  #answered = new Set();
   #attempts = 0;
-  #answeredAt = null;
-  #heardAt = 0;
-  #silenceTimer = null;
+  #silentWebsockets = 0;
+  /** @type {Timer} */
   #retryTimer = null;
-  #waitIsOrdered = false;
-  #wake = () => this.wake();
-
-  constructor(names, server, environment) {
-    this.#environment = environment;
-    this.#server = new URL("view/stream", withSlash(server));
-    this.#server.protocol = this.#server.protocol.replace(/^http/, "ws");
-    /** @type {Map<string, View>} */
-    this.views = new Map(names.map((name) => [name, new View(name)]));
-    /** When the next attempt to connect begins, by the clock passed in; null while there is one. */
-    this.retryAt = null;
-    for (const name of WAKE_EVENTS) environment.events?.addEventListener?.(name, this.#wake);
-    this.#connect();
-  }
-
-  /** The view of that name; throws if it is not one of those followed. */
-  view(name) {
-    const view = this.views.get(name);
-    if (view === undefined) throw new Error(`expected a view that is followed, found ${name}`);
-    return view;
-  }
-
-  /** End it for good. */
-  close() {
-    const { events } = this.#environment;
-    for (const name of WAKE_EVENTS) events?.removeEventListener?.(name, this.#wake);
-    this.#closed = true;
-    this.#leave(1000, "");
-    this.#environment.clearTimeout(this.#retryTimer);
-    this.retryAt = null;
-    for (const view of this.views.values()) view.connection("closed");
-  }
+  #isWaitOrdered = false;
+  /** Why the state is what it is, for the views' standing. */
+  #reason = "";
+  #isPausedByUser;
+  #isFrozen = false;
+  #unwatch = () => {};
+  /** Null until somebody asks for the common time. @type {?CommonTime} */
+  #common = null;
+  /** The views at the common time. @type {Map<string, View>} */
+  #aligned = new Map();
+  #moments = new Listeners();
+  #connections = new Listeners();
+  /** @type {Map<string, View>} */
+  views = new Map();
+  /** @type {?number} */
+  retryAt = null;
 
   /**
-   * Look at the connection now: the tab was hidden, the laptop slept, the network is back.
-   *
-   * A wait of our own making ends; one that the server ordered does not. A connection that has
-   * been silent for longer than a living one would is given up.
+   * @param {readonly string[]} names
+   * @param {URL} server the address of the server's `view/stream`
+   * @param {Options<any>} options
+   * @param {Environment} environment
    */
-  wake() {
-    if (this.#closed) return;
-    if (this.#socket === null) {
-      if (!this.#waitIsOrdered) this.#connect();
-    } else if (this.#silentFor() > SILENCE / 2) {
+  constructor(names, server, options, environment) {
+    this.#environment = environment;
+    this.#options = options;
+    this.#server = server;
+    this.#isPausedByUser = options.paused ?? false;
+    for (const name of names) this.#add(name);
+    if (options.together) this.#startCommonTime(this.views);
+    this.#unwatch = watchPage(environment, {
+      wake: this.wake,
+      pause: () => this.#freeze(true),
+      resume: () => this.#freeze(false),
+    });
+    if (this.#isPausedByUser) this.#showState("");
+    else this.#connect();
+  }
+
+  /** @param {string} name */
+  #add(name) {
+    const { int8 = "number", keys = {}, keep } = this.#options;
+    const core = new ViewState(name);
+    const history = keep === undefined ? null : makeHistory(keep);
+    const key = [/** @type {any} */ (keys)[name] ?? []].flat();
+    const together = () => this.#alignedView(name);
+    const view = new View(core, { int8, key, history, together }, this.#environment.now());
+    this.#entries.set(name, { core, view, history });
+    this.views.set(name, view);
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** @param {string} name */
+  view = (name) => this.#entry(name).view;
+
+  /** @param {string} name */
+  #entry(name) {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) return entry;
+    const names = [...this.#entries.keys()].join(", ");
+    throw new Error(`expected a view that this stream follows (${names}), found ${name}`);
+  }
+
+  /** The views that keep the common time from advancing, and since when. */
+  get waitingFor() {
+    return [...this.views.values()]
+      .filter(({ standing: { state } }) => state === "waiting" || state === "stale")
+      .filter(({ asOf }) => asOf !== Infinity)
+      .map(({ name, standing }) => ({ view: name, ...standing }));
+  }
+
+  /** @param {(moment: Moment<any>) => void} listener */
+  onChange = (listener) => {
+    this.#startCommonTime(null);
+    const moment = this.#moment(new Map());
+    if (moment) listener(moment);
+    return this.#moments.add(listener);
+  };
+
+  /** @param {(event: ConnectionEvent) => void} listener */
+  onConnection = (listener) => this.#connections.add(listener);
+
+  /** @param {() => void} callback */
+  subscribe = (callback) => this.#connections.add(callback);
+
+  /** Check the connection: the page is seen again, the laptop slept, the network is back. */
+  wake = () => {
+    if (this.#state === "retrying") {
+      if (!this.#isWaitOrdered) this.#connect();
+    } else if (this.#connection !== null && this.#connection.silentFor() > SILENCE / 2) {
       this.#leave(1000, "silence");
       this.#connect();
     }
+  };
+
+  retry = () => {
+    if (this.#state === "retrying" || this.#state === "refused") this.#connect();
+    else this.wake();
+  };
+
+  pause = () => {
+    this.#isPausedByUser = true;
+    this.#pauseOrResume();
+  };
+
+  resume = () => {
+    this.#isPausedByUser = false;
+    this.#pauseOrResume();
+  };
+
+  close = () => {
+    this.#unwatch();
+    this.#stop("closed");
+  };
+
+  /** @param {boolean} isFrozen */
+  #freeze(isFrozen) {
+    this.#isFrozen = isFrozen;
+    this.#pauseOrResume();
+  }
+
+  #pauseOrResume() {
+    if (this.#state === "closed") return;
+    if (this.#isPausedByUser || this.#isFrozen) this.#stop("paused");
+    else if (this.#state === "paused") this.#connect();
+    else this.wake();
+  }
+
+  /** @param {"paused" | "closed"} state */
+  #stop(state) {
+    if (this.#state === "closed") return;
+    this.#cancelRetry();
+    this.#state = state;
+    this.#leave(1000, "");
+    this.#showState("");
+    this.#report({ type: state });
+  }
+
+  #cancelRetry() {
+    this.#environment.clearTimeout(this.#retryTimer);
+    this.retryAt = null;
+    this.#isWaitOrdered = false;
   }
 
   #connect() {
-    const { WebSocket, clearTimeout, now } = this.#environment;
-    clearTimeout(this.#retryTimer);
-    this.retryAt = null;
-    this.#waitIsOrdered = false;
-    const socket = new WebSocket(this.#address());
-    this.#socket = socket;
-    this.#answeredAt = null;
-    this.#heardAt = now();
-    this.#listenForSilence();
-    // A socket that has been given up may still have events to come: they are nobody's.
-    const ours = (handle) => (event) => {
-      if (this.#socket === socket) handle(event);
-    };
-    socket.onopen = ours(() => {
-      this.#heardAt = now();
-    });
-    socket.onmessage = ours((event) => {
-      this.#heardAt = now();
-      this.#answeredAt ??= now();
-      this.#queue.push(event.data);
-      if (!this.#working) this.#work(socket);
-    });
-    socket.onclose = ours((event) => {
-      const ordered = askedToWait(event.reason);
-      this.#leave();
-      this.#comeBack(ordered);
-    });
-  }
-
-  #address() {
-    const address = new URL(this.#server);
-    for (const { core } of this.views.values()) address.searchParams.append("view", core.resume);
-    return address.href;
-  }
-
-  #silentFor() {
-    const { now } = this.#environment;
-    // A clock that was set back must not make the silence last.
-    if (now() < this.#heardAt) this.#heardAt = now();
-    return now() - this.#heardAt;
-  }
-
-  #listenForSilence() {
-    const { setTimeout, clearTimeout } = this.#environment;
-    clearTimeout(this.#silenceTimer);
-    const left = SILENCE - this.#silentFor();
-    this.#silenceTimer = setTimeout(() => {
-      if (this.#silentFor() < SILENCE) {
-        this.#listenForSilence();
-      } else {
-        this.#leave(1000, "silence");
-        this.#comeBack(null);
-      }
-    }, left);
-  }
-
-  /** Work through the queue, one message after the other, in turns. */
-  #work(socket) {
-    const { defer, now } = this.#environment;
-    const end = now() + TURN;
-    this.#working = true;
-    while (this.#socket === socket) {
-      if (this.#task !== null) this.#step(socket);
-      else if (this.#queue.length > 0) this.#begin(this.#queue.shift());
-      else break;
-      if (now() >= end) {
-        defer(() => {
-          if (this.#socket === socket) this.#work(socket);
-        });
-        return;
-      }
-    }
-    this.#working = false;
-  }
-
-  #begin(text) {
-    let message;
+    this.#cancelRetry();
+    this.#state = "connecting";
+    this.#answered.clear();
+    this.#showState(this.#reason);
+    const transport = this.#transport();
+    this.#report({ type: "connecting", transport, attempt: this.#attempts + 1 });
+    const inbox = new Inbox(this.#environment, (text) => this.#handle(text, inbox));
+    this.#inbox = inbox;
     try {
-      message = JSON.parse(text);
-    } catch {
-      message = null;
-    }
-    if (typeof message?.type !== "string" || typeof message.view !== "string") {
-      this.#refuse(null, new RefusalError(GAP, `expected a message, found ${text}`));
-      return;
-    }
-    const view = this.views.get(message.view);
-    if (view !== undefined) this.#task = { view, steps: receive(view.core, message) };
-  }
-
-  #step(socket) {
-    const { view, steps } = this.#task;
-    let step;
-    try {
-      step = steps.next();
+      this.#connection = new Connection(() => this.#open(transport), this.#environment, {
+        onOpen: () => this.#onOpen(transport),
+        onMessage: (text) => inbox.push(text),
+        onLost: ({ code, reason }) => this.#onLost(transport, code, reason),
+      });
     } catch (error) {
-      const refused = error instanceof RefusalError;
-      this.#refuse(view, refused ? error : new RefusalError(GAP, `a mistake: ${error}`));
-      if (!refused) throw error;
+      // Such as an insecure websocket in a secure page.
+      this.#onLost(transport, 1006, String(error));
+    }
+  }
+
+  /** @param {Transport} transport */
+  #onOpen(transport) {
+    this.#state = "open";
+    this.#report({ type: "connected", transport });
+  }
+
+  /** @returns {Transport} */
+  #transport() {
+    const { WebSocket, fetch } = this.#environment;
+    const { transport } = this.#options;
+    if (transport !== undefined) return transport;
+    if (WebSocket === undefined) return "sse";
+    const isBlocked = this.#silentWebsockets >= MAX_SILENT_WEBSOCKETS;
+    return isBlocked && fetch !== undefined ? "sse" : "websocket";
+  }
+
+  /** @param {Transport} transport */
+  #open(transport) {
+    const { WebSocket, fetch } = this.#environment;
+    const url = new URL(this.#server);
+    for (const { core } of this.#entries.values()) url.searchParams.append("view", core.request);
+    if (transport === "sse" && fetch) return new EventStream(url.href, fetch);
+    if (transport === "websocket" && WebSocket) {
+      url.protocol = url.protocol.replace("http", "ws");
+      return new WebSocket(url.href);
+    }
+    throw new Error(`expected a global ${transport === "sse" ? "fetch" : "WebSocket"}, found none`);
+  }
+
+  /**
+   * @param {Transport} transport
+   * @param {number} code
+   * @param {string} reason
+   */
+  #onLost(transport, code, reason) {
+    if (transport === "sse") {
+      // A websocket is tried first again: the network may be another one by now.
+      this.#silentWebsockets = MAX_SILENT_WEBSOCKETS - 1;
+    } else {
+      const isSilent = (this.#connection?.answeredAt ?? null) === null;
+      this.#silentWebsockets = isSilent ? this.#silentWebsockets + 1 : 0;
+    }
+    if (code >= 4400 && code < 4500) this.#refuse(code, reason);
+    else this.#lose(code, reason, orderedWait(reason));
+  }
+
+  /**
+   * The server refuses the page or all views for good; only `retry()` tries again.
+   *
+   * @param {number} code
+   * @param {string} reason
+   */
+  #refuse(code, reason) {
+    this.#state = "refused";
+    this.#leave();
+    this.#showState(reason);
+    this.#report({ type: "refused", code, reason });
+  }
+
+  /**
+   * The connection is lost: connect again after a wait.
+   *
+   * @param {number} code
+   * @param {string} reason
+   * @param {?number} ordered the wait that the server asked for
+   */
+  #lose(code, reason, ordered) {
+    const { now, random, setTimeout } = this.#environment;
+    this.#leave();
+    const wait = ordered ?? backoff(this.#attempts, random());
+    this.#state = "retrying";
+    this.#attempts += 1;
+    this.#isWaitOrdered = ordered !== null;
+    this.retryAt = now() + wait;
+    this.#retryTimer = setTimeout(() => this.#connect(), wait);
+    // Only what the server says is worth reading: other reasons are texts of browsers.
+    this.#showState(code >= 4400 ? reason : "");
+    this.#report({ type: "disconnected", code, reason, retryAt: this.retryAt });
+  }
+
+  /**
+   * Drop the connection; with a code it is still to be closed.
+   *
+   * @param {number} [code]
+   * @param {string} [reason]
+   */
+  #leave(code, reason = "") {
+    const connection = this.#connection;
+    if (connection === null) return;
+    this.#connection = null;
+    this.#inbox?.stop();
+    this.#inbox = null;
+    const { answeredAt } = connection;
+    if (answeredAt !== null && this.#environment.now() - answeredAt >= SETTLED) this.#attempts = 0;
+    for (const { core } of this.#entries.values()) core.disconnect();
+    if (code !== undefined) connection.end(code, reason);
+  }
+
+  /**
+   * Handle one message.
+   *
+   * @param {string} text
+   * @param {Inbox} inbox
+   * @returns {Generator<void, void>}
+   */
+  *#handle(text, inbox) {
+    const message = parsed(text);
+    if (message === null) {
+      for (const { core } of this.#entries.values()) core.forget();
+      this.#reject(new MessageError(GAP, `expected a message, found ${text}`));
       return;
     }
-    if (!step.done) return;
-    this.#task = null;
-    if (step.value !== null) view.moved(step.value);
-    // A listener may have closed the stream, or made it connect anew.
-    if (this.#socket === socket) view.connection("open");
-  }
-
-  /** Give up a connection that brought what cannot be applied, in one view or (null) in all. */
-  #refuse(view, { code, message }) {
-    if (view === null) for (const { core } of this.views.values()) core.forget();
-    this.#leave(code, message);
-    this.#comeBack(null);
-  }
-
-  /** Have no connection any more. Without a code it is closed already. */
-  #leave(code, reason) {
-    const { now, clearTimeout } = this.#environment;
-    clearTimeout(this.#silenceTimer);
-    const socket = this.#socket;
-    if (socket === null) return;
-    this.#socket = null;
-    this.#queue = [];
-    this.#task = null;
-    this.#working = false;
-    const answered = this.#answeredAt !== null;
-    if (answered && now() - this.#answeredAt >= SETTLED) this.#attempts = 0;
-    for (const view of this.views.values()) {
-      view.core.disconnected();
-      view.connection(this.#closed ? "closed" : "connecting");
+    const entry = this.#entries.get(message.view);
+    if (entry === undefined) return;
+    let change;
+    try {
+      change = yield* receive(entry.core, message);
+    } catch (error) {
+      const isRejected = error instanceof MessageError;
+      this.#reject(isRejected ? error : new MessageError(GAP, `a bug: ${error}`));
+      if (!isRejected) throw error;
+      return;
     }
-    if (code !== undefined) socket.close(code, shortened(reason));
+    if (change !== null) this.#deliver(entry, change);
+    // A listener may have closed the stream, or made it connect again.
+    if (this.#inbox !== inbox) return;
+    this.#setFromCore(entry);
+    this.#reportAnswer(message.type, entry.core);
   }
 
-  #comeBack(ordered) {
-    // A listener that was just told may have closed the stream, or woken it.
-    if (this.#closed || this.#socket !== null) return;
-    const { now, random, setTimeout } = this.#environment;
-    const pause = ordered ?? backoff(this.#attempts, random());
-    this.#waitIsOrdered = ordered !== null;
-    this.#attempts += 1;
-    this.retryAt = now() + pause;
-    this.#retryTimer = setTimeout(() => this.#connect(), pause);
+  /** @param {MessageError} error */
+  #reject({ code, message }) {
+    const connection = this.#connection;
+    this.#lose(code, message, null);
+    connection?.end(code, message);
+  }
+
+  /**
+   * @param {string} type
+   * @param {ViewState} core
+   */
+  #reportAnswer(type, { view, replica }) {
+    const isResumed = type === "delta" && replica !== null && !this.#answered.has(view);
+    if (type === "base" || isResumed) {
+      this.#answered.add(view);
+      this.#report({ type: isResumed ? "resumed" : "loaded", view });
+    }
+  }
+
+  /**
+   * Show a change, and call the listeners.
+   *
+   * @param {Entry} entry
+   * @param {CoreChange} change
+   */
+  #deliver({ core, view, history }, change) {
+    history?.record(change);
+    this.#common?.push(change);
+    if (!this.#options.together) view.apply(change, core.rows);
+    const moved = this.#moveAligned();
+    if (!this.#options.together) view.announce();
+    this.#announceAligned(moved);
+  }
+
+  /** Move all views to the next common time, before any listener is called. */
+  #moveAligned() {
+    const changes = this.#common?.advance() ?? [];
+    return changes.map((change) => {
+      const view = /** @type {View} */ (this.#aligned.get(change.view));
+      view.apply(change, null);
+      return view;
+    });
+  }
+
+  /** @param {View[]} moved */
+  #announceAligned(moved) {
+    if (moved.length === 0) return;
+    const changes = new Map(moved.map((view) => [view.name, view.change]));
+    for (const view of moved) view.announce();
+    this.#moments.call(this.#moment(changes));
+  }
+
+  /** @param {Map<string, ?ViewChange>} changes */
+  #moment(changes) {
+    const time = this.#common?.frontier ?? null;
+    const view = (/** @type {string} */ name) => this.#alignedView(name);
+    return time === null ? null : /** @type {Moment<any>} */ ({ time, changes, view });
+  }
+
+  /** @param {string} name */
+  #alignedView(name) {
+    this.#startCommonTime(null);
+    return /** @type {View} */ (this.#aligned.get(this.#entry(name).view.name));
+  }
+
+  /**
+   * Begin to keep a common time, shown by `views`, or by views of its own.
+   *
+   * @param {?Map<string, View>} views
+   */
+  #startCommonTime(views) {
+    if (this.#common !== null) return;
+    this.#common = new CommonTime(this.#entries.keys());
+    this.#aligned = views ?? new Map();
+    for (const [name, { core, view }] of this.#entries) {
+      if (views !== null) continue;
+      const { replica } = core;
+      this.#aligned.set(name, view.twin());
+      if (replica === null) continue;
+      const { epoch, frontier: upper, columns } = replica;
+      const rows = new Map(replica.rows);
+      this.#common.push({ view: name, epoch, lower: null, upper, columns, rows, updates: null });
+    }
+    this.#announceAligned(this.#moveAligned());
+  }
+
+  /** @param {Entry} entry */
+  #setFromCore({ core, view }) {
+    const { status, replica, unverified } = core;
+    const state = status?.state;
+    if (state === "waiting" || state === "stale" || state === "refused") {
+      this.#set(view.name, state, status?.reason ?? "");
+    } else if (replica === null) {
+      this.#set(view.name, "waiting", status?.reason ?? "");
+    } else {
+      this.#set(view.name, unverified ? "unverified" : "live", "");
+    }
+  }
+
+  /**
+   * Set the standing of all views to what the state of the stream means for them.
+   *
+   * @param {string} reason
+   */
+  #showState(reason) {
+    this.#reason = reason;
+    for (const name of this.#entries.keys()) {
+      // Read each time: a listener may have changed it.
+      const state = this.#state === "retrying" ? "connecting" : this.#state;
+      if (state !== "open") this.#set(name, state, this.#reason);
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {State} state
+   * @param {string} reason
+   */
+  #set(name, state, reason) {
+    const now = this.#environment.now();
+    this.#common?.exclude(name, state === "refused");
+    this.views.get(name)?.setStanding(state, reason, now);
+    this.#aligned.get(name)?.setStanding(state, reason, now);
+    this.#announceAligned(this.#moveAligned());
+  }
+
+  /** @param {ConnectionEvent} event */
+  #report(event) {
+    this.#connections.call(event);
   }
 }
 
-function withSlash(server) {
-  const url = new URL(server);
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url;
+/** @param {NonNullable<Options["keep"]>} keep */
+function makeHistory(keep) {
+  const { time, bytes = KEEP_BYTES } = typeof keep === "object" ? keep : { time: keep };
+  return new History(milliseconds(time), bytes);
 }
 
-/** A close reason has room for 123 bytes of UTF-8, and a unit of a string takes 3 at most. */
-function shortened(reason) {
-  return reason.slice(0, 41);
+/** @param {string} text */
+function parsed(text) {
+  let message;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const isMessage = typeof message?.type === "string" && typeof message.view === "string";
+  return isMessage ? message : null;
 }

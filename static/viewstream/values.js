@@ -1,22 +1,32 @@
 /**
- * From PostgreSQL's text values to JavaScript's, at the very end of the way.
+ * Conversion of PostgreSQL's text values to JavaScript's.
  *
  *     int2 int4                number
- *     int8                     BigInt: every digit counts
- *     float4 float8            number (Infinity, -Infinity and NaN are themselves)
+ *     int8                     number where it is exact, BigInt beyond 2^53-1; see `int8` below
+ *     float4 float8            number (Infinity, -Infinity and NaN included)
  *     bool                     boolean
  *     timestamptz              text, ISO 8601 in UTC with all its digits: 2020-01-02T01:04:05.678Z
  *     everything else          the text as it is
  *
- * numeric stays text, since JavaScript has no number that keeps its digits; so does jsonb, whose
- * numbers `JSON.parse` would round; a timestamp without time zone stays text because `new Date`
- * would take it for local time. NULL is null, whatever the type.
+ * numeric stays text, since JavaScript has no number that keeps its digits. jsonb stays text, since
+ * `JSON.parse` would round its numbers. A timestamp without time zone stays text, since `new Date`
+ * would take it for local time. NULL is null for all types.
  */
 
+/** @import { Column, Int8, Value } from "./types/index.js" */
+/** @import { TextRow } from "./types/internal.js" */
+
+/** @type {Record<Int8, (text: string) => Value>} */
+const INT8 = {
+  number: (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text)),
+  bigint: BigInt,
+  string: (text) => text,
+};
+
+/** @type {Record<string, (text: string) => Value>} */
 const READERS = {
   int2: Number,
   int4: Number,
-  int8: BigInt,
   float4: Number,
   float8: Number,
   bool: (text) => text === "t",
@@ -27,23 +37,54 @@ const TIMESTAMPTZ =
   /^(\d{4,6})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(\.\d{1,6})?([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?$/;
 
 /**
- * The value that `text` stands for.
+ * Choose the reader for a type.
+ *
+ * @param {string} type the column's type, as PostgreSQL names it
+ * @param {Int8} int8
+ * @returns {null | ((text: string) => Value)} null if the text stays as it is
+ */
+function readerOf(type, int8) {
+  if (type === "int8") return INT8[int8];
+  return Object.hasOwn(READERS, type) ? /** @type {any} */ (READERS[type]) : null;
+}
+
+/**
+ * Convert one text value.
  *
  * @param {string} type the column's type, as PostgreSQL names it
  * @param {?string} text null for NULL
+ * @param {Int8} int8
+ * @returns {Value}
  */
-export function readValue(type, text) {
-  if (text === null) return null;
-  return Object.hasOwn(READERS, type) ? READERS[type](text) : text;
+export function readValue(type, text, int8 = "number") {
+  const read = readerOf(type, int8);
+  return text === null || read === null ? text : read(text);
 }
 
-/** A function from a row of texts to an object with a property for each column. */
-export function rowReader(columns) {
-  return (row) =>
-    Object.fromEntries(columns.map(({ name, type }, at) => [name, readValue(type, row[at])]));
+/**
+ * Make a function from a row of texts to an object with a property for each column.
+ *
+ * @param {readonly Column[]} columns
+ * @param {Int8} int8
+ * @returns {(row: TextRow) => any}
+ */
+export function rowReader(columns, int8 = "number") {
+  const readers = columns.map(({ type }) => readerOf(type, int8));
+  /** @type {(row: TextRow, at: number) => Value} */
+  const value = (row, at) => {
+    const text = /** @type {?string} */ (row[at]);
+    const read = readers[at];
+    return text === null || !read ? text : read(text);
+  };
+  // Not by assignment: a column may be named __proto__.
+  return (row) => Object.fromEntries(columns.map(({ name }, at) => [name, value(row, at)]));
 }
 
-/** ISO 8601 in UTC; `infinity` and years before Christ, which it cannot tell, stay as they are. */
+/**
+ * Convert to ISO 8601 in UTC; `infinity` and years BC, which it lacks, stay as they are.
+ *
+ * @param {string} text
+ */
 function readTimestamptz(text) {
   const match = TIMESTAMPTZ.exec(text);
   if (match === null) return text;
@@ -51,7 +92,7 @@ function readTimestamptz(text) {
   const time = new Date(0);
   time.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
   time.setUTCHours(Number(hour), Number(minute), Number(second));
-  const [hours, minutes, seconds] = zone.map((part) => Number(part ?? 0));
+  const [hours = 0, minutes = 0, seconds = 0] = zone.map((part) => Number(part ?? 0));
   const offset = ((hours * 60 + minutes) * 60 + seconds) * 1000;
   const utc = new Date(time.getTime() + (sign === "+" ? -offset : offset));
   return utc.toISOString().replace(/\.\d+Z$/, `${fraction}Z`);

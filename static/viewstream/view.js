@@ -1,168 +1,214 @@
-/** One view as a page sees it: its rows, where it stands, and what to call when that changes. */
+/** One view as a page sees it: its rows, their position, and listeners for changes. */
 
+import { listRows, makeReader, ViewChange } from "./change.js";
 import { Listeners } from "./listeners.js";
-import { ViewState } from "./state.js";
-import { rowReader } from "./values.js";
+import { MAX_TIME } from "./messages.js";
+import { addAll } from "./multiset.js";
+import { RowTable } from "./table.js";
 
-/** The frontier of a view that can no longer change. */
-const MAX_TIME = Number.MAX_SAFE_INTEGER;
+/** @import { Change, Column, Int8, Position, Standing, State } from "./types/index.js" */
+/** @import { CoreChange, Rows } from "./types/internal.js" */
+/** @import { History } from "./history.js" */
+/** @import { ViewState } from "./state.js" */
 
-/**
- * What changed in a view from one consistent point to the next.
- *
- * `lower` is the frontier before (null: a base replaced everything), `upper` the one now.
- * `inserted` and `deleted` list rows as objects, a row that came twice twice; a row whose values
- * changed is in both, once with the old and once with the new ones.
- */
-class Change {
-  #came;
-  #went;
-
-  /** `came` and `went` are functions that list rows: most readers want only one of them. */
-  constructor({ view, epoch, lower, upper }, came, went) {
-    this.view = view;
-    this.epoch = epoch;
-    this.lower = lower;
-    this.upper = upper;
-    this.#came = came;
-    this.#went = went;
-  }
-
-  get inserted() {
-    return this.#came();
-  }
-
-  get deleted() {
-    return this.#went();
-  }
-}
-
-/** Rows of a multiset as objects, those with weights of that sign, each as often as it is there. */
-function expand(rows, sign, read) {
-  const list = [];
-  for (const { row, weight } of rows.values()) {
-    for (let copy = 0; copy < weight * sign; copy += 1) list.push(read(row));
-  }
-  return list;
-}
+/** The snapshot of a view without a base. @type {readonly any[]} */
+const NO_ROWS = Object.freeze([]);
 
 /**
- * Made by `follow`; `columns`, `rows()` and `position` are always of one consistent point, and of
- * the latest: `change.inserted` and the like are to be read within the listener.
+ * @typedef {object} ViewOptions
+ * @property {Int8} int8
+ * @property {readonly string[]} key
+ * @property {?History} history
+ * @property {() => View} together the same view at the stream's common time
  */
+
+/** Made by the stream, which alone calls `apply`, `announce` and `setStanding`. */
 export class View {
+  #core;
+  #options;
   #changes = new Listeners();
   #standings = new Listeners();
-  #standing = { state: "connecting", reason: "" };
+  #subscribers = new Listeners();
+  /** @type {Standing} */
+  #standing;
+  /** @type {readonly Column[]} */
   #columns = [];
+  /** @type {Rows} */
   #rows = new Map();
-  #read = rowReader([]);
+  #size = 0;
+  #reader;
+  /** Made when the rows are read the first time. @type {?RowTable} */
+  #table = null;
+  /** What `announce` has to report. @type {?ViewChange} */
+  #change = null;
+  #hasNewRows = false;
+  /** Whether a base has come; until then, no rows do not mean an empty view. */
+  loaded = false;
+  /** @type {?Position} */
+  position = null;
 
-  constructor(name) {
-    this.name = name;
-    /** The core's state: for the stream only. */
-    this.core = new ViewState(name);
-    /** Whether a base has ever come, so that "no rows" means "the view is empty". */
-    this.loaded = false;
-    this.position = null;
+  /**
+   * @param {ViewState} core
+   * @param {ViewOptions} options
+   * @param {number} now
+   */
+  constructor(core, options, now) {
+    this.name = core.view;
+    this.#core = core;
+    this.#options = options;
+    this.#standing = { state: "connecting", reason: "", since: now };
+    this.#reader = makeReader(this.name, [], options.int8, options.key);
   }
 
-  /** `[{name, type}]`, in the view's order. */
+  /** Make another view of the same rows, which has not shown any yet. */
+  twin() {
+    const twin = new View(this.#core, this.#options, 0);
+    twin.#standing = this.#standing;
+    return twin;
+  }
+
   get columns() {
     return this.#columns;
   }
 
-  /** How many rows there are; one that is there twice counts twice. */
   get size() {
-    let size = 0;
-    for (const { weight } of this.#rows.values()) size += Math.max(0, weight);
-    return size;
+    return this.#size;
   }
 
-  /** The rows as objects, typed by `values.js`; in no order, as in SQL. */
-  rows() {
-    return expand(this.#rows, 1, this.#read);
-  }
-
-  /**
-   * The time of the engine, in milliseconds since 1970, up to which the rows are known: null
-   * before the first base, Infinity when the view can no longer change.
-   */
   get asOf() {
     if (this.position === null) return null;
     return this.position.frontier === MAX_TIME ? Infinity : this.position.frontier;
   }
 
-  /**
-   * How things stand: `{state, reason}`, with state one of
-   *
-   *     connecting   no connection: what there is to see grows old
-   *     waiting      connected, but the server has no rows yet, or none that it vouches for
-   *     stale        connected, but nothing new reaches the server
-   *     unverified   live, but the rows' checksum is not the server's
-   *     live
-   *     closed       by the page
-   */
   get standing() {
     return this.#standing;
   }
 
+  get kept() {
+    return this.#options.history?.kept ?? null;
+  }
+
+  /** A new array of the rows. */
+  rows = () => [...this.snapshot()];
+
+  /** The rows; the same array until a row changes. @type {() => readonly any[]} */
+  snapshot = () => {
+    if (!this.loaded) return NO_ROWS;
+    const { read, keyOf } = this.#reader;
+    this.#table ??= new RowTable(this.#rows, read, keyOf);
+    return this.#table.snapshot();
+  };
+
+  /** @param {number} time */
+  at = (time) => {
+    const rows = this.#options.history?.at(time, this.#core.rows);
+    return rows ? listRows(rows, 1).map(this.#reader.read) : null;
+  };
+
+  /** @param {() => void} callback */
+  subscribe = (callback) => this.#subscribers.add(callback);
+
   /**
-   * Call `listener(change)` at each consistent point; also at once, with all rows as inserted, if
-   * there are some already. Returns a function that ends it.
+   * Call `listener(change)` at each consistent point; at once, with all rows as inserted, if there
+   * are rows already. Returns a function that removes the listener.
+   *
+   * @param {(change: Change<any>) => void} listener
+   * @returns {() => void}
    */
-  onChange(listener) {
-    const stop = this.#changes.add(listener);
-    if (this.loaded) {
+  onChange = (listener, { together = false } = {}) => {
+    const view = together ? this.#options.together() : this;
+    if (view !== this) return view.onChange(listener);
+    const remove = this.#changes.add(listener);
+    if (this.position !== null) {
       const { epoch, frontier: upper } = this.position;
-      const all = { view: this.name, epoch, lower: null, upper };
-      listener(new Change(all, () => this.rows(), () => []));
+      const reader = this.#reader;
+      const inserted = { rows: () => listRows(this.#rows, 1), reader };
+      const change = { view: this.name, epoch, lower: null, upper };
+      listener(new ViewChange(change, inserted, { rows: () => [], reader }));
     }
-    return stop;
-  }
+    return remove;
+  };
 
-  /** Call `listener(standing)` now and whenever `standing` changes. Returns a function to stop. */
-  onStanding(listener) {
-    const stop = this.#standings.add(listener);
+  /**
+   * Call `listener(standing)` now and whenever it changes. Returns a function that removes it.
+   *
+   * @param {(standing: Standing) => void} listener
+   */
+  onStanding = (listener) => {
+    const remove = this.#standings.add(listener);
     listener(this.#standing);
-    return stop;
-  }
+    return remove;
+  };
 
-  /** For the stream: the core has taken a message, and this is what it did. */
-  moved(change) {
-    const [columns, rows, read] = [this.#columns, this.#rows, this.#read];
-    this.#columns = this.core.columns;
-    this.#rows = this.core.rows;
-    if (this.#columns !== columns) this.#read = rowReader(this.#columns);
+  /**
+   * Show a change, without calling anybody.
+   *
+   * @param {CoreChange} change
+   * @param {?Rows} rows the rows after the change, if they are at the same frontier; they are not
+   *     copied, so they must not change before the next call
+   */
+  apply(change, rows) {
+    const before = { rows: this.#rows, reader: this.#reader };
+    const isComparable = JSON.stringify(change.columns) === JSON.stringify(this.#columns);
+    if (!isComparable) {
+      // Under other columns even the same texts are other rows.
+      before.rows = new Map(this.#rows);
+      this.#columns = change.columns;
+      const { int8, key } = this.#options;
+      this.#reader = makeReader(this.name, change.columns, int8, key);
+      this.#table = null;
+    }
+    if (rows === null) addAll(this.#rows, change.rows);
+    else this.#rows = rows;
+    this.#table?.apply(change.rows, this.#rows);
+    this.#resize(change.rows);
+    this.#hasNewRows = change.rows.size > 0 || !isComparable || !this.loaded;
     this.loaded = true;
     this.position = { epoch: change.epoch, frontier: change.upper };
-    // Under other columns even the same texts are other rows.
-    const comparable =
-      this.#columns === columns || JSON.stringify(this.#columns) === JSON.stringify(columns);
-    const came = comparable ? change.rows : this.#rows;
-    const went = comparable ? change.rows : rows;
-    this.#changes.call(
-      new Change(
-        change,
-        () => expand(came, 1, this.#read),
-        () => expand(went, comparable ? -1 : 1, read),
-      ),
+    const after = this.#rows;
+    this.#change = new ViewChange(
+      change,
+      { rows: () => listRows(isComparable ? change.rows : after, 1), reader: this.#reader },
+      {
+        rows: () => (isComparable ? listRows(change.rows, -1) : listRows(before.rows, 1)),
+        reader: before.reader,
+      },
     );
   }
 
-  /** For the stream: the connection is "connecting", "open" or "closed". */
-  connection(state) {
-    const standing = state === "open" ? this.#whenOpen() : { state, reason: "" };
-    const { state: before, reason } = this.#standing;
-    if (standing.state === before && standing.reason === reason) return;
-    this.#standing = standing;
-    this.#standings.call(standing);
+  /** Call the listeners about what `apply` did. */
+  announce() {
+    const change = this.#change;
+    const hasNewRows = this.#hasNewRows;
+    this.#change = null;
+    if (change === null) return;
+    this.#changes.call(change);
+    if (hasNewRows) this.#subscribers.call();
   }
 
-  #whenOpen() {
-    const { status, held, unverified } = this.core;
-    if (status?.state === "waiting" || status?.state === "stale") return { ...status };
-    if (held === null) return { state: "waiting", reason: status?.reason ?? "" };
-    return { state: unverified ? "unverified" : "live", reason: "" };
+  /** The change that `announce` will report. */
+  get change() {
+    return this.#change;
+  }
+
+  /** @param {Rows} change */
+  #resize(change) {
+    for (const [key, { weight }] of change) {
+      const now = this.#rows.get(key)?.weight ?? 0;
+      this.#size += Math.max(0, now) - Math.max(0, now - weight);
+    }
+  }
+
+  /**
+   * @param {State} state
+   * @param {string} reason
+   * @param {number} since
+   */
+  setStanding(state, reason, since) {
+    if (state === this.#standing.state && reason === this.#standing.reason) return;
+    const isSame = state === this.#standing.state;
+    this.#standing = { state, reason, since: isSame ? this.#standing.since : since };
+    this.#standings.call(this.#standing);
+    this.#subscribers.call();
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -10,13 +11,17 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from server.http.refusal import BURST
+from server.http.websocket import MAX_REFUSED
 from server.options import parse
 from tests.server.fake_engine import FakeEngine
+from tests.server.frames import FrameReader
 from tests.server.served import JSON, Served, wait_for_clients
-from viewstream.protocol import Delta, encode
+from tests.support.processes import wait_until
+from viewstream.protocol import Delta, Status, encode
 
 UPGRADE = {
     "Connection": "Upgrade",
@@ -57,45 +62,132 @@ def a_delta(served: Served, **changes: Any) -> bytes:
 
 
 STREAM_REFUSALS = {
-    "no websocket": ("/view/stream?view=top10", {"Upgrade": "no"}, 426, "expected a websocket"),
+    "no websocket": (
+        "/view/stream?view=top10",
+        {"Upgrade": "no"},
+        426,
+        "or Accept: text/event-stream",
+    ),
+    "unreadable origin": ("/view/stream?view=top10", {"Origin": "http://["}, 403, "the origin"),
     "no view": ("/view/stream", {}, 400, "expected at least one view"),
-    "unknown view": ("/view/stream?view=nix", {}, 404, "the view 'nix' is not served here"),
+    "unknown view": ("/view/stream?view=nix", {}, 404, "no view 'nix'; there is top10"),
     "a view twice": ("/view/stream?view=top10&view=top10", {}, 400, "the view 'top10' once"),
     "bad position": ("/view/stream?view=top10@x", {}, 400, "expected EPOCH:FRONTIER, found 'x'"),
     "bad epoch": ("/view/stream?view=top10@x:1", {}, 400, "expected an epoch such as"),
     "huge time": ("/view/stream?view=top10@1-u1:9007199254740992", {}, 400, "expected a time"),
-    "foreign origin": ("/view/stream?view=top10", {"Origin": "http://evil.example"}, 403, "origin"),
-    "null origin": ("/view/stream?view=top10", {"Origin": "null"}, 403, "origin"),
-    "no origin at all": ("/view/stream?view=top10", {"Origin": "http://["}, 403, "origin"),
-    "a page that was led here": (
-        "/view/stream?view=top10",
-        {"Origin": "http://evil.example", "Host": "evil.example"},
-        403,
-        "the host 'evil.example' is not allowed",
+}
+
+EVIL = "http://evil.example"
+PAGE_REFUSALS: dict[str, tuple[str, dict[str, str], int, str]] = {
+    "no view": ("", {}, 4400, "expected at least one view: /view/stream?view=NAME"),
+    "bad position": ("?view=top10@x", {}, 4400, "expected EPOCH:FRONTIER, found 'x'"),
+    "unknown view": ("?view=nix", {}, 4404, "no view 'nix'; there is top10"),
+    "two unknown views": ("?view=nix&view=nox", {}, 4404, "no view 'nix'; there is top10"),
+    "long name": ("?view=" + "n" * 500, {}, 4404, "no view 'n"),
+    "foreign origin": (
+        "?view=top10",
+        {"Origin": EVIL},
+        4403,
+        f"the origin '{EVIL}' is not allowed",
     ),
-    "a browser thinks it of the same origin": (
-        "/view/stream?view=top10",
-        {
-            "Origin": "http://evil.example:8888",
-            "Host": "evil.example:8888",
-            "Sec-Fetch-Site": "same-origin",
-        },
-        403,
-        "the host 'evil.example:8888' is not allowed",
+    "null origin": ("?view=top10", {"Origin": "null"}, 4403, "the origin 'null' is not allowed"),
+    "DNS rebinding": (
+        "?view=top10",
+        {"Origin": EVIL, "Host": "evil.example"},
+        4403,
+        "the host 'evil.example' is not allowed: see --host",
     ),
-    "same host, other port": (
-        "/view/stream?view=top10",
-        {"Origin": "http://127.0.0.1:1"},
-        403,
-        "origin",
+    "DNS rebinding that a browser calls same-origin": (
+        "?view=top10",
+        {"Origin": EVIL, "Host": "evil.example", "Sec-Fetch-Site": "same-origin"},
+        4403,
+        "the host 'evil.example' is not allowed: see --host",
     ),
+    "same host, other port": ("?view=top10", {"Origin": "http://127.0.0.1:1"}, 4403, "the origin"),
     "a browser says cross-site": (
-        "/view/stream?view=top10",
+        "?view=top10",
         {"Origin": "http://localhost", "Host": "localhost", "Sec-Fetch-Site": "cross-site"},
-        403,
-        "origin",
+        4403,
+        "the origin 'http://localhost' is not allowed",
     ),
 }
+
+
+def closed_with(served: Served, query: str, headers: dict[str, str]) -> tuple[int, str]:
+    """Open a websocket as a page does, and return the code and the reason of its close."""
+    host = served.url.removeprefix("http://")
+    sent = {"Host": host, "Origin": served.url, **UPGRADE, **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+    answer = raw_request(served, f"GET /view/stream{query} HTTP/1.1\r\n{lines}\r\n".encode())
+    head, _, frames = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 "), head
+    reader = FrameReader()
+    reader.feed(frames)
+    assert reader.messages() == [], "nothing but the close"
+    assert reader.closed_with is not None
+    return reader.closed_with
+
+
+@pytest.mark.parametrize("name", PAGE_REFUSALS)
+def test_a_page_is_told_why_its_websocket_is_refused(shared_server: Served, name: str) -> None:
+    query, headers, code, words = PAGE_REFUSALS[name]
+    found, reason = closed_with(shared_server, query, headers)
+    assert (found, reason[: len(words)]) == (code, words)
+    wait_for_clients(shared_server, 0)
+
+
+def test_a_full_server_tells_a_page_to_come_back(engine: FakeEngine) -> None:
+    with Served(engine, "--max-clients", "1") as served:
+        served.open()
+        wait_for_clients(served, 1)
+        found = closed_with(served, "?view=top10", {})
+        assert found == (4503, "there are 1 clients already, which is the limit")
+
+
+def test_an_unknown_view_among_several_does_not_stop_the_others(served: Served) -> None:
+    served.post(900, 1001)
+    for origin in (None, served.url):
+        watcher = served.open("nosuch", "top10", "other@1-u1:5", origin=origin)
+        assert watcher.next() == Status("nosuch", "refused", "no view 'nosuch'; there is top10")
+        assert watcher.next() == Status("other", "refused", "no view 'other'; there is top10")
+        assert watcher.base() == served.engine.base("top10")
+        served.post(1001, 1001)
+    served.post(1001, 1002)
+    assert watcher.delta().upper == 1002
+
+
+def test_few_refused_websockets_are_open_at_a_time(engine: FakeEngine) -> None:
+    """A page that never answers the close costs no more than that."""
+    with Served(engine) as served, contextlib.ExitStack() as stack:
+        host, port = served.url.removeprefix("http://").split(":")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in UPGRADE.items())
+        head = f"GET /view/stream HTTP/1.1\r\nHost: {host}\r\nOrigin: {EVIL}\r\n{lines}\r\n"
+
+        def is_accepted() -> bool:
+            return raw_request(served, head.encode()).startswith(b"HTTP/1.1 101 ")
+
+        answers = []
+        for _ in range(MAX_REFUSED + 8):
+            page = stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            page.sendall(head.encode())
+            answers.append(page.recv(12))
+        assert answers[:MAX_REFUSED] == [b"HTTP/1.1 101"] * MAX_REFUSED
+        assert answers[-1] == b"HTTP/1.1 403"
+        assert served.get("/healthz")["clients"] == 0
+        wait_until(is_accepted, "the server to close the others")
+
+
+def test_every_refusal_is_a_line_in_the_log_while_there_are_few(engine: FakeEngine) -> None:
+    with Served(engine) as served:
+        closed_with(served, "?view=nix", {})
+        served.process.wait_for(
+            "refused GET '/view/stream' from 127.0.0.1: 404 no view 'nix'; there is top10"
+        )
+        request(served, "GET", "/view/frontier?view=%0Aline", {})
+        served.process.wait_for(r"404 no view '\\nline'")
+        for _ in range(5 * BURST):
+            request(served, "GET", "/view/nothing", {})
+        assert served.process.stderr.count("refused GET") <= BURST + 5
 
 
 @pytest.mark.parametrize("name", STREAM_REFUSALS)
@@ -164,11 +256,11 @@ def test_a_bad_body_is_refused(shared_server: Served, name: str) -> None:
 def test_other_requests_are_refused(shared_server: Served) -> None:
     unknown = a_delta(shared_server, view="nix")
     cases: list[tuple[str, str, bytes | None, int, str]] = [
-        ("POST", "/view/deltas", unknown, 404, "the view 'nix' is not served here"),
+        ("POST", "/view/deltas", unknown, 404, "no view 'nix'; there is top10"),
         ("GET", "/view/deltas", None, 405, "expected POST, found GET"),
         ("POST", "/view/frontier?view=top10", b"", 405, "method not allowed"),
         ("GET", "/view/frontier", None, 400, "expected one view"),
-        ("GET", "/view/frontier?view=nix", None, 404, "the view 'nix' is not served here"),
+        ("GET", "/view/frontier?view=nix", None, 404, "no view 'nix'; there is top10"),
         ("GET", "/view/other", None, 404, "there is nothing at '/view/other'"),
         ("GET", "/nothing.html", None, 404, "there is nothing at '/nothing.html'"),
         ("GET", "/../pyproject.toml", None, 403, "forbidden"),
@@ -304,11 +396,8 @@ def test_allowed_origins_may_connect(engine: FakeEngine) -> None:
         for origin in ("https://example.org", own):
             with connect(served.address(), additional_headers={"Origin": origin}):
                 pass
-        with (
-            pytest.raises(InvalidStatus),
-            connect(served.address(), additional_headers={"Origin": "https://example.com"}),
-        ):
-            pass
+        other = closed_with(served, "?view=top10", {"Origin": "https://example.com"})
+        assert other[0] == 4403
 
 
 def test_views_may_have_any_name_that_is_no_position(engine: FakeEngine) -> None:

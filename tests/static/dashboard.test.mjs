@@ -1,10 +1,10 @@
-// What the dashboard computes before it paints: ranking, rates, ages, words.
+// The values that the dashboard paints: ranking, rates, ages, texts.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Freshness, clockOffset } from "../../static/dashboard/freshness.js";
-import { Pulse, SECONDS, rateOf } from "../../static/dashboard/pulse.js";
+import { clockOffset, Freshness } from "../../static/dashboard/freshness.js";
+import { Pulse, rateOf, SECONDS } from "../../static/dashboard/pulse.js";
 import { ranking } from "../../static/dashboard/ranking.js";
 import {
   ageText,
@@ -14,7 +14,7 @@ import {
   rateText,
   sourceText,
   worst,
-} from "../../static/dashboard/words.js";
+} from "../../static/dashboard/texts.js";
 
 test("bars are sorted by count, then by name, whatever the order of the rows", () => {
   const rows = [
@@ -24,17 +24,29 @@ test("bars are sorted by count, then by name, whatever the order of the rows", (
     { user: null, count: 3n },
   ];
   const expected = ["Alice", "Carol", "Bob", null];
-  assert.deepEqual(ranking(rows).map(({ user }) => user), expected);
-  assert.deepEqual(ranking(rows.toReversed()).map(({ user }) => user), expected);
-  assert.deepEqual(ranking(rows).map(({ share }) => share), [1, 1, 0.75, 0.25]);
+  assert.deepEqual(
+    ranking(rows).map(({ user }) => user),
+    expected,
+  );
+  assert.deepEqual(
+    ranking([...rows].reverse()).map(({ user }) => user),
+    expected,
+  );
+  assert.deepEqual(
+    ranking(rows).map(({ share }) => share),
+    [1, 1, 0.75, 0.25],
+  );
 });
 
-test("counts that a double cannot tell apart are sorted all the same", () => {
+test("counts beyond the exact numbers are sorted exactly", () => {
   const rows = [
     { user: "Alice", count: 9007199254740992n },
     { user: "Bob", count: 9007199254740993n },
   ];
-  assert.deepEqual(ranking(rows).map(({ user }) => user), ["Bob", "Alice"]);
+  assert.deepEqual(
+    ranking(rows).map(({ user }) => user),
+    ["Bob", "Alice"],
+  );
 });
 
 test("NULL, an empty name and the name null are three editors", () => {
@@ -59,13 +71,13 @@ test("edits are spread over the time in which they came", () => {
   assert.equal(pulse.until(13_999).at(-1), 4);
 });
 
-test("a second of which only a part is known is not shown", () => {
+test("a second that is partly known is not shown", () => {
   const pulse = new Pulse();
   pulse.add(10_400, 12_000, 16);
   assert.deepEqual(pulse.until(12_000).slice(-2), [null, 10]);
 });
 
-test("an hour at once fills the minute that is shown, and no more is kept", () => {
+test("a change over an hour fills the minute that is shown, and no more is kept", () => {
   const pulse = new Pulse();
   pulse.add(0, 3_600_000, 7200);
   const seconds = pulse.until(3_600_000);
@@ -73,7 +85,7 @@ test("an hour at once fills the minute that is shown, and no more is kept", () =
   assert.ok(seconds.every((count) => Math.abs(count - 2) < 1e-9));
 });
 
-test("a delta that moves no time adds nothing", () => {
+test("an empty interval adds nothing", () => {
   const pulse = new Pulse();
   pulse.add(10_000, 10_000, 0);
   assert.ok(pulse.until(11_000).every((count) => count === null));
@@ -84,7 +96,7 @@ test("the rate is the mean of the last ten seconds that are known", () => {
   assert.equal(rateOf([...Array(50).fill(100), ...Array(8).fill(null), 4, 6]), 5);
 });
 
-test("the age that is told is the greatest since it was asked last", () => {
+test("the age is the greatest since the last reading", () => {
   const freshness = new Freshness();
   assert.equal(freshness.read(1_000), null);
   freshness.painted(1_000, 1_050);
@@ -93,7 +105,7 @@ test("the age that is told is the greatest since it was asked last", () => {
   assert.equal(freshness.read(2_100), 200);
 });
 
-test("an age is never negative, and what is known for ever has none", () => {
+test("an age is never negative, and a view that can no longer change has none", () => {
   const freshness = new Freshness();
   freshness.painted(5_000, 4_000);
   assert.equal(freshness.read(4_000), 0);
@@ -101,7 +113,7 @@ test("an age is never negative, and what is known for ever has none", () => {
   assert.equal(freshness.read(4_000), null);
 });
 
-test("a clock within the second that the server tells needs no correction", () => {
+test("a clock within the second of the header needs no correction", () => {
   const header = "Sun, 22 Nov 2026 23:00:00 GMT";
   const served = Date.parse(header);
   assert.equal(clockOffset(header, served + 100, served + 150), 0);
@@ -135,16 +147,24 @@ test("durations and rates for people", () => {
   assert.deepEqual([null, 400].map(ageText), ["", "0.4 s old"]);
 });
 
-test("the page stands as the view that is worst off", () => {
+test("the page shows the state of its worst view", () => {
   const view = (name, state, reason = "") => ({ name, standing: { state, reason } });
   const counter = view("counter", "live");
-  for (const state of ["unverified", "stale", "waiting", "connecting", "closed"]) {
+  for (const state of [
+    "unverified",
+    "stale",
+    "waiting",
+    "connecting",
+    "paused",
+    "refused",
+    "closed",
+  ]) {
     const expected = { view: "top10", state, reason: "why" };
     assert.deepEqual(worst([counter, view("top10", state, "why")]), expected);
   }
 });
 
-test("a person is told what is wrong, why, and what happens next", () => {
+test("a notice says what is wrong, why, and what happens next", () => {
   const live = { state: "live", reason: "", view: "v" };
   assert.deepEqual(describe(live, true, null), { word: "Live", notice: "", countdown: "" });
   const lost = describe({ state: "connecting", reason: "", view: "v" }, true, 3_200);
@@ -152,7 +172,7 @@ test("a person is told what is wrong, why, and what happens next", () => {
   assert.equal(lost.countdown, "Trying again in 4 s.");
   const first = describe({ state: "connecting", reason: "", view: "v" }, false, null);
   assert.deepEqual(first, { word: "Connecting", notice: "", countdown: "" });
-  const refused = { state: "connecting", reason: "the view 'v' is not served here", view: "v" };
+  const refused = { state: "refused", reason: "the view 'v' is not served here", view: "v" };
   assert.equal(
     describe(refused, false, 900).notice,
     "The server refuses: the view 'v' is not served here.",
@@ -163,7 +183,7 @@ test("a person is told what is wrong, why, and what happens next", () => {
   assert.match(stale.notice, /out of date\. v: nothing was posted for 15 s\.$/);
 });
 
-test("the source is told if the server tells it", () => {
+test("the source is shown if the server names it", () => {
   assert.equal(sourceText({ source: "generated" }), "Source: generated");
   for (const about of [null, undefined, {}, { source: null }, { source: 7 }]) {
     assert.equal(sourceText(about), "");

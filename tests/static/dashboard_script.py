@@ -1,4 +1,4 @@
-"""What the scripted server says of the dashboard's views, and what the page shows of it."""
+"""The messages that a scripted server sends to the dashboard, and what to read on the page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def now() -> int:
 
 
 class Views:
-    """What a server says of the two views: a base each, and then what is told to happen."""
+    """Sends the two views: a base of each at once, then a delta for each `become`."""
 
     def __init__(self, connection: Connection, total: int = 24, *editors: Row) -> None:
         self.connection = connection

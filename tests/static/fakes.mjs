@@ -1,12 +1,15 @@
-// A world for the stream's shell in which time, chance and the network do what a test says.
+// A world in which clock, randomness and network do what a test says, and messages to send in it.
 
 import { follow } from "../../static/viewstream/index.js";
+import { receive } from "../../static/viewstream/state.js";
 
 export const EPOCH = "1-u1";
-const COLUMNS = [
+export const COLUMNS = [
   { name: "user", type: "text" },
   { name: "count", type: "int8" },
 ];
+export const ALICE = ["Alice", "12"];
+export const BOB = ["Bob", "9"];
 
 export const base = (upper, rows, more) => ({
   type: "base",
@@ -28,17 +31,72 @@ export const delta = (lower, upper, updates = [], more = {}) => ({
   ...more,
 });
 
+export const status = (state, reason = "", more = {}) => ({
+  type: "status",
+  view: "v",
+  state,
+  reason,
+  ...more,
+});
+
+/** `receive` without pauses. */
+export function receiveAtOnce(state, message) {
+  const task = receive(state, message);
+  let step = task.next();
+  while (!step.done) step = task.next();
+  return step.value;
+}
+
+/** Mulberry32, by Tommy Ettinger: small, and random enough to choose test data. */
+export function chooser(seed) {
+  let state = seed >>> 0;
+  const below = (bound) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
+  };
+  return {
+    below,
+    of: (list) => list[below(list.length)],
+    chance: (percent) => below(100) < percent,
+  };
+}
+
+/** Run a check for each seed; the error of one that fails says how to repeat it. */
+export function forSeeds(runs, check) {
+  const only = process.env.MODEL_SEED;
+  const seeds = only === undefined ? Array(runs).keys() : [Number(only)];
+  for (const seed of seeds) {
+    try {
+      check(chooser(seed));
+    } catch (error) {
+      error.message = `seed ${seed} (MODEL_SEED=${seed} repeats it): ${error.message}`;
+      throw error;
+    }
+  }
+}
+
 export class World {
   time = 1_000_000;
-  chance = 1;
+  random = 1;
   sockets = [];
+  fetches = [];
   events = new EventTarget();
   #timers = new Map();
   #lastTimer = 0;
   #deferred = [];
 
-  /** Follow views in this world. */
-  follow(...views) {
+  /** Follow views in this world; `options` may name them as `views`. */
+  follow({ views = ["v"], environment, ...options } = {}) {
+    return follow(views, {
+      server: "http://example.test/",
+      environment: { ...this.environment(), ...environment },
+      ...options,
+    });
+  }
+
+  environment() {
     const world = this;
     class FakeSocket {
       closes = [];
@@ -52,10 +110,11 @@ export class World {
         this.closes.push([code, reason]);
       }
     }
-    const environment = {
+    return {
       WebSocket: FakeSocket,
+      fetch: undefined,
       now: () => this.time,
-      random: () => this.chance,
+      random: () => this.random,
       setTimeout: (task, delay) => {
         this.#lastTimer += 1;
         this.#timers.set(this.#lastTimer, { task, at: this.time + delay });
@@ -65,19 +124,19 @@ export class World {
       defer: (task) => this.#deferred.push(task),
       events: this.events,
     };
-    return follow(views.length ? views : ["v"], { server: "http://example.test/", environment });
   }
 
-  /** The socket opened last. */
+  /** The socket that was opened last. */
   get socket() {
     return this.sockets.at(-1);
   }
 
-  /** What the last connection asked for. */
+  /** The views that the last connection asked for. */
   get asked() {
     return new URL(this.socket.url).searchParams.getAll("view");
   }
 
+  /** The delays of all timers. */
   get timers() {
     return [...this.#timers.values()].map(({ at }) => at - this.time).sort((a, b) => a - b);
   }
@@ -86,18 +145,19 @@ export class World {
     this.socket.onopen({});
   }
 
-  say(...messages) {
+  send(...messages) {
     for (const message of messages) {
       const data = typeof message === "string" ? message : JSON.stringify(message);
       this.socket.onmessage({ data });
     }
   }
 
+  /** The server ends the connection. */
   end(code = 1006, reason = "") {
     this.socket.onclose({ code, reason });
   }
 
-  /** Let time pass, and what is due happen. */
+  /** Let time pass, and run the timers that are due. */
   pass(milliseconds) {
     const end = this.time + milliseconds;
     for (;;) {
@@ -111,19 +171,29 @@ export class World {
     this.time = end;
   }
 
-  /** Let time pass as on a laptop that sleeps: nothing happens meanwhile. */
+  /** Let time pass as on a laptop that sleeps: no timer runs. */
   sleep(milliseconds) {
     this.time += milliseconds;
   }
 
-  /** Do one piece of work that was put off; returns whether there was one. */
-  resumeWork() {
+  /** Run one deferred task; returns whether there was one. */
+  runDeferred() {
     const task = this.#deferred.shift();
     task?.();
     return task !== undefined;
   }
 
-  wake(name) {
+  dispatch(name) {
     this.events.dispatchEvent(new Event(name));
   }
+}
+
+/** A world that follows `v` over an open connection, with a base. */
+export function live(options) {
+  const world = new World();
+  const stream = world.follow(options);
+  const view = stream.view("v");
+  world.open();
+  world.send(base(10, [ALICE]));
+  return { world, stream, view };
 }

@@ -1,4 +1,4 @@
-"""What the dashboard shows in a real browser, of what a scripted server tells it."""
+"""The dashboard in a real browser, with a scripted server."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_ranks_change_with_motion(stream: ScriptedStream, new_page: Callable[...
     assert sorted(page.evaluate("window.motions")) == ["Alice", "Bob"]
 
 
-def test_nothing_moves_for_who_asked_for_less_motion(stream: ScriptedStream, page: Page) -> None:
+def test_nothing_moves_where_less_motion_is_asked_for(stream: ScriptedStream, page: Page) -> None:
     page.goto(stream.url)
     views = Views(stream.connection(0), 24, ALICE, BOB)
     wait_for_editors(page, "Alice", "Bob")
@@ -95,7 +95,7 @@ HOSTILE = [
 ]
 
 
-def test_names_of_editors_are_text_whatever_they_hold(stream: ScriptedStream, page: Page) -> None:
+def test_names_of_editors_are_only_ever_text(stream: ScriptedStream, page: Page) -> None:
     page.goto(stream.url)
     rows = [(name, str(100 - at)) for at, name in enumerate(HOSTILE)]
     Views(stream.connection(0), 24, *rows)
@@ -131,29 +131,29 @@ def test_an_empty_view_shows_as_empty(stream: ScriptedStream, page: Page) -> Non
     expect(page.locator("#editors-note")).to_be_hidden()
 
 
-HOLD_FRAMES = """() => {
-  window.held = [];
-  window.requestAnimationFrame = (paint) => window.held.push(paint);
+QUEUE_FRAMES = """() => {
+  window.frames_ = [];
+  window.requestAnimationFrame = (paint) => window.frames_.push(paint);
 }"""
 
 
-def test_a_hidden_tab_paints_once_what_is_true_when_it_is_seen_again(
+def test_a_hidden_tab_paints_the_latest_rows_once_when_it_is_shown_again(
     stream: ScriptedStream, page: Page
 ) -> None:
     page.goto(stream.url)
     views = Views(stream.connection(0), 12, ALICE)
     wait_for_editors(page, "Alice")
     # A hidden tab gets no frames.
-    page.evaluate(HOLD_FRAMES)
+    page.evaluate(QUEUE_FRAMES)
     for count in range(13, 63):
         views.become(count, ("Alice", str(count)))
     paints = []
 
-    def seen_again() -> bool:
-        paints.append(page.evaluate("held.splice(0).map(paint => paint()).length"))
+    def shows_the_latest() -> bool:
+        paints.append(page.evaluate("frames_.splice(0).map(paint => paint()).length"))
         return bool(total(page).inner_text() == "62")
 
-    wait_until(seen_again, "the latest total")
+    wait_until(shows_the_latest, "the latest total")
     assert max(paints) == 1
 
 
@@ -192,7 +192,7 @@ CONTRAST = """selector => {
 }"""
 
 
-def test_is_read_aloud_in_order(stream: ScriptedStream, page: Page) -> None:
+def test_a_screen_reader_gets_everything_in_order(stream: ScriptedStream, page: Page) -> None:
     page.goto(stream.url)
     Views(stream.connection(0), 1024, ALICE, BOB)
     wait_for_editors(page, "Alice", "Bob")

@@ -1,4 +1,4 @@
-"""What the dashboard says of itself: lost, waiting, stale, unverified, how old."""
+"""The state that the dashboard shows: lost, waiting, stale, unverified, and its age."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from tests.static.dashboard_script import (
     now,
     wait_for_editors,
 )
+from tests.support.processes import wait_until
 from tests.support.scripted_stream import Connection, ScriptedStream
 from viewstream.protocol import MAX_TIME, Base, Delta, Status
 
 
-def test_a_lost_connection_keeps_what_there_was_and_resumes(
-    stream: ScriptedStream, page: Page
-) -> None:
+def test_a_lost_connection_keeps_the_rows_and_resumes(stream: ScriptedStream, page: Page) -> None:
     page.goto(stream.url)
     views = Views(stream.connection(0), 24, ALICE, BOB)
     wait_for_editors(page, "Alice", "Bob")
     views.connection.close(1001, "retry=1")
     expect(page.locator("#standing-text")).to_have_text("Reconnecting")
-    expect(page.locator("#notice")).to_contain_text("what you see is how things stood then")
+    expect(page.locator("#notice")).to_contain_text("these rows are from before")
     assert editors(page) == ["Alice", "Bob"]
     views.connection = stream.connection(1)
     at = f"{EPOCH}:{views.frontier}"
@@ -97,7 +96,7 @@ def test_says_why_a_view_is_not_live(
     assert editors(page) == ["Alice"]
 
 
-def test_tells_how_old_what_it_shows_is(stream: ScriptedStream, page: Page) -> None:
+def test_shows_how_old_its_rows_are(stream: ScriptedStream, page: Page) -> None:
     page.goto(stream.url)
     connection = stream.connection(0)
     old = now() - 5 * 60_000
@@ -106,7 +105,7 @@ def test_tells_how_old_what_it_shows_is(stream: ScriptedStream, page: Page) -> N
     expect(page.locator("#age")).to_have_text("5 min old")
 
 
-def test_what_can_no_longer_change_does_not_grow_old(stream: ScriptedStream, page: Page) -> None:
+def test_views_that_can_no_longer_change_have_no_age(stream: ScriptedStream, page: Page) -> None:
     page.goto(stream.url)
     connection = stream.connection(0)
     for view, columns, rows in (("counter", [COUNT], [("7",)]), ("top10", [USER, COUNT], [ALICE])):
@@ -116,9 +115,35 @@ def test_what_can_no_longer_change_does_not_grow_old(stream: ScriptedStream, pag
     expect(page.locator("#age")).to_have_text("")
 
 
-def test_a_server_that_does_not_say_its_source_is_fine(stream: ScriptedStream, page: Page) -> None:
+def test_a_server_that_names_no_source_is_fine(stream: ScriptedStream, page: Page) -> None:
     stream.about = None
     page.goto(stream.url)
     Views(stream.connection(0), 24, ALICE)
     wait_for_editors(page, "Alice")
     expect(page.locator("#source")).to_be_hidden()
+
+
+def test_a_refusal_for_good_is_shown_and_not_retried(stream: ScriptedStream, page: Page) -> None:
+    reason = "no view 'counter'; there are a, b"
+    stream.on_open = lambda connection: connection.close(4404, reason)
+    page.goto(stream.url)
+    expect(page.locator("#standing-text")).to_have_text("Refused")
+    expect(page.locator("#notice-text")).to_have_text(f"The server refuses: {reason}.")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    assert len(stream.connections) == 1
+
+
+def test_the_last_minute_survives_a_base(stream: ScriptedStream, page: Page) -> None:
+    page.goto(stream.url)
+    views = Views(stream.connection(0), 24, ALICE)
+    wait_for_editors(page, "Alice")
+    frontier = views.frontier
+    # Thirty seconds at ten edits a second, and then all rows again.
+    later = frontier + 30_000
+    edits = [(frontier, -1, ("24",)), (frontier, 1, ("324",))]
+    views.connection.send(Delta("counter", EPOCH, frontier, later, edits))
+    views.connection.send(Base("counter", EPOCH, later + 2_000, [COUNT], [("344",)]))
+    heights = "bars => bars.map(bar => Number(bar.getAttribute('height')))"
+    bars = page.locator("#pulse rect")
+    wait_until(lambda: sum(h > 0 for h in bars.evaluate_all(heights)) >= 30, "thirty seconds")
+    expect(page.locator("#rate")).to_have_text("10 a second")

@@ -21,7 +21,7 @@ def example(language: str) -> str:
     return match[1]
 
 
-def say_top10(connection: Connection) -> None:
+def send_top10(connection: Connection) -> None:
     connection.send(Base("top10", "1-u1", 10, COLUMNS, ROWS))
 
 
@@ -31,6 +31,6 @@ def test_the_page_of_twelve_lines(stream: ScriptedStream, page: Page) -> None:
     icon = "<!doctype html><link rel=icon href=data:>"  # else the browser asks for one
     stream.files["page.html"] = ("text/html", icon + example("html"))
     stream.files["page.js"] = ("text/javascript", script)
-    stream.on_open = say_top10
+    stream.on_open = send_top10
     page.goto(f"{stream.url}/own/page.html")
     expect(page.locator("ol li")).to_have_text(["<b>Alice</b>: 12", "Bob: 9"])

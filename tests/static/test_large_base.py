@@ -31,11 +31,11 @@ PARSE = """(text) => {
 }"""
 
 
-def test_a_large_base_does_not_hold_up_the_page(stream: ScriptedStream, page: Page) -> None:
+def test_the_page_stays_responsive_during_a_large_base(stream: ScriptedStream, page: Page) -> None:
     text = encode(BASE).decode()
     page.goto(stream.url)
     longest, parse = [], []
-    # Of three tries the best, for the machine may have other work to do.
+    # The best of three tries: the machine may have other work to do.
     for number in (1, 2, 3):
         page.evaluate(FOLLOW)
         stream.connection(number).send(text)
@@ -45,5 +45,5 @@ def test_a_large_base_does_not_hold_up_the_page(stream: ScriptedStream, page: Pa
         longest.append(page.evaluate("longest"))
         parse.append(page.evaluate(PARSE, text))
         page.evaluate("stream.close(); observer.disconnect()")
-    # What is left in one piece is JSON.parse; to take in the rows takes several times as long.
+    # Only JSON.parse is one long task; applying the rows takes several times as long.
     assert min(longest) < 2 * min(parse) + 50

@@ -47,7 +47,7 @@ def rows_at(history: Counts, frontier: int) -> Rows:
 
 
 def updates_between(history: Counts, lower: int, upper: int) -> list[Update]:
-    """What happens at time t leads from the counts before t to those before t + 1."""
+    """The updates at time t lead from the counts before t to those before t + 1."""
     return consolidate(
         (time, after - before, row)
         for time in range(lower, upper)

@@ -1,4 +1,4 @@
-"""Runs the tests of the JavaScript library under Node, one test here for each file there."""
+"""Runs the JavaScript tests under Node: one test here for each file."""
 
 import shutil
 import subprocess

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.errors import SqlError
 from engine.scalar.registry import define
-from engine.types import INT4, OID, REGTYPE, TEXT, SqlType, by_name, by_oid
+from engine.types import INT4, OID, REGTYPE, TEXT, SqlType, array_of, by_name, by_oid
 
 
 def to_regtype(name: str) -> int | None:
@@ -37,4 +39,17 @@ def _numbers(type_: SqlType, modifier: int) -> str:
     return f"({modifier - 4})" if type_.name in ("varchar", "bpchar") else ""
 
 
+def parse_ident(text: str) -> tuple[str, ...]:
+    """The parts of a qualified name, folded to lower case unless they are quoted."""
+    parts = _PART.findall(text.strip())
+    if not parts or ".".join(parts) != text.strip():
+        raise SqlError(f'string is not a valid identifier: "{text}"', "22023")
+    return tuple(
+        part[1:-1].replace('""', '"') if part.startswith('"') else part.lower() for part in parts
+    )
+
+
+_PART = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*')
+
+define("parse_ident", (TEXT,), array_of(TEXT), parse_ident, can_fail=True)
 define("format_type", (OID, INT4), TEXT, format_type, strict=False, gives_null=True)

@@ -140,6 +140,8 @@ def test_django_inspects(engine: Engine) -> None:
         assert names == ["name", "price", "n", "at", "data", "good"]
         assert found.get_relations(cursor, "items") == {}
         assert found.get_sequences(cursor, "items") == []
+        [index] = found.get_constraints(cursor, "counts").values()
+        assert index["columns"] == ["text", "n"]
     wrapper.close()
 
 

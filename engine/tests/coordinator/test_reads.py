@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.coordinator import hydration
+from engine.coordinator import limits
 from engine.coordinator.source import REPLAY_BYTES
 from engine.errors import SqlError
 from engine.tests.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
@@ -200,7 +200,7 @@ def test_a_select_that_gives_too_much_harms_nobody(monkeypatch: pytest.MonkeyPat
                 await asyncio.wait_for(engine.peek(everything), 0.05)
             assert time.perf_counter() - began < 2
             assert await engine.rows("SELECT count(*) FROM t") == [(3000,)]
-            monkeypatch.setattr(hydration, "MOST_RESULT_ROWS", 100_000)
+            monkeypatch.setattr(limits, "MAX_ROWS", 100_000)
             with pytest.raises(SqlError, match="result exceeds max size of 100000 rows"):
                 await engine.peek(everything)
             assert await engine.rows(f"SELECT count(*) FROM ({everything}) AS z") == [(9_000_000,)]

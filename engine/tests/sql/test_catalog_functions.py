@@ -42,7 +42,31 @@ def test_the_names_of_a_look_up_do_not_hide_those_of_the_argument() -> None:
 
 def test_a_table_function_moves_to_from_where_there_are_two() -> None:
     sql = "SELECT unnest(k) AS a, generate_subscripts(k, 1) AS n FROM t"
-    assert parsed(sql).startswith('SELECT (k)[mz_subscripts.mz_subscript] AS "a"')
+    assert parsed(sql).startswith("SELECT (k)[mz_subscripts.mz_subscript] AS a")
+
+
+def test_unnest_of_two_arrays_is_a_subquery() -> None:
+    sql = "SELECT * FROM t, unnest(t.a, t.b) WITH ORDINALITY AS x(k, o, n)"
+    rows = "(t.a)[mz_subscripts.mz_subscript], (t.b)[mz_subscripts.mz_subscript]"
+    assert f"LATERAL (SELECT {rows}, mz_subscripts.mz_subscript FROM" in parsed(sql)
+    assert parsed(sql).endswith("AS x(k, o, n)")
+
+
+@pytest.mark.parametrize(
+    ("sql", "becomes"),
+    [
+        ("SELECT (information_schema._pg_expandarray(k)).n FROM t", "ARRAY_UPPER(k, 1)"),
+        ("SELECT information_schema._pg_expandarray(k) AS x FROM t", "UNNEST(k) AS x"),
+        ("SELECT word FROM pg_catalog.pg_get_keywords()", "('select', 'R', 'reserved')"),
+        ("SELECT s FROM string_to_array('a,b', ',') AS s", "AS s) AS s"),
+        (
+            "SELECT row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS n FROM a",
+            "CAST(a.attnum AS BIGINT) AS n",
+        ),
+    ],
+)
+def test_what_only_drivers_write(sql: str, becomes: str) -> None:
+    assert becomes in parsed(sql)
 
 
 def test_a_collation_that_sorts_in_another_way_is_refused() -> None:
@@ -57,6 +81,6 @@ def test_what_needs_no_replacement_is_left_alone() -> None:
 def test_the_functions_that_the_documentation_names_exist() -> None:
     text = (ROOT / "engine" / "README.md").read_text("utf-8")
     [row] = re.findall(r"^\| catalog \| .*$", text, flags=re.MULTILINE)
-    elsewhere = {"format_type", "to_regtype", "current_setting", "pg_backend_pid"}
+    elsewhere = {"format_type", "parse_ident", "to_regtype", "current_setting", "pg_backend_pid"}
     for name in re.findall(r"`(\w+)`", row):
         assert is_catalog_function(name) or name in elsewhere, name

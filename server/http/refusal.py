@@ -1,0 +1,79 @@
+"""Refusals: an HTTP status or a close code, one sentence, and a line in the server's log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+
+log = logging.getLogger("server")
+
+MAX_REASON = 123
+"""Bytes of the reason in a websocket's close frame (RFC 6455, 5.5)."""
+NAMES_SHOWN = 20
+"""Views that are listed for a client that asked for another one."""
+BURST, REFILL = 20, 10_000
+"""Lines that are logged at once, and milliseconds until one more may be: an outsider can cause any
+number of refusals."""
+MAX_LINE = 300
+"""Characters of a sentence in the log: it may repeat what an outsider sent."""
+NOT_LOGGED = {409, 410}
+"""A gap and an ended epoch: what pipelines meet in normal operation."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An HTTP status and one sentence for the client."""
+
+    status: int
+    sentence: str
+
+    @property
+    def close_code(self) -> int:
+        """The close code for a websocket that is refused: 4400, 4403, 4404 or 4503."""
+        return 4000 + self.status
+
+    @property
+    def close_reason(self) -> str:
+        """The sentence, cut to what fits in a close frame."""
+        encoded = self.sentence.encode()
+        if len(encoded) <= MAX_REASON:
+            return self.sentence
+        return encoded[: MAX_REASON - 3].decode(errors="ignore") + "…"
+
+
+def refuse_view(name: str, served: Collection[str]) -> Refusal:
+    """Refuse a view that is not served, and name those that are."""
+    names = sorted(served)
+    listed = ", ".join(names[:NAMES_SHOWN])
+    if len(names) > NAMES_SHOWN:
+        listed += f" and {len(names) - NAMES_SHOWN} more"
+    verb = "is" if len(names) == 1 else "are"
+    return Refusal(404, f"no view {name!r}; there {verb} {listed}")
+
+
+class RefusalLog:
+    """Logs each refusal in a line, as long as there are few; then counts them."""
+
+    def __init__(self) -> None:
+        self._tokens = float(BURST)
+        self._refilled_at: int | None = None
+        self._left_out = 0
+
+    def add(self, refusal: Refusal, request: str, now: int) -> None:
+        """Log the refusal of `request`, such as "GET /view/stream from 127.0.0.1"."""
+        if refusal.status in NOT_LOGGED:
+            return
+        if self._refilled_at is not None:
+            earned = (now - self._refilled_at) / REFILL
+            self._tokens = min(self._tokens + earned, float(BURST))
+        self._refilled_at = now
+        if self._tokens < 1:
+            self._left_out += 1
+            return
+        self._tokens -= 1
+        if self._left_out:
+            log.info("%d more requests were refused", self._left_out)
+            self._left_out = 0
+        line = f"refused {request}: {refusal.status} {refusal.sentence}"
+        log.info("%s", line if len(line) <= MAX_LINE else line[:MAX_LINE] + "…")

@@ -1,0 +1,126 @@
+/** The recent past of a view, so that it can be read at any kept time. */
+
+import { MAX_TIME } from "./messages.js";
+import { add, addAll } from "./multiset.js";
+
+/** @import { CoreChange, Rows, Update } from "./types/internal.js" */
+
+/** What an update costs in memory beside the text of its row. Bytes, estimated. */
+const OVERHEAD = 120;
+
+/**
+ * A change from frontier `lower` to `upper`. With `updates` the times between can be read, too;
+ * without (a base, or a folded delta) only its two ends are known.
+ *
+ * @typedef {object} Entry
+ * @property {number} lower
+ * @property {number} upper
+ * @property {?readonly Update[]} updates
+ * @property {Rows} rows
+ * @property {number} bytes
+ */
+
+export class History {
+  #time;
+  #bytes;
+  /** @type {Entry[]} */
+  #entries = [];
+  #size = 0;
+  #epoch = "";
+  #frontier = 0;
+
+  /**
+   * @param {number} time how long changes are kept, in milliseconds of the engine's clock
+   * @param {number} bytes about how much memory they may take
+   */
+  constructor(time, bytes) {
+    this.#time = time;
+    this.#bytes = bytes;
+  }
+
+  /** The oldest and the newest time that can be read; null before the first base. */
+  get kept() {
+    if (this.#epoch === "") return null;
+    return { from: (this.#entries[0]?.lower ?? this.#frontier) - 1, to: this.#frontier - 1 };
+  }
+
+  /**
+   * Record what a message changed. The past of another epoch is dropped.
+   *
+   * @param {CoreChange} change
+   */
+  record({ epoch, upper, rows, updates }) {
+    if (epoch === this.#epoch) this.#push(this.#frontier, upper, rows, updates);
+    else this.#entries = [];
+    if (this.#entries.length === 0) this.#size = 0;
+    this.#epoch = epoch;
+    this.#frontier = upper;
+    this.#trim();
+  }
+
+  /**
+   * Compute the rows at a time from the rows now, or null if that time is not kept.
+   *
+   * @param {number} time
+   * @param {Rows} rows
+   * @returns {?Rows}
+   */
+  at(time, rows) {
+    const { kept } = this;
+    if (kept === null || !(time >= kept.from && time <= kept.to)) return null;
+    const past = new Map(rows);
+    for (const entry of [...this.#entries].reverse()) {
+      if (entry.upper <= time + 1) break;
+      if (entry.lower > time) addAll(past, entry.rows, -1);
+      else if (entry.updates === null) return null;
+      else undo(past, entry, time);
+    }
+    return past;
+  }
+
+  /**
+   * @param {number} lower
+   * @param {number} upper
+   * @param {Rows} rows
+   * @param {?readonly Update[]} updates
+   */
+  #push(lower, upper, rows, updates) {
+    const last = this.#entries.at(-1);
+    const isEmpty = updates?.length === 0;
+    if (isEmpty && last?.updates?.length === 0) {
+      last.upper = upper;
+      return;
+    }
+    let bytes = OVERHEAD;
+    for (const key of rows.keys()) bytes += 2 * key.length + OVERHEAD;
+    // Each update of the row's history is kept, not only their sum.
+    bytes *= Math.max(1, (updates?.length ?? 0) / Math.max(1, rows.size));
+    this.#entries.push({ lower, upper, updates, rows, bytes });
+    this.#size += bytes;
+  }
+
+  /** Drop what is too old or too much, oldest first. */
+  #trim() {
+    const oldest = this.#frontier === MAX_TIME ? 0 : this.#frontier - this.#time;
+    let count = 0;
+    for (const { upper, bytes } of this.#entries) {
+      if (upper > oldest && this.#size <= this.#bytes) break;
+      this.#size -= bytes;
+      count += 1;
+    }
+    this.#entries.splice(0, count);
+  }
+}
+
+/**
+ * Take back the updates of an entry that came after `time`.
+ *
+ * @param {Rows} rows
+ * @param {Entry} entry
+ * @param {number} time
+ */
+function undo(rows, { lower, updates }, time) {
+  for (const [when, diff, row] of updates ?? []) {
+    if (when > time && when >= lower) add(rows, JSON.stringify(row), row, -diff);
+  }
+}

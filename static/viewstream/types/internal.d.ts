@@ -1,0 +1,78 @@
+/** Types that the modules of this library share and that are not part of its interface. */
+
+import type { Column, Socket } from "./index.js";
+
+/** A row as the server sends it: PostgreSQL's texts. */
+export type TextRow = readonly (string | null)[];
+
+/** `[time, diff, row]` */
+export type Update = readonly [number, number, TextRow];
+
+/** A multiset of rows: the JSON of a row -> the row and how often it is there, never 0. */
+export type Rows = Map<string, { readonly row: TextRow; readonly weight: number }>;
+
+export interface Base {
+  type: "base";
+  view: string;
+  epoch: string;
+  upper: number;
+  columns: Column[];
+  rows: TextRow[];
+  checksum?: number;
+}
+
+export interface Delta {
+  type: "delta";
+  view: string;
+  epoch: string;
+  lower: number;
+  upper: number;
+  updates: Update[];
+  folded?: boolean;
+  checksum?: number;
+}
+
+/** What one message changed in a view. */
+export interface CoreChange {
+  view: string;
+  epoch: string;
+  /** The frontier before; null if a base replaced the rows. */
+  lower: number | null;
+  /** The frontier now. */
+  upper: number;
+  columns: readonly Column[];
+  /** Inserted rows have a weight above 0, deleted ones below. */
+  rows: Rows;
+  /** The delta's updates, some of which may be older than `lower`; null if times are unknown. */
+  updates: readonly Update[] | null;
+}
+
+/** The rows of one view at one frontier. */
+export interface Replica {
+  epoch: string;
+  frontier: number;
+  columns: Column[];
+  rows: Rows;
+  /** Null until the first checksum has to be compared. */
+  checksum: number | null;
+}
+
+export interface Events {
+  addEventListener?: (name: string, handler: () => void, capture: boolean) => void;
+  removeEventListener?: (name: string, handler: () => void, capture: boolean) => void;
+}
+
+export type Timer = unknown;
+
+/** The world around the library, so that tests can play any order of events. */
+export interface Environment {
+  WebSocket: (new (url: string) => Socket) | undefined;
+  fetch: typeof globalThis.fetch | undefined;
+  now: () => number;
+  random: () => number;
+  setTimeout: (task: () => void, delay: number) => Timer;
+  clearTimeout: (timer: Timer) => void;
+  /** Run a task after the page had its turn. */
+  defer: (task: () => void) => void;
+  events: Events | undefined;
+}

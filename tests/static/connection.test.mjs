@@ -1,0 +1,481 @@
+// Connections of a stream: when they begin and end, how long the waits are, how many there are.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ALICE, BOB, base, delta, live, status, World } from "./fakes.mjs";
+
+test("asks for all views, each at its position", () => {
+  const world = new World();
+  world.follow({ views: ["v", "w", "né&w"] });
+  assert.equal(world.socket.url.split("?")[0], "ws://example.test/view/stream");
+  assert.deepEqual(world.asked, ["v", "w", "né&w"]);
+  world.open();
+  world.send(base(10, [ALICE]), base(7, [], { view: "w" }), delta(10, 20));
+  world.end();
+  world.pass(500);
+  assert.deepEqual(world.asked, ["v@1-u1:20", "w@1-u1:7", "né&w"]);
+});
+
+test("a server may be https, and below a path", () => {
+  for (const server of ["https://example.test/live", "https://example.test/live/"]) {
+    const world = new World();
+    world.follow({ server });
+    assert.equal(world.socket.url, "wss://example.test/live/view/stream?view=v");
+  }
+});
+
+test("without a page and without a server there is nothing to connect to", () => {
+  assert.throws(() => new World().follow({ server: undefined }), /expected a server/);
+});
+
+test("a gap ends the connection, keeps the rows, and does not resume", () => {
+  const { world, view } = live();
+  world.send(delta(11, 20));
+  assert.deepEqual(world.socket.closes, [[4000, "a delta begins at 11, the frontier is 10"]]);
+  assert.equal(view.standing.state, "connecting");
+  assert.deepEqual(view.rows(), [{ user: "Alice", count: 12 }]);
+  world.pass(500);
+  assert.deepEqual(world.asked, ["v"]);
+});
+
+test("a wrong checksum ends the connection with 4001; the third is shown as unverified", () => {
+  const world = new World();
+  const stream = world.follow();
+  const view = stream.view("v");
+  for (const _ of [1, 2]) {
+    world.open();
+    world.send(base(10, [ALICE], { checksum: 1 }));
+    assert.equal(world.socket.closes[0][0], 4001);
+    assert.equal(view.loaded, false);
+    world.pass(stream.retryAt - world.time);
+  }
+  world.open();
+  world.send(base(10, [ALICE], { checksum: 1 }));
+  assert.deepEqual(world.socket.closes, []);
+  assert.equal(view.standing.state, "unverified");
+  assert.equal(view.rows().length, 1);
+  assert.equal(world.sockets.length, 3);
+});
+
+for (const text of ["", "{", "null", "[]", "7", '{"type":"base"}', '{"type":1,"view":"v"}']) {
+  test(`a text that is no message ends the connection: ${JSON.stringify(text)}`, () => {
+    const { world } = live();
+    world.send(text);
+    assert.equal(world.socket.closes[0][0], 4000);
+    world.pass(500);
+    assert.deepEqual(world.asked, ["v"]);
+  });
+}
+
+test("a close reason fits its frame, whatever row it quotes", () => {
+  const { world } = live();
+  world.send(delta(10, 20, [[11, 1, ["漢".repeat(200)]]]));
+  const [[code, reason]] = world.socket.closes;
+  assert.equal(code, 4000);
+  assert.ok(new TextEncoder().encode(reason).length <= 123);
+});
+
+test("messages of views that were not asked for are ignored", () => {
+  const { world, view } = live();
+  world.send(base(99, [BOB], { view: "other" }), delta(10, 20));
+  assert.equal(view.asOf, 20);
+});
+
+test("events of a socket that was dropped are ignored", () => {
+  const { world, view } = live();
+  const old = world.socket;
+  world.send(delta(11, 20));
+  world.pass(500);
+  assert.equal(world.sockets.length, 2);
+  old.onmessage({ data: JSON.stringify(base(99, [BOB])) });
+  old.onclose({ code: 1006, reason: "retry=100" });
+  old.onopen({});
+  assert.equal(view.asOf, 10);
+  assert.equal(view.standing.state, "connecting");
+  world.open();
+  world.send(base(12, [BOB]));
+  assert.equal(view.asOf, 12);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("waits double up to half a minute, and jitter takes any part of them", () => {
+  const world = new World();
+  const stream = world.follow();
+  const waits = [];
+  for (let attempt = 0; attempt < 9; attempt += 1) {
+    world.end();
+    waits.push(stream.retryAt - world.time);
+    world.pass(waits.at(-1));
+  }
+  assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+  world.random = 0.25;
+  world.end();
+  assert.equal(stream.retryAt - world.time, 7500);
+});
+
+test("a server that is away for an hour is asked about 125 times", () => {
+  const world = new World();
+  const stream = world.follow();
+  const end = world.time + 3_600_000;
+  while (world.time < end) failTimes(world, stream, 1);
+  assert.ok(world.sockets.length > 120 && world.sockets.length < 130, `${world.sockets.length}`);
+});
+
+/** Fail `count` times, each after the wait that the stream chose. */
+function failTimes(world, stream, count) {
+  for (let attempt = 0; attempt < count; attempt += 1) {
+    world.end();
+    world.pass(stream.retryAt - world.time);
+  }
+}
+
+for (const [lasted, expected] of [
+  [4_999, 8_000],
+  [5_000, 500],
+]) {
+  test(`a connection that lasted ${lasted} ms is followed by a wait of ${expected}`, () => {
+    const world = new World();
+    const stream = world.follow();
+    failTimes(world, stream, 4);
+    world.open();
+    world.send(base(10, []));
+    world.pass(lasted);
+    world.end();
+    assert.equal(stream.retryAt - world.time, expected);
+  });
+}
+
+test("a connection that opened but brought no message does not shorten the waits", () => {
+  const world = new World();
+  const stream = world.follow();
+  failTimes(world, stream, 4);
+  world.open();
+  world.pass(14_000);
+  world.end();
+  assert.equal(stream.retryAt - world.time, 8_000);
+});
+
+test("a server whose every connection brings a gap is asked ever more rarely", () => {
+  const world = new World();
+  const stream = world.follow();
+  const waits = [];
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    world.open();
+    world.send(base(10, []), delta(11, 12));
+    waits.push(stream.retryAt - world.time);
+    world.pass(waits.at(-1));
+  }
+  assert.deepEqual(waits, [500, 1000, 2000, 4000]);
+});
+
+test("a server may say when to come back; only retry() comes earlier", () => {
+  const { world, stream } = live();
+  world.end(1001, "retry=12.5");
+  assert.equal(stream.retryAt - world.time, 12_500);
+  world.dispatch("online");
+  assert.equal(world.sockets.length, 1);
+  world.pass(12_499);
+  assert.equal(world.sockets.length, 1);
+  world.pass(1);
+  assert.equal(world.sockets.length, 2);
+  world.end(1001, "retry=12.5");
+  stream.retry();
+  assert.equal(world.sockets.length, 3);
+});
+
+for (const [reason, wait] of [
+  ["retry=soon", 500],
+  ["retry=-1", 500],
+  ["later: retry=9", 500],
+  ["retry=0", 0],
+  ["retry=9999", 600_000],
+]) {
+  test(`the close reason ${reason} is followed by a wait of ${wait} ms`, () => {
+    const { world, stream } = live();
+    world.end(1001, reason);
+    assert.equal(stream.retryAt - world.time, wait);
+  });
+}
+
+test("an ordered wait holds for one attempt only", () => {
+  const { world } = live();
+  world.end(1001, "retry=5");
+  world.pass(5_000);
+  world.end();
+  world.dispatch("online");
+  assert.equal(world.sockets.length, 3);
+});
+
+test("15 s of silence end a connection, which is resumed", () => {
+  const { world } = live();
+  world.pass(14_999);
+  assert.deepEqual(world.socket.closes, []);
+  world.send(delta(10, 20));
+  world.pass(14_999);
+  assert.deepEqual(world.socket.closes, []);
+  world.pass(1);
+  assert.deepEqual(world.socket.closes, [[1000, "silence"]]);
+  world.pass(500);
+  assert.deepEqual(world.asked, ["v@1-u1:20"]);
+});
+
+test("a socket that does not open within 10 s is given up", () => {
+  const world = new World();
+  world.follow();
+  world.pass(9_999);
+  assert.deepEqual(world.socket.closes, []);
+  world.pass(1);
+  assert.deepEqual(world.socket.closes, [[1000, "connect timeout"]]);
+  world.pass(500);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("the 15 s begin when the socket opens", () => {
+  const world = new World();
+  world.follow();
+  world.pass(9_000);
+  world.open();
+  world.pass(14_999);
+  assert.deepEqual(world.socket.closes, []);
+  world.pass(1);
+  assert.equal(world.socket.closes.length, 1);
+});
+
+test("a clock that is set back does not make the silence last", () => {
+  const { world } = live();
+  world.time -= 3_600_000;
+  world.pass(3_600_000 + 15_000);
+  assert.equal(world.sockets[0].closes.length, 1);
+});
+
+for (const name of ["online", "visibilitychange", "pageshow", "focus", "resume"]) {
+  test(`a laptop that slept connects again at once (${name})`, () => {
+    const { world, view } = live();
+    world.sleep(3_600_000);
+    world.dispatch(name);
+    assert.equal(world.sockets.length, 2);
+    assert.deepEqual(world.asked, ["v@1-u1:10"]);
+    assert.equal(view.rows().length, 1);
+  });
+}
+
+test("a laptop that slept and whose page gets no event connects at the next tick", () => {
+  const { world } = live();
+  world.pass(1_000);
+  world.sleep(3_600_000);
+  world.pass(0);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("a timer that is a few seconds late is no jump of the clock", () => {
+  const { world } = live();
+  world.end(1006, "");
+  world.sleep(400);
+  world.pass(99);
+  assert.equal(world.sockets.length, 1);
+});
+
+for (const [silent, sockets] of [
+  [7_500, 1],
+  [7_501, 2],
+]) {
+  test(`waking after ${silent} ms of silence makes ${sockets} connections`, () => {
+    const { world } = live();
+    world.pass(silent);
+    world.dispatch("online");
+    assert.equal(world.sockets.length, sockets);
+    assert.equal(world.sockets[0].closes.length, sockets - 1);
+  });
+}
+
+test("waking ends a wait, once", () => {
+  const { world } = live();
+  world.end();
+  world.dispatch("online");
+  assert.equal(world.sockets.length, 2);
+  world.dispatch("focus");
+  world.pass(7_000);
+  assert.equal(world.sockets.length, 2);
+});
+
+for (const [away, back] of [
+  ["pagehide", "pageshow"],
+  ["freeze", "resume"],
+]) {
+  test(`${away} closes the socket, and ${back} resumes at once`, () => {
+    const { world, stream, view } = live();
+    world.dispatch(away);
+    assert.deepEqual(world.socket.closes, [[1000, ""]]);
+    assert.equal(stream.state, "paused");
+    assert.equal(view.standing.state, "paused");
+    world.pass(3_600_000);
+    assert.equal(world.sockets.length, 1);
+    world.dispatch(back);
+    assert.deepEqual(world.asked, ["v@1-u1:10"]);
+    assert.equal(view.standing.state, "connecting");
+    assert.equal(view.rows().length, 1);
+  });
+}
+
+test("pagehide during a wait ends the wait", () => {
+  const { world, stream } = live();
+  world.end();
+  world.dispatch("pagehide");
+  assert.equal(stream.retryAt, null);
+  world.pass(60_000);
+  assert.equal(world.sockets.length, 1);
+});
+
+test("a stream that the page paused is not resumed by the browser", () => {
+  const { world, stream } = live();
+  stream.pause();
+  world.dispatch("pagehide");
+  world.dispatch("pageshow");
+  world.dispatch("online");
+  stream.retry();
+  assert.equal(world.sockets.length, 1);
+  stream.resume();
+  assert.equal(world.sockets.length, 2);
+});
+
+test("pausing twice and resuming twice makes one connection", () => {
+  const { world, stream } = live();
+  stream.pause();
+  stream.pause();
+  stream.resume();
+  stream.resume();
+  assert.equal(world.sockets.length, 2);
+  assert.equal(world.sockets[0].closes.length, 1);
+});
+
+test("a stream that begins paused connects when it is resumed", () => {
+  const world = new World();
+  const stream = world.follow({ paused: true });
+  assert.equal(stream.view("v").standing.state, "paused");
+  assert.equal(world.sockets.length, 0);
+  stream.resume();
+  assert.equal(world.sockets.length, 1);
+});
+
+test("a refusal for good is shown and not tried again, until retry()", () => {
+  for (const code of [4400, 4403, 4404]) {
+    const world = new World();
+    const stream = world.follow();
+    world.open();
+    world.end(code, "no view 'v'; there are counter, top10");
+    const { state, reason } = stream.view("v").standing;
+    assert.deepEqual([state, reason], ["refused", "no view 'v'; there are counter, top10"]);
+    assert.equal(stream.state, "refused");
+    assert.equal(stream.retryAt, null);
+    world.dispatch("online");
+    world.dispatch("pageshow");
+    world.pass(3_600_000);
+    assert.equal(world.sockets.length, 1);
+    stream.retry();
+    assert.equal(world.sockets.length, 2);
+    assert.equal(stream.view("v").standing.state, "connecting");
+  }
+});
+
+test("a server that is full is asked again, and its reason is shown", () => {
+  const world = new World();
+  const stream = world.follow();
+  world.open();
+  world.end(4503, "the server has 100 clients, as many as it takes");
+  const { state, reason } = stream.view("v").standing;
+  assert.deepEqual(
+    [state, reason],
+    ["connecting", "the server has 100 clients, as many as it takes"],
+  );
+  world.pass(500);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("one refused view does not take the others down", () => {
+  const world = new World();
+  const stream = world.follow({ views: ["v", "nosuch"] });
+  world.open();
+  world.send(status("refused", "no view 'nosuch'", { view: "nosuch" }), base(10, [ALICE]));
+  assert.equal(stream.view("nosuch").standing.state, "refused");
+  assert.equal(stream.view("nosuch").standing.reason, "no view 'nosuch'");
+  assert.equal(stream.view("v").standing.state, "live");
+  assert.deepEqual(world.socket.closes, []);
+});
+
+test("a closed stream stays closed, keeps its rows, and has no timers", () => {
+  const { world, stream, view } = live();
+  stream.close();
+  assert.deepEqual(world.socket.closes, [[1000, ""]]);
+  for (const name of ["online", "pagehide", "pageshow"]) world.dispatch(name);
+  stream.retry();
+  stream.resume();
+  stream.close();
+  world.pass(3_600_000);
+  assert.equal(world.sockets.length, 1);
+  assert.equal(world.socket.closes.length, 1);
+  assert.deepEqual(world.timers, []);
+  assert.equal(view.rows().length, 1);
+  assert.equal(stream.retryAt, null);
+  assert.equal(stream.state, "closed");
+});
+
+test("closing during a wait ends the wait", () => {
+  const { world, stream } = live();
+  world.end();
+  stream.close();
+  world.pass(60_000);
+  assert.equal(world.sockets.length, 1);
+  assert.deepEqual(world.timers, []);
+});
+
+test("a live stream has two timers: the time limit of the connection and the tick", () => {
+  const { world } = live();
+  for (const upper of [11, 12, 13]) world.send(delta(upper - 1, upper));
+  assert.equal(world.timers.length, 2);
+});
+
+test("reports connections, resumes and bases", () => {
+  const world = new World();
+  const stream = world.follow();
+  const events = [];
+  stream.onConnection((event) => events.push(event));
+  world.open();
+  world.send(base(10, [ALICE]), delta(10, 20));
+  world.end(1006, "");
+  world.pass(500);
+  world.open();
+  world.send(delta(20, 20), delta(20, 30));
+  world.end(4404, "gone");
+  stream.close();
+  assert.deepEqual(events, [
+    { type: "connected", transport: "websocket" },
+    { type: "loaded", view: "v" },
+    { type: "disconnected", code: 1006, reason: "", retryAt: 1_000_500 },
+    { type: "connecting", transport: "websocket", attempt: 2 },
+    { type: "connected", transport: "websocket" },
+    { type: "resumed", view: "v" },
+    { type: "refused", code: 4404, reason: "gone" },
+    { type: "closed" },
+  ]);
+});
+
+test("a WebSocket that cannot be made is a lost connection, and not an uncaught error", () => {
+  const world = new World();
+  class Forbidden {
+    constructor() {
+      world.sockets.push(this);
+      throw new Error("insecure");
+    }
+  }
+  const stream = world.follow({ environment: { WebSocket: Forbidden } });
+  assert.equal(stream.state, "retrying");
+  world.pass(500);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("an error event of the socket is heard, since the package ws throws it otherwise", () => {
+  const world = new World();
+  world.follow();
+  assert.doesNotThrow(() => world.socket.onerror(new Error("connection refused")));
+});

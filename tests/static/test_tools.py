@@ -1,0 +1,75 @@
+"""Lint, format and types of the JavaScript: every warning is an error."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.npm import TOOLS, node_for_vite, run, system_node, tool
+from tests.support.processes import ROOT
+
+CHECKED = ["static", "tests/static/types", *sorted((ROOT / "tests" / "static").glob("*.mjs"))]
+LIBRARY = ROOT / "static" / "viewstream"
+IMPORT = re.compile(r'^(?!/\*\*| \*).*from "\./([\w/]+\.js)"', re.MULTILINE)  # not in comments
+
+
+def test_lint_and_format() -> None:
+    system_node()
+    options = ["--error-on-warnings", f"--config-path={TOOLS / 'biome.jsonc'}"]
+    result = run([tool("biome"), "check", *options, *CHECKED], ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_types() -> None:
+    system_node()
+    result = run([tool("tsc"), "--project", TOOLS], ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    "lock", [TOOLS / "package-lock.json", TOOLS / "node" / "package-lock.json"], ids=str
+)
+def test_lock_files_name_no_registry(lock: Path) -> None:
+    assert '"resolved"' not in lock.read_text("utf-8")
+
+
+def imported(name: str, seen: set[str]) -> set[str]:
+    """Return the modules that a module of the library imports, and itself."""
+    if name not in seen:
+        seen.add(name)
+        for other in IMPORT.findall((LIBRARY / name).read_text("utf-8")):
+            imported(other, seen)
+    return seen
+
+
+def test_the_package_ships_every_module_and_type() -> None:
+    package = json.loads((LIBRARY / "package.json").read_text("utf-8"))
+    for target in package["exports"].values():
+        for file in target.values() if isinstance(target, dict) else [target]:
+            assert (LIBRARY / file).is_file(), file
+
+
+def test_every_module_is_used() -> None:
+    used: set[str] = set()
+    for entry in ("index.js", "shared.js", "react.js", "svelte.js"):
+        imported(entry, used)
+    assert used == {file.name for file in LIBRARY.glob("*.js")}
+
+
+def test_the_core_stays_small() -> None:
+    """As served, comments included; a bundler makes less than 10 KB of it."""
+    names = sorted(imported("index.js", set()))
+    text = "".join((LIBRARY / name).read_text("utf-8") for name in names)
+    assert len(gzip.compress(text.encode(), 9)) < 24_000
+
+
+def test_the_core_is_small_in_a_bundle(tmp_path: Path) -> None:
+    bundle = tmp_path / "core.js"
+    arguments = [tool("rolldown"), LIBRARY / "index.js", "--minify", "-o", bundle]
+    result = run([node_for_vite(), *arguments], ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(gzip.compress(bundle.read_bytes(), 9)) < 10_000

@@ -1,0 +1,281 @@
+// All views of a stream at one common time.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { CommonTime, MAX_ASIDE } from "../../static/viewstream/common.js";
+import { add } from "../../static/viewstream/multiset.js";
+import { base, COLUMNS, delta, forSeeds, status, World } from "./fakes.mjs";
+
+const END = Number.MAX_SAFE_INTEGER;
+const row = (count) => ["x", String(count)];
+/** The total goes from `before` to `after`, and so does the only bar, at `time`. */
+const step = (time, before, after) => [
+  [time, -1, row(before)],
+  [time, 1, row(after)],
+];
+const of = (view, message) => ({ ...message, view });
+
+function following(options) {
+  const world = new World();
+  const stream = world.follow({ views: ["total", "bars"], ...options });
+  world.open();
+  const shown = () =>
+    ["total", "bars"].map((name) =>
+      stream
+        .view(name)
+        .rows()
+        .map(({ count }) => count),
+    );
+  return { world, stream, shown };
+}
+
+test("no view is shown before all are known at one time", () => {
+  const { world, stream, shown } = following({ together: true });
+  world.send(of("total", base(10, [row(1)])));
+  assert.deepEqual(shown(), [[], []]);
+  assert.equal(stream.view("total").loaded, false);
+  world.send(of("bars", base(20, [row(2)])));
+  assert.deepEqual(shown(), [[], []], "the total at 20 is not known yet");
+  world.send(of("total", delta(10, 30, [...step(15, 1, 2), ...step(25, 2, 3)])));
+  assert.deepEqual(shown(), [[2], [2]], "at 20: the update at 25 is kept aside");
+  world.send(of("bars", delta(20, 30, step(25, 2, 3))));
+  assert.deepEqual(shown(), [[3], [3]]);
+});
+
+test("listeners see all views at one time, whichever is called first", () => {
+  const { world, stream } = following({ together: true });
+  const looks = [];
+  const look = () => {
+    const sums = [...stream.views.values()].map((view) =>
+      view.rows().reduce((sum, { count }) => sum + count, 0),
+    );
+    looks.push([...sums, ...[...stream.views.values()].map(({ asOf }) => asOf)]);
+  };
+  for (const view of stream.views.values()) view.onChange(look);
+  stream.onChange(look);
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  for (let time = 10; time < 20; time += 1) {
+    const update = step(time, time - 9, time - 8);
+    world.send(of("total", delta(time, time + 1, update)));
+    world.send(of("bars", delta(time, time + 1, update)));
+  }
+  assert.equal(looks.length, 33, "three listeners, eleven times");
+  for (const [total, bars, ...times] of looks) {
+    assert.equal(total, bars);
+    assert.equal(times[0], times[1]);
+  }
+});
+
+test("stream.onChange shows the common time while the views are ahead of it", () => {
+  const { world, stream, shown } = following();
+  const moments = [];
+  stream.onChange(({ time, view, changes }) =>
+    moments.push([time, view("total").rows()[0].count, view("bars").rows()[0].count, changes.size]),
+  );
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  world.send(of("total", delta(10, 20, step(15, 1, 2))));
+  assert.deepEqual(shown(), [[2], [1]], "each view at its own time");
+  assert.deepEqual(moments, [[10, 1, 1, 2]]);
+  world.send(of("bars", delta(10, 16, step(15, 1, 2))));
+  assert.deepEqual(moments[1], [16, 2, 2, 2]);
+});
+
+test("a listener that comes later is called at once, and begins at a common time", () => {
+  const { world, stream } = following();
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  world.send(of("total", delta(10, 20, step(15, 1, 2))));
+  const moments = [];
+  const remove = stream.onChange(({ time, view }) =>
+    moments.push([time, view("total").rows()[0].count, view("bars").rows()[0].count]),
+  );
+  assert.deepEqual(moments, [], "what the total was at 10 is not known any more");
+  world.send(of("bars", delta(10, 25, step(15, 1, 2))));
+  assert.deepEqual(moments, [[20, 2, 2]]);
+  stream.onChange(({ time }) => moments.push(time));
+  assert.equal(moments[1], 20);
+  remove();
+  world.send(of("total", delta(20, 30)));
+  assert.deepEqual(moments.slice(1), [20, 25]);
+});
+
+test("one listener of a view may wait for the common time, and others not", () => {
+  const { world, stream } = following();
+  const [own, common] = [[], []];
+  stream.view("total").onChange(({ upper }) => own.push(upper));
+  stream.view("total").onChange(({ upper }) => common.push(upper), { together: true });
+  world.send(of("total", base(10, [row(1)])), of("total", delta(10, 20)));
+  world.send(of("bars", base(12, [row(1)])));
+  assert.deepEqual(own, [10, 20]);
+  assert.deepEqual(common, [12]);
+});
+
+test("a folded delta counts when it is whole, and the common time is never within one", () => {
+  const { world, stream, shown } = following({ together: true });
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  world.send(of("total", delta(10, 30, step(29, 1, 5), { folded: true })));
+  world.send(of("bars", delta(10, 20, step(15, 1, 3))));
+  assert.deepEqual(shown(), [[1], [1]], "the total at 20 is not known");
+  assert.equal(stream.view("bars").asOf, 10);
+  world.send(of("bars", delta(20, 30, step(25, 3, 5))));
+  assert.deepEqual(shown(), [[5], [5]]);
+});
+
+test("a view that has ended does not hold the others back", () => {
+  const { world, shown } = following({ together: true });
+  world.send(of("total", base(END, [row(7)])), of("bars", base(10, [row(1)])));
+  assert.deepEqual(shown(), [[7], [1]]);
+  world.send(of("bars", delta(10, 20, step(15, 1, 3))));
+  assert.deepEqual(shown(), [[7], [3]]);
+});
+
+test("a view that ends while it is followed shows its last rows", () => {
+  const { world, shown } = following({ together: true });
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  world.send(of("total", delta(10, END, step(END - 1, 1, 9), { folded: true })));
+  assert.deepEqual(shown(), [[9], [1]]);
+  world.send(of("bars", delta(10, 20)));
+  assert.deepEqual(shown(), [[9], [1]]);
+});
+
+test("a refused view does not hold the others back; one that is stale does, since when", () => {
+  const { world, stream, shown } = following({ together: true });
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  world.pass(1_000);
+  world.send(of("bars", status("stale", "no progress for 15 s")));
+  world.send(of("total", delta(10, 20, step(15, 1, 2))));
+  assert.deepEqual(shown(), [[1], [1]]);
+  const expected = { view: "bars", state: "stale", reason: "no progress for 15 s" };
+  assert.deepEqual(stream.waitingFor, [{ ...expected, since: world.time }]);
+  world.send(of("bars", status("refused", "not served any more")));
+  assert.deepEqual(shown(), [[2], [1]]);
+  assert.deepEqual(stream.waitingFor, []);
+});
+
+test("a view that is refused from the beginning does not hold the others back", () => {
+  const { world, shown } = following({ together: true });
+  world.send(of("bars", status("refused", "no view 'bars'")), of("total", base(10, [row(1)])));
+  assert.deepEqual(shown(), [[1], []]);
+});
+
+test("times of two starts of the engine are never compared", () => {
+  const { world, shown } = following({ together: true });
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  world.send(of("total", base(12, [row(2)], { epoch: "2-u1" })), of("bars", delta(10, 12)));
+  assert.deepEqual(shown(), [[1], [1]]);
+  world.send(of("bars", base(11, [row(2)], { epoch: "2-u2" })));
+  assert.deepEqual(shown(), [[1], [1]]);
+  world.send(of("bars", delta(11, 12, [], { epoch: "2-u2" })));
+  assert.deepEqual(shown(), [[2], [2]]);
+});
+
+test("a reconnect keeps the rows, and goes on at the next common time", () => {
+  const { world, shown } = following({ together: true });
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  world.send(of("total", delta(10, 20, step(15, 1, 2))));
+  world.end();
+  world.pass(500);
+  assert.deepEqual(world.asked, ["total@1-u1:20", "bars@1-u1:10"]);
+  world.open();
+  world.send(of("total", delta(20, 30)), of("bars", base(25, [row(2)])));
+  assert.deepEqual(shown(), [[2], [2]]);
+});
+
+/** Applies every change to copies, as a page would. */
+class Copies {
+  rows = new Map();
+  times = new Map();
+
+  apply({ view, rows, upper, lower }) {
+    const copy = this.rows.get(view) ?? new Map();
+    if (lower !== null) assert.equal(lower, this.times.get(view), "adjacent intervals");
+    for (const [key, { row: texts, weight }] of rows) add(copy, key, texts, weight);
+    this.rows.set(view, copy);
+    this.times.set(view, upper);
+  }
+}
+
+const coreChange = (view, lower, upper, updates, isTimed) => {
+  const rows = new Map();
+  for (const [, diff, texts] of updates) add(rows, JSON.stringify(texts), texts, diff);
+  const change = { view, epoch: "1-u1", lower, upper, columns: COLUMNS, rows };
+  return { ...change, updates: isTimed ? updates : null };
+};
+
+const summed = (updates) => {
+  const sums = new Map();
+  for (const [, diff, texts] of updates) {
+    const key = JSON.stringify(texts);
+    sums.set(key, (sums.get(key) ?? 0) + diff);
+    if (sums.get(key) === 0) sums.delete(key);
+  }
+  return [...sums].sort();
+};
+
+test("random histories: all views are what they were at the common time", () => {
+  let moved = 0;
+  forSeeds(1500, (choose) => {
+    const names = ["a", "b", "c"].slice(choose.below(2));
+    const histories = new Map(
+      names.map((name) => [
+        name,
+        Array.from({ length: 30 }, (_, time) => [
+          time,
+          choose.chance(50) ? 1 : -1,
+          row(choose.below(3)),
+        ]),
+      ]),
+    );
+    const frontiers = new Map();
+    const common = new CommonTime(names);
+    const copies = new Copies();
+    for (let turn = 0; turn < 40; turn += 1) {
+      const name = choose.of(names);
+      const history = histories.get(name);
+      const lower = frontiers.get(name) ?? null;
+      const isBase = lower === null || choose.chance(10);
+      const upper = Math.min(30, (lower ?? 0) + 1 + choose.below(isBase ? 12 : 5));
+      const covered = history.filter(([time]) => time >= (lower ?? 0) && time < upper);
+      const isTimed = !isBase && choose.chance(70);
+      common.push(coreChange(name, isBase ? null : lower, upper, covered, isTimed));
+      frontiers.set(name, upper);
+      for (const change of common.advance()) copies.apply(change);
+      if (common.frontier === null) continue;
+      moved += 1;
+      assert.ok(common.frontier <= Math.min(...names.map((each) => frontiers.get(each) ?? 0)));
+      for (const each of names) {
+        const expected = summed(histories.get(each).filter(([time]) => time < common.frontier));
+        const shown = [...copies.rows.get(each)].map(([key, { weight }]) => [key, weight]);
+        assert.deepEqual(shown.sort(), expected, `${each} at ${common.frontier}`);
+      }
+    }
+    for (const name of names) {
+      const lower = frontiers.get(name) ?? 0;
+      const rest = histories.get(name).filter(([time]) => time >= lower);
+      common.push(coreChange(name, frontiers.has(name) ? lower : null, 30, rest, true));
+      for (const change of common.advance()) copies.apply(change);
+    }
+    assert.equal(common.frontier, 30, "nothing is kept aside for ever");
+  });
+  assert.ok(process.env.MODEL_SEED !== undefined || moved > 10_000, `${moved} moments`);
+});
+
+test("what is kept aside while a view is stale is bounded by the size of the view", () => {
+  const common = new CommonTime(["a", "b"]);
+  common.push(coreChange("a", null, 1, [[0, 1, row(0)]], false));
+  common.push(coreChange("b", null, 1, [[0, 1, row(0)]], false));
+  common.advance();
+  const updates = Array.from({ length: 1_000 }, (_, at) => [0, 0, row(at)]);
+  let upper = 1;
+  for (let total = 0; total < 3 * MAX_ASIDE; total += 1_000) {
+    const sign = (upper % 2) * 2 - 1;
+    const batch = updates.map(([, , texts]) => [upper, sign, texts]);
+    common.push(coreChange("a", upper, upper + 1, batch, true));
+    upper += 1;
+    assert.ok(common.aside <= 3 * MAX_ASIDE, `${common.aside}`);
+  }
+  assert.ok(common.aside < MAX_ASIDE + 5_000, `${common.aside}`);
+  common.push(coreChange("b", 1, upper, [], true));
+  const [change] = common.advance();
+  assert.equal(change.upper, upper);
+});
