@@ -18,6 +18,7 @@ from tornado.web import Application
 from server.flusher import Flusher, now
 from server.http.acceptor import MAX_REQUESTS, Acceptor, CountingServer
 from server.http.access import Access
+from server.http.events import EventStream, wants_events
 from server.http.handler import Context
 from server.http.handlers import (
     SMALL_BODY,
@@ -44,6 +45,7 @@ from server.upstream.reader import Reader
 log = logging.getLogger("server")
 
 DELTAS = "/view/deltas"
+STREAM = "/view/stream"
 GOING_AWAY = 1001
 RETURNS_PER_SECOND = 500
 """Clients that come back in any one second after a shutdown: each may need a base."""
@@ -164,7 +166,7 @@ class Site(Application):
         page = {"path": static, "default_filename": "index.html"}
         super().__init__(
             [
-                ("/view/stream", Stream, self._shared),
+                (STREAM, Stream, self._shared),
                 (DELTAS, Deltas, self._shared),
                 ("/view/frontier", Frontier, self._shared),
                 ("/view/.*", NotFound, self._shared),
@@ -178,9 +180,14 @@ class Site(Application):
         )
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
-        """Refuse a large body here: an ordinary handler runs only when the body has arrived."""
+        """Choose by more than the path.
+
+        A large body is refused here: an ordinary handler runs only when the body has arrived.
+        """
         if request.path != DELTAS and refuse_unwanted_body(request.headers) is not None:
             return self.get_handler_delegate(request, UnwantedBody, self._shared)
+        if request.path == STREAM and wants_events(request):
+            return self.get_handler_delegate(request, EventStream, self._shared)
         return super().find_handler(request, **kwargs)
 
 

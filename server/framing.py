@@ -1,14 +1,20 @@
-"""Frames messages for websockets (RFC 6455): encoded, framed and deflated once for all clients.
+"""Encodes messages as websocket frames or server-sent events, once for all clients.
 
-A server's frames are not masked, so every client can be sent the same bytes. The same holds for a
-deflated frame (RFC 7692) if it was made with a fresh window and the connection's own compressor is
-never used: `server.http.negotiate` agrees on that in the handshake.
+A server's frames (RFC 6455) are not masked, so every client can be sent the same bytes. The same
+holds for a deflated frame (RFC 7692) if it was made with a fresh window and the connection's own
+compressor is never used: `server.http.negotiate` agrees on that in the handshake. An event carries
+an id, the positions of all views of its client: clients at the same positions share its bytes.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
+from enum import Enum
+from urllib.parse import quote, unquote
+
+from viewstream.protocol import Position, ProtocolError, parse_position
 
 MAX_DEFLATED_AT_ONCE = 1 << 20
 """Bytes that are deflated in the event loop; more would block it for too long."""
@@ -21,6 +27,24 @@ _EMPTY_END = b"\x00\x00\xff\xff"
 
 PONG = b"\x8a\x00"
 """An unsolicited pong (RFC 6455, 5.5.3): bytes without meaning, to learn when a socket drains."""
+COMMENT = b":\n"
+"""An event stream's comment: as little as a pong."""
+EVENT_IDS = 4
+"""Ids with which a message is kept as an event: most clients that are sent it are at few places."""
+_TYPE_START = b'{"type":"'
+
+
+class Encoding(Enum):
+    """How a client takes messages."""
+
+    FRAMES = "websocket frames"
+    DEFLATED_FRAMES = "websocket frames, deflated where that is worth it"
+    EVENTS = "server-sent events"
+
+    @property
+    def probe(self) -> bytes:
+        """Bytes without meaning, to learn when a socket drains."""
+        return COMMENT if self is Encoding.EVENTS else PONG
 
 
 def frame(payload: bytes, first: int = _TEXT) -> bytes:
@@ -46,13 +70,14 @@ class Message:
     Below `threshold` bytes it is never deflated; a threshold of None switches deflating off.
     """
 
-    __slots__ = ("_deflated", "_start", "_threshold", "plain")
+    __slots__ = ("_deflated", "_events", "_start", "_threshold", "plain")
 
     def __init__(self, payload: bytes, threshold: int | None = None) -> None:
         self.plain = frame(payload)
         self._start = len(self.plain) - len(payload)
         self._threshold = threshold
         self._deflated: bytes | None = None
+        self._events: dict[bytes, bytes] = {}
 
     @property
     def payload(self) -> memoryview:
@@ -78,10 +103,45 @@ class Message:
             deflated = frame(deflate(self.payload), _TEXT_DEFLATED)
             self._deflated = min(deflated, self.plain, key=len)
 
-    def for_client(self, *, deflates: bool) -> bytes:
-        """Return the bytes for a client that does, or does not, accept deflated messages."""
-        if not deflates:
+    def encoded(self, encoding: Encoding, event_id: bytes = b"") -> bytes:
+        """Return the bytes for clients of that encoding; an event has an id."""
+        if encoding is Encoding.EVENTS:
+            return self._as_event(event_id)
+        if encoding is Encoding.FRAMES:
             return self.plain
         if self._deflated is None and self.size <= MAX_DEFLATED_AT_ONCE:
             self.compress()
         return self._deflated or self.plain
+
+    def _as_event(self, event_id: bytes) -> bytes:
+        event = self._events.get(event_id)
+        if event is None:
+            if len(self._events) >= EVENT_IDS:
+                del self._events[next(iter(self._events))]
+            event = self._events[event_id] = encode_event(self.payload, event_id)
+        return event
+
+
+def encode_event(payload: bytes | memoryview, event_id: bytes) -> bytes:
+    """Encode one message, JSON in one line, as an event of its type."""
+    start = bytes(payload[: len(_TYPE_START) + 16])
+    assert start.startswith(_TYPE_START), start
+    kind, _, _ = start.removeprefix(_TYPE_START).partition(b'"')
+    return b"event: %b\nid: %b\ndata: %b\n\n" % (kind, event_id, bytes(payload))
+
+
+def encode_event_id(positions: Iterable[tuple[str, Position]]) -> bytes:
+    """Encode the positions of a client's views: NAME@EPOCH:FRONTIER, separated by blanks."""
+    parts = [f"{quote(name, safe='')}@{position}" for name, position in sorted(positions)]
+    return " ".join(parts).encode()
+
+
+def parse_event_id(text: str) -> dict[str, Position]:
+    """Parse what `encode_event_id` encodes; raises ProtocolError."""
+    positions = {}
+    for part in text.split():
+        name, at, position = part.rpartition("@")
+        if not at:
+            raise ProtocolError(f"expected NAME@EPOCH:FRONTIER in Last-Event-ID, found {part!r}")
+        positions[unquote(name)] = parse_position(position)
+    return positions

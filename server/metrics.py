@@ -24,20 +24,24 @@ class Metrics:
         self.base_reads = Counter(
             "viewstream_base_reads", "Bases read from the engine", ["view"], registry=registry
         )
-        self.connections = Counter("viewstream_connections", "Websockets opened", registry=registry)
+        self.connections = Counter(
+            "viewstream_connections",
+            "Streams opened: websockets and server-sent events",
+            registry=registry,
+        )
         self.closes = Counter(
             "viewstream_closes",
-            "Websockets closed, by close code; 4000: a client found a gap, 4001: a wrong checksum",
+            "Streams closed, by close code; 4000: a client found a gap, 4001: a wrong checksum",
             ["code"],
             registry=registry,
         )
         self.refusals = Counter(
             "viewstream_refusals", "Requests refused, by status", ["status"], registry=registry
         )
-        clients = Gauge("viewstream_clients", "Websockets that are open", registry=registry)
+        clients = Gauge("viewstream_clients", "Streams that are open", registry=registry)
         clients.set_function(lambda: len(hub.clients))
         blocked = Gauge(
-            "viewstream_clients_stalled", "Websockets that cannot be written to", registry=registry
+            "viewstream_clients_stalled", "Streams that cannot be written to", registry=registry
         )
         blocked.set_function(lambda: hub.blocked)
         log_bytes = Gauge(

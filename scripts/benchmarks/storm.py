@@ -12,7 +12,7 @@ from scripts.benchmarks._fleet import Fleet
 from scripts.benchmarks._measured import Measured
 from scripts.benchmarks._stage import Stage
 from scripts.benchmarks.report import Bar, Measure, Report
-from server.framing import Message, deflate
+from server.framing import Encoding, Message, deflate
 from viewstream.protocol import MAX_TIME, Base, Column, encode
 
 _VIEW = """
@@ -88,7 +88,7 @@ def _compression(rows: int) -> list[Measure]:
         )
     )
     begin = time.process_time()
-    framed = Message(plain, None).for_client(deflates=False)
+    framed = Message(plain, None).encoded(Encoding.FRAMES)
     middle = time.process_time()
     deflated = deflate(plain)
     end = time.process_time()

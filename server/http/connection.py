@@ -14,7 +14,7 @@ from collections.abc import Callable
 from tornado.iostream import IOStream, StreamClosedError
 
 from server.flusher import now
-from server.framing import PONG
+from server.framing import Encoding
 from server.http.acceptor import PlainStream
 from server.hub.listener import Client
 from server.hub.slow_clients import MAX_PINGS, PROGRESS_BYTES
@@ -26,9 +26,9 @@ def _send_nothing(data: bytes) -> int:
 
 
 class Connection(Client):
-    """One websocket, created after the handshake.
+    """One websocket or event stream, created after the handshake.
 
-    `disconnect` closes the websocket; `on_drained` is called when the connection is ready again.
+    `disconnect` closes it; `on_drained` is called when the connection is ready again.
     """
 
     __slots__ = ("_disconnect", "_is_plain", "_on_drained", "_pings", "_stream")
@@ -38,7 +38,7 @@ class Connection(Client):
         disconnect: Callable[[int, str], None],
         stream: IOStream,
         *,
-        deflates: bool,
+        encoding: Encoding,
         on_drained: Callable[[Connection], None],
     ) -> None:
         self._disconnect = disconnect
@@ -46,7 +46,7 @@ class Connection(Client):
         self._is_plain = isinstance(stream, PlainStream)
         self._on_drained = on_drained
         self._pings = 0
-        super().__init__(stream.socket.send if self._is_plain else _send_nothing, deflates=deflates)
+        super().__init__(stream.socket.send if self._is_plain else _send_nothing, encoding)
 
     def keep_rest(self, data: bytes, sent: int) -> bool:
         """See `Client.keep_rest`. A message of which nothing was sent is not kept."""
@@ -54,7 +54,7 @@ class Connection(Client):
             self._stream.close()  # the handler's on_close leaves the hub
             return False
         if sent == 0 and self._is_plain:
-            self._write(memoryview(PONG))
+            self._write(memoryview(self.encoding.probe))
             return False
         self._write(memoryview(data)[sent:])
         return True

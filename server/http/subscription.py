@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
 
+from tornado.iostream import IOStream
+
+from server.framing import Encoding, parse_event_id
+from server.http.connection import Connection
+from server.http.handler import Handler
 from server.http.refusal import Refusal, refuse_view
 from viewstream.protocol import Position, ProtocolError, parse_position
 
+COUNTED_CODES = {
+    *(1000, 1001, 1003, 1005, 1006, 1009),
+    *(4000, 4001, 4008, 4400, 4403, 4404, 4503),
+}
+"""Close codes with a counter of their own; a client may send any."""
+ABNORMAL = 1006
+"""The code under which a connection is counted that was closed without one."""
 MAX_VIEWS = 1000
 """Views that one client may ask for, also those that are not served."""
 
@@ -63,10 +74,45 @@ def parse_views(arguments: Sequence[str], served: Collection[str]) -> dict[str, 
     return wanted
 
 
-def parse_event_id(text: str) -> dict[str, Position]:
-    """Parse an event's id: NAME@EPOCH:FRONTIER for each view, names percent-encoded."""
-    positions = {}
-    for part in text.split():
-        name, _, position = part.rpartition("@")
-        positions[unquote(name)] = parse_position(position)
-    return positions
+class StreamHandler(Handler):
+    """The part of a client's handler that websockets and event streams share."""
+
+    connection: Connection | None = None
+    subscription: Subscription
+
+    def check_subscription(self, last_event_id: str | None = None) -> Subscription | Refusal:
+        """Decide by host, origin, views, and the number of clients."""
+        headers, context = self.request.headers, self.context
+        refusal = context.access.refuse_host(headers) or context.access.refuse_origin(headers)
+        if refusal is not None:
+            return refusal
+        arguments = self.get_query_arguments("view", strip=False)
+        found = parse_subscription(arguments, context.hub.names, last_event_id)
+        limit = context.max_clients
+        if isinstance(found, Subscription) and len(context.hub.clients) >= limit:
+            return Refusal(503, f"there are {limit} clients already, which is the limit")
+        return found
+
+    def connect(self, stream: IOStream, encoding: Encoding) -> None:
+        """Add the client to the hub, which writes to `stream` from now on."""
+        context, asked = self.context, self.subscription
+        self.connection = Connection(
+            self.disconnect, stream, encoding=encoding, on_drained=context.hub.on_drained
+        )
+        context.metrics.connections.inc()
+        context.connections.add(self.connection)
+        for sentence in asked.refused.values():
+            self.note_refusal(Refusal(404, sentence))
+        context.hub.add_client(self.connection, asked.wanted, asked.refused)
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Close the connection; the hub writes nothing more to it."""
+        raise NotImplementedError
+
+    def on_disconnected(self, code: int) -> None:
+        """Forget the client: its connection has been closed with this code."""
+        self.context.metrics.closes.labels(code if code in COUNTED_CODES else "other").inc()
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self.context.connections.remove(connection)
+            self.context.hub.remove_client(connection)

@@ -7,21 +7,15 @@ import asyncio
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
+from server.framing import Encoding
 from server.http.access import is_page
-from server.http.connection import Connection
-from server.http.handler import Handler
 from server.http.negotiate import Parameters, negotiate_deflate
 from server.http.refusal import Refusal
-from server.http.subscription import Subscription, parse_subscription
+from server.http.subscription import ABNORMAL, StreamHandler, Subscription
 
 MAX_MESSAGE = 1024
 """Bytes of a message from a client. Clients have none to send."""
 UNSUPPORTED = 1003
-COUNTED_CODES = {
-    *(1000, 1001, 1003, 1005, 1006, 1009),
-    *(4000, 4001, 4008, 4400, 4403, 4404, 4503),
-}
-"""Close codes with a counter of their own; a client may send any."""
 MAX_REFUSED = 32
 """Refused websockets that are open at a time, until the page answers the close. Above, a page gets
 the HTTP status, which it cannot read: these connections count for no other bound."""
@@ -29,17 +23,15 @@ CLOSE_TIMEOUT = 2.0
 """Seconds that a page has to answer the close of a refused websocket."""
 
 
-class Stream(WebSocketHandler, Handler):
+class Stream(WebSocketHandler, StreamHandler):
     """One client.
 
     A handshake that is refused gets a status and JSON, before the upgrade. But a page cannot read
     these: a handshake with an `Origin` is accepted, and closed with a code and a reason.
     """
 
-    _connection: Connection | None = None
     _deflate: Parameters | None = None
     _refusal: Refusal | None = None
-    _subscription: Subscription
 
     def set_default_headers(self) -> None:
         """Set none: they are of no use on an upgraded connection."""
@@ -49,25 +41,13 @@ class Stream(WebSocketHandler, Handler):
             expected = "expected a websocket, or Accept: text/event-stream"
             self.refuse(Refusal(426, expected))
             return
-        found = self._check_request()
+        found = self.check_subscription()
         if isinstance(found, Subscription):
-            self._subscription = found
+            self.subscription = found
         elif self._can_be_accepted():
             self._refusal = found
         else:
             self.refuse(found)
-
-    def _check_request(self) -> Subscription | Refusal:
-        headers, access = self.request.headers, self.context.access
-        refusal = access.refuse_host(headers) or access.refuse_origin(headers)
-        if refusal is not None:
-            return refusal
-        arguments = self.get_query_arguments("view", strip=False)
-        found = parse_subscription(arguments, self.context.hub.names)
-        limit = self.context.max_clients
-        if isinstance(found, Subscription) and len(self.context.hub.clients) >= limit:
-            return Refusal(503, f"there are {limit} clients already, which is the limit")
-        return found
 
     def _can_be_accepted(self) -> bool:
         """Whether this is a page's handshake, and few refused ones are open."""
@@ -103,18 +83,8 @@ class Stream(WebSocketHandler, Handler):
         if self._refusal is not None:
             self._close_refused(self._refusal, stream)
             return
-        self._connection = Connection(
-            self._disconnect,
-            stream,
-            deflates=self._deflate is not None,
-            on_drained=self.context.hub.on_drained,
-        )
-        self.context.metrics.connections.inc()
-        self.context.connections.add(self._connection)
-        asked = self._subscription
-        for sentence in asked.refused.values():
-            self.note_refusal(Refusal(404, sentence))
-        self.context.hub.add_client(self._connection, asked.wanted, asked.refused)
+        is_plain = self._deflate is None
+        self.connect(stream, Encoding.FRAMES if is_plain else Encoding.DEFLATED_FRAMES)
 
     def _close_refused(self, refusal: Refusal, stream: IOStream) -> None:
         self.note_refusal(refusal)
@@ -123,23 +93,17 @@ class Stream(WebSocketHandler, Handler):
         asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, stream.close)
 
     def on_message(self, message: str | bytes) -> None:
-        self._disconnect(UNSUPPORTED, "clients send nothing")
+        self.disconnect(UNSUPPORTED, "clients send nothing")
 
     def on_ping(self, data: bytes) -> None:
-        if self._connection is not None:
-            self._connection.on_pong_written(self.context.hub.block)
+        if self.connection is not None:
+            self.connection.on_pong_written(self.context.hub.block)
 
     def on_close(self) -> None:
-        code = self.close_code or 1006
-        self.context.metrics.closes.labels(code if code in COUNTED_CODES else "other").inc()
         self.context.refused.discard(self)
-        if self._connection is not None:
-            self.context.connections.remove(self._connection)
-            self.context.hub.remove_client(self._connection)
-            self._connection = None
+        self.on_disconnected(self.close_code or ABNORMAL)
 
-    def _disconnect(self, code: int, reason: str) -> None:
-        """Close the websocket; the hub writes nothing more to it."""
-        if self._connection is not None:
-            self.context.hub.remove_client(self._connection)
+    def disconnect(self, code: int, reason: str) -> None:
+        if self.connection is not None:
+            self.context.hub.remove_client(self.connection)
         self.close(code, reason)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 
-from server.framing import Message
+from server.framing import Encoding, Message, encode_event_id
 from server.hub.history import ReadBase
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Group, GroupKey, Listener
 from server.hub.slow_clients import SlowClients
 from server.hub.states import TRANSITIONS, Action, Event, State
+from viewstream.protocol import Position
 
 
 class ServeQueue:
@@ -59,8 +60,9 @@ class Fanout:
         """Apply the table of transitions to a listener, and follow its action."""
         was_live = listener.is_live
         self._apply(listener, event)
-        if was_live != listener.is_live:
-            self._regroup(listener.client)
+        client = listener.client
+        if was_live != listener.is_live or client.encoding is Encoding.EVENTS:
+            self._regroup(client)
 
     def block(self, client: Client) -> None:
         """Take a client that cannot be written to out of its group."""
@@ -89,15 +91,15 @@ class Fanout:
     def _regroup(self, client: Client) -> None:
         """Put the client into the group of the feeds in which it is live."""
         feeds = frozenset(one.feed for one in client.listeners.values() if one.is_live)
+        key = GroupKey(feeds, client.encoding, _others(client))
         if client.group is not None:
-            if client.group.feeds == feeds:
+            if client.group.key == key:
                 return
             del client.group.sends[client]
             if not client.group.sends:
                 del self._groups[client.group.key]
             client.group = None
         if feeds:
-            key = (feeds, client.deflates)
             group = self._groups.get(key)
             if group is None:
                 group = self._groups[key] = Group(key)
@@ -106,19 +108,35 @@ class Fanout:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def write(self, client: Client, message: Message) -> bool:
+    def write(
+        self, client: Client, message: Message, moved: tuple[Listener, Position] | None = None
+    ) -> bool:
         """Write to one client that is ready; return False if it gets nothing of the message.
 
-        In either case it may be blocked afterwards.
+        `moved` is the listener that the message moves, and to where. In either case the client may
+        be blocked afterwards.
         """
-        return self._write(client, message, None)
+        return self._write(client, message, moved, None)
 
-    def write_base(self, client: Client, feed: Feed, base: ReadBase) -> bool:
+    def write_base(self, listener: Listener, base: ReadBase) -> bool:
         """As `write`; a base that is taken slowly counts for the base budget."""
-        return self._write(client, base.message, (feed, base))
+        moved = listener, listener.feed.position(base.upper)
+        return self._write(listener.client, base.message, moved, (listener.feed, base))
 
-    def _write(self, client: Client, message: Message, base: tuple[Feed, ReadBase] | None) -> bool:
-        data = message.for_client(deflates=client.deflates)
+    def _write(
+        self,
+        client: Client,
+        message: Message,
+        moved: tuple[Listener, Position] | None,
+        base: tuple[Feed, ReadBase] | None,
+    ) -> bool:
+        event_id = b""
+        if client.encoding is Encoding.EVENTS:
+            positions = client.positions
+            if moved is not None:
+                positions[moved[0].feed.name] = moved[1]
+            event_id = encode_event_id(positions.items())
+        data = message.encoded(client.encoding, event_id)
         try:
             sent = client.send(data)
         except BlockingIOError:
@@ -133,7 +151,7 @@ class Fanout:
     def send_pending(self, feeds: Iterable[Feed]) -> None:
         """Send what is pending in `feeds` to all that are live there."""
         dirty = set(feeds)
-        for group in [group for group in self._groups.values() if group.feeds & dirty]:
+        for group in [group for group in self._groups.values() if group.key.feeds & dirty]:
             data = group.encode_pending(dirty)
             for client, sent in group.send_all(data):
                 listeners = [
@@ -143,3 +161,11 @@ class Fanout:
                 if self.slow.block(client, data, sent):
                     for listener in listeners:
                         listener.frontier = listener.feed.history.head
+
+
+def _others(client: Client) -> tuple[tuple[str, Position], ...]:
+    """The positions that the ids of an event stream name besides those of its live listeners."""
+    if client.encoding is not Encoding.EVENTS:
+        return ()
+    live = {name for name, listener in client.listeners.items() if listener.is_live}
+    return tuple((name, at) for name, at in client.positions.items() if name not in live)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from server.framing import Message
+from server.framing import Encoding, Message, encode_event_id
 from server.hub.history import History
 from server.hub.states import HAS_POSITION, State
 from viewstream.protocol import Position
 
 Send: TypeAlias = Callable[[bytes], int]
 """As `socket.send` on a non-blocking socket: how many bytes were taken; OSError if none were."""
+
+
+class Pending(NamedTuple):
+    """A message that live listeners are to be sent, and the frontier after it if it is a delta."""
+
+    message: Message
+    upper: int | None = None
 
 
 class Feed:
@@ -23,8 +30,8 @@ class Feed:
     def __init__(self, name: str, history: History) -> None:
         self.name = name
         self.history = history
-        self.pending: list[Message] = []
-        """Messages that the live listeners have not been sent; deltas end at the head."""
+        self.pending: list[Pending] = []
+        """Messages that the live listeners have not been sent; the last delta ends at the head."""
         self.flushed = 0
         """The frontier of all live listeners."""
         self.ahead: set[Listener] = set()
@@ -33,7 +40,11 @@ class Feed:
     @property
     def uncompressed(self) -> Message | None:
         """The first pending message to compress in a worker thread before anything is sent."""
-        return next((message for message in self.pending if message.needs_worker_thread), None)
+        messages = (pending.message for pending in self.pending)
+        return next((message for message in messages if message.needs_worker_thread), None)
+
+    def position(self, frontier: int) -> Position:
+        return Position(self.history.epochs.current or "", frontier)
 
 
 class Client(ABC):
@@ -43,16 +54,22 @@ class Client(ABC):
     is blocked until the hub's `on_drained` is called.
     """
 
-    __slots__ = ("deflates", "group", "is_ready", "listeners", "progress_at", "send")
+    __slots__ = ("encoding", "group", "is_ready", "listeners", "progress_at", "send")
 
-    def __init__(self, send: Send, *, deflates: bool) -> None:
+    def __init__(self, send: Send, encoding: Encoding) -> None:
         self.send = send
-        self.deflates = deflates
+        self.encoding = encoding
         self.is_ready = True
         self.progress_at: int | None = None
         """When the socket last took something, while the client is blocked; None if it is not."""
         self.listeners: dict[str, Listener] = {}
         self.group: Group | None = None
+
+    @property
+    def positions(self) -> dict[str, Position]:
+        """What the client has, by view."""
+        found = {name: listener.position for name, listener in self.listeners.items()}
+        return {name: position for name, position in found.items() if position is not None}
 
     @abstractmethod
     def keep_rest(self, data: bytes, sent: int) -> bool:
@@ -99,33 +116,55 @@ class Listener:
     def position(self) -> Position | None:
         """What the client has, as far as the hub knows; None if it needs a base."""
         if self.state is State.LIVE:
-            return Position(self.feed.history.epochs.current or "", self.feed.flushed)
+            return self.feed.position(self.feed.flushed)
         if self.state in HAS_POSITION and self.epoch is not None:
             return Position(self.epoch, self.frontier)
         return None
 
 
-GroupKey: TypeAlias = tuple[frozenset[Feed], bool]
+class GroupKey(NamedTuple):
+    """What the clients of a group have in common, so that they are sent the same bytes."""
+
+    feeds: frozenset[Feed]
+    encoding: Encoding
+    others: tuple[tuple[str, Position], ...] = ()
+    """Only of event streams, whose ids name them: positions in views where they are not live."""
 
 
 class Group:
-    """Clients that are live in the same feeds and take the same encoding."""
+    """Clients that are live in the same feeds and take the same bytes."""
 
-    __slots__ = ("deflates", "feeds", "key", "sends")
+    __slots__ = ("key", "sends")
 
     def __init__(self, key: GroupKey) -> None:
         self.key = key
-        self.feeds, self.deflates = key
         self.sends: dict[Client, Send] = {}
 
     def encode_pending(self, dirty: Iterable[Feed]) -> bytes:
         """Join what is pending in its feeds among `dirty`, feed by feed."""
-        messages = [
-            message.for_client(deflates=self.deflates)
-            for feed in sorted(self.feeds.intersection(dirty), key=lambda feed: feed.name)
-            for message in feed.pending
-        ]
-        return messages[0] if len(messages) == 1 else b"".join(messages)
+        feeds = sorted(self.key.feeds.intersection(dirty), key=lambda feed: feed.name)
+        if self.key.encoding is Encoding.EVENTS:
+            parts = self._events(feeds)
+        else:
+            parts = [
+                pending.message.encoded(self.key.encoding)
+                for feed in feeds
+                for pending in feed.pending
+            ]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _events(self, feeds: Iterable[Feed]) -> list[bytes]:
+        """Each message with the positions that a client has after it."""
+        positions = {feed.name: feed.position(feed.flushed) for feed in self.key.feeds}
+        positions.update(self.key.others)
+        parts = []
+        for feed in feeds:
+            for message, upper in feed.pending:
+                if upper is not None:
+                    positions[feed.name] = feed.position(upper)
+                event_id = encode_event_id(positions.items())
+                parts.append(message.encoded(Encoding.EVENTS, event_id))
+        return parts
 
     def send_all(self, data: bytes) -> list[tuple[Client, int]]:
         """Send `data` to all; return the clients that took less, with how much they took."""

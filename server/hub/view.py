@@ -15,7 +15,7 @@ from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
 from server.hub.history import History, Outcome, ReadBase
 from server.hub.limits import Limits
-from server.hub.listener import Client, Feed, Listener
+from server.hub.listener import Client, Feed, Listener, Pending
 from server.hub.states import HAS_NOTHING, Event, State
 from server.hub.status import Failures, StatusBoard, ViewReport
 from viewstream.protocol import Delta, Position, encode
@@ -96,7 +96,7 @@ class View:
 
     def _send_base(self, listener: Listener, base: ReadBase) -> None:
         """Send `base`, then the status and what came since."""
-        if not self._fanout.write_base(listener.client, self.feed, base):
+        if not self._fanout.write_base(listener, base):
             return
         listener.epoch = self.history.epochs.current
         listener.frontier = base.upper
@@ -164,10 +164,11 @@ class View:
     def _bring_to_head(self, listener: Listener) -> None:
         head = self.history.head
         if listener.frontier < head or listener.state is State.RESUMING:
-            delta = self.history.delta_since(listener.frontier)
-            if not self._fanout.write(listener.client, delta):
+            delta, upper = self.history.delta_since(listener.frontier), max(listener.frontier, head)
+            moved = listener, self.feed.position(upper)
+            if not self._fanout.write(listener.client, delta, moved):
                 return
-            listener.frontier = max(listener.frontier, head)
+            listener.frontier = upper
             if listener.state is State.RESUMING:
                 self._on_answer_sent(listener)
         if listener.client.is_ready:
@@ -193,7 +194,7 @@ class View:
         extended = self.history.extend(delta, now, asked)
         self._follow_history()
         if extended.message is not None:
-            self.feed.pending.append(extended.message)
+            self.feed.pending.append(Pending(extended.message, self.history.head))
             self._trim(now)
         return extended.outcome
 
@@ -262,7 +263,7 @@ class View:
     def _send_status(self, now: int) -> None:
         """Send the status to all: to live listeners with the next flush."""
         message = self.board.renew(now)
-        self.feed.pending.append(message)
+        self.feed.pending.append(Pending(message))
         waiting = self.board.waiting()
         for listener in self.listeners:
             if not listener.is_live and listener.client.is_ready:

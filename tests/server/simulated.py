@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from server.framing import Encoding
 from server.framing import Message as Framed
 from server.hub.epochs import Question
 from server.hub.history import ReadBase
@@ -12,6 +13,7 @@ from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.hub.listener import Client
 from server.hub.view import View
+from tests.server.event_reader import EventReader
 from tests.server.frames import FrameReader
 from tests.support.consolidate import consolidate
 from viewstream.checksum import checksum
@@ -90,13 +92,15 @@ class Asked:
 class FakeClient(Client):
     """A socket with room for `room` bytes; the test's client reads what it took at will."""
 
-    def __init__(self, server: Server, *, deflates: bool = False) -> None:
-        super().__init__(self._take, deflates=deflates)
+    def __init__(self, server: Server, encoding: Encoding = Encoding.FRAMES) -> None:
+        super().__init__(self._take, encoding)
         self.server = server
         self.room = 10_000_000
         self.kept = b""
         self.closed_with: tuple[int, str] | None = None
-        self.reader = FrameReader()
+        self.reader: FrameReader | EventReader = (
+            EventReader() if encoding is Encoding.EVENTS else FrameReader()
+        )
         self.writes = 0
         self.bytes = 0
         self.blocks = 0
@@ -125,7 +129,7 @@ class FakeClient(Client):
         self.blocks += 1
         self.progress_at = self.server.clock.now
         if sent == 0:
-            self.kept = b"\x8a\x00"
+            self.kept = self.encoding.probe
             return False
         self.kept = data[sent:]
         return True
@@ -185,7 +189,7 @@ class Follower:
 
     state: ViewState = field(default_factory=lambda: ViewState(VIEW))
     connection: FakeClient | None = None
-    deflates: bool = False
+    encoding: Encoding = Encoding.FRAMES
 
 
 @dataclass

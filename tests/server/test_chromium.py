@@ -61,7 +61,11 @@ def test_a_page_of_another_origin_is_refused(
     with Served(engine) as served, Served(engine) as other, chromium.new_context() as context:
         page = context.new_page()
         page.goto(other.url + "/healthz")
-        assert page.evaluate(OPEN, served.address()) == "closed"
+        page.evaluate(OPEN, served.address())
+        page.wait_for_function("ended !== null")
+        reason = f"the origin '{other.url}' is not allowed: see --origin"
+        assert page.evaluate("ended") == [4403, reason]
+        assert page.evaluate("seen") == []
         assert page.evaluate(OPEN, other.address()) != "closed"
         posted = page.evaluate(
             """(address) => fetch(address, {method: 'POST', mode: 'no-cors', body: '{}'})

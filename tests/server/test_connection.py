@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from server.framing import Encoding
 from server.http import connection
 from server.http.acceptor import PlainStream
 from server.http.connection import Connection
@@ -42,7 +43,10 @@ async def _read_slowly(clock: Clock) -> None:
     theirs.setblocking(False)
     drained: list[Connection] = []
     client = Connection(
-        lambda code, reason: None, PlainStream(ours), deflates=False, on_drained=drained.append
+        lambda code, reason: None,
+        PlainStream(ours),
+        encoding=Encoding.FRAMES,
+        on_drained=drained.append,
     )
     data = bytes(8 * PROGRESS_BYTES)
     client.is_ready = False
@@ -69,7 +73,7 @@ def test_a_client_that_reads_nothing_makes_none(monkeypatch: pytest.MonkeyPatch)
         client = Connection(
             lambda code, reason: None,
             PlainStream(ours),
-            deflates=False,
+            encoding=Encoding.FRAMES,
             on_drained=lambda client: None,
         )
         client.keep_rest(bytes(8 * PROGRESS_BYTES), 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from server.framing import Encoding
 from server.hub import history
 from server.hub.limits import Limits
 from tests.server import simulated
@@ -21,7 +22,7 @@ class Listening:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.encoded = 0
-        self.sent: list[tuple[bool, bytes]] = []
+        self.sent: list[tuple[Encoding, bytes]] = []
         monkeypatch.setattr(simulated, "LIMITS", Limits(log_bytes=1 << 20, compress_from=1000))
         self.world = World()
         self.server: Server = self.world.servers[0]
@@ -41,13 +42,13 @@ class Listening:
 
     def _noted(self, take: Any) -> Any:
         def noted(client: FakeClient, data: bytes) -> int:
-            self.sent.append((client.deflates, data))
+            self.sent.append((client.encoding, data))
             return take(client, data)
 
         return noted
 
     def join(self, count: int) -> list[Follower]:
-        came = [Follower(deflates=bool(number % 2)) for number in range(count)]
+        came = [Follower(encoding=list(Encoding)[number % 3]) for number in range(count)]
         for follower in came:
             self.world.followers.append(follower)
             self.world.connect(self.server, follower)
@@ -63,11 +64,11 @@ class Listening:
         self.encoded = 0
         self.sent.clear()
 
-    def objects(self) -> dict[bool, int]:
+    def objects(self) -> dict[Encoding, int]:
         """How many different objects of bytes were sent to clients of each kind."""
         return {
-            deflates: len({id(data) for kind, data in self.sent if kind is deflates})
-            for deflates in (False, True)
+            encoding: len({id(data) for kind, data in self.sent if kind is encoding})
+            for encoding in Encoding
         }
 
 
@@ -82,7 +83,7 @@ def test_a_delta_is_encoded_once_and_framed_once_for_all(listening: Listening) -
     listening.server.turn()
     assert listening.encoded == 1
     assert len(listening.sent) == CLIENTS
-    assert listening.objects() == {False: 1, True: 1}
+    assert listening.objects() == dict.fromkeys(Encoding, 1)
 
 
 def test_what_is_ready_together_is_written_together(listening: Listening) -> None:
@@ -92,7 +93,7 @@ def test_what_is_ready_together_is_written_together(listening: Listening) -> Non
     listening.server.turn()
     assert listening.encoded == 3
     assert len(listening.sent) == CLIENTS
-    assert listening.objects() == {False: 1, True: 1}
+    assert listening.objects() == dict.fromkeys(Encoding, 1)
 
 
 def test_who_drains_at_the_same_place_gets_the_same_bytes(listening: Listening) -> None:
@@ -110,7 +111,7 @@ def test_who_drains_at_the_same_place_gets_the_same_bytes(listening: Listening) 
     listening.server.turn()
     assert listening.encoded == 1
     assert len(listening.sent) == CLIENTS
-    assert listening.objects() == {False: 1, True: 1}
+    assert listening.objects() == dict.fromkeys(Encoding, 1)
 
 
 def test_a_base_is_encoded_once_for_all_who_come_together(listening: Listening) -> None:
@@ -119,10 +120,8 @@ def test_a_base_is_encoded_once_for_all_who_come_together(listening: Listening) 
     listening.forget()
     came = listening.join(CLIENTS)
     listening.world.work(listening.server)
-    bases = {
-        id(data) for deflates, data in listening.sent if not deflates and b'"type":"base"' in data
-    }
-    assert len(bases) == 1
+    bases = {(encoding, id(data)) for encoding, data in listening.sent if b'"type":"base"' in data}
+    assert len(bases) == len(Encoding)
     for follower in came:
         listening.world.read(follower)
         assert follower.state.position is not None

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.framing import Encoding
 from server.hub.epochs import Epochs, Question, Verdict
 from server.hub.history import Outcome
 from server.hub.listener import Client
@@ -244,7 +245,7 @@ class Socket(Client):
     __slots__ = ("__weakref__",)
 
     def __init__(self) -> None:
-        super().__init__(len, deflates=False)
+        super().__init__(len, Encoding.FRAMES)
 
     def keep_rest(self, data: bytes, sent: int) -> bool:
         raise AssertionError("all of it was taken")

@@ -10,6 +10,7 @@ import random
 
 import pytest
 
+from server.framing import Encoding
 from tests.server.simulated import Follower, Server
 from tests.server.world import World
 
@@ -70,8 +71,8 @@ class Actions:
         # A late question cannot vouch for an epoch that began after it.
         self.world.repost(self.server(n), chosen, number, max(1, upper - span), upper)
 
-    def come(self, n: int, deflates: int) -> None:
-        follower = Follower(deflates=bool(deflates % 2))
+    def come(self, n: int, which: int) -> None:
+        follower = Follower(encoding=list(Encoding)[which % len(Encoding)])
         self.world.followers.append(follower)
         self.world.connect(self.server(n), follower)
 

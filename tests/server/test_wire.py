@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from server.framing import Message, frame
+from server.framing import Encoding, Message, frame
 from server.http.negotiate import negotiate_deflate
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import TEXT, FrameReader
@@ -40,10 +40,10 @@ def test_frames_are_read_whole_byte_by_byte_and_with_trailing_bytes(size: int) -
 @pytest.mark.parametrize("size", SIZES)
 def test_a_message_is_deflated_from_its_threshold_on(size: int) -> None:
     message = Message(b"x" * size, 126)
-    deflated = message.for_client(deflates=True)
+    deflated = message.encoded(Encoding.DEFLATED_FRAMES)
     assert (deflated is message.plain) == (size < 126)
-    assert message.for_client(deflates=False) is message.plain
-    assert message.for_client(deflates=True) is deflated, "encoded once"
+    assert message.encoded(Encoding.FRAMES) is message.plain
+    assert message.encoded(Encoding.DEFLATED_FRAMES) is deflated, "encoded once"
     reader = FrameReader()
     reader.feed(deflated)
     assert reader.messages() == [bytes(message.payload)]
@@ -51,7 +51,7 @@ def test_a_message_is_deflated_from_its_threshold_on(size: int) -> None:
 
 def test_what_does_not_become_smaller_is_sent_as_it_is() -> None:
     message = Message(os.urandom(1000), 1)
-    assert message.for_client(deflates=True) is message.plain
+    assert message.encoded(Encoding.DEFLATED_FRAMES) is message.plain
 
 
 ANSWER = {"client_no_context_takeover": None, "server_no_context_takeover": None}

@@ -12,7 +12,9 @@ are counted (bases, writes, bytes, reads, questions) and bounded: see `check_ste
 
 from __future__ import annotations
 
+from server.framing import Encoding, parse_event_id
 from server.hub.history import Outcome
+from tests.server.event_reader import EventReader
 from tests.server.simulated import (
     VIEW,
     Asked,
@@ -121,7 +123,7 @@ class World:
         """Connect, or reconnect with a position."""
         if follower.connection is not None:
             self.disconnect(follower)
-        client = FakeClient(server, deflates=follower.deflates)
+        client = FakeClient(server, follower.encoding)
         follower.connection = client
         server.hub.add_client(client, {VIEW: follower.state.position})
 
@@ -138,12 +140,16 @@ class World:
         client = follower.connection
         if client is None:
             return []
+        events = client.reader.events if isinstance(client.reader, EventReader) else []
+        ids = [event.id for event in events]
         messages = [decode(text) for text in client.reader.messages()]
-        for message in messages:
+        for number, message in enumerate(messages):
             check_step(follower.state, message)
             receive(follower.state, message)
             self.check(follower)
             client.bases += isinstance(message, Base)
+            if ids and not isinstance(message, Status):
+                assert parse_event_id(ids[number]) == {VIEW: follower.state.position}
         breaks = client.server.view.history.generation - client.generation
         assert client.bases <= 1 + breaks + client.blocks, "more bases than there was reason for"
         return messages
@@ -234,7 +240,8 @@ class World:
         for client, (writes, size, bases) in zip(clients, before, strict=True):
             assert client.bases == bases, "a base that nobody needs"
             assert client.writes - writes <= 60, "more than one write for a flush"
-            assert client.bytes - size <= 60 * DELTA_BYTES, "more bytes than the changes"
+            extra = EVENT_BYTES if client.encoding is Encoding.EVENTS else 0
+            assert client.bytes - size <= 60 * (DELTA_BYTES + extra), "more than the changes"
         assert deltas == [60] * len(deltas)
         assert all(9 <= count <= 13 for count in sums), "a checksum every 5 s"
         for server, count in zip(self.servers, reads, strict=True):
@@ -247,6 +254,8 @@ SECONDS_TO_SETTLE = 2
 """Seconds after which every client is at the head, once nothing goes wrong any more."""
 DELTA_BYTES = 150
 """Bound on the mean bytes of a second: a delta of one row, and a fifth of a status."""
+EVENT_BYTES = 75
+"""The same of an event's fields: type, id and line ends."""
 
 
 def check_step(state: ViewState, message: Message) -> None:
