@@ -13,31 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.sql_files.apply import apply, kept, summary
+from scripts.sql_files.options import add_set_option, variables
 from scripts.sql_files.statements import FOLDER, SqlFileError, read_statements
 from viewstream.engine import DEFAULT_DSN
-
-
-def add_sql_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that give values to the variables of SQL files."""
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the value of :'NAME' in the SQL; repeatable",
-    )
-
-
-def variables(options: argparse.Namespace) -> dict[str, str]:
-    """Return the variables that the options give; raises SqlFileError."""
-    found = {}
-    for setting in options.settings:
-        name, equals, value = setting.partition("=")
-        if not (name and equals):
-            raise SqlFileError(f"expected --set NAME=VALUE, found {setting!r}")
-        found[name] = value
-    return found
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -55,7 +33,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="PATH",
         help="the file that scripts/source writes, by its absolute path where the engine runs",
     )
-    add_sql_options(parser)
+    add_set_option(parser)
     parser.add_argument(
         "--replace",
         action="store_true",

@@ -15,8 +15,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import requests
 
 from scripts.child import INHERITED, ROOT, Child
 from viewstream.backoff import Backoff
@@ -31,6 +34,8 @@ SETTLED = 30.0
 """Seconds after which a run counts as a success, so that the delays begin short again."""
 ENDED_DELAY = 10.0
 """Seconds before the next look at a view that can no longer change."""
+ASK_EVERY = 1.0
+"""Seconds between two questions which views the server serves."""
 GRACE = 5.0
 """Seconds that a child has to end before it is killed."""
 SHORTEST_SHOWN = 0.1
@@ -120,7 +125,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         prog="scripts/pipeline",
         description="Run tail_view.py | post_deltas.py for each view, and restart what ends.",
     )
-    parser.add_argument("views", nargs="+", metavar="VIEW", help="NAME or SCHEMA.NAME")
+    parser.add_argument("views", nargs="*", metavar="VIEW", help="NAME or SCHEMA.NAME")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every view that the server serves, also those that it serves later",
+    )
     parser.add_argument("--dsn", help="the engine (VIEWSTREAM_DSN)")
     parser.add_argument(
         "--server",
@@ -132,6 +142,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     options = parser.parse_args(arguments)
     if not is_server_url(options.server):
         parser.error(f"expected a server such as {DEFAULT_URL}, found {options.server!r}")
+    if options.all == bool(options.views):
+        parser.error("expected views or --all, and not both")
     try:
         names = [(schema or "public", name) for schema, name in map(split_view_name, options.views)]
     except ProtocolError as error:
@@ -147,15 +159,45 @@ async def run_all(options: argparse.Namespace) -> int:
     tail = ["--dsn", options.dsn] if options.dsn else []
     post = ["--server", options.server]
     post += ["--body-limit", options.body_limit] if options.body_limit else []
-    pipelines = [Pipeline(view, tail, post).supervise() for view in options.views]
-    together = asyncio.gather(*pipelines)
+
+    def supervise(view: str) -> Awaitable[None]:
+        return Pipeline(view, tail, post).supervise()
+
+    running: asyncio.Future[Any]
+    if options.all:
+        running = asyncio.ensure_future(_supervise_all(options.server, supervise))
+    else:
+        running = asyncio.gather(*map(supervise, options.views))
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, together.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:
-        await together
+        await running
     except asyncio.CancelledError:
         return 0
     return 1
+
+
+async def _supervise_all(server: str, supervise: Callable[[str], Awaitable[None]]) -> None:
+    """Supervise the pipelines of all views of the server, and of those that it serves later."""
+    running: dict[str, asyncio.Future[None]] = {}
+    try:
+        while True:
+            with suppress(requests.RequestException):  # the server is away: ask again
+                served = await asyncio.to_thread(served_views, server)
+                for view in set(served) - running.keys():
+                    running[view] = asyncio.ensure_future(supervise(view))
+            await asyncio.sleep(ASK_EVERY)
+    finally:
+        for task in running.values():
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+def served_views(server: str) -> list[str]:
+    """Return the views that the server serves; raises requests.RequestException."""
+    response = requests.get(f"{server.rstrip('/')}/healthz", timeout=5)
+    response.raise_for_status()
+    return list(response.json()["views"])
 
 
 def main() -> int:

@@ -10,10 +10,10 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from scripts.child import PATIENCE, ROOT, Child
 from viewstream.backoff import Backoff
@@ -118,6 +118,20 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+async def run_until_first_ends(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait until the first returns or raises, and cancel the others."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class _Output:
     """Cuts the output of one run into lines, shows them, and looks for the ready line."""
 
@@ -135,7 +149,7 @@ class _Output:
     def feed(self, output: bytes) -> None:
         *lines, self._rest = (self._rest + output).split(b"\n")
         for line in lines:
-            text = line.decode(errors="replace")
+            text = line.decode(errors="replace").removeprefix(f"{self._part.name}: ")
             with self._printing:
                 self._show(f"{self._part.name:<{self._width}}| {text}")
             if self._part.ready is not None and re.search(self._part.ready, text):

@@ -28,6 +28,7 @@ from server.http.handlers import (
     Frontier,
     Health,
     NotFound,
+    OwnPage,
     Page,
     UnwantedBody,
     refuse_unwanted_body,
@@ -36,11 +37,12 @@ from server.http.websocket import MAX_MESSAGE, Stream
 from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.metrics import Metrics
-from server.options import MAX_CLIENTS, Options
+from server.options import MAX_CLIENTS, STATIC, Options
 from server.upstream.database import CONNECTIONS, Database
 from server.upstream.failure_log import FailureLog
 from server.upstream.poller import EPOCH_EVERY, Poller
 from server.upstream.reader import Reader
+from server.view_list import ViewList
 
 log = logging.getLogger("server")
 
@@ -92,7 +94,9 @@ class Server:
         host, port = options.listen
         sockets = bind_sockets(port, host, backlog=LISTEN_BACKLOG)
         self.url = _url(sockets[0].getsockname(), is_tls=tls is not None)
-        self.hub = Hub(options.views, limits, self._on_work, self._on_question)
+        self._view_list = ViewList(options.views_from)
+        views = dict.fromkeys([*options.views, *self._view_list.read()])
+        self.hub = Hub(views, limits, self._on_work, self._on_question)
         self._metrics = Metrics(self.hub)
         self._database = Database(options.dsn, bounds.engine_connections, options.engine_timeout)
         self._flusher = Flusher(self.hub)
@@ -126,10 +130,14 @@ class Server:
 
     async def wait_for_failure(self) -> None:
         """Raise the error of the first task that fails; no task ever ends otherwise."""
-        tasks = [*self._poller.tasks, self._ticking]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        while True:
+            tasks = [*self._poller.tasks, self._ticking]
+            # A view that is added later has tasks of its own, so the list is made again.
+            done, _ = await asyncio.wait(tasks, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if done:
+                return
 
     async def stop(self) -> None:
         """Disconnect every client with the delay after which to return, spread out, and end."""
@@ -150,20 +158,35 @@ class Server:
     def _on_question(self, view: str) -> None:
         self._poller.on_question(view)
 
+    def _add_views(self) -> None:
+        """Serve the views that the list of views names now, and did not name before."""
+        for name in self._view_list.read():
+            if name not in self.hub.names:
+                self.hub.add_view(name)
+                self._metrics.add_view(name)
+                self._poller.add_view(name)
+                self.hub.request_epoch(name)
+                log.info("view %s is served from now on", name)
+
     async def _tick(self) -> None:
         failures = FailureLog()
         while True:
             await asyncio.sleep(1)
+            self._add_views()
             self.hub.on_tick(now())
             failures.update([self.hub.report(name, now()) for name in self.hub.names], now())
 
 
 class Site(Application):
-    """Maps paths to handlers. `static` is the folder whose files are served at /."""
+    """Maps paths to handlers. `static` is the folder whose files are served at /.
+
+    The client library is always at /viewstream/, so that a page of one's own can import it.
+    """
 
     def __init__(self, context: Context, static: str) -> None:
         self._shared = {"context": context}
         page = {"path": static, "default_filename": "index.html"}
+        library = {"path": str(STATIC / "viewstream")}
         super().__init__(
             [
                 (STREAM, Stream, self._shared),
@@ -173,7 +196,8 @@ class Site(Application):
                 ("/healthz", Health, self._shared),
                 ("/metrics", Exposition, self._shared),
                 ("/about.json", About, self._shared),
-                ("/(.*)", Page, page),
+                ("/viewstream/(.*)", Page, library),
+                ("/(.*)", Page if static == str(STATIC) else OwnPage, page),
             ],
             websocket_max_message_size=MAX_MESSAGE,
             log_function=lambda handler: None,

@@ -44,18 +44,23 @@ class Metrics:
             "viewstream_clients_stalled", "Streams that cannot be written to", registry=registry
         )
         blocked.set_function(lambda: hub.blocked)
-        log_bytes = Gauge(
+        self._hub = hub
+        self._log_bytes = Gauge(
             "viewstream_log_bytes", "Bytes of deltas in the log", ["view"], registry=registry
         )
-        mismatches = Gauge(
+        self._mismatches = Gauge(
             "viewstream_audit_mismatches",
             "Bases whose rows were not those that the log amounts to",
             ["view"],
             registry=registry,
         )
         for name in hub.names:
-            log_bytes.labels(name).set_function(partial(_log_bytes, hub, name))
-            mismatches.labels(name).set_function(partial(_mismatches, hub, name))
+            self.add_view(name)
+
+    def add_view(self, name: str) -> None:
+        """Show the gauges of one more view."""
+        self._log_bytes.labels(name).set_function(partial(_log_bytes, self._hub, name))
+        self._mismatches.labels(name).set_function(partial(_mismatches, self._hub, name))
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""

@@ -29,7 +29,8 @@ STATIC = Path(__file__).parent.parent / "static"
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
-def _view(text: str) -> str:
+def view_name(text: str) -> str:
+    """Return the name of a view that can be served; raises argparse.ArgumentTypeError."""
     try:
         split_view_name(text)
     except ProtocolError as error:
@@ -147,6 +148,14 @@ class Options:
     """The operator's decisions. A field that is an empty tuple is an option that can repeat."""
 
     views: tuple[str, ...]
+    views_from: Annotated[
+        Path | None,
+        _Option(
+            "names of more views, one a line; a name that is added to the file is served from then "
+            "on, without a restart",
+            _FILE,
+        ),
+    ] = None
     listen: Annotated[
         tuple[str, int], _Option("where to listen; port 0 takes a free one", _ADDRESS)
     ] = ("127.0.0.1", 8888)
@@ -219,6 +228,8 @@ def parse(words: Sequence[str]) -> Options:
     options = Options(**{**given, **lists})
     if (options.certificate is None) != (options.key is None):
         parser.error("expected --certificate and --key together")
+    if not options.views and options.views_from is None:
+        parser.error("expected views, or --views-from FILE")
     if len(set(options.views)) != len(options.views):
         parser.error("expected each view once")
     if options.token is not None and not re.fullmatch(r"[!-~]+", options.token):
@@ -235,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Sizes may end in K, M or G.",
     )
     parser.add_argument(
-        "views", nargs="+", type=_view, metavar="VIEW", help="NAME or SCHEMA.NAME, as in SQL"
+        "views", nargs="*", type=view_name, metavar="VIEW", help="NAME or SCHEMA.NAME, as in SQL"
     )
     hints = get_type_hints(Options, include_extras=True)
     for name, hint in hints.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 
 import psycopg2
 
@@ -17,6 +17,7 @@ from scripts.child import Child, python_module
 from scripts.ports import HOST, free_port
 from scripts.serving.demo_plan import demo_views
 from scripts.serving.plan import embedded_dsn
+from scripts.supervisor import run_until_first_ends
 from scripts.text_query import rows_at
 from viewstream.client import FollowError, Stream
 from viewstream.client.state import ViewState
@@ -49,7 +50,7 @@ async def _check() -> int:
     try:
         async with _demo(port, engine_port) as demo, asyncio.timeout(PATIENCE):
             follower = Stream(f"http://{HOST}:{port}", demo_views())
-            await _first(_prove(follower, dsn), follower.run(), _fail_at_end(demo))
+            await run_until_first_ends([_prove(follower, dsn), follower.run(), _fail_at_end(demo)])
     except TimeoutError:
         failure = f"not all views were there and proved within {PATIENCE:g} s"
     except (CheckError, FollowError, psycopg2.Error) as error:
@@ -58,19 +59,6 @@ async def _check() -> int:
         return 0
     print(f"FAILED  {failure}\n\noutput of the demo:\n{demo.output}")
     return 1
-
-
-async def _first(*work: Coroutine[None, None, None]) -> None:
-    """Wait until the first one returns or raises, and cancel the others."""
-    tasks = [asyncio.create_task(task) for task in work]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _fail_at_end(demo: Child) -> None:

@@ -14,6 +14,7 @@ from scripts.serving.demo_plan import (
     make_plan,
     working_folder,
 )
+from scripts.serving.folder import FolderError
 from scripts.serving.session import Session
 from scripts.sql_files.statements import SqlFileError
 from scripts.supervisor import PartError
@@ -34,7 +35,7 @@ def main() -> int:
         with working_folder(options.keep) as folder:
             plan = make_plan(folder, *ports, source, label)
             return Session(plan, lambda: announcement(plan, label)).run()
-    except (DemoError, PortError, PartError, SqlFileError, OSError) as error:
+    except (DemoError, FolderError, PortError, PartError, SqlFileError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.serving.folder import make_folder
 from scripts.serving.plan import ENGINE_PORT, Plan, embedded_dsn, module
 from scripts.sources import live
 from scripts.sql_files.definitions import materialized_views
@@ -41,7 +42,6 @@ def make_plan(
         dsn=embedded_dsn(engine_port),
         engine_port=engine_port,
         sql=(FOLDER,),
-        views=demo_views(),
         variables={"source": str(file)},
         server_options=("--about", label),
         source=Part("source", module("scripts.sources", *source, "--stay", file)),
@@ -70,26 +70,11 @@ def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
     return ("replay", "--rate", str(rate), "--from", str(path)), f"{path}, {pace}"
 
 
-def make_folder(path: Path) -> None:
-    """Make the folder if it is missing; raises DemoError if it cannot be written to."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        reason = "a file is in its way"
-    except OSError:
-        reason = "it cannot be made there"
-    else:
-        if os.access(path, os.W_OK | os.X_OK):
-            return
-        reason = "it may not be written to"
-    raise DemoError(f"expected a folder to write into as --keep, found {str(path)!r}: {reason}")
-
-
 @contextlib.contextmanager
 def working_folder(keep: Path | None) -> Iterator[Path]:
-    """Provide a fresh folder, removed at the end, or the one to keep; raises DemoError."""
+    """Provide a fresh folder, removed at the end, or the one to keep; raises FolderError."""
     if keep is not None:
-        make_folder(keep)
+        make_folder(keep, "--keep")
         yield keep.resolve()
         return
     folder = Path(tempfile.mkdtemp(prefix="viewstream-"))

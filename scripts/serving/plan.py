@@ -20,8 +20,9 @@ PORT = 8888
 class Plan:
     """Everything that a session runs.
 
-    `data` is the folder of the embedded engine; `engine_port` is None if `dsn` names another
-    engine. `views` are the views to serve.
+    `data` is the folder of the embedded engine and of the list of views; `engine_port` is None if
+    `dsn` names another engine. `views` are the views to serve; if there are none, those that the
+    SQL files create are served, or with `serves_all` those that the engine has.
     """
 
     data: Path
@@ -29,7 +30,9 @@ class Plan:
     dsn: str
     engine_port: int | None
     sql: tuple[Path, ...]
-    views: tuple[str, ...]
+    views: tuple[str, ...] = ()
+    serves_all: bool = False
+    watches: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     server_options: tuple[str, ...] = ()
     source: Part | None = None
@@ -61,12 +64,18 @@ class Plan:
     @property
     def server(self) -> Part:
         listen = f"{HOST}:{self.port}"
-        command = module("server", "--listen", listen, *self.server_options, *self.views)
+        views = ("--views-from", self.view_list)
+        command = module("server", "--listen", listen, *self.server_options, *views)
         return Part("server", command, "listening on")
 
     @property
     def pipeline(self) -> Part:
-        return Part("pipeline", module("scripts.pipeline", *self.views))
+        return Part("pipeline", module("scripts.pipeline", "--all"))
+
+    @property
+    def view_list(self) -> Path:
+        """The file that names the views to serve, one a line; the server reads it again."""
+        return self.data / "views"
 
 
 def embedded_dsn(port: int) -> str:

@@ -8,13 +8,19 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg2
+import requests
+
 from scripts.serving.plan import Plan
+from scripts.serving.views import describe_views, views_to_serve, write_list
 from scripts.sql_files.apply import Application, NotYetError, kept, summary
-from scripts.sql_files.statements import read_statements
-from scripts.supervisor import Supervisor
+from scripts.sql_files.statements import SqlFileError, list_files, read_statements
+from scripts.supervisor import Supervisor, run_until_first_ends
 
 _RETRY = 0.2
 """Seconds between two tries to apply the SQL."""
+_LOOK_EVERY = 0.5
+"""Seconds between two looks at the SQL files, the engine's views, and the server's health."""
 
 
 class Session:
@@ -48,25 +54,84 @@ class Session:
             for part in (plan.source, plan.engine):
                 if part is not None:
                     await supervisor.start(part)
-            await self._apply_sql()
+            files = _signature(plan)
+            await self._apply_sql(replace=plan.watches)
+            await asyncio.to_thread(self._list_views)
             await supervisor.start(plan.server)
             await supervisor.start(plan.pipeline)
             show(self._announce())
-            await supervisor.wait()
+            work = [supervisor.wait(), self._show_states(), self._follow_engine()]
+            if plan.watches:
+                work.append(self._watch(files))
+            await run_until_first_ends(work)
 
-    async def _apply_sql(self) -> None:
+    async def _apply_sql(self, *, replace: bool) -> None:
+        """Apply the SQL files, and wait until that is possible; raises SqlFileError."""
         statements = read_statements(self._plan.sql, self._plan.variables)
-        application = Application(statements)
+        application = Application(statements, replace)
+        shown = ""
         while True:
             try:
                 await asyncio.to_thread(application.run, self._plan.dsn)
                 break
             except NotYetError as error:
-                show(f"sql       | waiting: {error}")
+                if str(error) != shown:
+                    shown = str(error)
+                    show(f"sql       | waiting: {shown}")
                 await asyncio.sleep(_RETRY)
         for line in kept(statements, application.outcomes):
             show(f"sql       | {line}")
-        show(f"sql       | {summary(application.outcomes)}")
+        if statements:
+            show(f"sql       | {summary(application.outcomes)}")
+
+    async def _watch(self, applied: object) -> None:
+        """Apply SQL files again when they change; an error is shown, and waits for an edit."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            found = _signature(self._plan)
+            if found == applied:
+                continue
+            applied = found
+            try:
+                await self._apply_sql(replace=True)
+                await asyncio.to_thread(self._list_views)
+            except (SqlFileError, OSError) as error:
+                show(f"sql       | {error}")
+
+    async def _follow_engine(self) -> None:
+        """Serve views that the engine has later, if all are to be served."""
+        while self._plan.serves_all:
+            await asyncio.sleep(_LOOK_EVERY)
+            with contextlib.suppress(psycopg2.Error):  # the engine is away: look again
+                await asyncio.to_thread(self._list_views)
+        await asyncio.Event().wait()
+
+    def _list_views(self) -> None:
+        write_list(self._plan.view_list, views_to_serve(self._plan))
+
+    async def _show_states(self) -> None:
+        """Show the state of the views whenever it has changed, once it lasts for two looks."""
+        plan = self._plan
+        shown = seen = ""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            state = "the server does not answer"
+            with contextlib.suppress(requests.RequestException):
+                state = await asyncio.to_thread(describe_views, plan.url, plan.dsn)
+            if state == seen and state != shown:
+                show(f"views     | {state}")
+                shown = state
+            seen = state
+
+
+def _signature(plan: Plan) -> list[tuple[Path, int, int]]:
+    """Return what changes whenever a SQL file of the plan is edited, added or removed."""
+    found = []
+    for file in list_files(plan.sql):
+        with contextlib.suppress(FileNotFoundError):  # an editor replaces it just now
+            status = file.stat()
+            found.append((file, status.st_mtime_ns, status.st_size))
+    return found
 
 
 def show(text: str) -> None:

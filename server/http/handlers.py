@@ -188,12 +188,11 @@ class About(Handler):
         self.answer(200, {"source": self.context.about})
 
 
-class Page(StaticFileHandler):
-    """The dashboard and the client library, as files."""
+class OwnPage(StaticFileHandler):
+    """The files of the operator's folder (`--static`), without a policy of ours."""
 
     def set_default_headers(self) -> None:
         self.set_header("Server", "viewstream")
-        self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-cache")  # revalidated each time, by its ETag
 
@@ -203,3 +202,11 @@ class Page(StaticFileHandler):
             sentence = HTTPStatus(status_code).phrase.lower()
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode({"error": sentence}) + b"\n")
+
+
+class Page(OwnPage):
+    """The dashboard and the client library: files that load nothing from another host."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Content-Security-Policy", POLICY)

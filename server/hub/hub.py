@@ -29,6 +29,7 @@ class Hub:
         on_work: Callable[[], None],
         on_question: Callable[[str], None],
     ) -> None:
+        self._limits = limits
         self._fanout = Fanout(limits)
         self._views = {name: View(name, limits, self._fanout) for name in names}
         self._on_work = on_work
@@ -39,6 +40,11 @@ class Hub:
     def names(self) -> Set[str]:
         """The views that are served."""
         return self._views.keys()
+
+    def add_view(self, name: str) -> None:
+        """Serve one more view."""
+        assert name not in self._views, f"{name} is served already"
+        self._views[name] = View(name, self._limits, self._fanout)
 
     def report(self, name: str, now: int) -> ViewReport:
         """Report how a view is."""

@@ -45,12 +45,18 @@ class Poller:
         self._compress_from = compress_from
         self._epoch_every = epoch_every
         self._may_read = asyncio.Semaphore(reads_at_once)
-        self._base_wanted = {view: asyncio.Event() for view in hub.names}
+        self._base_wanted: dict[str, asyncio.Event] = {}
         self._epochs_wanted = asyncio.Event()
         self._answered = asyncio.Condition()
-        loop = asyncio.get_running_loop()
-        self.tasks = [loop.create_task(self._poll_bases(view)) for view in self._base_wanted]
-        self.tasks.append(loop.create_task(self._poll_epochs()))
+        self._loop = asyncio.get_running_loop()
+        self.tasks = [self._loop.create_task(self._poll_epochs())]
+        for view in hub.names:
+            self.add_view(view)
+
+    def add_view(self, view: str) -> None:
+        """Poll one more view of the hub."""
+        self._base_wanted[view] = asyncio.Event()
+        self.tasks.append(self._loop.create_task(self._poll_bases(view)))
 
     async def stop(self) -> None:
         for task in self.tasks:
@@ -93,17 +99,18 @@ class Poller:
     async def _views_to_ask(self, next_round: float) -> list[str]:
         """The views whose epoch is wanted at once, or all of them at the time `next_round`."""
         clock = asyncio.get_running_loop().time
-        views = list(self._hub.names)
         while (wait := next_round - clock()) > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._epochs_wanted.wait(), wait)
             self._epochs_wanted.clear()
-            if wanted := [view for view in views if self._hub.wants_epoch(view)]:
+            if wanted := [view for view in self._hub.names if self._hub.wants_epoch(view)]:
                 return wanted
-        return views
+        return list(self._hub.names)
 
     async def _ask_epochs(self, views: Sequence[str]) -> bool:
         """Ask for the epochs of `views`; False if the engine did not answer for any of them."""
+        if not views:
+            return True
         hub = self._hub
         questions = {view: hub.ask(view, for_base=False) for view in views}
         try:

@@ -3,29 +3,18 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import ROOT
+from tests.support.clone import make_clone
 
 SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone whose environment is the one that runs the tests: nothing is installed."""
-    clone = tmp_path / "a clone"
-    clone.mkdir()
-    for name in ("engine", "scripts", "server", "sql", "viewstream"):
-        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (clone / "scripts" / "venv").write_text("#!/bin/sh\necho bin/python\n")
-    (clone / "bin").mkdir()
-    python = clone / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    return clone
+    return make_clone(tmp_path / "a clone")
 
 
 def run(clone: Path, script: str, *arguments: str | Path, cwd: Path) -> tuple[int, str]:
@@ -62,10 +51,10 @@ def test_paths_are_read_from_the_working_directory(clone: Path, tmp_path: Path) 
     assert status == 1
 
 
-@pytest.mark.parametrize("script", ["source", "apply_sql", "demo", "pipeline", "bench", "faults"])
+@pytest.mark.parametrize(
+    "script", ["source", "apply_sql", "demo", "serve", "types", "pipeline", "bench", "faults"]
+)
 def test_help_is_printed_from_anywhere(clone: Path, tmp_path: Path, script: str) -> None:
-    for name in ("tail_view.py", "post_deltas.py"):
-        shutil.copy(ROOT / name, clone)
     status, printed = run(clone, script, "--help", cwd=tmp_path)
     assert status == 0, printed
     assert printed.startswith(f"usage: scripts/{script}")

@@ -24,6 +24,7 @@ from scripts.serving.demo_plan import (
     make_plan,
     working_folder,
 )
+from scripts.serving.folder import FolderError
 from scripts.sources import live
 from scripts.sql_files.definitions import materialized_views
 from scripts.sql_files.statements import SqlFileError, Statement
@@ -256,7 +257,7 @@ def test_a_folder_that_cannot_be_kept_is_said_in_plain_words(tmp_path: Path) -> 
         (file / "below", "a file is in its way"),
         (Path("/proc/nothing"), "it cannot be made there"),
     ]:
-        with pytest.raises(DemoError) as caught, working_folder(path):
+        with pytest.raises(FolderError) as caught, working_folder(path):
             pass
         assert str(caught.value) == (
             f"expected a folder to write into as --keep, found {str(path)!r}: {reason}"

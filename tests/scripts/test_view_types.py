@@ -1,0 +1,104 @@
+"""`scripts/types`: the row types that TypeScript code of a page is checked against."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.child import python_module
+from scripts.text_query import text_query
+from scripts.view_types import declare
+from tests.support.processes import ROOT, start_engine
+
+EXPECTED = """\
+// Written by scripts/types from the engine's columns. After an edit of the SQL, run it again.
+
+export type UserEdits = {
+  readonly "user": string | null;
+  readonly "count": number | bigint | null;
+};
+
+export type Mixed = {
+  readonly "a b": number | null;
+  readonly "é\\"": boolean | null;
+  readonly "at": string | null;
+  readonly "ratio": number | null;
+};
+
+/** For `follow<Views>([..])`. */
+export interface Views {
+  "user_edits": UserEdits;
+  "mixed": Mixed;
+}
+"""
+
+
+def run(dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        python_module("scripts.view_types", "--dsn", dsn, *arguments),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_types_are_those_of_the_columns() -> None:
+    engine, dsn = start_engine()
+    with engine:
+        text_query(
+            dsn,
+            'CREATE TABLE user_edits ("user" text, count bigint)',
+            'CREATE TABLE mixed ("a b" int, "é""" bool, at timestamptz, ratio float8)',
+        )
+        shown = run(dsn, "user_edits", "mixed")
+        assert (shown.stdout, shown.stderr, shown.returncode) == (EXPECTED, "", 0)
+        unknown = run(dsn, "nosuch")
+        assert (unknown.stdout, unknown.returncode) == ("", 1)
+        assert unknown.stderr.startswith("types: unknown catalog item 'nosuch'")
+
+
+@pytest.mark.parametrize(
+    ("option", "type_"),
+    [("number", "number | bigint"), ("bigint", "bigint"), ("string", "string")],
+)
+def test_int8_is_what_the_page_chose(option: str, type_: str) -> None:
+    assert f'"n": {type_} | null' in declare({"v": [("n", 20)]}, option)
+
+
+def test_names_of_types_are_distinct_and_valid() -> None:
+    text = declare({"a.b": [], "a_b": [], "1st": [], "views": []}, "number")
+    for name in ("AB", "AB2", "View1st", "ViewViews"):
+        assert f"export type {name} = " in text
+    assert '"1st": View1st;' in text
+
+
+def test_typescript_accepts_it(tmp_path: Path) -> None:
+    """The types fit the library's own, so that a wrong column is an error of the compiler."""
+    compiler = find_typescript()
+    types = declare({"top10": [("user", 25), ("count", 20)]}, "number")
+    (tmp_path / "views.d.ts").write_text(types)
+    library = ROOT / "static" / "viewstream" / "index.js"
+    (tmp_path / "page.ts").write_text(
+        f'import {{ follow }} from "{library}";\n'
+        'import type { Views } from "./views";\n'
+        'const row = follow<Views>(["top10"]).view("top10").rows()[0]!;\n'
+        "export const user: string | null = row.user;\n"
+        "// @ts-expect-error -- there is no such column\n"
+        "row.nosuch;\n"
+    )
+    options = ["--strict", "--noEmit", "--allowJs", "--target", "es2022", "--module", "nodenext"]
+    checked = subprocess.run(
+        [compiler, *options, "--moduleResolution", "nodenext", "page.ts"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def find_typescript() -> Path:
+    """The compiler that the tests of the browser library install."""
+    found = sorted(ROOT.glob("tests/**/node_modules/.bin/tsc"))
+    if not found or not (ROOT / "static" / "viewstream" / "types").is_dir():
+        pytest.skip("typescript is not installed")
+    return found[0]
