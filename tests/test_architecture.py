@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "engine": (),
     "engine/tests": ("engine",),
     "engine/errors.py": (),
+    "engine/delimited.py": ("engine.errors",),
     "engine/zset.py": (),
     "engine/code.py": ("engine.errors",),
     "engine/regex.py": ("engine.errors",),
@@ -71,7 +72,7 @@ MAY_IMPORT = {
         *("engine.query", "engine.dataflow", "engine.sql", "engine.scalar"),
         *("engine.relation", "engine.types", *ENGINE_BASE),
     ),
-    "engine/pgwire": ("engine.pgwire", "engine.errors"),
+    "engine/pgwire": ("engine.pgwire", "engine.delimited", "engine.errors"),
     "engine/session": (
         *("engine.session", "engine.coordinator", "engine.pgwire", "engine.query", "engine.sql"),
         *("engine.relation", "engine.types", *ENGINE_BASE),
@@ -128,6 +129,7 @@ WITHOUT_IO = (
     "engine/scalar",
     "engine/types",
     "engine/zset.py",
+    "engine/delimited.py",
 )
 
 

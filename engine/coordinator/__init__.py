@@ -4,11 +4,14 @@ from engine.coordinator.coordinator import Coordinator
 from engine.coordinator.options import EngineOptions
 from engine.coordinator.reads import END_OF_TIME, PeekResult, ReadTransaction
 from engine.coordinator.subscription import SubscribedRow, Subscription
-from engine.coordinator.writes import Write
+from engine.coordinator.write_plans import CopyTarget, Write
+from engine.coordinator.writes import CopiedRows
 
 __all__ = [
     "END_OF_TIME",
     "Coordinator",
+    "CopiedRows",
+    "CopyTarget",
     "EngineOptions",
     "PeekResult",
     "ReadTransaction",

@@ -19,14 +19,15 @@ from engine.coordinator.restore import restore
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.subscription import Subscription, SubscriptionOptions, Verb
 from engine.coordinator.ticker import Ticker
-from engine.coordinator.writes import Write, plan_write, write
+from engine.coordinator.write_plans import CopyTarget, Write, plan_copy, plan_write
+from engine.coordinator.writes import CopiedRows, copied_rows, write
 from engine.errors import SqlError
 from engine.query import Query
 from engine.relation import Relation
 from engine.scalar import Environment
 from engine.sql.parser import parse_statement
-from engine.sql.statements import DdlStatement, WriteStatement
-from engine.zset import Value
+from engine.sql.statements import CopyFrom, DdlStatement, WriteStatement
+from engine.zset import Value, ZSet
 
 _LAST_WRITE = 1.0
 """Seconds that a write has to come to its end when the engine stops."""
@@ -99,7 +100,17 @@ class Coordinator:
         """Compile an INSERT, UPDATE or DELETE; the values are cast to the table's types."""
         return plan_write(self._runtime, statement)
 
-    async def write(self, writes: Sequence[tuple[Write, Sequence[Value]]]) -> list[int]:
+    def plan_copy(self, statement: CopyFrom) -> CopyTarget:
+        """Compile the conversion of a COPY's texts to rows of the table."""
+        return plan_copy(self._runtime, statement)
+
+    async def copied_rows(self, target: CopyTarget, texts: ZSet) -> CopiedRows:
+        """Convert the texts of a COPY to rows, which `write` then adds."""
+        return await copied_rows(self._runtime, target, texts)
+
+    async def write(
+        self, writes: Sequence[tuple[Write | CopiedRows, Sequence[Value]]]
+    ) -> list[int]:
         """Do some writes (each with its parameters) at one time, all or none.
 
         Each sees the tables as they were before the first. Returns how many rows each has touched.

@@ -148,6 +148,11 @@ def copy_out_response(width: int, *, binary: bool) -> bytes:
     return _message(b"H", bytes([binary]) + _COUNT.pack(width) + formats)
 
 
+def copy_in_response(width: int) -> bytes:
+    """Begin a COPY from the client of `width` columns in text."""
+    return _message(b"G", b"\0" + _COUNT.pack(width) + _INT16.pack(0) * width)
+
+
 def copy_data(data: bytes) -> bytes:
     return _message(b"d", data)
 

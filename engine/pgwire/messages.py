@@ -94,8 +94,20 @@ class Terminate:
 
 
 @dataclass(frozen=True)
-class CopyInput:
-    """CopyData, CopyDone or CopyFail: parts of a COPY from the client, to be ignored outside."""
+class CopyData:
+    """A part of a COPY from the client; ignored when none is running."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class CopyDone:
+    pass
+
+
+@dataclass(frozen=True)
+class CopyFail:
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,8 @@ FrontendMessage: TypeAlias = (
     | Flush
     | Sync
     | Terminate
-    | CopyInput
+    | CopyData
+    | CopyDone
+    | CopyFail
     | Unexpected
 )

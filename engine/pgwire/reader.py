@@ -227,11 +227,6 @@ def _read_unexpected(name: str) -> Callable[[Fields], FrontendMessage]:
     return read
 
 
-def _read_copy_input(fields: Fields) -> messages.CopyInput:
-    fields.rest()
-    return messages.CopyInput()
-
-
 _READERS: dict[bytes, Callable[[Fields], FrontendMessage]] = {
     b"Q": lambda fields: messages.Query(fields.string()),
     b"P": _read_parse,
@@ -242,9 +237,9 @@ _READERS: dict[bytes, Callable[[Fields], FrontendMessage]] = {
     b"H": lambda fields: messages.Flush(),
     b"S": lambda fields: messages.Sync(),
     b"X": lambda fields: messages.Terminate(),
-    b"d": _read_copy_input,
-    b"c": _read_copy_input,
-    b"f": _read_copy_input,
+    b"d": lambda fields: messages.CopyData(fields.rest()),
+    b"c": lambda fields: messages.CopyDone(),
+    b"f": lambda fields: messages.CopyFail(fields.string()),
     b"F": _read_unexpected("a function call"),
     b"p": _read_unexpected("a password"),
 }

@@ -62,8 +62,10 @@ def _binary(kind: SqlType) -> Callable[[Any], bytes]:
     return kind.to_binary
 
 
-def copy_text_rows(columns: Sequence[Column]) -> RowEncoder:
-    """Encode rows as CopyData messages in COPY's text format."""
+def copy_text_rows(
+    columns: Sequence[Column], write: Callable[[Sequence[str | None]], bytes] = copy_format.text_row
+) -> RowEncoder:
+    """Encode rows as CopyData messages, each with the line that `write` makes of its texts."""
     to_texts = [column.type.to_text for column in columns]
 
     def encode(row: Row) -> bytes:
@@ -71,7 +73,7 @@ def copy_text_rows(columns: Sequence[Column]) -> RowEncoder:
             None if value is None else to_text(value)
             for to_text, value in zip(to_texts, row, strict=True)
         ]
-        return backend.copy_data(copy_format.text_row(values))
+        return backend.copy_data(write(values))
 
     return encode
 

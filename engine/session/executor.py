@@ -8,11 +8,13 @@ from engine.coordinator import Coordinator
 from engine.errors import SqlError
 from engine.pgwire import backend
 from engine.session import encode
+from engine.session.copying import CopyIn, CopyOut
 from engine.session.interruption import Interruption
-from engine.session.output import Output
+from engine.session.peer import Peer
 from engine.session.plan import (
     AnswerPlan,
     CommandPlan,
+    CopyFromPlan,
     CopyPlan,
     DeclarePlan,
     FetchPlan,
@@ -39,7 +41,7 @@ _HINT = "run it alone, outside of BEGIN and COMMIT (with autocommit)"
 class Executor:
     """Plans and executes; writes rows and completions to the output, raises SqlError."""
 
-    def __init__(self, coordinator: Coordinator, output: Output) -> None:
+    def __init__(self, coordinator: Coordinator, output: Peer) -> None:
         self._coordinator = coordinator
         self._output = output
         self.state = State()
@@ -103,11 +105,14 @@ class Executor:
                 await self._answer(portal, plan, limit, describe=describe)
             case FetchPlan():
                 await self._fetch(portal, plan, describe=describe)
-            case CopyPlan(source, binary):
+            case CopyPlan(source, form):
                 with self.interruption:
                     rows = await self._reading.open(portal, source)
-                    count = await self._reading.copy(portal, source.columns, rows, binary=binary)
+                    copy_out = CopyOut(self._reading, self._output)
+                    count = await copy_out.send(portal, rows, source.columns, form)
                 self._complete(f"COPY {count}")
+            case CopyFromPlan():
+                self._complete(f"COPY {await self._copy_from(plan)}")
             case DeclarePlan():
                 self._declare(plan, portal.parameters)
             case WritePlan():
@@ -154,6 +159,17 @@ class Executor:
             encoder = encode.data_rows(source.columns, portal.formats)
             await self._reading.send(taken, encoder, last=True)
         self._complete(f"FETCH {len(taken)}")
+
+    async def _copy_from(self, plan: CopyFromPlan) -> int:
+        """Receive rows and add them, at once or at the end of the transaction."""
+        self.transaction.check_writable()
+        with self.interruption:
+            copied = await CopyIn(self._coordinator, self._output).receive(plan)
+        if self.transaction.in_block or self.in_series:
+            self.transaction.write(copied, ())
+        else:
+            await self._coordinator.write([(copied, ())])
+        return sum(copied.rows.values())
 
     def _declare(self, plan: DeclarePlan, parameters: Sequence[Value]) -> None:
         if not self.transaction.in_block and not self.in_series:

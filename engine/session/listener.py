@@ -221,6 +221,9 @@ class Client(asyncio.Protocol):
         await asyncio.sleep(0)
         await self._writable.wait()
 
+    async def receive(self) -> FrontendMessage | None:
+        return await self._next()
+
     # The client's task
 
     async def _run(self) -> None:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from engine.coordinator import Write
+from engine.coordinator import CopyTarget, Write
 from engine.errors import SqlError
 from engine.query import Query
 from engine.relation import Column, Relation
@@ -86,11 +86,18 @@ RowsPlan: TypeAlias = ReadPlan | FetchPlan
 @dataclass(frozen=True)
 class CopyPlan:
     source: SelectPlan | TailPlan
-    binary: bool
+    format: s.CopyFormat
 
     @property
     def parameters(self) -> tuple[SqlType, ...]:
         return self.source.parameters
+
+
+@dataclass(frozen=True)
+class CopyFromPlan:
+    statement: s.CopyFrom
+    target: CopyTarget
+    parameters: tuple[SqlType, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ class CommandPlan:
     parameters: tuple[SqlType, ...] = ()
 
 
-Plan: TypeAlias = RowsPlan | CopyPlan | DeclarePlan | WritePlan | CommandPlan
+Plan: TypeAlias = RowsPlan | CopyPlan | CopyFromPlan | DeclarePlan | WritePlan | CommandPlan
 
 
 _EPOCH = datetime(1970, 1, 1)

@@ -15,6 +15,7 @@ from engine.session.parameters import declared_types
 from engine.session.plan import (
     AnswerPlan,
     CommandPlan,
+    CopyFromPlan,
     CopyPlan,
     DeclarePlan,
     FetchPlan,
@@ -61,8 +62,10 @@ class Planner:
         match statement:
             case s.Select() | s.Tail():
                 return self._read(statement, declared)
-            case s.Copy(source, binary):
-                return CopyPlan(self._read(source, declared), binary)
+            case s.Copy(source, form):
+                return CopyPlan(self._read(source, declared), form)
+            case s.CopyFrom():
+                return CopyFromPlan(statement, self._coordinator.plan_copy(statement))
             case s.Declare(cursor, source):
                 return DeclarePlan(cursor, self._read(source, declared))
             case s.Fetch(cursor):

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.coordinator import Coordinator
-from engine.pgwire import backend, copy_format
 from engine.query import Query
-from engine.relation import Column
 from engine.session import encode
-from engine.session.output import Output
 from engine.session.parameters import with_values
+from engine.session.peer import Peer
 from engine.session.plan import AnswerPlan, ReadPlan, SelectPlan, TailPlan, as_of_time
 from engine.session.portal import Portal
 from engine.session.rows import FinishedRows, Rows, TailRows
@@ -23,7 +21,7 @@ SLICE = 250
 
 
 class Reading:
-    def __init__(self, coordinator: Coordinator, transaction: Transaction, output: Output) -> None:
+    def __init__(self, coordinator: Coordinator, transaction: Transaction, output: Peer) -> None:
         self._coordinator = coordinator
         self._transaction = transaction
         self._output = output
@@ -92,29 +90,3 @@ class Reading:
             self._output.write(b"".join(map(encoder, rows[start : start + SLICE])))
             if not last or start + SLICE < len(rows):
                 await self._output.drain()
-
-    async def copy(
-        self, portal: Portal, columns: tuple[Column, ...], rows: Rows, *, binary: bool
-    ) -> int:
-        """Send all rows as a COPY, from CopyOutResponse to CopyDone; returns their number."""
-        self._output.write(backend.copy_out_response(len(columns), binary=binary))
-        if binary:
-            count = await self._copy_binary(portal, rows, columns)
-        else:
-            count = await self.stream(portal, rows, encode.copy_text_rows(columns))
-        self._output.write(backend.copy_done())
-        return count
-
-    async def _copy_binary(self, portal: Portal, rows: Rows, columns: tuple[Column, ...]) -> int:
-        """The header goes with the first row, as PostgreSQL does it; some readers expect that."""
-        head = copy_format.BINARY_HEADER
-        encode_row = encode.copy_binary_rows(columns)
-
-        def encode_with_head(row: Row) -> bytes:
-            nonlocal head
-            data, head = head + encode_row(row), b""
-            return backend.copy_data(data)
-
-        count = await self.stream(portal, rows, encode_with_head)
-        self._output.write(backend.copy_data(head + copy_format.BINARY_TRAILER))
-        return count

@@ -20,7 +20,7 @@ from engine.relation import Column
 from engine.session import encode
 from engine.session.executor import Executor
 from engine.session.off_loop import off_loop
-from engine.session.output import Output
+from engine.session.peer import Peer
 from engine.session.plan import FetchPlan, Plan, RowsPlan, WritePlan
 from engine.session.portal import Portal
 from engine.session.settings import Settings
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 class Session:
     """`handle` is called with one message after the other; it raises nothing but cancellation."""
 
-    def __init__(self, coordinator: Coordinator, output: Output) -> None:
+    def __init__(self, coordinator: Coordinator, output: Peer) -> None:
         self._coordinator = coordinator
         self._output = output
         self._executor = Executor(coordinator, output)
@@ -90,8 +90,8 @@ class Session:
             await self._query(message.sql)
         elif isinstance(message, messages.Flush):
             self._output.flush()
-        elif isinstance(message, messages.CopyInput):
-            return
+        elif isinstance(message, messages.CopyData | messages.CopyDone | messages.CopyFail):
+            return  # the rest of a COPY that has failed
         else:
             self._skipping = not await self._guard(self._extended(message))
 

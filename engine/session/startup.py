@@ -6,7 +6,7 @@ import shlex
 
 from engine.errors import SqlError
 from engine.pgwire import backend, messages
-from engine.session.output import Output
+from engine.session.peer import Peer
 from engine.session.settings import Settings
 
 MINOR_VERSION = 0
@@ -54,7 +54,7 @@ def _options(text: str) -> dict[str, str]:
 
 
 def greet(
-    output: Output, message: messages.Startup, settings: Settings, process_id: int, secret: int
+    output: Peer, message: messages.Startup, settings: Settings, process_id: int, secret: int
 ) -> None:
     """Write all that comes before the first ReadyForQuery."""
     unknown = [name for name in message.parameters if name.startswith("_pq_.")]

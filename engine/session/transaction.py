@@ -17,7 +17,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
-from engine.coordinator import Coordinator, ReadTransaction, Write
+from engine.coordinator import Coordinator, CopiedRows, ReadTransaction, Write
 from engine.errors import SqlError
 from engine.pgwire.backend import TransactionStatus
 from engine.zset import Value
@@ -36,7 +36,7 @@ class Transaction:
         self._use = _Use.NONE
         self._verb = "TAIL"
         self._read: ReadTransaction | None = None
-        self._writes: list[tuple[Write, Sequence[Value]]] = []
+        self._writes: list[tuple[Write | CopiedRows, Sequence[Value]]] = []
         self._savepoints: list[tuple[str, int]] = []
         """Each with the number of writes that came before it."""
         self.in_block = False
@@ -84,10 +84,14 @@ class Transaction:
             raise _not_alone(verb)
         self._use, self._verb = _Use.TAIL, verb
 
-    def write(self, write: Write, parameters: Sequence[Value]) -> None:
-        """Keep a write until the end; raises SqlError if the transaction has read."""
+    def check_writable(self) -> None:
+        """Raise SqlError if the transaction has read."""
         if self._use not in (_Use.NONE, _Use.WRITE):
             raise SqlError("transaction in read-only mode", "25006")
+
+    def write(self, write: Write | CopiedRows, parameters: Sequence[Value]) -> None:
+        """Keep a write until the end; raises SqlError if the transaction has read."""
+        self.check_writable()
         self._use = _Use.WRITE
         self._writes.append((write, parameters))
 

@@ -1,4 +1,4 @@
-"""Statements that read relations: SELECT, TAIL, SUBSCRIBE, COPY of these, EXPLAIN."""
+"""Statements that read relations: SELECT, TAIL, SUBSCRIBE, EXPLAIN."""
 
 from __future__ import annotations
 
@@ -117,43 +117,6 @@ def parse_read(tokens: TokenStream) -> s.Select | s.Tail:
     if tokens.at_words("SUBSCRIBE"):
         return parse_subscribe(tokens)
     return parse_tail(tokens) if tokens.at_words("TAIL") else parse_select(tokens)
-
-
-def parse_copy(tokens: TokenStream) -> s.Copy:
-    tokens.expect_words("COPY")
-    if not tokens.at(TokenType.L_PAREN):
-        name = tokens.name()
-        tokens.identifiers()
-        if tokens.take_words("FROM"):
-            raise not_supported("COPY .. FROM", hint="use INSERT")
-        raise not_supported(
-            f"COPY {'.'.join(name)} TO", hint="use COPY (SELECT * FROM ..) TO STDOUT"
-        )
-    source = parse_read(tokens.parenthesised())
-    tokens.expect_words("TO", "STDOUT")
-    binary = _parse_copy_options(tokens)
-    tokens.expect_end()
-    return s.Copy(source, binary)
-
-
-def _parse_copy_options(tokens: TokenStream) -> bool:
-    """Read `[WITH] (FORMAT ..)`; returns whether the format is the binary one."""
-    if not tokens.take_words("WITH") and not tokens.at(TokenType.L_PAREN):
-        return False
-    binary = False
-    for option in tokens.parenthesised().comma_separated():
-        name = option.identifier("option name")
-        if name != "format":
-            raise SqlError(
-                "unexpected options", "42601", detail=f"{name.upper()} is not an option of COPY"
-            )
-        option.take(TokenType.EQ)
-        value = option.next("format").text.lower()
-        if value not in ("text", "binary"):
-            raise not_supported(f"COPY in format {value!r}", hint="use TEXT or BINARY")
-        binary = value == "binary"
-        option.expect_end()
-    return binary
 
 
 def parse_explain(tokens: TokenStream) -> s.Explain:

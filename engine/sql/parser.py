@@ -13,10 +13,10 @@ from sqlglot.tokenizer_core import Token, TokenType
 from engine.errors import SqlError, not_supported
 from engine.sql import statements as s
 from engine.sql.dialect import tokenize
+from engine.sql.parse_copy import parse_copy
 from engine.sql.parse_cursor import parse_close, parse_deallocate, parse_declare, parse_fetch
 from engine.sql.parse_ddl import parse_create, parse_drop
 from engine.sql.parse_read import (
-    parse_copy,
     parse_explain,
     parse_select,
     parse_subscribe,

@@ -24,6 +24,7 @@ from engine.sql.statements.control import (
     Savepoint,
     SetVariable,
 )
+from engine.sql.statements.copies import Copy, CopyFormat, CopyFrom
 from engine.sql.statements.definitions import (
     BytesFormat,
     ColumnDefinition,
@@ -43,7 +44,6 @@ from engine.sql.statements.names import (
     Name,
 )
 from engine.sql.statements.reads import (
-    Copy,
     Explain,
     Read,
     Select,
@@ -59,7 +59,7 @@ from engine.sql.statements.writes import (
     WriteStatement,
 )
 
-Statement: TypeAlias = DdlStatement | WriteStatement | Read | Copy | Control
+Statement: TypeAlias = DdlStatement | WriteStatement | Read | Copy | CopyFrom | Control
 
 __all__ = [
     "Begin",
@@ -69,6 +69,8 @@ __all__ = [
     "Commit",
     "Control",
     "Copy",
+    "CopyFormat",
+    "CopyFrom",
     "CreateIndex",
     "CreateSchema",
     "CreateSource",

@@ -61,11 +61,3 @@ class Explain:
 
 
 Read: TypeAlias = Select | Tail | ShowVariable | ShowCreate | ShowParts | Explain
-
-
-@dataclass(frozen=True)
-class Copy:
-    """`COPY (source) TO STDOUT`."""
-
-    source: Select | Tail
-    binary: bool = False

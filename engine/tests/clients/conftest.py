@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,3 +105,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         )
         wait_until(lambda: len(engine.ask("SELECT * FROM counts")) == 2, "the file was read")
         yield engine
+
+
+@pytest.fixture(scope="session")
+def psql() -> str:
+    """The path of psql."""
+    path = shutil.which("psql")
+    if path is None:
+        pytest.skip("psql is not installed")
+    return path

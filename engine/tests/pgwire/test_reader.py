@@ -60,9 +60,9 @@ AFTER_STARTUP = [
     (typed(b"H"), m.Flush()),
     (typed(b"S"), m.Sync()),
     (typed(b"X"), m.Terminate()),
-    (typed(b"d", b"anything"), m.CopyInput()),
-    (typed(b"c"), m.CopyInput()),
-    (typed(b"f", b"why\0"), m.CopyInput()),
+    (typed(b"d", b"anything"), m.CopyData(b"anything")),
+    (typed(b"c"), m.CopyDone()),
+    (typed(b"f", b"why\0"), m.CopyFail("why")),
     (typed(b"p", b"secret\0"), m.Unexpected("a password")),
     (typed(b"F", b"\0\0"), m.Unexpected("a function call")),
 ]

@@ -38,6 +38,9 @@ class Conversation:
         await asyncio.sleep(0)
         await self.writable.wait()
 
+    async def receive(self) -> m.FrontendMessage | None:
+        return None
+
     # For tests
 
     async def say(self, *said: m.FrontendMessage) -> list[tuple[str, bytes]]:

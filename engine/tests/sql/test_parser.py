@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from engine.delimited import Dialect
 from engine.errors import SqlError
 from engine.sql import statements as s
 from engine.sql.parser import parse_statement, parse_statements
@@ -37,7 +38,15 @@ CSV = "CREATE SOURCE s FROM FILE 'x' FORMAT CSV WITH"
         ("TAIL v WITH (SNAPSHOT = false, PROGRESS = true)", s.Tail(("v",), False, True)),
         ("TAIL v WITH (snapshot false, progress off)", s.Tail(("v",), False, False)),
         ("COPY (TAIL v) TO STDOUT", s.Copy(s.Tail(("v",)))),
-        ("COPY (TAIL v) TO STDOUT WITH (FORMAT BINARY)", s.Copy(s.Tail(("v",)), True)),
+        (
+            "COPY (SUBSCRIBE v) TO STDOUT",
+            s.Copy(s.Tail(("v",), verb="SUBSCRIBE")),
+        ),
+        ("COPY s.t (a) FROM STDIN", s.CopyFrom(("s", "t"), ("a",))),
+        (
+            "COPY t FROM STDIN WITH CSV HEADER DELIMITER AS ';' NULL '-' QUOTE '''' ESCAPE '!'",
+            s.CopyFrom(("t",), (), s.CopyFormat("csv", Dialect(";", "'", "!", "-"), True)),
+        ),
         ("COPY (TAIL v) TO STDOUT (FORMAT = text)", s.Copy(s.Tail(("v",)))),
         ("DECLARE c CURSOR FOR TAIL v", s.Declare("c", s.Tail(("v",)))),
         ('DECLARE "C" NO SCROLL CURSOR WITHOUT HOLD FOR TAIL v', s.Declare("C", s.Tail(("v",)))),
@@ -250,10 +259,12 @@ def test_syntax_errors_have_a_place(sql: str, message: str, position: int) -> No
         ("SUBSCRIBE v WITHIN TIMESTAMP ORDER BY a", "WITHIN TIMESTAMP ORDER BY is not supported"),
         ("SUBSCRIBE v WITH (COLOUR)", "unexpected options"),
         ("SUBSCRIBE v AS OF UP TO 3", "Expected an expression, found"),
-        ("COPY (SELECT 1) TO STDOUT WITH (FORMAT CSV)", "COPY in format 'csv' is not supported"),
-        ("COPY (SELECT 1) TO STDOUT WITH (HEADER)", "unexpected options"),
-        ("COPY t FROM STDIN", "COPY .. FROM is not supported"),
-        ("COPY t TO STDOUT", "COPY t TO is not supported"),
+        ("COPY (SELECT 1) TO STDOUT WITH (FORMAT parquet)", "COPY in format 'parquet' is not"),
+        ("COPY (SELECT 1) TO STDOUT WITH (HEADER)", "COPY header is available only in CSV mode"),
+        ("COPY (SELECT 1) TO STDOUT WITH (COLOUR)", "unexpected options"),
+        ("COPY t FROM STDIN (FORMAT binary)", "COPY .. FROM in format 'binary' is not supported"),
+        ("COPY t FROM STDIN (DELIMITER '::')", "COPY delimiter must be a single one-byte"),
+        ("COPY t FROM '/etc/passwd'", "COPY with a file or program of the server is not"),
         ("DECLARE c SCROLL CURSOR FOR SELECT 1", "SCROLL for cursors is not supported"),
         ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", "WITH HOLD for cursors is not supported"),
         ("FETCH BACKWARD 1 FROM c", "FETCH BACKWARD is not supported"),

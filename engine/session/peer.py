@@ -1,11 +1,15 @@
-"""What a session writes to; the listener puts a socket behind it."""
+"""What a session writes to and reads from; the listener puts a socket behind it."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from engine.pgwire.messages import FrontendMessage
 
-class Output(Protocol):
+
+class Peer(Protocol):
+    """The client."""
+
     def write(self, data: bytes) -> None:
         """Take bytes for the client; they may wait until `flush` or `drain`."""
 
@@ -17,3 +21,6 @@ class Output(Protocol):
 
         Lets everybody else have a turn in any case, so that a long answer delays nobody.
         """
+
+    async def receive(self) -> FrontendMessage | None:
+        """Wait for a message that belongs to the current statement; None without a client."""
