@@ -18,7 +18,7 @@ IO = (
     *("threading", "time"),
 )
 
-ENGINE_BASE = ("engine.code", "engine.errors", "engine.regex", "engine.zset")
+ENGINE_BASE = ("engine.code", "engine.delimited", "engine.errors", "engine.regex", "engine.zset")
 
 # What may be imported of ours: a name stands for itself and for all that is below it.
 MAY_IMPORT = {
