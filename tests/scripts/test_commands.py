@@ -52,7 +52,8 @@ def test_paths_are_read_from_the_working_directory(clone: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "script", ["source", "apply_sql", "demo", "serve", "types", "pipeline", "bench", "faults"]
+    "script",
+    ["source", "apply_sql", "demo", "serve", "types", "watch", "pipeline", "bench", "faults"],
 )
 def test_help_is_printed_from_anywhere(clone: Path, tmp_path: Path, script: str) -> None:
     status, printed = run(clone, script, "--help", cwd=tmp_path)
