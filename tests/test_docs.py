@@ -46,3 +46,23 @@ def test_the_readme_has_the_example_that_is_tested_in_a_browser() -> None:
     assert readme is not None
     assert client is not None
     assert readme[1] == client[1]
+
+
+def places() -> list[tuple[str, str]]:
+    """(file, name) of each place in the table "Where to look"."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = text.partition("## Where to look")[2]
+    return re.findall(r"`([\w/.]+\.(?:py|js)):([\w.]+)`", table)
+
+
+def test_the_table_of_places_has_some_twenty_rows() -> None:
+    assert len(places()) >= 20
+
+
+@pytest.mark.parametrize(("file", "name"), places())
+def test_where_to_look_names_what_is_there(file: str, name: str) -> None:
+    text = (ROOT / file).read_text("utf-8")
+    for part in name.split("."):
+        assert re.search(
+            rf"(?:\b(?:class|def|function\*?)\s+{part}\b|^{part}\b[^=]*=)", text, re.MULTILINE
+        ), f"{file} defines no {part}"
