@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.sql_files.apply import apply, kept, summary
+from scripts.sql_files.apply import apply, kept, read_dialect, summary
 from scripts.sql_files.options import add_set_option, variables
-from scripts.sql_files.statements import FOLDER, SqlFileError, read_statements
+from scripts.sql_files.statements import FOLDER, SqlFileError, read_statements, webhook_files
 from viewstream.engine import DEFAULT_DSN
 
 
@@ -51,15 +51,27 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         nargs="*",
         type=Path,
         metavar="FILE|FOLDER",
-        help="SQL files, and folders of them (default: sql/)",
+        help="SQL files, and folders of them (default: sql/, for the engine's version)",
     )
     options = parser.parse_args(arguments)
     if options.source is not None:
         if not Path(options.source).is_absolute():
             parser.error(f"argument --source: expected an absolute path, found {options.source!r}")
         options.settings.append(f"source={options.source}")
-    options.paths = options.paths or [FOLDER]
     return options
+
+
+def demo_files(options: argparse.Namespace) -> list[Path]:
+    """Return the demo's SQL files for the version of the engine."""
+    dialect = read_dialect(options.dsn, wait=options.wait, log=log)
+    if dialect.has_file_sources:
+        return [FOLDER]
+    log(
+        "this version has no file sources: taking sql/webhook/, to which"
+        " scripts/source --post http://HOST:6876/api/webhook/materialize/public/wikimedia_posts"
+        " posts events"
+    )
+    return webhook_files()
 
 
 def log(message: str) -> None:
@@ -69,7 +81,8 @@ def log(message: str) -> None:
 def main() -> int:
     options = parse_arguments()
     try:
-        statements = read_statements(options.paths, variables(options))
+        values = variables(options)
+        statements = read_statements(options.paths or demo_files(options), values)
         outcomes = apply(
             options.dsn, statements, wait=options.wait, replace=options.replace, log=log
         )

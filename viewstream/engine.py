@@ -89,6 +89,11 @@ class Dialect:
     From v0.50 on that row is at the AS OF itself, whose updates a stream without snapshot omits.
     """
 
+    @property
+    def has_file_sources(self) -> bool:
+        """Whether the engine can read a file: from v0.27 on it takes events by webhook instead."""
+        return self.tail == "TAIL"
+
     def copy_tail(
         self, relation: Relation, *, snapshot: bool = False, as_of: int | None = None
     ) -> str:

@@ -1,4 +1,4 @@
-"""The command `scripts/source MODE .. FILE`: appends recent changes to FILE."""
+"""The command `scripts/source MODE .. FILE|--post URL`: appends or posts recent changes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from scripts.sources.append import Appender, BusyError, FullError
 from scripts.sources.counts import Counts
 from scripts.sources.options import parse_arguments
 from scripts.sources.pace import lively, paced, steady, unpaced
+from scripts.sources.webhook import Webhook, WebhookError
 
 
 class _Interrupted(BaseException):
@@ -31,7 +32,7 @@ class _Interrupted(BaseException):
 def batches(options: argparse.Namespace, counts: Counts) -> Iterator[list[bytes]]:
     """The events of the chosen mode, as they are to be written."""
     if options.mode == "live":
-        seen = live.read_seen(options.file)
+        seen = live.read_seen(options.file) if options.file is not None else live.Seen()
         return live.events(options.url, seen, contact=options.contact, tell=counts.tell)
     events = _events(options)
     if not options.rate:
@@ -53,9 +54,20 @@ def _events(options: argparse.Namespace) -> Iterable[bytes]:
     return islice(endless, options.count)
 
 
+def open_output(options: argparse.Namespace) -> Appender | Webhook:
+    """Open where the events go: the file, or the webhook."""
+    if options.post is None:
+        return Appender(options.file, options.max_bytes)
+    return Webhook(
+        options.post,
+        options.max_bytes,
+        report=lambda sentence: print(f"source: {sentence}", file=sys.stderr, flush=True),
+    )
+
+
 def run(options: argparse.Namespace) -> None:
     """Append until the events or the room for them end; raises what hinders it."""
-    with Appender(options.file, options.max_bytes) as appender:
+    with open_output(options) as appender:
         counts = Counts(appender)
         if appender.repaired:
             counts.tell(f"the last line of {options.file} was cut: ended it")
@@ -84,7 +96,7 @@ def main() -> int:
         run(options)
     except _Interrupted as interrupted:
         return 128 + interrupted.number
-    except (BusyError, live.EndedError) as error:
+    except (BusyError, WebhookError, live.EndedError) as error:
         print(f"source: {error}", file=sys.stderr)
         return 1
     except OSError as error:

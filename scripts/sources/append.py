@@ -48,6 +48,10 @@ class Appender:
             os.close(self._file)
             raise
 
+    @property
+    def summary(self) -> str:
+        return f"{self.written:,} events written, the file has {self.size:,} bytes"
+
     def append(self, events: Iterable[bytes]) -> None:
         """Write each event as a line, all of them in one write; count and leave out the refused.
 

@@ -7,6 +7,7 @@ import time
 from typing import TextIO
 
 from scripts.sources.append import Appender
+from scripts.sources.webhook import Webhook
 
 
 class Counts:
@@ -15,7 +16,7 @@ class Counts:
     Each reason for which an event was left out is told when it first occurs.
     """
 
-    def __init__(self, appender: Appender, out: TextIO = sys.stderr) -> None:
+    def __init__(self, appender: Appender | Webhook, out: TextIO = sys.stderr) -> None:
         self._appender = appender
         self._out = out
         self._terminal = out.isatty()
@@ -41,7 +42,7 @@ class Counts:
 
     def __str__(self) -> str:
         appender = self._appender
-        text = f"{appender.written:,} events written, the file has {appender.size:,} bytes"
+        text = appender.summary
         if appender.refused:
             reasons = ", ".join(f"{count:,} {why}" for why, count in appender.refused.most_common())
             text += f"; left out {appender.refused.total():,} ({reasons})"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.sources import generate, live
+from viewstream.urls import is_server_url
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -19,6 +20,16 @@ def parse_bytes(text: str) -> int:
     if match is None:
         raise argparse.ArgumentTypeError(f"expected a size such as 2GB, found {text!r}")
     return int(float(match[1]) * _UNITS[match[2]])
+
+
+def parse_url(text: str) -> str:
+    """Return the address of a webhook."""
+    if not is_server_url(text):
+        raise argparse.ArgumentTypeError(
+            "expected an address such as"
+            f" http://127.0.0.1:6876/api/webhook/materialize/public/wikimedia_posts, found {text!r}"
+        )
+    return text
 
 
 def parse_rate(text: str) -> float:
@@ -34,17 +45,25 @@ def parse_rate(text: str) -> float:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="scripts/source", description="Append Wikimedia's recent changes to a file."
+        prog="scripts/source",
+        description="Append Wikimedia's recent changes to a file, or post them to a webhook.",
     )
     modes = parser.add_subparsers(dest="mode", required=True, metavar="MODE")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("file", type=Path, metavar="FILE", help="the file to append to")
+    output = common.add_mutually_exclusive_group(required=True)
+    output.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the file to append to")
+    output.add_argument(
+        "--post",
+        type=parse_url,
+        metavar="URL",
+        help="the webhook source of Materialize to post to, instead of a file",
+    )
     common.add_argument(
         "--max-bytes",
         type=parse_bytes,
         default="2GB",
         metavar="SIZE",
-        help="stop when FILE has reached this size (default: 2GB)",
+        help="stop when FILE has this size, or when so much was posted (default: 2GB)",
     )
     common.add_argument(
         "--stay", action="store_true", help="do not end with the events, wait to be stopped"

@@ -13,6 +13,7 @@ from contextlib import closing
 from enum import Enum
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
@@ -21,9 +22,14 @@ from sqlglot.tokenizer_core import TokenType
 from scripts.sql_files.catalog import Cursor, Existing, find, is_same
 from scripts.sql_files.definitions import Definition, definition_of
 from scripts.sql_files.statements import SqlFileError, Statement, tokenize
-from viewstream.engine import connection_options
+from viewstream.engine import VERSION_QUERY, Dialect, connection_options, dialect_of
 from viewstream.names import quote_view
+from viewstream.protocol import ProtocolError
 
+T = TypeVar("T")
+
+_NO_FILE_SOURCES = "found FILE"
+"""What Materialize v0.27 and later answer to a CREATE SOURCE .. FROM FILE."""
 _FILE_MISSING = "No such file or directory"
 _POLL = 0.1
 
@@ -56,20 +62,8 @@ def apply(
     again as they were. Raises SqlFileError.
     """
     application = Application(statements, replace)
-    deadline = time.monotonic() + wait
-    logged = ""
-    while True:
-        try:
-            application.run(dsn)
-            return application.outcomes
-        except NotYetError as error:
-            reason = str(error)
-        if time.monotonic() > deadline:
-            raise SqlFileError(f"gave up after {wait:g} s: {reason}")
-        if reason != logged:
-            log(f"waiting: {reason}")
-            logged = reason
-        time.sleep(_POLL)
+    _retry(lambda: application.run(dsn), wait, log)
+    return application.outcomes
 
 
 def summary(outcomes: dict[str, Outcome]) -> str:
@@ -99,6 +93,45 @@ def _connect(dsn: str) -> psycopg2.extensions.connection:
         raise NotYetError(_first_line(error)) from error
     except psycopg2.Error as error:
         raise SqlFileError(f"expected a DSN, found {dsn!r}: {_first_line(error)}") from error
+
+
+def read_dialect(
+    dsn: str, *, wait: float, log: Callable[[str], None] = lambda message: None
+) -> Dialect:
+    """Ask the engine for its version; wait until it answers, for `wait` seconds.
+
+    Raises SqlFileError.
+    """
+
+    def ask() -> Dialect:
+        with closing(_connect(dsn)) as connection, connection.cursor() as cursor:
+            try:
+                cursor.execute(VERSION_QUERY)
+                version = cursor.fetchone()
+                return dialect_of(version[0] if version else "")
+            except psycopg2.OperationalError as error:
+                raise NotYetError(_first_line(error)) from error
+            except (psycopg2.Error, ProtocolError) as error:
+                raise SqlFileError(f"the engine is no Materialize: {_first_line(error)}") from error
+
+    return _retry(ask, wait, log)
+
+
+def _retry(action: Callable[[], T], wait: float, log: Callable[[str], None]) -> T:
+    """Call `action` until it does not raise NotYetError, for `wait` seconds."""
+    deadline = time.monotonic() + wait
+    logged = ""
+    while True:
+        try:
+            return action()
+        except NotYetError as error:
+            reason = str(error)
+        if time.monotonic() > deadline:
+            raise SqlFileError(f"gave up after {wait:g} s: {reason}")
+        if reason != logged:
+            log(f"waiting: {reason}")
+            logged = reason
+        time.sleep(_POLL)
 
 
 class Application:
@@ -134,7 +167,10 @@ class Application:
                         f"{statement.file.name}: {_missing_file(statement.sql)}"
                     ) from error
                 self._restore(cursor)
-                raise SqlFileError(f"{statement.file.name}: {str(error).strip()}") from error
+                text = str(error).strip()
+                if _NO_FILE_SOURCES in text:
+                    text += "\nthis version has no file sources: see docs/materialize.md"
+                raise SqlFileError(f"{statement.file.name}: {text}") from error
 
     def _is_due(self, file: Path) -> bool:
         """Return whether to run a statement that creates nothing, such as an INSERT.

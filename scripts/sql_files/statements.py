@@ -17,6 +17,9 @@ from viewstream.names import quote_literal
 FOLDER = ROOT / "sql"
 """The SQL of the demo."""
 
+WEBHOOK_FOLDER = FOLDER / "webhook"
+"""What replaces files of the same name in FOLDER on an engine without file sources."""
+
 _VARIABLE = re.compile(r"(?<!:):'(\w+)'")
 
 
@@ -49,6 +52,12 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
     return [
         file for path in paths for file in (sorted(path.glob("*.sql")) if path.is_dir() else [path])
     ]
+
+
+def webhook_files() -> list[Path]:
+    """Return the demo's SQL files for an engine that has webhook sources and no file sources."""
+    replaced = {file.name: file for file in WEBHOOK_FOLDER.glob("*.sql")}
+    return [replaced.get(file.name, file) for file in sorted(FOLDER.glob("*.sql"))]
 
 
 def substitute(sql: str, variables: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """`scripts/apply_sql`: what it sends, waits for, and prints; see also tests/scripts/sql_files."""
 
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,9 +19,11 @@ def apply_sql(*arguments: str | Path) -> Process:
     return Process([sys.executable, "-m", "scripts.apply_sql", *arguments])
 
 
-def applied(session: Session, statement: str) -> None:
+def applied(session: Session, statement: str, version: str = "v0.26.4") -> None:
     """Answer as an engine that has no relations yet."""
-    if "mz_objects" in statement:
+    if "mz_version" in statement:
+        session.rows([("mz_version", TEXT)], [[version]])
+    elif "mz_objects" in statement:
         session.rows([("type", TEXT)], [])
     else:
         session.tag("CREATE SOURCE" if "SOURCE" in statement else "CREATE VIEW")
@@ -67,6 +70,49 @@ def test_a_lost_connection_is_made_again() -> None:
     with ScriptedWire(scenario) as wire, apply_sql("--dsn", wire.dsn, "--source", "/x") as process:
         assert process.wait() == 0
     assert process.stderr.count("waiting: 40_useredits.sql: ") == 1
+
+
+def test_a_version_without_file_sources_gets_a_webhook_source() -> None:
+    def scenario(statement: str, session: Session) -> None:
+        applied(session, statement, "v26.28.0")
+
+    with ScriptedWire(scenario) as wire, apply_sql("--dsn", wire.dsn) as process:
+        assert process.wait() == 0
+    created = [re.sub(r"--.*\n", "", statement) for statement in creations(wire)]
+    assert "wikimedia_posts FROM WEBHOOK BODY FORMAT JSON" in created[0]
+    assert "MATERIALIZED VIEW IF NOT EXISTS wikimedia AS" in created[1]
+    assert len(created) == 6
+    assert "scripts/source --post http://HOST:6876/api/webhook/" in process.stderr
+    assert process.stderr.endswith(
+        "apply_sql: created wikimedia_posts, wikimedia, recentchanges, counter, useredits, top10\n"
+    )
+
+
+def test_a_file_source_on_a_version_that_has_none_says_what_to_do(tmp_path: Path) -> None:
+    def scenario(statement: str, session: Session) -> None:
+        if "FROM FILE" in statement:
+            session.error("Expected one of KAFKA or POSTGRES .., found FILE", "42601")
+        else:
+            applied(session, statement, "v26.28.0")
+
+    file = tmp_path / "own.sql"
+    file.write_text("CREATE SOURCE own FROM FILE '/x' FORMAT TEXT")
+    with ScriptedWire(scenario) as wire, apply_sql("--dsn", wire.dsn, file) as process:
+        assert process.wait() == 1
+    assert process.stderr.splitlines()[-1] == (
+        "this version has no file sources: see docs/materialize.md"
+    )
+
+
+@pytest.mark.parametrize("version", ["next", "PostgreSQL 15"])
+def test_an_engine_of_an_unknown_version_is_refused(version: str) -> None:
+    def scenario(statement: str, session: Session) -> None:
+        applied(session, statement, version)
+
+    with ScriptedWire(scenario) as wire, apply_sql("--dsn", wire.dsn) as process:
+        assert process.wait() == 1
+    assert f"found {version!r}" in process.stderr
+    assert creations(wire) == []
 
 
 @pytest.mark.parametrize(

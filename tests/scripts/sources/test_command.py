@@ -126,7 +126,7 @@ def test_a_signal_ends_it_at_once_and_quietly(tmp_path: Path, number: signal.Sig
         (["generate", "--rate", "-1", "FILE"], "expected a rate of 0 or more, found '-1'"),
         (["generate", "--max-bytes", "lots", "FILE"], "expected a size such as 2GB, found 'lots'"),
         (["live", "--url", "nonsense", "FILE"], "source: nonsense cannot be asked: Invalid URL"),
-        (["generate"], "the following arguments are required: FILE"),
+        (["generate"], "one of the arguments FILE --post is required"),
         (["dream", "FILE"], "invalid choice: 'dream'"),
     ],
 )
