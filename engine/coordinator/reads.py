@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.coordinator.collection import ENDLESS, SLICE_ROWS, Collection, Stored
 from engine.coordinator.hydration import evaluate
@@ -38,6 +39,11 @@ class ReadTransaction:
     def __init__(self, runtime: Runtime) -> None:
         self.time: int | None = None
         self._runtime = runtime
+
+    @cached_property
+    def now(self) -> int:
+        """What now() gives in all statements of the transaction."""
+        return self._runtime.environment.clock()
 
     def begin(self, time: int) -> None:
         """Set the time, and hold the history there."""
@@ -89,8 +95,8 @@ async def _peek(
     try:
         for collection in inputs.values():
             await collection.completion()
-        time = await _time(runtime, inputs, as_of, read)
-        return time, await _result(runtime, query, inputs, parameters, time)
+        time = await _time(runtime, inputs, as_of, read if inputs else None)
+        return time, await _result(runtime, query, inputs, parameters, time, read)
     finally:
         for collection in inputs.values():
             runtime.let_go(collection)
@@ -135,8 +141,9 @@ async def _result(
     inputs: Mapping[str, Collection],
     parameters: Sequence[Value],
     time: int,
+    read: ReadTransaction | None,
 ) -> ZSet:
-    flow = query.dataflow(runtime.environment, parameters, time)
+    flow = query.dataflow(runtime.environment, parameters, time, read)
     stored = {id: c for id, c in inputs.items() if isinstance(c, Stored)}
     readable = min(time, runtime.graph.upper - 1)
     size = sum(len(collection.history.contents) for collection in stored.values())

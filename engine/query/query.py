@@ -12,7 +12,7 @@ from engine.query.plan import SortKey, Types
 from engine.query.render import count, render
 from engine.query.rewrite.share import Program
 from engine.relation import Column
-from engine.scalar import Environment, Evaluation, Scalar
+from engine.scalar import Environment, Evaluation, Scalar, Transaction
 from engine.types import SqlType
 from engine.zset import Row, Value, ZSet
 
@@ -53,14 +53,16 @@ class Query:
         environment: Environment | None = None,
         parameters: Sequence[Value] = (),
         time: int = 0,
+        transaction: Transaction | None = None,
     ) -> Dataflow:
         """Build a dataflow; a one-off SELECT feeds it all contents of its inputs at `time`.
 
         `environment` is that of the compilation by default, `parameters` are the values of
         `$1`, `$2` .. (None for NULL), `time` is the value of mz_logical_timestamp() in a one-off
-        SELECT. Raises SqlError if a constant part cannot be evaluated.
+        SELECT, `transaction` tells what now() is. Raises SqlError if a constant part cannot be
+        evaluated.
         """
-        evaluation = Evaluation(environment or self.environment, time, parameters)
+        evaluation = Evaluation(environment or self.environment, time, parameters, transaction)
         try:
             return render(self.program, evaluation)
         except RecursionError as error:

@@ -124,10 +124,16 @@ def _times(start: datetime, stop: datetime, step: Interval) -> Iterator[Row]:
         raise SqlError("step size cannot equal zero", "22023")
     if abs((stop - start) / timedelta(microseconds=1)) > abs(step.length) * _MOST_ROWS:
         raise SqlError(f"generate_series would give more than {_MOST_ROWS} rows")
+    ascending = step.length > 0
     value = start
-    while value <= stop if step.length > 0 else value >= stop:
+    while value <= stop if ascending else value >= stop:
         yield (value,)
-        value = add_interval(value, step)
+        following = add_interval(value, step)
+        if following <= value if ascending else following >= value:
+            raise SqlError(
+                f"generate_series goes back from {value}: step by a length that is fixed"
+            )
+        value = following
 
 
 def _elements(value: Jsonb) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from engine.scalar.batch import compile_batch
 from engine.scalar.codegen import compile_rows, compile_value
 from engine.scalar.coercion import Scope, coerce, common_type
 from engine.scalar.compiler import compile_scalar
-from engine.scalar.environment import Environment, Evaluation
+from engine.scalar.environment import Environment, Evaluation, Transaction
 from engine.scalar.scalar import Scalar
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Evaluation",
     "Scalar",
     "Scope",
+    "Transaction",
     "coerce",
     "common_type",
     "compile_batch",

@@ -69,6 +69,11 @@ def type_of(data_type: exp.Expr) -> SqlType:
         name = str(getattr(kind, "name", kind)).upper()
         if name == "ARRAY" and data_type.expressions:
             return array_of(type_of(data_type.expressions[0]))
+        if name == "DOUBLE" and data_type.expressions:
+            (digits,) = modifiers(data_type)
+            if not 1 <= digits <= 53:
+                raise SqlError(f"precision for type float must be 1 to 53, found {digits}", "22023")
+            return FLOAT4 if digits < 25 else FLOAT8
         if name in _TYPES:
             return _TYPES[name]
         if name == "USERDEFINED" and data_type.args.get("kind") is not None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Protocol
 
 from engine.scalar.documents import SharedDocuments
 from engine.zset import Value
@@ -34,14 +36,29 @@ class Environment:
     documents: SharedDocuments = field(default_factory=SharedDocuments, compare=False)
 
 
+class Transaction(Protocol):
+    @property
+    def now(self) -> int:
+        """What `now()` gives in all statements of the transaction."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One evaluation of a query: all rows of it see the same time and parameters.
 
     `time` is what `mz_logical_timestamp()` gives (milliseconds); `parameters` the values of
-    `$1`, `$2` .. as Python objects of their types, None for NULL.
+    `$1`, `$2` .. as Python objects of their types, None for NULL. `transaction` is what the
+    statement is part of, if others share its time.
     """
 
     environment: Environment
     time: int = 0
     parameters: Sequence[Value] = ()
+    transaction: Transaction | None = None
+
+    @cached_property
+    def now(self) -> int:
+        """What `now()` gives, in milliseconds: the same in all of the statement."""
+        if self.transaction is not None:
+            return self.transaction.now
+        return self.environment.clock()

@@ -15,10 +15,13 @@ def json_field(value: Any, key: str) -> Any:
 
 
 def json_item(value: Any, index: int) -> Any:
-    """The item at `index`, from the end if negative; MISSING where `value` has none."""
-    if value.__class__ is list and -len(value) <= index < len(value):
-        return value[index]
-    return MISSING
+    """The item of an array, from the end if negative; MISSING where there is none.
+
+    A value that is neither array nor object is itself its first and last item.
+    """
+    if value.__class__ is list:
+        return value[index] if -len(value) <= index < len(value) else MISSING
+    return MISSING if value.__class__ is dict or index not in (0, -1) else value
 
 
 def json_text(value: Any) -> str | None:

@@ -33,6 +33,8 @@ _LIKE_TEXT = (VARCHAR, BPCHAR, NAME)
 
 def call(name: str, arguments: Sequence[Node], what: str | None = None) -> Call:
     """Call the function that fits; `what` is how the error shows the call, if not as `name(..)`."""
+    if name in COMPARISONS:
+        arguments = without_blanks(arguments)
     function = resolve(name, [plain(argument.type) for argument in arguments], what)
     types = expand(function, len(arguments))
     converted = tuple(
@@ -40,6 +42,26 @@ def call(name: str, arguments: Sequence[Node], what: str | None = None) -> Call:
         for argument, type_ in zip(arguments, types, strict=True)
     )
     return Call(function.returns, function, converted)
+
+
+COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
+_BLANKS_DO_NOT_COUNT = {BPCHAR, VARCHAR, UNKNOWN}
+_TRIM = Function("rtrim", (TEXT,), TEXT, template="{0}.rstrip(' ')")
+
+
+def without_blanks(nodes: Sequence[Node]) -> Sequence[Node]:
+    """The nodes as texts without trailing blanks, if they are to be compared as `char` values.
+
+    Beside `char`, blanks at the end of varchar do not count either; those of text do.
+    """
+    types = {node.type for node in nodes}
+    if BPCHAR not in types or not types <= _BLANKS_DO_NOT_COUNT:
+        return nodes
+    texts = [cast(node, TEXT, Context.IMPLICIT) for node in nodes]
+    return [
+        text if node.type is BPCHAR else Call(TEXT, _TRIM, (text,))
+        for node, text in zip(nodes, texts, strict=True)
+    ]
 
 
 def operator(symbol: str, arguments: Sequence[Node]) -> Call:

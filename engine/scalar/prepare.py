@@ -67,11 +67,11 @@ def session_value(name: str, evaluation: Evaluation | None) -> Any:
         case "mz_logical_timestamp":
             return Decimal(evaluation.time)
         case "now":
-            return _moment(environment.clock())
+            return _moment(evaluation.now)
         case "pg_postmaster_start_time":
             return environment.start_time
         case "mz_uptime":
-            return difference(_moment(environment.clock()), environment.start_time)
+            return difference(_moment(evaluation.now), environment.start_time)
         case "mz_version" | "version":
             return getattr(environment, name)
         case "current_database":

@@ -61,7 +61,7 @@ class Transaction:
     def read(self, inputs: Sequence[str]) -> ReadTransaction | None:
         """The time to read relations at, for a SELECT; raises SqlError if it may not read."""
         if not inputs:
-            return None
+            return self._shared_read() if self.in_block else None
         if all(map(_is_system, inputs)):
             return self._shared_read()
         if self._use is _Use.TAIL:

@@ -34,7 +34,11 @@ _FUNCTIONS_WITH_SYNTAX = {
     *("CAST", "EXTRACT", "OVERLAY", "POSITION", "STRING_AGG", "SUBSTRING", "TRIM"),
 }
 
-_INTERVAL_UNITS = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}
+_INTERVAL_UNITS = {
+    word
+    for unit in ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
+    for word in (unit, f"{unit}S")
+}
 
 
 class EngineSql(Postgres):
@@ -51,7 +55,7 @@ class EngineSql(Postgres):
             name: build
             for name, build in PostgresParser.FUNCTIONS.items()
             if name in _PLANNED_FUNCTIONS
-        }
+        } | {"GENERATE_SERIES": exp.ExplodingGenerateSeries.from_arg_list}
         # `f(j -> 'key')` takes a field; it does not give `f` a lambda.
         LAMBDAS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
             token: parse
@@ -90,17 +94,37 @@ class EngineSql(Postgres):
                 join.set("alias", self._parse_id_var(any_token=False))
             return join
 
+        # A prefix operator, as all but + and -, takes a sum: `~1 + 1` is ~(1 + 1).
+        UNARY_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
+            **PostgresParser.UNARY_PARSERS,
+            TokenType.RLIKE: lambda self: self.expression(exp.BitwiseNot(this=self._parse_term())),
+        }
+
         def _parse_interval_span(
             self, this: exp.Expr, parse_function_unit: bool = True
         ) -> exp.Interval:
             """The text of an interval stays whole: it may hold a sign, a clock, or `ago`."""
-            unit = None
-            if self._curr is not None and self._curr.text.upper() in _INTERVAL_UNITS:
-                unit = self._parse_var(any_token=True, upper=True)
-                if self._match_text_seq("TO"):
-                    last = self._parse_var(any_token=True, upper=True)
-                    unit = self.expression(exp.IntervalSpan(this=unit, expression=last))
+            unit = self._parse_interval_unit()
+            if unit is not None and self._match_text_seq("TO"):
+                last = self._parse_interval_unit()
+                if last is None:
+                    self.raise_error("Expected a unit")
+                unit = self.expression(exp.IntervalSpan(this=unit, expression=last))
             return self.expression(exp.Interval(this=this, unit=unit))
+
+        def _parse_interval_unit(self) -> exp.Expr | None:
+            """A unit, or `SECOND(3)`, which becomes a Dot of the unit and the number."""
+            token = self._curr
+            if token is None or token.token_type is TokenType.STRING:
+                return None
+            if token.text.upper() not in _INTERVAL_UNITS:
+                return None
+            unit = self._parse_var(any_token=True, upper=True)
+            if token.text.upper() != "SECOND" or not self._match(TokenType.L_PAREN):
+                return unit
+            decimals = self._parse_number()
+            self._match_r_paren()
+            return self.expression(exp.Dot(this=unit, expression=decimals))
 
     class Tokenizer(Postgres.Tokenizer):
         # No strings between dollar signs: the `$1,$` of two parameters would be read as one's

@@ -20,7 +20,8 @@ be the keys of Z-sets.
 
 from engine.types.arrays import Array
 from engine.types.base import SqlType
-from engine.types.interval import INTERVAL, Interval
+from engine.types.interval import Interval
+from engine.types.interval_type import INTERVAL
 from engine.types.jsonb import JSONB, Jsonb
 from engine.types.numbers import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, OID
 from engine.types.numeric import NUMERIC

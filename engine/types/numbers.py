@@ -1,8 +1,8 @@
 """bool, the integers, oid, and the floats.
 
-Floats are made unambiguous where they are made: `-0.0` is folded to `0.0`, and there is one NaN
-object (`NAN`), for Python's sets and dictionaries find a NaN by identity only. Whoever computes
-a float passes it through `fold`.
+Floats are made unambiguous where they are made: all that is computed passes through `fold`. There
+is one NaN object (`NAN`), for Python's sets and dictionaries find a NaN by identity only, and one
+negative zero (`NEGATIVE_ZERO`), which prints as `-0` and so must be no key that finds `0`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,24 @@ from engine.types.base import SqlType, invalid_binary, invalid_syntax, out_of_ra
 NAN = math.nan
 
 
+class _NegativeZero(float):
+    """-0.0, but equal to itself alone; added to 0.0 it is a plain zero."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return 1
+
+
+NEGATIVE_ZERO = _NegativeZero(-0.0)
+
+
 def fold(value: float) -> float:
-    """The one representative of all floats that are equal to `value` in SQL."""
-    return value + 0.0 if value == value else NAN
+    """The one object for NaN or for -0.0, or else `value`."""
+    if value:
+        return value if value == value else NAN
+    return 0.0 if math.copysign(1.0, value) > 0 else NEGATIVE_ZERO
 
 
 class Bool(SqlType):
@@ -127,7 +142,7 @@ class Float(SqlType):
         if value in (math.inf, -math.inf):
             return "Infinity" if value > 0 else "-Infinity"
         if not value:
-            return "0"
+            return "-0" if value is NEGATIVE_ZERO else "0"
         mantissa, _, exponent = self._shortest(value).partition("e")
         sign = "-" if mantissa.startswith("-") else ""
         whole, _, fraction = mantissa.lstrip("-").partition(".")
@@ -160,7 +175,7 @@ class Float(SqlType):
         except OverflowError:
             raise out_of_range(self.sql_name, text) from None
         overflow = math.isinf(value) and "n" not in trimmed.lower()
-        if overflow or (value == 0 and not _ZERO.fullmatch(trimmed)):
+        if overflow or (not value and not _ZERO.fullmatch(trimmed)):
             raise out_of_range(self.sql_name, text)
         return value
 

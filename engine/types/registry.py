@@ -7,7 +7,7 @@ from typing import Any
 from engine.errors import SqlError
 from engine.types.arrays import Array, Vector
 from engine.types.base import SqlType
-from engine.types.interval import INTERVAL
+from engine.types.interval_type import INTERVAL
 from engine.types.jsonb import JSONB
 from engine.types.numbers import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, OID, Integer
 from engine.types.numeric import NUMERIC

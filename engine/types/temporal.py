@@ -59,6 +59,13 @@ def time_zone(name: str) -> tzinfo:
     raise SqlError(f'time zone "{shorten(name)}" not recognized', "22023")
 
 
+def posix_time_zone(name: str) -> tzinfo:
+    """The same, but an offset counts west of UTC."""
+    text = name.strip()
+    flipped = {"+": "-", "-": "+"}.get(text[:1])
+    return time_zone(name if flipped is None else flipped + text[1:])
+
+
 def to_utc(local: datetime, zone: tzinfo) -> datetime:
     """The naive UTC moment at which clocks in `zone` show `local`."""
     try:

@@ -13,6 +13,7 @@ from typing import Any
 from engine.dataflow.operators.reduce import Aggregate
 from engine.dataflow.ranking import Ranking
 from engine.errors import SqlError
+from engine.scalar.functions.text import check_length
 from engine.types import Jsonb
 from engine.zset import Row, Value, ZSet, add_row
 
@@ -72,12 +73,15 @@ class StringAgg(_Collector):
 
     def result(self, state: ZSet) -> Value:
         parts: list[str] = []
+        length = 0
         for value, separator, *_ in self._in_order(state):
             if value is None:
                 continue
             if parts and separator is not None:
                 parts.append(separator)
+                length += len(separator)
             parts.append(value)
+            length = check_length(length + len(value))
         return "".join(parts) if parts else None
 
 

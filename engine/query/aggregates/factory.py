@@ -19,7 +19,7 @@ from engine.query.aggregates.sums import (
     SumToInt8,
     Variance,
 )
-from engine.query.aggregates.totals import FloatScale, NumericScale, Scale
+from engine.query.aggregates.totals import FloatScale, NumericScale, NumericToFloatScale, Scale
 from engine.query.ordering import row_key, value_key
 from engine.query.plan import AggregateSpec, SortKey, Types
 from engine.types import FLOAT4, FLOAT8, INT8, INTERVAL, NUMERIC, SqlType
@@ -83,7 +83,8 @@ def _scale(type_: SqlType, result: SqlType) -> Scale:
     if type_ in (FLOAT4, FLOAT8):
         assert isinstance(result, Float)
         return FloatScale(result)
-    return NumericScale() if type_ is NUMERIC else NumericScale(digits=0)
+    scale = NumericToFloatScale if result is FLOAT8 else NumericScale
+    return scale() if type_ is NUMERIC else scale(digits=0)
 
 
 def _collector(spec: AggregateSpec, types: Types) -> Aggregate:

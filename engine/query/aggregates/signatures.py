@@ -34,8 +34,8 @@ _SUMS: dict[SqlType, SqlType] = {
     INTERVAL: INTERVAL,
 }
 _AVERAGES: dict[SqlType, SqlType] = {
-    **dict.fromkeys((*_INTEGERS, NUMERIC), NUMERIC),
-    FLOAT4: FLOAT8,
+    **dict.fromkeys((*_INTEGERS, NUMERIC), FLOAT8),
+    FLOAT4: FLOAT4,
     FLOAT8: FLOAT8,
     INTERVAL: INTERVAL,
 }

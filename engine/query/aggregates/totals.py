@@ -12,7 +12,7 @@ from decimal import Context, Decimal, Overflow
 from typing import Any, Protocol
 
 from engine.errors import SqlError
-from engine.types.numbers import Float
+from engine.types.numbers import Float, fold
 from engine.types.numeric import PRECISION, normalise
 from engine.zset import Value
 
@@ -74,6 +74,22 @@ class NumericScale:
             return normalise(quotient.sqrt(_EXACT) if root else quotient)
         except Overflow:
             raise out_of_range("numeric") from None
+
+
+class NumericToFloatScale(NumericScale):
+    """Numerics or integers to floats."""
+
+    def special(self, value: float) -> float:  # type: ignore[override]
+        return fold(value)
+
+    def value(  # type: ignore[override]
+        self, numerator: int, divisor: int, power: int, *, root: bool
+    ) -> float:
+        try:
+            quotient = numerator / (divisor * 10 ** (self._digits * power))
+            return fold(math.sqrt(quotient) if root else quotient)
+        except OverflowError:
+            raise out_of_range("double precision") from None
 
 
 class Totals:

@@ -24,6 +24,7 @@ from engine.types import (
     NUMERIC,
     OID,
     TEXT,
+    TIMESTAMP,
     Array,
     Jsonb,
     SqlType,
@@ -126,19 +127,23 @@ def to_json(type_: SqlType) -> Callable[[Any], JsonValue]:
 
 
 def _json_number(type_: SqlType, value: Any) -> JsonValue:
-    """A number; a string for what JSON has no number for (NaN, Infinity)."""
+    """A number; NaN as a string, for JSON has no number for it; raises SqlError for infinity."""
+    if math.isinf(value):
+        raise SqlError(
+            "function casting double precision to numeric is only defined for finite arguments",
+            "22003",
+        )
     text = type_.to_text(value)
-    return read_number(text) if math.isfinite(value) else text
+    return text if value != value else read_number(text)
 
 
 def jsonb_values(node: Node) -> Node:
     """The node as jsonb, NULL as JSON's null."""
     node = settle(node)
     convert = to_json(node.type)
-    function = Function(
-        "to_json", (node.type,), JSONB, lambda value: Jsonb(convert(value)), strict=False
-    )
-    return Call(JSONB, function, (node,))
+    call = lambda value: Jsonb(convert(value))  # noqa: E731
+    options: dict[str, Any] = {"strict": False, "can_fail": _may_be_infinite(node.type)}
+    return Call(JSONB, Function("to_json", (node.type,), JSONB, call, **options), (node,))
 
 
 @polymorphic("to_jsonb", "to_json")
@@ -146,8 +151,14 @@ def build_to_jsonb(arguments: list[Node], _: SqlType | None) -> Node:
     expect("to_jsonb", arguments, 1)
     node = settle(arguments[0])
     convert = to_json(node.type)
-    function = Function("to_jsonb", (node.type,), JSONB, lambda value: Jsonb(convert(value)))
-    return Call(JSONB, function, (node,))
+    call = lambda value: Jsonb(convert(value))  # noqa: E731
+    can_fail = _may_be_infinite(node.type)
+    return Call(JSONB, Function("to_jsonb", (node.type,), JSONB, call, can_fail=can_fail), (node,))
+
+
+def _may_be_infinite(type_: SqlType) -> bool:
+    element = type_.element if isinstance(type_, Array) else type_
+    return element in (FLOAT4, FLOAT8, NUMERIC)
 
 
 def json_array(*items: Jsonb) -> Jsonb:
@@ -187,7 +198,9 @@ def build_json_object(arguments: list[Node], _: SqlType | None) -> Node:
 @polymorphic("pg_typeof")
 def build_typeof(arguments: list[Node], _: SqlType | None) -> Node:
     expect("pg_typeof", arguments, 1)
-    return Constant(TEXT, arguments[0].type.sql_name)
+    type_ = arguments[0].type
+    # Of all types this one alone is called otherwise than in errors.
+    return Constant(TEXT, "timestamp without time zone" if type_ is TIMESTAMP else type_.sql_name)
 
 
 def _counter(null: bool) -> Callable[..., int]:

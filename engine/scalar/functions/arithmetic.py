@@ -96,7 +96,7 @@ def _define_float(type_: Any) -> None:
     def finish(value: float, *operands: float) -> float:
         """The result in this type; infinite only if an operand is."""
         try:
-            result = float(type_.narrow(value))
+            result: float = type_.narrow(value)
         except OverflowError:
             raise _float_error("overflow") from None
         if math.isinf(result) and not any(map(math.isinf, operands)):
@@ -111,17 +111,17 @@ def _define_float(type_: Any) -> None:
 
     def multiply(a: float, b: float) -> float:
         result = finish(a * b, a, b)
-        if result == 0 and a != 0 and b != 0:
+        if not result and a and b:
             raise _float_error("underflow")
         return result
 
     def divide(a: float, b: float) -> float:
-        if b == 0:
+        if not b:
             if a != a:
                 return NAN
             raise division_by_zero()
         result = finish(a / b, a)
-        if result == 0 and a != 0 and not math.isinf(b):
+        if not result and a and not math.isinf(b):
             raise _float_error("underflow")
         return result
 
@@ -146,7 +146,7 @@ for _type in (FLOAT4, FLOAT8):
 
 
 def float_remainder(a: float, b: float) -> float:
-    if b == 0:
+    if not b:
         raise division_by_zero()
     return NAN if math.isinf(a) else fold(math.fmod(a, b))
 

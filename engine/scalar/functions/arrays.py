@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.errors import SqlError
@@ -22,6 +22,8 @@ from engine.types import (
     SqlType,
     array_of,
 )
+
+_LOOSE: dict[str, Any] = {"strict": False, "gives_null": True}
 
 
 def _array(name: str, arguments: list[Node], place: int = 0) -> Array:
@@ -102,25 +104,35 @@ def build_to_string(arguments: list[Node], _: SqlType | None) -> Node:
     array = _array("array_to_string", arguments)
     element = array.element
 
-    def call(values: tuple[Any, ...], delimiter: str, null: str | None = None) -> str:
+    def call(
+        values: tuple[Any, ...] | None, delimiter: str | None, null: str | None = None
+    ) -> str | None:
+        if values is None or delimiter is None:
+            return None
         shown = (null if value is None else element.to_text(value) for value in values)
         return delimiter.join(text for text in shown if text is not None)
 
     types = (array, TEXT, TEXT)[: len(arguments)]
-    return _call("array_to_string", types, TEXT, call, arguments)
+    return _call("array_to_string", types, TEXT, call, arguments, **_LOOSE)
 
 
 @polymorphic("string_to_array")
 def build_from_string(arguments: list[Node], _: SqlType | None) -> Node:
-    """The parts between delimiters; parts equal to the third argument become NULL."""
+    """The parts between delimiters, or the characters; parts equal to `null` become NULL."""
     expect("string_to_array", arguments, 2, 3)
 
-    def call(text: str, delimiter: str, null: str | None = None) -> tuple[str | None, ...]:
-        parts = (text.split(delimiter) if delimiter else [text]) if text else []
+    def call(
+        text: str | None, delimiter: str | None, null: str | None = None
+    ) -> tuple[str | None, ...] | None:
+        if text is None:
+            return None
+        parts: Sequence[str] = [text] if text else []
+        if text and delimiter != "":
+            parts = list(text) if delimiter is None else text.split(delimiter)
         return tuple(None if part == null else part for part in parts)
 
     types = (TEXT,) * len(arguments)
-    return _call("string_to_array", types, array_of(TEXT), call, arguments)
+    return _call("string_to_array", types, array_of(TEXT), call, arguments, **_LOOSE)
 
 
 def concatenate(a: tuple[Any, ...] | None, b: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
@@ -136,9 +148,6 @@ def append(values: tuple[Any, ...] | None, value: Any) -> tuple[Any, ...]:
 
 def prepend(value: Any, values: tuple[Any, ...] | None) -> tuple[Any, ...]:
     return (value, *(values or ()))
-
-
-_LOOSE: dict[str, Any] = {"strict": False, "gives_null": True}
 
 
 @polymorphic("array_cat")

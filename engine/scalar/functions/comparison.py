@@ -1,8 +1,8 @@
 """`=`, `<`, `NOT` and their kin, for every type.
 
 Values of one type compare as Python compares them, with three exceptions: floats and numerics,
-whose NaN equals itself and is larger than all else, and intervals, jsonb and arrays, which are
-compared by keys.
+whose NaN equals itself and is larger than all else, and jsonb and arrays, which are compared by
+keys.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ for _type in (TEXT, BOOL, INT2, INT4, INT8, OID, DATE, TIME, TIMESTAMP, TIMESTAM
 
 # Equality of these is Python's, if NaN is looked at by identity; order goes by keys.
 for _type in (FLOAT4, FLOAT8, NUMERIC):
-    define("=", (_type, _type), BOOL, template="{0} == {1} or {0} is {1}")
-    define("<>", (_type, _type), BOOL, template="{0} != {1} and {0} is not {1}")
+    # -0 is an object that is equal to itself alone; with 0 added it is a plain zero.
+    _left, _right = ("{0}", "{1}") if _type is NUMERIC else ("{0} + 0.0", "{1} + 0.0")
+    define("=", (_type, _type), BOOL, template=f"{_left} == {_right} or {{0}} is {{1}}")
+    define("<>", (_type, _type), BOOL, template=f"{_left} != {_right} and {{0}} is not {{1}}")
 
 
 def by_key(type_: SqlType, symbol: str) -> Callable[[Any, Any], bool]:
@@ -95,7 +97,7 @@ for _symbol in _METHODS:
     define(_symbol, (NUMERIC, NUMERIC), BOOL, _numeric_order(_symbol))
     define(_symbol, (JSONB, JSONB), BOOL, by_key(JSONB, _symbol))
 for _symbol, _python in _PYTHON.items():
-    define(_symbol, (INTERVAL, INTERVAL), BOOL, template=f"{{0}}.length {_python} {{1}}.length")
+    define(_symbol, (INTERVAL, INTERVAL), BOOL, template=f"{{0}} {_python} {{1}}")
     for _element in SCALARS:
         _array = array_of(_element)
         define(_symbol, (_array, _array), BOOL, by_key(_array, _symbol))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, Overflow
@@ -11,6 +12,7 @@ from engine.errors import SqlError
 from engine.scalar.casts import STRINGS, Context, add_cast, same_values
 from engine.types import (
     BOOL,
+    BPCHAR,
     DATE,
     FLOAT4,
     FLOAT8,
@@ -48,7 +50,10 @@ _target: SqlType
 for _source in STRINGS:
     for _target in STRINGS:
         if _source is not _target:
-            same_values(_source, _target, Context.IMPLICIT)
+            if _source is BPCHAR:
+                add_cast(_source, _target, Context.IMPLICIT, template="{0}.rstrip(' ')")
+            else:
+                same_values(_source, _target, Context.IMPLICIT)
 _PRINTED = {BOOL: "'true' if {0} else 'false'", INT2: "str({0})", INT4: "str({0})"}
 _PRINTED |= {INT8: "str({0})", OID: "str({0})", JSONB: "{0}.text"}
 for _type in SCALARS:
@@ -98,11 +103,16 @@ for _type in INTEGERS:
 FLOATS = (FLOAT4, FLOAT8)
 
 
+_MOST_DIGITS = 40
+
+
 def round_to_integer(value: float | Decimal, type_: Any) -> int:
     """The nearest integer (a float's half goes to the even one, a numeric's away from zero)."""
     try:
         if isinstance(value, float):
             whole = round(value)
+        elif value.is_finite() and value.adjusted() > _MOST_DIGITS:
+            raise _out_of_range(type_)  # before all its digits are written out
         else:
             whole = int(value.to_integral_value(ROUND_HALF_UP))
     except (ValueError, OverflowError, InvalidOperation):
@@ -121,8 +131,22 @@ def to_float4(value: Any) -> float:
 
 def float_to_numeric(value: float) -> Decimal:
     """The shortest decimal that names the float."""
+    return _finite_numeric(value, repr(value))
+
+
+def float4_to_numeric(value: float) -> Decimal:
+    """The shortest decimal that names the float among those of four bytes."""
+    return _finite_numeric(value, FLOAT4.to_text(value))
+
+
+def _finite_numeric(value: float, text: str) -> Decimal:
+    if math.isinf(value):
+        raise SqlError(
+            "function casting double precision to numeric is only defined for finite arguments",
+            "22003",
+        )
     try:
-        return numerics.normalise(Decimal(repr(value)))
+        return numerics.normalise(Decimal(text))
     except Overflow:
         raise _out_of_range(NUMERIC, value) from None
 
@@ -148,8 +172,8 @@ add_cast(NUMERIC, FLOAT8, Context.IMPLICIT, numerics_float)
 add_cast(NUMERIC, FLOAT4, Context.IMPLICIT, to_float4, can_fail=True)
 same_values(FLOAT4, FLOAT8, Context.IMPLICIT)
 add_cast(FLOAT8, FLOAT4, Context.ASSIGNMENT, to_float4, can_fail=True)
-for _source in FLOATS:
-    add_cast(_source, NUMERIC, Context.ASSIGNMENT, float_to_numeric, can_fail=True)
+add_cast(FLOAT8, NUMERIC, Context.ASSIGNMENT, float_to_numeric, can_fail=True)
+add_cast(FLOAT4, NUMERIC, Context.ASSIGNMENT, float4_to_numeric, can_fail=True)
 
 # Dates and times
 

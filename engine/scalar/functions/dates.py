@@ -10,21 +10,30 @@ from decimal import Decimal
 from typing import Any
 
 from engine.errors import SqlError
-from engine.scalar.functions.arithmetic import division_by_zero
+from engine.scalar.functions.arithmetic import division_by_zero, quotient
 from engine.scalar.registry import define
 from engine.types import (
     DATE,
     FLOAT8,
     INT4,
+    INT8,
     INTERVAL,
     TEXT,
     TIME,
     TIMESTAMP,
     TIMESTAMPTZ,
     Interval,
+    SqlType,
 )
-from engine.types.interval import DAY
-from engine.types.temporal import UNIX_EPOCH, out_of_range, time_zone, to_local, to_utc
+from engine.types.interval import DAY, interval_out_of_range
+from engine.types.temporal import (
+    UNIX_EPOCH,
+    out_of_range,
+    posix_time_zone,
+    time_zone,
+    to_local,
+    to_utc,
+)
 
 MICROSECOND = timedelta(microseconds=1)
 MOMENTS = (TIMESTAMP, TIMESTAMPTZ)
@@ -67,7 +76,8 @@ def subtract_interval(moment: datetime, interval: Interval) -> datetime:
 
 
 def difference(later: datetime, earlier: datetime) -> Interval:
-    return whole_days(microseconds(later - earlier))
+    """Hours, minutes and seconds only, however many, as in Materialize."""
+    return Interval(microseconds=microseconds(later - earlier))
 
 
 def date_and_interval(
@@ -83,15 +93,15 @@ for _type in MOMENTS:
     define("-", (_type, _type), INTERVAL, difference)
 define("+", (DATE, INTERVAL), TIMESTAMP, date_and_interval(add_interval), can_fail=True)
 define("-", (DATE, INTERVAL), TIMESTAMP, date_and_interval(subtract_interval), can_fail=True)
+define(
+    "+",
+    (INTERVAL, DATE),
+    TIMESTAMP,
+    lambda interval, day: add_interval(datetime.combine(day, time()), interval),
+    can_fail=True,
+)
 define("+", (DATE, TIME), TIMESTAMP, datetime.combine)
-
-
-def days_between(later: date, earlier: date) -> Interval:
-    """An interval, as in Materialize; PostgreSQL gives an integer."""
-    return Interval(days=(later - earlier).days)
-
-
-define("-", (DATE, DATE), INTERVAL, days_between)
+define("-", (DATE, DATE), INT4, template="({0} - {1}).days")
 
 # Times of day
 
@@ -108,6 +118,7 @@ def time_of_day(count: int) -> time:
 
 
 define("+", (TIME, INTERVAL), TIME, lambda t, i: time_of_day(since_midnight(t) + i.microseconds))
+define("+", (INTERVAL, TIME), TIME, lambda i, t: time_of_day(since_midnight(t) + i.microseconds))
 define("-", (TIME, INTERVAL), TIME, lambda t, i: time_of_day(since_midnight(t) - i.microseconds))
 
 
@@ -129,21 +140,20 @@ def scale(interval: Interval, factor: float) -> Interval:
 
 
 def divide(interval: Interval, divisor: float) -> Interval:
-    if divisor == 0:
+    if not divisor:
         raise division_by_zero()
     return _each_part(interval, lambda part: part / divisor)
 
 
 def _each_part(interval: Interval, operate: Callable[[int], float]) -> Interval:
     """Fractions of months become days, and fractions of days microseconds."""
-    months = operate(interval.months)
-    days = operate(interval.days)
-    rest = operate(interval.microseconds)
-    if not all(map(math.isfinite, (months, days, rest))):
-        raise SqlError("interval out of range", "22008")
-    days += (months - int(months)) * 30
-    rest += (days - int(days)) * DAY
-    return Interval(int(months), int(days), round(rest))
+    try:
+        months = operate(interval.months)
+        days = operate(interval.days) + math.fmod(months, 1) * 30
+        rest = operate(interval.microseconds) + math.fmod(days, 1) * 24 * 60 * 60 * 1000 * 1000
+        return Interval(int(months), int(days), int(rest))
+    except (ValueError, OverflowError):
+        raise interval_out_of_range() from None
 
 
 define("*", (INTERVAL, FLOAT8), INTERVAL, scale, can_fail=True)
@@ -151,28 +161,34 @@ define("*", (FLOAT8, INTERVAL), INTERVAL, lambda f, i: scale(i, f), can_fail=Tru
 define("/", (INTERVAL, FLOAT8), INTERVAL, divide, can_fail=True)
 
 
+def _carried(large: int, small: int, size: int) -> tuple[int, int]:
+    """`small` in units of which `size` are a large one: below `size`, and of the same sign."""
+    whole = quotient(small, size)
+    large, small = large + whole, small - whole * size
+    if large > 0 > small:
+        return large - 1, small + size
+    if large < 0 < small:
+        return large + 1, small - size
+    return large, small
+
+
 def justify_hours(interval: Interval) -> Interval:
-    """Whole days of its hours become days."""
-    return Interval(interval.months, interval.days) + whole_days(interval.microseconds)
+    """Every 24 hours become a day."""
+    days, rest = _carried(interval.days, interval.microseconds, DAY)
+    return Interval(interval.months, days, rest)
 
 
 def justify_days(interval: Interval) -> Interval:
     """Every 30 days become a month."""
-    months = int(math.copysign(abs(interval.days) // 30, interval.days))
-    return Interval(interval.months + months, interval.days - 30 * months, interval.microseconds)
+    months, days = _carried(interval.months, interval.days, 30)
+    return Interval(months, days, interval.microseconds)
 
 
 def justify_interval(interval: Interval) -> Interval:
     """Both, and all parts of one sign."""
-    months, days, rest = interval.months, interval.days, interval.microseconds
-    more_days, rest = divmod(rest, DAY)
-    more_months, days = divmod(days + more_days, 30)
-    months += more_months
-    if months < 0 and (days > 0 or rest > 0):
-        months, days = months + 1, days - 30
-    if (months < 0 or (months == 0 and days < 0)) and rest > 0:
-        days, rest = days + 1, rest - DAY
-    return Interval(months, days, rest)
+    months, rest = _carried(interval.months, interval.days * DAY + interval.microseconds, 30 * DAY)
+    days = quotient(rest, DAY)
+    return Interval(months, days, rest - days * DAY)
 
 
 define("justify_hours", (INTERVAL,), INTERVAL, justify_hours, can_fail=True)
@@ -212,7 +228,9 @@ for _type in MOMENTS:
 
 def to_timestamp(seconds: float) -> datetime:
     """So many seconds after 1970."""
-    if not math.isfinite(seconds):
+    if seconds != seconds:
+        raise SqlError("timestamp cannot be NaN", "22008")
+    if math.isinf(seconds):
         raise out_of_range("timestamp", str(seconds))
     try:
         return UNIX_EPOCH + timedelta(microseconds=round(Decimal(seconds) * 1_000_000))
@@ -222,19 +240,30 @@ def to_timestamp(seconds: float) -> datetime:
 
 def make_timestamp(
     year: int, month: int, day: int, hour: int, minute: int, seconds: float
-) -> datetime:
-    try:
-        if not 0 <= seconds < 60:
-            raise ValueError(seconds)
-        start = datetime(year, month, day, hour, minute)
-        return start + timedelta(microseconds=round(seconds * 1_000_000))
-    except (ValueError, OverflowError):
-        text = f"{year}-{month}-{day} {hour}:{minute}:{seconds}"
-        raise out_of_range("date/time field value", text) from None
+) -> datetime | None:
+    """NULL for what is no date or time; raises SqlError for a year that the engine cannot hold."""
+    whole = int(seconds) if 0 < seconds < 60 else 0
+    fraction = int((seconds - whole) * 1_000_000) if 0 < seconds < 60 else 0
+    if not (0 <= hour < 24 and 0 <= minute < 60) or seconds >= 60:
+        return None
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    if not 1 <= year <= 9999:
+        raise out_of_range("timestamp")
+    if day > monthrange(year, month)[1]:
+        return None
+    return datetime(year, month, day, hour, minute, whole, fraction)
 
 
 define("to_timestamp", (FLOAT8,), TIMESTAMPTZ, to_timestamp, can_fail=True)
-define("make_timestamp", (INT4,) * 5 + (FLOAT8,), TIMESTAMP, make_timestamp, can_fail=True)
+define(
+    "make_timestamp",
+    (INT8,) * 5 + (FLOAT8,),
+    TIMESTAMP,
+    make_timestamp,
+    gives_null=True,
+    can_fail=True,
+)
 
 # Time zones
 
@@ -251,18 +280,19 @@ def fixed_zone(offset: Interval) -> tzinfo:
     return timezone(timedelta(seconds=seconds))
 
 
-def _zone(zone: Any) -> tzinfo:
-    return fixed_zone(zone) if isinstance(zone, Interval) else time_zone(zone)
+def _define_zones(name: str, type_: SqlType, zone: Callable[[Any], tzinfo]) -> None:
+    def to_moment(name: Any, local: datetime) -> datetime:
+        return to_utc(local, zone(name))
+
+    def to_zoned(name: Any, moment: datetime) -> datetime:
+        return to_local(moment, zone(name))
+
+    define(name, (type_, TIMESTAMP), TIMESTAMPTZ, to_moment, can_fail=True)
+    define(name, (type_, TIMESTAMPTZ), TIMESTAMP, to_zoned, can_fail=True)
 
 
-def zoned_to_moment(zone: Any, local: datetime) -> datetime:
-    return to_utc(local, _zone(zone))
-
-
-def moment_to_zoned(zone: Any, moment: datetime) -> datetime:
-    return to_local(moment, _zone(zone))
-
-
-for _zone_type in (TEXT, INTERVAL):
-    define("timezone", (_zone_type, TIMESTAMP), TIMESTAMPTZ, zoned_to_moment, can_fail=True)
-    define("timezone", (_zone_type, TIMESTAMPTZ), TIMESTAMP, moment_to_zoned, can_fail=True)
+# An offset is east of UTC for AT TIME ZONE, as in ISO 8601, and west for timezone(), as in POSIX.
+_define_zones("at_time_zone", TEXT, time_zone)
+_define_zones("timezone", TEXT, posix_time_zone)
+for _name in ("at_time_zone", "timezone"):
+    _define_zones(_name, INTERVAL, fixed_zone)

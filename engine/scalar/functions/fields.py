@@ -36,6 +36,7 @@ _ALIASES = {
     "minutes": "minute", "m": "minute", "min": "minute", "mins": "minute",
     "seconds": "second", "s": "second", "sec": "second", "secs": "second",
     "ms": "milliseconds", "msec": "milliseconds", "msecs": "milliseconds",
+    "mseconds": "milliseconds", "useconds": "microseconds",
     "millisecond": "milliseconds", "millisec": "milliseconds",
     "us": "microseconds", "usec": "microseconds", "usecs": "microseconds",
     "microsecond": "microseconds", "microsec": "microseconds",
@@ -44,6 +45,7 @@ _ALIASES = {
     "decades": "decade", "dec": "decade", "decs": "decade",
     "centuries": "century", "c": "century", "cent": "century",
     "millenniums": "millennium", "millennia": "millennium", "mil": "millennium",
+    "mils": "millennium", "timezone_h": "timezone_hour", "timezone_m": "timezone_minute",
     "dayofweek": "dow", "dayofyear": "doy",
 }  # fmt: skip
 
@@ -129,10 +131,10 @@ _INTERVAL_FIELDS: Fields = {
     "century": lambda i: _truncated(i.months, 1200),
     "decade": lambda i: _truncated(i.months, 120),
     "year": lambda i: _truncated(i.months, 12),
-    "quarter": lambda i: _rest(i.months, 12) // 3 + 1,
+    "quarter": lambda i: _truncated(_rest(i.months, 12), 3) + 1,
     "month": lambda i: _rest(i.months, 12),
     "day": lambda i: i.days,
-    "hour": lambda i: _truncated(i.microseconds, 3_600_000_000),
+    "hour": lambda i: _rest(_truncated(i.microseconds, 3_600_000_000), 24),
     "minute": lambda i: _rest(_truncated(i.microseconds, 60_000_000), 60),
     "second": lambda i: _millionths(_rest(i.microseconds, 60_000_000)),
     "milliseconds": lambda i: _millionths(1000 * _rest(i.microseconds, 60_000_000)),
@@ -175,8 +177,13 @@ for _type, _fields in (
     (INTERVAL, _INTERVAL_FIELDS),
 ):
     _extract = _extractor(_type, _fields)
-    _numeric, _float = (_constant_extractor(_fields, to) for to in (Decimal, float))
+    _numeric = _constant_extractor(_fields, Decimal)
     define("extract", (TEXT, _type), NUMERIC, _extract, can_fail=True, specialise=_numeric)
+    if _type is DATE:
+        # date_part of a date is that of its midnight, EXTRACT has no hours of a date.
+        _fields = {**{name: lambda _: 0 for name in _TIME_FIELDS}, **_fields}
+    _extract = _extractor(_type, _fields)
+    _float = _constant_extractor(_fields, float)
     define(
         "date_part",
         (TEXT, _type),
@@ -197,8 +204,8 @@ _SUBDAY = {
     "day": DAY,
 }
 _YEARS = {"year": 1, "decade": 10, "century": 100, "millennium": 1000}
-_MONTHS = {"month": 1, "quarter": 3, "year": 12, "decade": 120}
-_MONTHS |= {"century": 1200, "millennium": 12_000}
+_MONTHS = {"month": 1, "year": 12, "decade": 120, "century": 1200, "millennium": 12_000}
+_MONTHS_OF_YEAR = {"month": 1, "quarter": 3}
 
 
 def truncate(name: str, moment: datetime) -> datetime:
@@ -211,8 +218,8 @@ def truncate(name: str, moment: datetime) -> datetime:
     midnight = datetime.combine(moment.date(), time())
     if unit == "week":
         return _back(midnight, midnight.weekday())
-    if unit in ("month", "quarter"):
-        months = _MONTHS[unit]
+    if unit in _MONTHS_OF_YEAR:
+        months = _MONTHS_OF_YEAR[unit]
         return midnight.replace(month=(moment.month - 1) // months * months + 1, day=1)
     if unit in _YEARS:
         years = _YEARS[unit]

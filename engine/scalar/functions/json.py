@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from engine.errors import SqlError
 from engine.scalar.documents import MISSING
 from engine.scalar.functions.conversions import json_kind
 from engine.scalar.json_access import json_field, json_item, json_text
@@ -88,9 +87,9 @@ def contains(outer: Any, inner: Any) -> bool:
 
 
 def document_contains(outer: Jsonb, inner: Jsonb) -> bool:
-    """At the top an array also contains a single value."""
-    if isinstance(outer.value, list) and not isinstance(inner.value, dict | list):
-        return any(contains(item, inner.value) for item in outer.value)
+    """At the top an array also contains what one of its items does."""
+    if isinstance(outer.value, list) and not isinstance(inner.value, list):
+        return any(deeply(contains, item, inner.value) for item in outer.value)
     return deeply(contains, outer.value, inner.value)
 
 
@@ -112,49 +111,54 @@ define("?&", (JSONB, _TEXTS), BOOL, lambda j, keys: all(has_key(j, key) for key 
 define("jsonb_typeof", (JSONB,), TEXT, lambda document: json_kind(document.value))
 
 
-def array_length(document: Jsonb) -> int:
-    if not isinstance(document.value, list):
-        kind = json_kind(document.value)
-        raise SqlError(f"cannot get array length of a JSON value of type {kind}", "22023")
-    return len(document.value)
+def array_length(document: Jsonb) -> int | None:
+    """NULL for what is no array."""
+    return len(document.value) if isinstance(document.value, list) else None
 
 
-define("jsonb_array_length", (JSONB,), INT4, array_length, can_fail=True)
+define("jsonb_array_length", (JSONB,), INT4, array_length, gives_null=True)
 
 # Making other documents
 
 
-def concatenate(left: Jsonb, right: Jsonb) -> Jsonb:
-    """Objects are merged, the right one's fields win; arrays joined, single values as arrays."""
+def concatenate(left: Jsonb, right: Jsonb) -> Jsonb | None:
+    """Objects are merged, the right one's fields win; arrays joined, also with other values.
+
+    NULL for two values of which none is an array, unless both are objects.
+    """
     a, b = left.value, right.value
     if isinstance(a, dict) and isinstance(b, dict):
         return Jsonb({**a, **b})
+    if not isinstance(a, list) and not isinstance(b, list):
+        return None
     return Jsonb([*(a if isinstance(a, list) else [a]), *(b if isinstance(b, list) else [b])])
 
 
-def without_key(document: Jsonb, key: str) -> Jsonb:
+def without_key(document: Jsonb, key: str) -> Jsonb | None:
+    """Without the fields, or the items, of that name; NULL for single values."""
     value = document.value
     if isinstance(value, dict):
         return Jsonb({k: v for k, v in value.items() if k != key})
     if isinstance(value, list):
         return Jsonb([item for item in value if item != key])
-    raise SqlError("cannot delete from scalar", "22023")
+    return None
 
 
-def without_item(document: Jsonb, index: int) -> Jsonb:
+def without_item(document: Jsonb, index: int) -> Jsonb | None:
+    """Without the item at the index; NULL for what is no array."""
     value = document.value
     if not isinstance(value, list):
-        raise SqlError(f"a JSON {json_kind(value)} has no items to take away by index", "22023")
+        return None
     if not -len(value) <= index < len(value):
         return document
     at = index % len(value)
     return Jsonb(value[:at] + value[at + 1 :])
 
 
-define("||", (JSONB, JSONB), JSONB, concatenate)
-define("-", (JSONB, TEXT), JSONB, without_key, can_fail=True)
-define("-", (JSONB, INT4), JSONB, without_item, can_fail=True)
-define("-", (JSONB, INT8), JSONB, without_item, can_fail=True)
+define("||", (JSONB, JSONB), JSONB, concatenate, gives_null=True)
+define("-", (JSONB, TEXT), JSONB, without_key, gives_null=True)
+define("-", (JSONB, INT4), JSONB, without_item, gives_null=True)
+define("-", (JSONB, INT8), JSONB, without_item, gives_null=True)
 
 
 def without_nulls(value: Any) -> Any:

@@ -26,6 +26,7 @@ from engine.scalar.registry import define
 from engine.types import FLOAT8, INT4, INT8, NUMERIC
 from engine.types.numbers import NAN, fold
 from engine.types.numeric import CONTEXT, PRECISION, normalise
+from engine.types.numeric import NAN as NUMERIC_NAN
 
 # Rounding
 
@@ -58,7 +59,7 @@ for _name in ("round", "trunc"):
 
 def _float_rounder(operate: Callable[[float], int]) -> Callable[[float], float]:
     def run(value: float) -> float:
-        return fold(float(operate(value))) if math.isfinite(value) else value
+        return fold(math.copysign(operate(value), value)) if math.isfinite(value) else value
 
     return run
 
@@ -117,10 +118,19 @@ def square_root(value: float) -> float:
 
 
 def check_logarithm(value: float | Decimal) -> None:
-    if value == 0:
+    if not value:
         raise SqlError("cannot take logarithm of zero", "2201E")
     if value < 0:
         raise SqlError("cannot take logarithm of a negative number", "2201E")
+
+
+def exponential(value: float) -> float:
+    power = math.exp(value)
+    if math.isinf(power):
+        raise OverflowError
+    if not power:
+        raise SqlError("value out of range: underflow", "22003")
+    return power
 
 
 def natural_logarithm(value: float) -> float:
@@ -134,7 +144,7 @@ def common_logarithm(value: float) -> float:
 
 
 def power(base: float, exponent: float) -> float:
-    if base == 0 and exponent < 0:
+    if not base and exponent < 0:
         raise SqlError("zero raised to a negative power is undefined", "2201F")
     if base < 0 and math.isfinite(exponent) and exponent != math.trunc(exponent):
         raise SqlError(
@@ -155,7 +165,7 @@ _FLOAT_FUNCTIONS: dict[str, Callable[..., float]] = {
     "|/": square_root,
     "cbrt": cube_root,
     "||/": cube_root,
-    "exp": math.exp,
+    "exp": exponential,
     "ln": natural_logarithm,
     "log": common_logarithm,
     "log10": common_logarithm,
@@ -193,10 +203,12 @@ def _of_numeric(operate: Callable[..., Decimal]) -> Callable[..., Decimal]:
     """decimal's function, whose result must fit."""
 
     def run(*values: Decimal) -> Decimal:
+        if any(value.is_nan() for value in values):
+            return NUMERIC_NAN
         try:
             return normalise(operate(*values))
         except Overflow:
-            raise out_of_range(NUMERIC) from None
+            raise SqlError("value out of range: overflow", "22003") from None
         except InvalidOperation:
             raise SqlError("input is out of range", "22003") from None
 
@@ -237,7 +249,10 @@ def numeric_power(base: Decimal, exponent: Decimal) -> Decimal:
         raise SqlError(
             "a negative number raised to a non-integer power yields a complex result", "2201F"
         )
-    return CONTEXT.power(base, exponent)
+    power = CONTEXT.power(base, exponent)
+    if not power and base and base.is_finite() and exponent.is_finite():
+        raise SqlError("value out of range: underflow", "22003")
+    return power
 
 
 for _name, _numeric in {

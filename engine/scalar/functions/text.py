@@ -56,16 +56,18 @@ for _name, _method in _TRIMS.items():
 
 
 def _padding(text: str, length: int, fill: str) -> str:
+    if length < 0:
+        raise SqlError("length must be nonnegative", "22023")
     missing = check_length(length) - len(text)
     return (fill * (missing // len(fill) + 1))[:missing] if fill and missing > 0 else ""
 
 
 def lpad(text: str, length: int, fill: str = " ") -> str:
-    return _padding(text, length, fill) + text[: max(length, 0)]
+    return _padding(text, length, fill) + text[:length]
 
 
 def rpad(text: str, length: int, fill: str = " ") -> str:
-    return text[: max(length, 0)] + _padding(text, length, fill)
+    return text[:length] + _padding(text, length, fill)
 
 
 for _name, _pad in (("lpad", lpad), ("rpad", rpad)):
@@ -133,7 +135,11 @@ def repeat(text: str, count: int) -> str:
 
 
 def replace(text: str, old: str, new: str) -> str:
-    return text.replace(old, new) if old else text
+    if not old:
+        return text
+    if len(new) > len(old):
+        check_length(len(text) + text.count(old) * (len(new) - len(old)))
+    return text.replace(old, new)
 
 
 def translate(text: str, old: str, new: str) -> str:
@@ -160,10 +166,15 @@ def quote_literal(text: str) -> str:
     return "E" + quoted if "\\" in text else quoted
 
 
-define("||", (TEXT, TEXT), TEXT, template="{0} + {1}")
-define("||", (BYTEA, BYTEA), BYTEA, template="{0} + {1}")
+def concatenate(left: Any, right: Any) -> Any:
+    check_length(len(left) + len(right))
+    return left + right
+
+
+for _type in (TEXT, BYTEA):
+    define("||", (_type, _type), _type, concatenate)
 define("repeat", (TEXT, INT4), TEXT, repeat, can_fail=True)
-define("replace", (TEXT, TEXT, TEXT), TEXT, replace)
+define("replace", (TEXT, TEXT, TEXT), TEXT, replace, can_fail=True)
 define("reverse", (TEXT,), TEXT, template="{0}[::-1]")
 define("translate", (TEXT, TEXT, TEXT), TEXT, translate)
 define("chr", (INT4,), TEXT, character, can_fail=True)

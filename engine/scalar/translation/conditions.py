@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from engine.errors import not_supported
+from engine.scalar import overloads
 from engine.scalar.calls import FALSE, call_function, logic, negate, operator
 from engine.scalar.casts import Context, cast
 from engine.scalar.coercion import common_type, unify
@@ -14,7 +15,7 @@ from engine.scalar.nodes import Call, Case, Coalesce, Constant, IsNull, Node
 from engine.scalar.registry import Function
 from engine.scalar.translation.operators import binary, compare_rows
 from engine.scalar.translation.translator import Translator, translates
-from engine.types import BOOL, INTERVAL, TEXT, UNKNOWN, Array, SqlType
+from engine.types import BOOL, FLOAT4, FLOAT8, TEXT, UNKNOWN, Array, SqlType
 
 
 @translates(exp.And)
@@ -77,7 +78,7 @@ def is_in_list(translator: Translator, tree: exp.In) -> Node:
         raise not_supported(f"a subquery in this place: {tree.sql('postgres')}")
     if isinstance(tree.this, exp.Tuple):
         return logic(False, [compare_rows(translator, "=", tree.this, i) for i in tree.expressions])
-    value, items = translator.node(tree.this), translator.nodes(tree.expressions)
+    value, *items = overloads.without_blanks(translator.nodes([tree.this, *tree.expressions]))
     type_ = common_type([value.type, *(item.type for item in items)], "IN")
     return is_in(cast(value, type_, Context.IMPLICIT), [cast(i, type_) for i in items])
 
@@ -100,7 +101,7 @@ def flatten(tree: exp.And | exp.Or) -> list[exp.Expr]:
 def is_in(value: Node, items: Sequence[Node]) -> Node:
     """`value IN (items)`, all of one type: by a set if all items are constants."""
     constants = [item.value for item in items if isinstance(item, Constant)]
-    if len(constants) < len(items) or value.type is INTERVAL or not can_hash(value.type):
+    if len(constants) < len(items) or not can_hash(value.type):
         return logic(False, [operator("=", value, item) for item in items])
     wanted = frozenset(constant for constant in constants if constant is not None)
     member = Call(BOOL, MEMBER, (value, Constant(value.type, wanted)))
@@ -111,7 +112,7 @@ def is_in(value: Node, items: Sequence[Node]) -> Node:
 
 def can_hash(type_: SqlType) -> bool:
     """Whether SQL's = on the type is Python's == on its values."""
-    return type_ is not INTERVAL and not isinstance(type_, Array)
+    return type_ not in (FLOAT4, FLOAT8) and not isinstance(type_, Array)
 
 
 MEMBER = Function("in", (TEXT, TEXT), BOOL, template="{0} in {1}")

@@ -10,8 +10,8 @@ from engine.scalar.data_types import apply_modifiers, modifiers, type_of
 from engine.scalar.nodes import Constant, Node, Parameter
 from engine.scalar.translation.translator import Translator, translates
 from engine.types import BOOL, INT4, INT8, INTERVAL, NUMERIC, UNKNOWN
-from engine.types.interval import parse as parse_interval
-from engine.types.interval import unit_of
+from engine.types.interval_type import FIELDS, limited, unit_of
+from engine.types.interval_type import parse as parse_interval
 
 
 @translates(exp.Column)
@@ -59,17 +59,31 @@ def parameter(translator: Translator, tree: exp.Parameter) -> Node:
 
 @translates(exp.Interval)
 def interval(translator: Translator, tree: exp.Interval) -> Node:
-    unit = tree.args.get("unit")
     if not isinstance(tree.this, exp.Literal):
         raise not_supported(f"the interval {tree.sql('postgres')}", "multiply an interval")
+    unit = tree.args.get("unit")
     if unit is None:
         return Constant(INTERVAL, parse_interval(tree.this.name))
-    if not isinstance(unit, exp.Var):
-        raise not_supported(f"the interval unit {unit.sql('postgres')}")
-    name = unit_of(unit.name)
-    if name is None:
-        raise SqlError(f'interval unit "{unit.name}" not recognized', "22023")
-    return Constant(INTERVAL, parse_interval(tree.this.name, name))
+    first, last = unit, unit
+    if isinstance(unit, exp.IntervalSpan):
+        first, last = unit.this, unit.expression
+    decimals = int(last.expression.name) if isinstance(last, exp.Dot) else 6
+    names = [_field(part.this if isinstance(part, exp.Dot) else part) for part in (first, last)]
+    if first is not last and FIELDS.index(names[0]) >= FIELDS.index(names[1]):
+        raise SqlError(f"invalid range of an interval: {names[0]} to {names[1]}", "42601")
+    if decimals > 6:
+        raise SqlError(f"SECOND precision must be (0, 6), have SECOND({decimals})", "22023")
+    start = names[0] if first is not last else "year"
+    value = parse_interval(tree.this.name, names[1], start)
+    return Constant(INTERVAL, limited(value, start, names[1], decimals))
+
+
+def _field(tree: exp.Expr) -> str:
+    """The name of the unit behind a literal; raises SqlError 22023."""
+    name = unit_of(tree.name)
+    if name not in FIELDS:
+        raise SqlError(f'interval unit "{tree.name}" not recognized', "22023")
+    return name
 
 
 @translates(exp.Paren)

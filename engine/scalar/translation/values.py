@@ -66,7 +66,7 @@ def extract(translator: Translator, tree: exp.Extract) -> Node:
 
 @translates(exp.AtTimeZone)
 def at_time_zone(translator: Translator, tree: exp.AtTimeZone) -> Node:
-    return translator.call("timezone", [tree.args["zone"], tree.this])
+    return translator.call("at_time_zone", [tree.args["zone"], tree.this])
 
 
 @translates(exp.CurrentTimestamp)

@@ -72,4 +72,8 @@ def test_fields(function: str, type_: SqlType, value: Any, field: str) -> None:
     constant = outcome(f"{function}('{field}', v)", columns, (value, field))
     assert constant == outcome(f"{function}(f, v)", columns, (value, field))
     if function == "date_part" and not isinstance(constant, tuple):
-        assert float(outcome(f"extract({field} FROM v)", columns, (value, field))) == constant
+        extracted = outcome(f"extract({field} FROM v)", columns, (value, field))
+        if isinstance(extracted, tuple):  # a date has no hours, but its midnight has
+            assert (type_, constant) == (DATE, 0)
+        else:
+            assert float(extracted) == constant

@@ -46,6 +46,8 @@ def expected(type_: SqlType, value: Any) -> Any:
 def same(left: Any, right: Any) -> bool:
     if isinstance(left, tuple | list):
         return list(left) == list(right)
+    if isinstance(left, float):
+        left, right = left + 0.0, right + 0.0  # our -0 is equal to itself alone
     return left == right or (left != left and right != right)
 
 
