@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { listRows } from "../../static/viewstream/change.js";
 import { addToChecksum, rowHash } from "../../static/viewstream/checksum.js";
 import { MessageError } from "../../static/viewstream/messages.js";
+import { checksumOf, countRows, difference, sumUpdates } from "../../static/viewstream/multiset.js";
 import { receive, ViewState } from "../../static/viewstream/state.js";
 import { receiveAtOnce } from "./fakes.mjs";
 
@@ -75,6 +76,9 @@ function bigBase(upper, size) {
   return { type: "base", view: "v", epoch: EPOCH, upper, columns: COLUMNS, rows };
 }
 
+const base = bigBase(5, 1);
+const delta = { type: "delta", view: "v", epoch: EPOCH, lower: 5, upper: 10, updates: [] };
+
 test("a large base is applied in slices, and changes nothing until the last one", () => {
   const state = new ViewState("v");
   receiveAtOnce(state, bigBase(5, 3));
@@ -101,13 +105,58 @@ test("a message that is abandoned half way changes nothing", () => {
   assert.equal(state.rows.size, 600);
 });
 
+/** Count the pauses of a generator, and return them with its result. */
+function finish(task) {
+  let pauses = 0;
+  let step = task.next();
+  for (; !step.done; step = task.next()) pauses += 1;
+  return { pauses, result: step.value };
+}
+
+test("every function that visits all rows pauses every 256 rows", () => {
+  const list = Array.from({ length: 2_600 }, (_, at) => [`user ${at}`]);
+  const updates = list.map((row) => [6, 1, row]);
+  const rows = finish(countRows(list, 1)).result;
+  const none = new Map();
+  for (const [name, task] of [
+    ["countRows", countRows(list, 1)],
+    ["sumUpdates", sumUpdates(updates, 0, 1)],
+    ["sumUpdates of old ones", sumUpdates(updates, 9, 1)],
+    ["checksumOf", checksumOf(rows)],
+    ["difference of inserted rows", difference(none, rows)],
+    ["difference of deleted rows", difference(rows, none)],
+  ]) {
+    assert.equal(finish(task).pauses, 10, name);
+  }
+  assert.equal(finish(difference(rows, rows)).pauses, 20);
+});
+
+test("a disconnect makes room in the buffer", () => {
+  const state = new ViewState("v", { maxBuffered: 3 });
+  for (let connection = 0; connection < 5; connection += 1) {
+    receiveAtOnce(state, { ...delta, updates: [[6, 1, ["a"]]] });
+    state.disconnect();
+  }
+  assert.equal(state.bufferedSize, 0);
+});
+
+test("100,000 updates are buffered for a base, and no more", () => {
+  const state = new ViewState("v");
+  const updates = Array.from({ length: 9_999 }, () => [6, 1, ["a"]]);
+  for (let count = 0; count < 10; count += 1) receiveAtOnce(state, { ...delta, updates });
+  assert.throws(() => receiveAtOnce(state, delta), /no base of 1-u1 came before 100000 updates/);
+});
+
+test("an error names what was found", () => {
+  const state = new ViewState("v");
+  const message = { ...delta, updates: [[6, "1", ["a"]]] };
+  assert.throws(() => receiveAtOnce(state, message), /^MessageError: .* as diff, found "1"$/);
+});
+
 test("messages of an unknown type are ignored", () => {
   const state = new ViewState("v");
   assert.equal(receiveAtOnce(state, { type: "weather", view: "v" }), null);
 });
-
-const base = bigBase(5, 1);
-const delta = { type: "delta", view: "v", epoch: EPOCH, lower: 5, upper: 10, updates: [] };
 
 for (const [what, message] of [
   ["an upper that is text", { ...base, upper: "6" }],

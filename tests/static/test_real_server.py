@@ -24,7 +24,16 @@ def url() -> Iterator[str]:
         yield url
 
 
-def test_the_page_says_that_the_server_has_no_rows_yet(url: str, page: Page) -> None:
+@pytest.fixture(params=["websocket", "sse"])
+def transport_page(request: pytest.FixtureRequest, page: Page) -> Page:
+    """A page that can use websockets, and one that cannot."""
+    if request.param == "sse":
+        page.add_init_script("delete globalThis.WebSocket")
+    return page
+
+
+def test_the_page_says_that_the_server_has_no_rows_yet(url: str, transport_page: Page) -> None:
+    page = transport_page
     page.goto(url)
     expect(page.locator("#standing-text")).to_have_text("Waiting")
     expect(page.locator("#notice")).to_contain_text("The server has no rows to show yet.")
@@ -33,10 +42,12 @@ def test_the_page_says_that_the_server_has_no_rows_yet(url: str, page: Page) -> 
     page.close()
 
 
-def test_the_page_says_that_its_views_are_not_served(chromium: Browser) -> None:
+@pytest.mark.parametrize("init", ["", "delete globalThis.WebSocket"])
+def test_the_page_says_that_its_views_are_not_served(chromium: Browser, init: str) -> None:
     process, url = start_server(NO_ENGINE, "other")
     with process, chromium.new_context() as context:
         page = context.new_page()
+        page.add_init_script(init)
         page.goto(url)
         notice = "The server refuses: no view 'counter'; there is other."
         expect(page.locator("#notice-text")).to_have_text(notice, timeout=20_000)
