@@ -1,9 +1,8 @@
 """Reads what a client sends: feed it bytes as they come, take whole messages out.
 
-Two kinds of error are told apart. `MalformedMessageError` is about one message whose end is
-known: the client gets an error and may go on. `BrokenStreamError` means that nobody can tell
-where the next message begins, or that its length is beyond the limit: the connection cannot go
-on.
+There are two kinds of error. `MalformedMessageError` is about one message whose end is known, or
+that is too long: the client gets an error and may go on. After a `BrokenStreamError` the beginning
+of the next message is unknown: the connection ends.
 """
 
 from __future__ import annotations
@@ -36,8 +35,10 @@ class MalformedMessageError(SqlError):
 
     in_query = False
 
-    def __init__(self, message: str, code: str = _PROTOCOL_VIOLATION) -> None:
-        super().__init__(message, code)
+    def __init__(
+        self, message: str, code: str = _PROTOCOL_VIOLATION, hint: str | None = None
+    ) -> None:
+        super().__init__(message, code, hint=hint)
 
 
 class BrokenStreamError(SqlError):
@@ -48,12 +49,14 @@ class BrokenStreamError(SqlError):
 
 
 class Reader:
-    """Cuts a client's bytes into messages; holds no more than the one that is not yet whole."""
+    """Cuts a client's bytes into messages; buffers no more than the one that is not yet whole."""
 
     def __init__(self, max_message_length: int = MAX_MESSAGE_LENGTH) -> None:
         self._buffer = bytearray()
         self._max_message_length = max_message_length
         self._started = False
+        self._to_skip = 0
+        """Bytes that are left of a message that is too long."""
 
     @property
     def buffered(self) -> int:
@@ -91,15 +94,20 @@ class Reader:
         return message
 
     def _next_typed(self) -> FrontendMessage | None:
+        if self._to_skip:
+            skipped = min(self._to_skip, len(self._buffer))
+            del self._buffer[:skipped]
+            self._to_skip -= skipped
         if len(self._buffer) < 5:
             return None
         kind, length = _HEADER.unpack_from(self._buffer)
         if kind not in _READERS:
             raise BrokenStreamError(f"expected a message of the protocol, found type {kind!r}")
-        if not 4 <= length <= self._max_message_length:
-            raise BrokenStreamError(
-                f"expected a message of 4 to {self._max_message_length} bytes, found {length}"
-            )
+        if length < 4:
+            raise BrokenStreamError(f"expected a message of 4 bytes or more, found {length}")
+        if length > self._max_message_length:
+            self._to_skip = 1 + length
+            raise self._too_long(kind, length)
         if len(self._buffer) < 1 + length:
             return None
         fields = Fields(bytes(self._buffer[5 : 1 + length]))
@@ -111,6 +119,15 @@ class Reader:
             error.in_query = kind == b"Q"
             raise
         return message
+
+    def _too_long(self, kind: bytes, length: int) -> MalformedMessageError:
+        error = MalformedMessageError(
+            f"a message of {length} bytes is longer than the limit of {self._max_message_length}",
+            "54000",
+            hint="raise --max-message-bytes, or use COPY .. FROM STDIN",
+        )
+        error.in_query = kind == b"Q"
+        return error
 
 
 class Fields:

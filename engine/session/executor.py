@@ -27,7 +27,7 @@ from engine.session.plan import (
 from engine.session.planner import Planner
 from engine.session.portal import Portal, fetch
 from engine.session.reading import Reading
-from engine.session.state import State
+from engine.session.state import Prepared, State
 from engine.session.transaction import Transaction
 from engine.sql import statements as s
 from engine.zset import Value
@@ -49,7 +49,12 @@ class Executor:
         self.interruption = Interruption()
         self.in_series = False
         """Whether the statement is one of several that are done together."""
-        self.planner = Planner(coordinator, self.state.settings, self.state.cursor_columns)
+        self.planner = Planner(
+            coordinator,
+            self.state.settings,
+            self.state.cursor_columns,
+            self.state.prepared_statement,
+        )
         self._reading = Reading(coordinator, self.transaction, output)
 
     def plan(self, statement: s.Statement, declared: Sequence[int] = ()) -> Plan:
@@ -212,6 +217,9 @@ class Executor:
                 return "RELEASE"
             case s.Close(cursor):
                 return self._close_cursor(cursor)
+            case s.Prepare():
+                self._prepare(statement)
+                return "PREPARE"
             case s.Deallocate(prepared):
                 return self._deallocate(prepared)
             case s.SetVariable(name, value, local):
@@ -224,11 +232,20 @@ class Executor:
                 return self._discard(what)
             case s.Nothing(tag):
                 return tag
-            case s.Declare() | s.Fetch():
+            case s.Declare() | s.Fetch() | s.Execute():
                 raise AssertionError("has a plan of its own")
         if self.transaction.in_block or self.in_series:
             raise SqlError(f"{_kind(statement)} {_NO_BLOCK}", "25001", hint=_HINT)
+        if isinstance(statement, s.CreateTable) and statement.unenforced:
+            names = ", ".join(dict.fromkeys(statement.unenforced))
+            self.notice(f"constraints of tables are not enforced: {names}", "0A000")
         return await self._coordinator.execute_ddl(statement)
+
+    def _prepare(self, prepare: s.Prepare) -> None:
+        plan = self.plan(prepare.statement, prepare.types)
+        version = self._coordinator.catalog.version
+        prepared = Prepared(prepare.statement, prepare.types, plan, version)
+        self.state.add_prepared(prepare.name, prepared)
 
     async def _end(self, *, commit: bool) -> str:
         if not self.transaction.in_block:

@@ -11,7 +11,7 @@ from engine.errors import SqlError
 from engine.query import Query
 from engine.relation import Column, Relation
 from engine.session.constants import with_session_constants
-from engine.session.parameters import declared_types
+from engine.session.parameters import declared_types, with_arguments
 from engine.session.plan import (
     AnswerPlan,
     CommandPlan,
@@ -33,17 +33,23 @@ MAX_COLUMNS = 1600
 
 
 class Planner:
-    """Makes plans for one session. `cursor_columns` gives those of a cursor, or raises SqlError."""
+    """Makes plans for one session.
+
+    `cursor_columns` returns the columns of a cursor, `prepared` a prepared statement with the oids
+    of its declared types; both raise SqlError for an unknown name.
+    """
 
     def __init__(
         self,
         coordinator: Coordinator,
         settings: Settings,
         cursor_columns: Callable[[str], tuple[Column, ...]],
+        prepared: Callable[[str], tuple[s.Statement | None, tuple[int, ...]]],
     ) -> None:
         self._coordinator = coordinator
         self._settings = settings
         self._cursor_columns = cursor_columns
+        self._prepared = prepared
         self.process_id = 0
         """The number of the session, for `pg_backend_pid()`."""
 
@@ -70,6 +76,8 @@ class Planner:
                 return DeclarePlan(cursor, self._read(source, declared))
             case s.Fetch(cursor):
                 return FetchPlan(statement, self._cursor_columns(cursor))
+            case s.Execute():
+                return self._execute(statement)
             case s.ShowVariable(name):
                 return self._show_variable(name)
             case s.ShowCreate():
@@ -82,6 +90,12 @@ class Planner:
             case s.Insert() | s.Update() | s.Delete():
                 return self._write(statement, declared)
         return CommandPlan(statement)
+
+    def _execute(self, execute: s.Execute) -> Plan:
+        statement, oids = self._prepared(execute.name)
+        if not isinstance(statement, s.Select | s.Tail | s.Insert | s.Update | s.Delete):
+            raise SqlError(f'prepared statement "{execute.name}" cannot be run by EXECUTE', "0A000")
+        return self._plan(with_arguments(statement, oids, execute.arguments), ())
 
     def _read(self, statement: s.Select | s.Tail, declared: Sequence[int]) -> SelectPlan | TailPlan:
         as_of = None if statement.as_of is None else self._as_of(statement.as_of)

@@ -57,6 +57,11 @@ class State:
             raise SqlError(f"{what} does not exist", "26000")
         return prepared
 
+    def prepared_statement(self, name: str) -> tuple[s.Statement | None, tuple[int, ...]]:
+        """The statement and the declared types of a prepared one; raises SqlError."""
+        prepared = self.find_prepared(name)
+        return prepared.statement, prepared.declared
+
     def add_portal(self, name: str, portal: Portal) -> None:
         """Keep a portal; the unnamed one replaces its predecessor."""
         if name and name in self.portals:

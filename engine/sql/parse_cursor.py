@@ -1,14 +1,18 @@
-"""Cursors and prepared statements: DECLARE, FETCH, CLOSE, DEALLOCATE."""
+"""Cursors and prepared statements: DECLARE, FETCH, CLOSE, EXECUTE, DEALLOCATE."""
 
 from __future__ import annotations
 
 import re
 
+from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.errors import SqlError, not_supported
+from engine.scalar.data_types import type_of
 from engine.sql import statements as s
+from engine.sql.dialect import parse_type
 from engine.sql.parse_read import parse_read
+from engine.sql.queries import parse_expression
 from engine.sql.tokens import TokenStream
 
 
@@ -116,3 +120,22 @@ def parse_deallocate(tokens: TokenStream) -> s.Deallocate:
     name = None if tokens.take_words("ALL") else tokens.identifier()
     tokens.expect_end()
     return s.Deallocate(name)
+
+
+def parse_types(tokens: TokenStream) -> tuple[int, ...]:
+    """Read `(type, ..)` if it comes next; returns the oids."""
+    if not tokens.at(TokenType.L_PAREN):
+        return ()
+    parts = tokens.parenthesised().comma_separated()
+    return tuple(type_of(parse_type(part.rest(), tokens.sql)).oid for part in parts)
+
+
+def parse_execute(tokens: TokenStream) -> s.Execute:
+    tokens.expect_words("EXECUTE")
+    name = tokens.identifier()
+    arguments: tuple[exp.Expr, ...] = ()
+    if tokens.at(TokenType.L_PAREN):
+        parts = tokens.parenthesised().comma_separated()
+        arguments = tuple(parse_expression(part.rest(), tokens.sql) for part in parts)
+    tokens.expect_end()
+    return s.Execute(name, arguments)

@@ -119,9 +119,20 @@ def parse_read(tokens: TokenStream) -> s.Select | s.Tail:
     return parse_tail(tokens) if tokens.at_words("TAIL") else parse_select(tokens)
 
 
+_OTHER_EXPLANATIONS = (
+    *("RAW", "TYPED", "DECORRELATED", "PHYSICAL", "LOCALLY", "TIMESTAMP", "ANALYZE"),
+    *("VERBOSE", "FILTER", "KEY", "VALUE", "AST", "REPLAN"),
+)
+
+
 def parse_explain(tokens: TokenStream) -> s.Explain:
     tokens.expect_words("EXPLAIN")
-    tokens.take_one_of("TYPED", "RAW", "DECORRELATED", "OPTIMIZED", "PHYSICAL")
+    other = tokens.take_one_of(*_OTHER_EXPLANATIONS)
+    if other is not None or (tokens.at(TokenType.L_PAREN) and tokens.at_words("COSTS", ahead=1)):
+        raise not_supported(
+            f"EXPLAIN {other or '(..)'}", hint="use EXPLAIN or EXPLAIN OPTIMIZED PLAN"
+        )
+    tokens.take_words("OPTIMIZED")
     if tokens.take_words("PLAN"):
         tokens.expect_words("FOR")
     if tokens.take_one_of("VIEW", "MATERIALIZED"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
+from engine.errors import not_supported
 from engine.sql import statements as s
 from engine.sql.dialect import parse_query, quote_literal, tokenize
+from engine.sql.refusals import OBJECTS, SHOWN
 from engine.sql.tokens import TokenStream
 
 _TYPES = {
@@ -19,7 +21,11 @@ _OBJECTS = "mz_objects o JOIN mz_schemas s ON o.schema_id = s.id"
 
 def parse_show(tokens: TokenStream) -> s.Statement:
     tokens.expect_words("SHOW")
+    if (kind := tokens.take_one_of(*SHOWN)) is not None:
+        raise not_supported(f"SHOW {kind}")
     if tokens.take_words("CREATE"):
+        if (kind := tokens.take_one_of(*OBJECTS, "SCHEMA")) is not None:
+            raise not_supported(f"SHOW CREATE {kind}")
         kind = tokens.expect_one_of("SOURCE", "TABLE", "VIEW", "INDEX")
         name = tokens.name()
         tokens.expect_end()

@@ -14,7 +14,14 @@ from engine.errors import SqlError, not_supported
 from engine.sql import statements as s
 from engine.sql.dialect import tokenize
 from engine.sql.parse_copy import parse_copy
-from engine.sql.parse_cursor import parse_close, parse_deallocate, parse_declare, parse_fetch
+from engine.sql.parse_cursor import (
+    parse_close,
+    parse_deallocate,
+    parse_declare,
+    parse_execute,
+    parse_fetch,
+    parse_types,
+)
 from engine.sql.parse_ddl import parse_create, parse_drop
 from engine.sql.parse_read import (
     parse_explain,
@@ -32,6 +39,7 @@ from engine.sql.parse_transaction import (
     parse_savepoint,
 )
 from engine.sql.parse_write import parse_delete, parse_insert, parse_update
+from engine.sql.refusals import STATEMENTS, refuse_unsupported
 from engine.sql.tokens import TokenStream
 
 
@@ -61,6 +69,7 @@ def _split(tokens: list[Token]) -> list[list[Token]]:
 
 def _parse(tokens: TokenStream) -> s.Statement:
     first = tokens.peek()
+    refuse_unsupported(tokens)
     if tokens.at(TokenType.L_PAREN):
         return parse_select(tokens)
     word = "" if first is None else first.text.upper()
@@ -68,6 +77,17 @@ def _parse(tokens: TokenStream) -> s.Statement:
     if parser is None:
         raise tokens.unexpected("a keyword at the beginning of a statement")
     return parser(tokens)
+
+
+def _parse_prepare(tokens: TokenStream) -> s.Prepare:
+    tokens.expect_words("PREPARE")
+    name = tokens.identifier()
+    types = parse_types(tokens)
+    tokens.expect_words("AS")
+    statement = _parse(TokenStream(tokens.rest(), tokens.sql))
+    if not isinstance(statement, s.Select | s.Tail | s.Insert | s.Update | s.Delete):
+        raise not_supported("PREPARE of a statement that is neither a read nor a write")
+    return s.Prepare(name, types, statement)
 
 
 def _parse_discard(tokens: TokenStream) -> s.Discard:
@@ -104,6 +124,8 @@ _PARSERS: dict[str, Callable[[TokenStream], s.Statement]] = {
     "DECLARE": parse_declare,
     "FETCH": parse_fetch,
     "CLOSE": parse_close,
+    "PREPARE": _parse_prepare,
+    "EXECUTE": parse_execute,
     "DEALLOCATE": parse_deallocate,
     "BEGIN": parse_begin,
     "START": parse_begin,
@@ -122,12 +144,5 @@ _PARSERS: dict[str, Callable[[TokenStream], s.Statement]] = {
     "INSERT": parse_insert,
     "UPDATE": parse_update,
     "DELETE": parse_delete,
-    **dict.fromkeys(
-        (
-            "ALTER", "ANALYZE", "CALL", "COMMENT", "DO", "EXECUTE", "GRANT", "LISTEN", "LOCK",
-            "MERGE", "MOVE", "NOTIFY", "PREPARE", "REASSIGN", "REFRESH", "REVOKE",
-            "TRUNCATE", "VACUUM",
-        ),
-        _refuse,
-    ),
-}  # fmt: skip
+    **dict.fromkeys(STATEMENTS, _refuse),
+}

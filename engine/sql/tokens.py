@@ -37,9 +37,13 @@ class TokenStream:
     def at_end(self) -> bool:
         return self._at >= len(self._tokens)
 
-    def at_words(self, *words: str) -> bool:
+    def all_left(self) -> list[Token]:
+        """The tokens that were not taken; none is taken."""
+        return self._tokens[self._at :]
+
+    def at_words(self, *words: str, ahead: int = 0) -> bool:
         """Whether these unquoted words (in upper case) come next, one after the other."""
-        return all(_is_word(self.peek(i), word) for i, word in enumerate(words))
+        return all(_is_word(self.peek(ahead + i), word) for i, word in enumerate(words))
 
     def at(self, kind: TokenType) -> bool:
         token = self.peek()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from engine.errors import SqlError
+from engine.errors import SqlError, not_supported
 from engine.types.arrays import Array, Vector
 from engine.types.base import SqlType
 from engine.types.interval_type import INTERVAL
@@ -73,8 +74,19 @@ def by_name(name: str) -> SqlType:
     """The type of that name (`int8`, `bigint`, `text[]`, any case); raises SqlError 42704."""
     found = _BY_NAME.get(" ".join(name.lower().split()))
     if found is None:
+        if elsewhere := _ELSEWHERE.match(name):
+            raise not_supported(f"the type {elsewhere[0].lower()}")
         raise SqlError(f'type "{name}" does not exist', "42704")
     return found
+
+
+_ELSEWHERE = re.compile(
+    r"(?:(?:small|big)?serial[248]?|money|inet|cidr|macaddr8?|xml|bit|varbit|point|line|lseg|box"
+    r"|path|polygon|circle|tsvector|tsquery|time(?: with time zone|tz)|mz_timestamp|uint[248]"
+    r"|list|map|record|(?:int[48]|num|date|ts|tstz)range|hstore)\b",
+    re.IGNORECASE,
+)
+"""Types of PostgreSQL and Materialize that the engine does not have."""
 
 
 def by_oid(oid: int) -> SqlType:
@@ -88,6 +100,8 @@ def by_oid(oid: int) -> SqlType:
 def array_of(element: SqlType) -> Array:
     """The type of arrays of `element`; raises SqlError for what has none."""
     found = _ARRAYS.get(element)
+    if found is None and isinstance(element, Array):
+        raise not_supported("an array of more than one dimension")
     if found is None:
         raise SqlError(f"could not find array type for data type {element.sql_name}", "42704")
     return found

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from sqlglot import exp
+
 from engine.sql.statements.reads import Select, Tail
+from engine.sql.statements.writes import WriteStatement
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,21 @@ class Close:
     """`cursor` is None for `CLOSE ALL`."""
 
     cursor: str | None
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """`types` are the oids of the parameters' types, as far as they were given."""
+
+    name: str
+    types: tuple[int, ...]
+    statement: Select | Tail | WriteStatement
+
+
+@dataclass(frozen=True)
+class Execute:
+    name: str
+    arguments: tuple[exp.Expr, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +121,8 @@ Control: TypeAlias = (
     Declare
     | Fetch
     | Close
+    | Prepare
+    | Execute
     | Deallocate
     | Begin
     | Commit

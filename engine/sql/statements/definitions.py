@@ -90,6 +90,8 @@ class CreateTable:
     columns: tuple[ColumnDefinition, ...]
     sql: str
     if_not_exists: bool = False
+    unenforced: tuple[str, ...] = ()
+    """The constraints that were given and mean nothing here: `PRIMARY KEY`, `CHECK`, .."""
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,6 @@ def test_random_messages(engine: Engine) -> None:
         (struct.pack("!i", 2**31 - 1), b"found 2147483647"),
         (struct.pack("!i", -5), b"found -5"),
         (b"GET / HTTP/1.1\r\n\r\n", b"expected a startup message"),
-        (STARTUP + b"Q" + struct.pack("!i", 2**31 - 1), b"found 2147483647"),
         (STARTUP + b"Q" + struct.pack("!i", -1), b"found -1"),
         (STARTUP + b"\0\0\0\0\0", b"expected a message of the protocol"),
         (struct.pack("!ihh", 8, 1234, 5679) * 3, b"expected a startup message after two requests"),
@@ -304,3 +303,16 @@ def test_the_memory_of_unfinished_messages_is_bounded() -> None:
         assert any(b"too many bytes" in answer for answer in refused)
         connection = psycopg2.connect(dsn)
         connection.close()
+
+
+def test_a_statement_that_is_too_long_is_refused_and_the_connection_goes_on(engine: Engine) -> None:
+    connection = engine.connect()
+    before = memory(engine)
+    with connection.cursor() as cursor:
+        with pytest.raises(psycopg2.Error, match="is longer than the limit of 4194304") as caught:
+            cursor.execute("SELECT '" + "x" * 60_000_000 + "'")
+        assert caught.value.pgcode == "54000"
+        cursor.execute("SELECT 1")
+        assert cursor.fetchall() == [(1,)]
+    connection.close()
+    assert memory(engine) - before < 20 * 1024 * 1024

@@ -314,3 +314,55 @@ def test_subscribe_through_a_cursor_and_copy(engine: Engine) -> None:
         with pytest.raises(psycopg2.Error, match='column "x" in the key of UPSERT'):
             cursor.execute("COPY (SUBSCRIBE items ENVELOPE UPSERT (KEY (x))) TO STDOUT")
     connection.close()
+
+
+def test_prepare_and_execute(engine: Engine) -> None:
+    connection = engine.connect()
+    with connection.cursor() as cursor:
+        cursor.execute("PREPARE p (int, text) AS SELECT $1 + 1, $2 || '!', $3")
+        cursor.execute("EXECUTE p (1, 'a', now() IS NULL)")
+        assert cursor.fetchall() == [(2, "a!", False)]
+        with pytest.raises(psycopg2.Error, match=r"there is no parameter \$3"):
+            cursor.execute("EXECUTE p (1, 'a')")
+        with pytest.raises(psycopg2.Error, match='prepared statement "p" already exists'):
+            cursor.execute("PREPARE p AS SELECT 1")
+        cursor.execute("CREATE TABLE prepared (a int)")
+        cursor.execute("PREPARE w (int) AS INSERT INTO prepared VALUES ($1), ($1 + 1)")
+        cursor.execute("EXECUTE w (5)")
+        assert cursor.statusmessage == "INSERT 0 2"
+        cursor.execute("PREPARE u AS UPDATE prepared SET a = $1 WHERE a = $2")
+        cursor.execute("EXECUTE u (7, 6)")
+        assert engine.ask("SELECT a FROM prepared ORDER BY a") == [(5,), (7,)]
+        cursor.execute("DEALLOCATE p")
+        with pytest.raises(psycopg2.Error, match='prepared statement "p" does not exist'):
+            cursor.execute("EXECUTE p (1, 'a', true)")
+        with pytest.raises(psycopg2.errors.FeatureNotSupported):
+            cursor.execute("PREPARE d AS DROP TABLE prepared")
+        cursor.execute("DROP TABLE prepared")
+    connection.close()
+
+
+def test_constraints_are_accepted_with_a_notice(engine: Engine) -> None:
+    connection = engine.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE constrained (id int PRIMARY KEY, a text UNIQUE NOT NULL DEFAULT 'x',"
+            " b int CONSTRAINT positive CHECK (b > 0) REFERENCES items (n) ON DELETE SET NULL,"
+            " CONSTRAINT k UNIQUE (a, b), CHECK (a <> ''), FOREIGN KEY (b) REFERENCES items)"
+        )
+        assert connection.notices[-1].strip() == (
+            "NOTICE:  constraints of tables are not enforced: "
+            "PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY"
+        )
+        cursor.execute("INSERT INTO constrained (id, b) VALUES (1, -1), (1, -1)")
+        with pytest.raises(psycopg2.errors.NotNullViolation):
+            cursor.execute("INSERT INTO constrained VALUES (1, NULL, 1)")
+        for bad, found in [
+            ("id int GENERATED ALWAYS AS IDENTITY", "GENERATED for a column"),
+            ("id int CHECK (", "Expected"),
+            ("id int UNIQUE nonsense", "Expected"),
+        ]:
+            with pytest.raises(psycopg2.Error, match=found):
+                cursor.execute(f"CREATE TABLE bad ({bad})")
+        cursor.execute("DROP TABLE constrained")
+    connection.close()
