@@ -27,12 +27,15 @@ from server.http.handlers import (
     Exposition,
     Frontier,
     Health,
+    LibraryFile,
     NotFound,
     OwnPage,
     Page,
+    Preflight,
     UnwantedBody,
     refuse_unwanted_body,
 )
+from server.http.rows import Bodies, Rows
 from server.http.websocket import MAX_MESSAGE, Stream
 from server.hub.hub import Hub
 from server.hub.limits import Limits
@@ -48,6 +51,8 @@ log = logging.getLogger("server")
 
 DELTAS = "/view/deltas"
 STREAM = "/view/stream"
+CROSS_ORIGIN = {STREAM, "/view/rows", "/view/frontier"}
+"""Paths that pages of allowed origins may read; besides the library's files."""
 GOING_AWAY = 1001
 RETURNS_PER_SECOND = 500
 """Clients that come back in any one second after a shutdown: each may need a base."""
@@ -111,6 +116,7 @@ class Server:
         context = Context(
             hub=self.hub,
             settle=self._poller.settle,
+            wait_for_answer=self._poller.wait_for_answer,
             metrics=self._metrics,
             access=Access(host, options.token, options.origin, options.host),
             max_clients=options.max_clients or MAX_CLIENTS,
@@ -186,17 +192,18 @@ class Site(Application):
     def __init__(self, context: Context, static: str) -> None:
         self._shared = {"context": context}
         page = {"path": static, "default_filename": "index.html"}
-        library = {"path": str(STATIC / "viewstream")}
+        library = {"path": str(STATIC / "viewstream"), "access": context.access}
         super().__init__(
             [
                 (STREAM, Stream, self._shared),
                 (DELTAS, Deltas, self._shared),
                 ("/view/frontier", Frontier, self._shared),
+                ("/view/rows", Rows, {**self._shared, "bodies": Bodies()}),
                 ("/view/.*", NotFound, self._shared),
                 ("/healthz", Health, self._shared),
                 ("/metrics", Exposition, self._shared),
                 ("/about.json", About, self._shared),
-                ("/viewstream/(.*)", Page, library),
+                ("/viewstream/(.*)", LibraryFile, library),
                 ("/(.*)", Page if static == str(STATIC) else OwnPage, page),
             ],
             websocket_max_message_size=MAX_MESSAGE,
@@ -210,6 +217,8 @@ class Site(Application):
         """
         if request.path != DELTAS and refuse_unwanted_body(request.headers) is not None:
             return self.get_handler_delegate(request, UnwantedBody, self._shared)
+        if request.method == "OPTIONS" and request.path in CROSS_ORIGIN:
+            return self.get_handler_delegate(request, Preflight, self._shared)
         if request.path == STREAM and wants_events(request):
             return self.get_handler_delegate(request, EventStream, self._shared)
         return super().find_handler(request, **kwargs)

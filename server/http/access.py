@@ -63,6 +63,11 @@ class Access:
             return None
         return Refusal(403, f"the origin {origin!r} is not allowed: see --origin")
 
+    def allowed_origin(self, headers: HTTPHeaders) -> str | None:
+        """The request's origin, if `--origin` allows it: its pages may read the answer (CORS)."""
+        origin = headers.get("Origin")
+        return origin if origin in self._origins else None
+
     def refuse_post(self, headers: HTTPHeaders, version: str, remote_ip: str) -> Refusal | None:
         """Allow posts with the token; without a token, posts of programs on this machine.
 

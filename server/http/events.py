@@ -9,6 +9,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 
 from server.framing import Encoding
+from server.http.handler import allow_origin
 from server.http.refusal import Refusal
 from server.http.subscription import ABNORMAL, StreamHandler
 
@@ -30,6 +31,7 @@ class EventStream(StreamHandler):
     _closed_with = ABNORMAL
 
     def prepare(self) -> None:
+        allow_origin(self, self.context.access)
         found = self.check_subscription(self.request.headers.get("Last-Event-ID"))
         if isinstance(found, Refusal):
             self.refuse(found)

@@ -53,6 +53,8 @@ class Context:
     hub: Hub
     settle: Callable[[str, int], Awaitable[bool]]
     """Waits for the engine's answer about a view's epoch: see `Poller.settle`."""
+    wait_for_answer: Callable[[float], Awaitable[None]]
+    """Waits for the engine's next answer: see `Poller.wait_for_answer`."""
     metrics: Metrics
     access: Access
     max_clients: int
@@ -69,6 +71,9 @@ class Context:
 class Handler(RequestHandler):
     """Answers in JSON, also what Tornado refuses and what fails."""
 
+    allows_other_origins = False
+    """Whether pages of the origins that `--origin` allows may read the answer."""
+
     def initialize(self, context: Context) -> None:
         self.context = context
 
@@ -78,6 +83,8 @@ class Handler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
     def prepare(self) -> None:
+        if self.allows_other_origins:
+            allow_origin(self, self.context.access)
         refusal = self.context.access.refuse_host(self.request.headers)
         if refusal is not None:
             self.refuse(refusal)
@@ -110,5 +117,17 @@ class Handler(RequestHandler):
         """Whether the view is served; if it is not, refuse the request."""
         if name in self.context.hub.names:
             return True
-        self.refuse(refuse_view(name, self.context.hub.names))
+        self.refuse(self.refuse_view(name))
         return False
+
+    def refuse_view(self, name: str) -> Refusal:
+        return refuse_view(name, self.context.hub.names)
+
+
+def allow_origin(handler: RequestHandler, access: Access) -> None:
+    """Let pages of an allowed origin read the answer (CORS)."""
+    handler.set_header("Vary", "Origin")
+    origin = access.allowed_origin(handler.request.headers)
+    if origin is not None:
+        handler.set_header("Access-Control-Allow-Origin", origin)
+        handler.set_header("Access-Control-Expose-Headers", "ETag, Retry-After")

@@ -13,8 +13,8 @@ from tornado.httputil import HTTPHeaders
 from tornado.web import StaticFileHandler, stream_request_body
 
 from server.flusher import now
-from server.http.access import refuse_body
-from server.http.handler import Handler
+from server.http.access import Access, refuse_body
+from server.http.handler import Handler, allow_origin
 from server.http.refusal import Refusal
 from server.hub.history import Outcome
 from server.hub.status import ViewReport
@@ -24,7 +24,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of the dashboard: nothing is loaded from another host."""
+"""Content-Security-Policy of our own pages: nothing is loaded from another host. Pages of a folder
+given with `--static` get none: their author decides what they may load."""
 SMALL_BODY = 64 << 10
 """Bytes of a body where none is needed; a POST of a delta has a limit of its own."""
 NO_LIMIT = 1 << 62
@@ -139,6 +140,8 @@ async def _decode(body: bytes) -> Delta:
 class Frontier(Handler):
     """GET /view/frontier?view=NAME: the position from which a pipeline may resume."""
 
+    allows_other_origins = True
+
     def get(self) -> None:
         names = self.get_query_arguments("view", strip=False)
         if len(names) != 1:
@@ -188,6 +191,19 @@ class About(Handler):
         self.answer(200, {"source": self.context.about})
 
 
+class Preflight(Handler):
+    """OPTIONS of a path that pages of allowed origins may read."""
+
+    allows_other_origins = True
+
+    def options(self) -> None:
+        self.set_status(204)
+        self.set_header("Access-Control-Allow-Methods", "GET")
+        self.set_header("Access-Control-Allow-Headers", "Accept, If-None-Match, Last-Event-ID")
+        self.set_header("Access-Control-Max-Age", "600")
+        self.finish()
+
+
 class OwnPage(StaticFileHandler):
     """The files of the operator's folder (`--static`), without a policy of ours."""
 
@@ -205,8 +221,19 @@ class OwnPage(StaticFileHandler):
 
 
 class Page(OwnPage):
-    """The dashboard and the client library: files that load nothing from another host."""
+    """The dashboard, which loads nothing from another host."""
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
         self.set_header("Content-Security-Policy", POLICY)
+
+
+class LibraryFile(OwnPage):
+    """The client library's files, which pages of allowed origins may import."""
+
+    def initialize(self, path: str, access: Access) -> None:  # type: ignore[override]
+        super().initialize(path)
+        self._access = access
+
+    def prepare(self) -> None:
+        allow_origin(self, self._access)

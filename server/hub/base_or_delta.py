@@ -31,11 +31,15 @@ class BaseOrDelta:
         self._history = history
         self._limits = limits
 
-    def fits(self, base: ReadBase, listener: Listener) -> bool:
-        """Whether `base`, which is of the hub's epoch, can replace what the listener has."""
+    def is_usable(self, base: ReadBase) -> bool:
+        """Whether `base`, which is of the hub's epoch, can be brought to the head."""
         if base.upper <= 1:
             return False  # read at time 0: the view was created this moment
-        if self._history.log is not None and base.upper < self._history.log.lower:
+        return self._history.log is None or base.upper >= self._history.log.lower
+
+    def fits(self, base: ReadBase, listener: Listener) -> bool:
+        """Whether `base`, which is of the hub's epoch, can replace what the listener has."""
+        if not self.is_usable(base):
             return False
         if base.asked <= listener.barrier:
             return False
@@ -46,11 +50,12 @@ class BaseOrDelta:
         base = self._history.base
         return base if base is not None and self.fits(base, listener) else None
 
-    def is_worth_sending(
-        self, base: ReadBase, listener: Listener, now: int, *, is_failing: bool
-    ) -> bool:
-        """Whether to send `base`, which must fit, and not to read another one."""
-        if base.asked > listener.asked or is_failing:
+    def is_worth_sending(self, base: ReadBase, asked: int, now: int, *, is_failing: bool) -> bool:
+        """Whether to send `base`, which must fit, and not to read another one.
+
+        `asked` is the last question when the client came, or began to wait.
+        """
+        if base.asked > asked or is_failing:
             return True
         if self._history.log is None:
             return now - base.read_at <= LOGLESS_REUSE

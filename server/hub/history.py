@@ -29,6 +29,21 @@ class ReadBase:
     read_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The rows of a view just before `upper`: those of `base`, changed by `delta`."""
+
+    epoch: str
+    upper: int
+    base: Message
+    delta: Message | None
+
+    @property
+    def tag(self) -> str:
+        """Its position as an HTTP entity tag."""
+        return f'"{self.epoch}:{self.upper}"'
+
+
 class Outcome(Enum):
     """What became of a POST."""
 
@@ -191,6 +206,14 @@ class History:
             if frontier <= self.head:
                 self.fold_cache.put(frontier, message)
         return message
+
+    def snapshot(self, base: ReadBase) -> Snapshot:
+        """Bring a base, which must not be below the log, to the head."""
+        epoch = self.epochs.current
+        assert epoch is not None
+        if base.upper >= self.head:
+            return Snapshot(epoch, base.upper, base.message, None)
+        return Snapshot(epoch, self.head, base.message, self.delta_since(base.upper))
 
     def bytes_since(self, frontier: int) -> int:
         """Return the size of `delta_since`, or of the log where that is too much to fold."""

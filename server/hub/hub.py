@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from server.framing import Message
 from server.hub.epochs import Question
 from server.hub.fanout import Fanout
-from server.hub.history import Outcome, ReadBase
+from server.hub.history import Outcome, ReadBase, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client
 from server.hub.status import ViewReport, encode_status
@@ -97,6 +97,16 @@ class Hub:
             for listener in client.listeners.values():
                 self._fanout.queue.add(listener)
             self._note_work()
+
+    def snapshot(self, name: str, asked: int, now: int) -> Snapshot | None:
+        """Return the rows of a view at the head, or None if a base has to be read first.
+
+        `asked` is what `last_question` was when the request came.
+        """
+        view = self._views[name]
+        snapshot = view.snapshot(asked, now)
+        self._note_questions(view)
+        return snapshot
 
     # --- work --------------------------------------------------------------------------------
 

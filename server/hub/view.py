@@ -13,7 +13,7 @@ from server.framing import Message
 from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
-from server.hub.history import History, Outcome, ReadBase
+from server.hub.history import History, Outcome, ReadBase, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Listener, Pending
 from server.hub.states import HAS_NOTHING, Event, State
@@ -77,7 +77,9 @@ class View:
     def _serve_base(self, listener: Listener, now: int) -> None:
         decide, is_failing = self._base_or_delta, self.is_failing
         base = decide.fitting_base(listener)
-        if base is not None and decide.is_worth_sending(base, listener, now, is_failing=is_failing):
+        if base is not None and decide.is_worth_sending(
+            base, listener.asked, now, is_failing=is_failing
+        ):
             self._send_base(listener, base)
         elif self._is_base_in_vain(listener):
             self._fanout.move(listener, Event.BASE_IN_VAIN)
@@ -114,6 +116,22 @@ class View:
             self._fanout.queue.add(listener)
         else:
             self._bring_to_head(listener)
+
+    def snapshot(self, asked: int, now: int) -> Snapshot | None:
+        """Return the rows at the head, or None if a base has to be read first.
+
+        `asked` is the last question when the request came.
+        """
+        decide, base, log = self._base_or_delta, self.history.base, self.history.log
+        if (
+            base is not None
+            and decide.is_usable(base)
+            and decide.is_worth_sending(base, asked, now, is_failing=self.is_failing)
+            and (log is None or log.size_since(base.upper) <= self._limits.fold_at_once)
+        ):
+            return self.history.snapshot(base)
+        self.wants_base = True
+        return None
 
     # --- deltas ------------------------------------------------------------------------------
 

@@ -81,6 +81,12 @@ class Poller:
             )
         return hub.is_settled(view, asked)
 
+    async def wait_for_answer(self, seconds: float) -> None:
+        """Wait for the engine's next answer about any view, or for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._answered:
+                await self._answered.wait()
+
     # --- epochs ------------------------------------------------------------------------------
 
     async def _poll_epochs(self) -> None:

@@ -98,6 +98,9 @@ class Actions:
             if connection is not None:
                 connection.drain(room)
 
+    def rows(self, n: int) -> None:
+        self.world.check_snapshot(self.server(n))
+
     def flush(self, n: int) -> None:
         self.server(n).hub.flush()
 
@@ -151,6 +154,7 @@ def play(seed: int, steps: int = 150) -> None:
         (0.5, lambda: act.go(n())),
         (4, lambda: act.read(n())),
         (2, lambda: act.room(n(), chance.choice([0, 1, 50, 200, 1000, 10**7]))),
+        (1, lambda: act.rows(n())),
         (3, lambda: act.flush(n())),
         (3, lambda: act.admit(n())),
         (3, lambda: act.turn(n())),

@@ -12,7 +12,10 @@ are counted (bases, writes, bytes, reads, questions) and bounded: see `check_ste
 
 from __future__ import annotations
 
+from collections import Counter
+
 from server.framing import Encoding, parse_event_id
+from server.http.table import make_table
 from server.hub.history import Outcome
 from tests.server.event_reader import EventReader
 from tests.server.simulated import (
@@ -175,6 +178,16 @@ class World:
             truth = self.engine.rows(position.epoch, position.frontier)
             assert follower.state.rows == truth, (position, follower.state.rows, truth)
             assert not follower.state.is_unverified
+
+    def check_snapshot(self, server: Server) -> None:
+        """The rows that /view/rows answers with are those of a SELECT, at the head or above."""
+        snapshot = server.hub.snapshot(VIEW, server.hub.last_question(VIEW), self.now)
+        if snapshot is None:
+            assert server.hub.wants_base(VIEW)
+            return
+        truth = self.engine.rows(snapshot.epoch, snapshot.upper)
+        assert Counter(make_table(snapshot).rows) == truth
+        assert snapshot.upper >= server.view.history.head
 
     def settle(self) -> None:
         """Let everything work: soon all clients must have the present view."""

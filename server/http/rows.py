@@ -1,0 +1,166 @@
+"""GET /view/rows: the rows of one view at the head, for programs that want no stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from server.flusher import now
+from server.http.handler import Context, Handler
+from server.http.refusal import Refusal
+from server.http.table import Format, Table, make_table
+from server.hub.history import Snapshot
+
+PATIENCE = 10_000
+"""Milliseconds that a request waits for the view to be read."""
+RETRY_AFTER = 1
+"""Seconds after which a client should ask again, if the view could not be read."""
+SLICE = 256 << 10
+"""Bytes that are written at once."""
+SLICE_TIMEOUT = 60.0
+"""Seconds that a client has to take a slice, as the stall limit of streams."""
+CACHE_BYTES = 16 << 20
+"""Bodies that are kept for others who ask at the same position."""
+
+
+class Bodies:
+    """Encodes each snapshot once per format, however many clients ask at the same time."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[str, str, Format], bytes] = OrderedDict()
+        self._making: dict[tuple[str, str, Format], asyncio.Task[bytes]] = {}
+        self._size = 0
+
+    async def body(self, view: str, snapshot: Snapshot, format_: Format) -> bytes:
+        """Return the snapshot in that format."""
+        key = (view, snapshot.tag, format_)
+        if key in self._made:
+            self._made.move_to_end(key)
+            return self._made[key]
+        task = self._making.get(key)
+        if task is None:
+            task = self._making[key] = asyncio.create_task(self._make(key, snapshot))
+        return await asyncio.shield(task)
+
+    async def _make(self, key: tuple[str, str, Format], snapshot: Snapshot) -> bytes:
+        try:
+            body = await asyncio.to_thread(_encode, snapshot, key[2])
+        finally:
+            del self._making[key]
+        self._drop_older(key)
+        if len(body) <= CACHE_BYTES:
+            self._made[key] = body
+            self._size += len(body)
+        while self._size > CACHE_BYTES:
+            _, oldest = self._made.popitem(last=False)
+            self._size -= len(oldest)
+        return body
+
+    def _drop_older(self, key: tuple[str, str, Format]) -> None:
+        """Drop the bodies of other positions of the same view: nobody asks for them again."""
+        view, tag, _ = key
+        for one in [one for one in self._made if one[0] == view and one[1] != tag]:
+            self._size -= len(self._made.pop(one))
+
+
+def _encode(snapshot: Snapshot, format_: Format) -> bytes:
+    table: Table = make_table(snapshot)
+    return table.encode(format_)
+
+
+@dataclass(frozen=True)
+class _Request:
+    view: str
+    format: Format
+
+
+class Rows(Handler):
+    """Answers with an ETag, the position; several clients share one read of the view."""
+
+    allows_other_origins = True
+
+    def initialize(  # type: ignore[override]  # the route passes them
+        self, context: Context, bodies: Bodies
+    ) -> None:
+        super().initialize(context)
+        self._bodies = bodies
+
+    async def get(self) -> None:
+        asked = self._parse()
+        if isinstance(asked, Refusal):
+            self.refuse(asked)
+            return
+        report = self.context.hub.report(asked.view, now())
+        self.set_header("Vary", "Accept, Origin")
+        if report.head is not None and self._has(f'"{report.epoch}:{report.head}"'):
+            self._answer_unchanged(f'"{report.epoch}:{report.head}"')
+            return
+        snapshot = await self._snapshot(asked.view)
+        if snapshot is None:
+            reason = self.context.hub.report(asked.view, now()).failure or "it is being read"
+            self.set_header("Retry-After", str(RETRY_AFTER))
+            self.refuse(Refusal(503, f"the view {asked.view!r} cannot be read now: {reason}"))
+        elif self._has(snapshot.tag):
+            self._answer_unchanged(snapshot.tag)
+        else:
+            body = await self._bodies.body(asked.view, snapshot, asked.format)
+            await self._send(body, snapshot.tag, asked.format)
+
+    def _parse(self) -> _Request | Refusal:
+        refusal = self.context.access.refuse_origin(self.request.headers)
+        if refusal is not None:
+            return refusal
+        names = self.get_query_arguments("view", strip=False)
+        if len(names) != 1:
+            return Refusal(400, "expected one view: /view/rows?view=NAME")
+        if names[0] not in self.context.hub.names:
+            return self.refuse_view(names[0])
+        format_ = self._format()
+        return format_ if isinstance(format_, Refusal) else _Request(names[0], format_)
+
+    def _format(self) -> Format | Refusal:
+        """The format by `format=`, or else by `Accept`."""
+        name = self.get_query_argument("format", None)
+        if name is not None:
+            found = Format.__members__.get(name.upper())
+            return found or Refusal(400, f"expected format=json, ndjson or csv, found {name!r}")
+        accept = self.request.headers.get("Accept", "")
+        chosen = [one for one in Format if one.value in accept]
+        return min(chosen, key=lambda one: accept.index(one.value), default=Format.JSON)
+
+    def _has(self, tag: str) -> bool:
+        """Whether the client has the rows of this position already."""
+        tags = self.request.headers.get("If-None-Match", "").split(",")
+        return tag in [one.strip().removeprefix("W/") for one in tags]
+
+    def _answer_unchanged(self, tag: str) -> None:
+        self.set_status(304)
+        self.set_header("ETag", tag)
+        self.finish()
+
+    async def _snapshot(self, view: str) -> Snapshot | None:
+        """Wait for a base that is good enough; None if the view cannot be read."""
+        hub = self.context.hub
+        asked, deadline = hub.last_question(view), now() + PATIENCE
+        while (snapshot := hub.snapshot(view, asked, now())) is None:
+            if hub.report(view, now()).failure is not None or now() > deadline:
+                return None
+            await self.context.wait_for_answer(1.0)
+        return snapshot
+
+    async def _send(self, body: bytes, tag: str, format_: Format) -> None:
+        """Write slice by slice: a client that takes nothing costs one, and not for long."""
+        kind = format_.value + ("; charset=utf-8; header=present" if format_ is Format.CSV else "")
+        self.set_header("Content-Type", kind)
+        self.set_header("Content-Length", str(len(body)))
+        self.set_header("Cache-Control", "no-cache")  # revalidated each time, by its ETag
+        self.set_header("ETag", tag)
+        for start in range(0, len(body), SLICE):
+            self.write(body[start : start + SLICE])
+            try:
+                await asyncio.wait_for(self.flush(), SLICE_TIMEOUT)
+            except TimeoutError:
+                self.detach().close()
+                return
+        self.finish()
