@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.recordings import VERSIONS, recorded_facts, recording
 from tests.support.tail_text import progress, row
 from viewstream.bodies import Bodies
-from viewstream.copy_text import DIFFS, UnreadableLineError, undo_escapes
+from viewstream.copy_text import DIFFS, CopyTextReader, UnreadableLineError, undo_escapes
 from viewstream.protocol import MAX_TIME, Delta, Row, decode_delta
 
 EPOCH = "1577927045678-u7"
@@ -173,6 +173,8 @@ def test_a_relation_without_columns() -> None:
         (OPENING + b"11.5\tf\t1\ta\n", "line 3: expected TIME"),
         (OPENING + b"11\tx\t1\ta\n", "line 3: expected a progress line"),
         (OPENING + b"11\tt\t1\ta\n", "line 3: expected a progress line"),
+        (OPENING + b"11\tt\t1\t\\N\n", "line 3: expected a progress line"),
+        (OPENING + row(11, 1, "a") + b"11\tt\t1\ta\n", "line 4: expected a progress line"),
         (OPENING + b"9\tf\t1\ta\n", "line 3: expected a time of at least 10, found '9"),
         (OPENING + b"11\tf\t0\ta\n", "line 3: expected a diff that is an integer and not 0"),
         (OPENING + b"11\tf\t+1\ta\n", "line 3: expected a diff"),
@@ -275,6 +277,53 @@ def test_a_body_of_escapes_is_within_the_limit() -> None:
         assert len(body) <= 4000
         taken += len(decode_delta(body).updates)
     assert taken == 20
+
+
+LONGEST = "1" * 16 + "-" + "u" * 32
+
+
+def body_of_one_time(limit: int, length: int) -> bytes | None:
+    """The body of one time with one value of `length` bytes; None if the time is left out."""
+    bodies = Bodies("v", limit)
+    begin = MAX_TIME - 2
+    bodies.feed(f"# epoch {LONGEST}\n".encode() + progress(begin) + row(begin, 1, "x" * length))
+    bodies.feed(progress(MAX_TIME - 1))
+    bodies.take(limit)
+    body = bodies.take(limit)
+    return None if bodies.left_out else body
+
+
+def test_a_body_may_have_just_as_many_bytes_as_the_limit() -> None:
+    """With the longest epoch and times, so that nothing is given away."""
+    sizes = {length: body_of_one_time(2000, length) for length in range(1700, 1900)}
+    taken = {length: body for length, body in sizes.items() if body is not None}
+    assert max(map(len, taken.values())) == 2000
+    assert max(taken) == min(set(sizes) - set(taken)) - 1
+
+
+def test_as_many_times_are_taken_as_fit_exactly() -> None:
+    bodies = opened()
+    bodies.feed(b"".join(row(time, 1, "x" * 10) for time in range(11, 15)) + progress(15))
+    size = bodies.waiting // 4
+    assert len(decode_delta(bodies.take(2 * size)).updates) == 2
+    assert len(decode_delta(bodies.take(2 * size - 1)).updates) == 1
+    assert bodies.waiting == size
+
+
+def test_nearly_every_line_takes_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = []
+    read_line = CopyTextReader._read_line
+
+    def count(reader: CopyTextReader, line: str, fields: list[str]) -> None:
+        slow.append(line)
+        read_line(reader, line, fields)
+
+    monkeypatch.setattr(CopyTextReader, "_read_line", count)
+    bodies = opened()
+    lines = [row(11, diff, f"{n}", "b") for n in range(100) for diff in (1, -1, 9, -9)]
+    bodies.feed(b"".join(lines) + progress(12, 2))
+    assert len(slow) == 2 + 1 + 1  # the opening, the first row of a time, and progress
+    assert bodies.waiting == 0
 
 
 # Any text, cut anywhere

@@ -1,16 +1,17 @@
 """The Python client core against the vectors that the JavaScript core runs too."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from viewstream.checksum import checksum, row_hash
+from viewstream.checksum import MODULUS, checksum, row_hash
 from viewstream.client.change import Change
 from viewstream.client.state import RefusalError, ViewState, receive
-from viewstream.protocol import Base, Delta, decode
+from viewstream.protocol import Base, Column, Delta, Row, decode
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CASES = json.loads((VECTORS / "client.json").read_text())
@@ -72,3 +73,95 @@ def test_a_refused_message_leaves_the_rows_untouched() -> None:
     with pytest.raises(RefusalError, match="expected rows of 0 values"):
         receive(state, delta)
     assert state.rows == before
+
+
+def base_of(*rows: str, upper: int = 5, checksum: int | None = None) -> Base:
+    return Base("v", "1-u1", upper, [Column("a", "text")], [(row,) for row in rows], checksum)
+
+
+def delta_of(lower: int, upper: int, *updates: Any, **more: Any) -> Delta:
+    return Delta("v", "1-u1", lower, upper, updates, **more)
+
+
+def test_a_folded_delta_that_is_known_already_is_ignored() -> None:
+    state = ViewState("v")
+    receive(state, base_of("x", upper=9))
+    assert receive(state, delta_of(3, 9, (8, 1, ("y",)), folded=True, checksum=1)) is None
+    assert list(state.list_rows()) == [("x",)]
+
+
+def test_a_client_that_gives_up_its_position_drops_what_waited() -> None:
+    state = ViewState("v")
+    receive(state, delta_of(5, 9, (6, 1, ("y",))))
+    state.forget()
+    receive(state, base_of("x"))
+    assert (state.resume, list(state.list_rows())) == ("v@1-u1:5", [("x",)])
+
+
+def test_the_reason_of_a_refusal_is_its_text() -> None:
+    state = ViewState("v")
+    receive(state, base_of("x"))
+    with pytest.raises(RefusalError, match=r"^a delta begins at 6, the frontier is 5$"):
+        receive(state, delta_of(6, 7))
+
+
+def test_a_checksum_costs_what_the_change_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = 0
+
+    def counting(weighted: Iterable[tuple[int, Row]]) -> int:
+        nonlocal hashed
+        listed = list(weighted)
+        hashed += len(listed)
+        return checksum(listed)
+
+    monkeypatch.setattr("viewstream.client.state.checksum", counting)
+    rows = [f"{number}" for number in range(1000)]
+    total = checksum((1, (row,)) for row in rows)
+    state = ViewState("v")
+    receive(state, base_of(*rows, checksum=total))
+    assert hashed == 1000
+    for time in range(5, 105):
+        total = (total + row_hash((f"new {time}",))) % MODULUS
+        with_checksum = {"checksum": total} if time % 10 == 0 else {}
+        receive(state, delta_of(time, time + 1, (time, 1, (f"new {time}",)), **with_checksum))
+    assert hashed == 1100
+    assert not state.is_unverified
+
+
+def test_a_view_without_checksums_is_never_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(weighted: Iterable[tuple[int, Row]]) -> int:
+        raise AssertionError("a checksum that nobody asked for")
+
+    monkeypatch.setattr("viewstream.client.state.checksum", forbidden)
+    state = ViewState("v")
+    receive(state, base_of("x"))
+    receive(state, delta_of(5, 6, (5, 1, ("y",))))
+    assert state.resume == "v@1-u1:6"
+
+
+def test_a_delta_that_fits_ends_a_row_of_failures() -> None:
+    state = ViewState("v")
+
+    def fails() -> bool:
+        try:
+            receive(state, base_of("x", checksum=1))
+        except RefusalError:
+            return True
+        return False
+
+    assert [fails(), fails()] == [True, True]
+    receive(state, base_of("x"))
+    receive(state, delta_of(5, 6, checksum=checksum([(1, ("x",))])))
+    state.forget()
+    assert [fails(), fails(), fails()] == [True, True, False]
+    assert state.is_unverified
+
+
+def test_rows_of_a_replaced_view_are_deleted_under_their_own_columns() -> None:
+    state = ViewState("v")
+    first = receive(state, base_of("x"))
+    assert first is not None
+    assert (first.inserted, first.deleted) == ([{"a": "x"}], [])
+    second = receive(state, Base("v", "1-u2", 3, [Column("n", "int8")], [("7",)]))
+    assert second is not None
+    assert (second.inserted, second.deleted) == ([{"n": 7}], [{"a": "x"}])
