@@ -60,6 +60,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         default=[],
         help="an origin whose pages may connect, such as http://localhost:5173; repeatable",
     )
+    add(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name at which browsers reach a proxy in front, such as example.org; repeatable",
+    )
     add("--port", type=parse_port, default=PORT, help="of the page; 0: a free one (%(default)s)")
     add(
         "--engine-port",
@@ -102,6 +109,8 @@ def make_plan(options: argparse.Namespace) -> Plan:
         server_options += ["--static", str(options.static)]
     for origin in options.origin:
         server_options += ["--origin", origin]
+    for host in options.host:
+        server_options += ["--host", host]
     values = variables(options)
     read_statements(options.sql, values)  # an error in a file ends it before anything is started
     return Plan(

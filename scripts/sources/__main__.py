@@ -34,6 +34,8 @@ def batches(options: argparse.Namespace, counts: Counts) -> Iterator[list[bytes]
     if options.mode == "live":
         seen = live.read_seen(options.file) if options.file is not None else live.Seen()
         return live.events(options.url, seen, contact=options.contact, tell=counts.tell)
+    if options.mode == "replay" and options.origin == "-" and options.rate is None:
+        return replay.arriving(sys.stdin.fileno())
     events = _events(options)
     if not options.rate:
         return unpaced(events)

@@ -11,6 +11,8 @@ from pathlib import Path
 from scripts.sources import generate, live
 from viewstream.urls import is_server_url
 
+RATE = 30.0
+"""Events a second by default; Wikimedia has about as many."""
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -72,9 +74,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     rated.add_argument(
         "--rate",
         type=parse_rate,
-        default=30.0,
         metavar="N",
-        help="events a second, 0: as fast as possible (default: 30)",
+        help="events a second, 0: as fast as possible (default: 30, and from stdin as they come)",
     )
 
     mode = modes.add_parser("live", parents=[common], help="follow Wikimedia's event stream")
@@ -100,4 +101,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     mode.add_argument(
         "--editors", type=int, default=generate.EDITORS, help="how many there are (%(default)s)"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    is_piped = options.mode == "replay" and options.origin == "-"
+    if options.mode != "live" and options.rate is None and not is_piped:
+        options.rate = RATE
+    return options

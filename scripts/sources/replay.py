@@ -1,30 +1,55 @@
-"""Events from a file: NDJSON, a recording of the event stream, or what a source has written."""
+"""Reads events from a file or a pipe: NDJSON, a recorded event stream, or a source's own file."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from scripts.sources.strict import MAX_EVENT
 
+_LONGEST_LINE = MAX_EVENT + 64
 _FRAMING = (b"event:", b"id:", b"retry:", b":")
 
 
 def events(file: BinaryIO) -> Iterator[bytes]:
-    """The events of `file`, one a line: the line itself, or what stands after `data:`.
+    """Yield the events of `file`, one for each line: the line itself, or its text after `data:`.
 
-    Blank lines and the other fields of an event stream are skipped. Everything else is handed
-    on as it is, so that what is no event is refused and counted where all events are checked.
+    Blank lines and the other fields of an event stream are skipped. Everything else is yielded
+    as it is: `append` refuses what is no event, and counts it.
     """
-    # A line that is longer than any event may be is handed on in pieces, and none of them fits.
-    while line := file.readline(MAX_EVENT + 64):
-        line = line.removesuffix(b"\n").removesuffix(b"\r")
-        if line and not line.startswith(_FRAMING):
-            yield line.removeprefix(b"data:").removeprefix(b" ")
+    # A line that is longer than an event may be comes in pieces, each of which is refused.
+    while line := file.readline(_LONGEST_LINE):
+        event = _event_of(line.removesuffix(b"\n"))
+        if event is not None:
+            yield event
 
 
 def events_of(path: Path) -> Iterator[bytes]:
-    """The events of the file at `path`; raises OSError once the first is asked for."""
+    """Yield the events of the file at `path`; raises OSError when the first is asked for."""
     with path.open("rb") as file:
         yield from events(file)
+
+
+def arriving(pipe: int) -> Iterator[list[bytes]]:
+    """Yield batches of the events of a pipe (a file descriptor), each once its lines have come."""
+    rest = b""
+    while chunk := os.read(pipe, 1 << 16):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            lines.append(rest)
+            rest = b""
+        batch = [event for line in lines if (event := _event_of(line)) is not None]
+        if batch:
+            yield batch
+    if (event := _event_of(rest)) is not None:
+        yield [event]
+
+
+def _event_of(line: bytes) -> bytes | None:
+    """Return the event of a line without its newline, or None if the line has none."""
+    line = line.removesuffix(b"\r")
+    if not line or line.startswith(_FRAMING):
+        return None
+    return line.removeprefix(b"data:").removeprefix(b" ")

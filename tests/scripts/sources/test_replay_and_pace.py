@@ -1,6 +1,11 @@
 """Replay reads each form of file; a pace is kept, in batches, without a flood after a pause."""
 
 import io
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from itertools import repeat
 from random import Random
 from statistics import mean, stdev
@@ -9,6 +14,17 @@ import pytest
 
 from scripts.sources import replay
 from scripts.sources.pace import lively, paced, steady, unpaced
+
+
+@contextmanager
+def piped() -> Iterator[tuple[int, FileIO]]:
+    """Yield the reading end of a pipe, and the writing end as a file without a buffer."""
+    reading, writing = os.pipe()
+    try:
+        with FileIO(writing, "wb") as producer:
+            yield reading, producer
+    finally:
+        os.close(reading)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +39,34 @@ from scripts.sources.pace import lively, paced, steady, unpaced
 )
 def test_events_are_found_in_each_form(text: bytes) -> None:
     assert list(replay.events(io.BytesIO(text))) == [b'{"a":1}', b'{"b":2}']
+    with piped() as (pipe, producer):
+        producer.write(text)
+        producer.close()
+        found = [event for batch in replay.arriving(pipe) for event in batch]
+    assert found == [b'{"a":1}', b'{"b":2}']
+
+
+def test_a_pipe_is_read_as_lines_come() -> None:
+    """A producer that pauses must not hold back what it has written; a line may be cut anywhere."""
+    with piped() as (pipe, producer):
+        batches = replay.arriving(pipe)
+        producer.write(b'{"a":1}\n{"b":2}\n{"c"')
+        assert next(batches) == [b'{"a":1}', b'{"b":2}']
+        producer.write(b":3}\n")
+        assert next(batches) == [b'{"c":3}']
+        producer.write(b'{"d":4}')
+        producer.close()
+        assert list(batches) == [[b'{"d":4}']]
+
+
+def test_a_line_without_end_is_given_up_in_pieces() -> None:
+    with piped() as (pipe, producer):
+        thread = threading.Thread(target=lambda: (producer.write(b"x" * 2**23), producer.close()))
+        thread.start()
+        sizes = [len(event) for batch in replay.arriving(pipe) for event in batch]
+        thread.join()
+    assert sum(sizes) == 2**23
+    assert len(sizes) == 2
 
 
 def test_what_is_no_event_is_handed_on_to_be_counted() -> None:
