@@ -20,9 +20,9 @@ def make_clone(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in FILES:
         shutil.copy(ROOT / name, folder)
-    (folder / "scripts" / "venv").write_text("#!/bin/sh\necho bin/python\n")
-    (folder / "bin").mkdir()
-    python = folder / "bin" / "python"
+    (folder / "scripts" / "venv").write_text("#!/bin/sh\necho .venv/bin/python\n")
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     return folder
