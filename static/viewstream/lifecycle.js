@@ -27,14 +27,21 @@ export function watchPage({ events, now, setTimeout, clearTimeout }, { wake, pau
   // Captured, since `freeze` and `resume` of a document do not bubble.
   for (const [name, handler] of handlers) events?.addEventListener?.(name, handler, true);
   let before = now();
+  /** @type {any} */
+  let timer;
+  const schedule = () => {
+    timer = setTimeout(tick, TICK);
+    // Only a connection keeps a Node process alive.
+    timer?.unref?.();
+  };
   const tick = () => {
     const passed = now() - before;
     before += passed;
-    timer = setTimeout(tick, TICK);
-    // A laptop that slept, and a clock that was set: the socket may be dead, a wait may be over.
+    schedule();
+    // A laptop that slept, or a clock that was set: the socket may be dead, a wait may be over.
     if (Math.abs(passed - TICK) > JUMP) wake();
   };
-  let timer = setTimeout(tick, TICK);
+  schedule();
   return () => {
     clearTimeout(timer);
     for (const [name, handler] of handlers) events?.removeEventListener?.(name, handler, true);

@@ -260,21 +260,34 @@ for (const name of ["online", "visibilitychange", "pageshow", "focus", "resume"]
   });
 }
 
-test("a laptop that slept and whose page gets no event connects at the next tick", () => {
-  const { world } = live();
-  world.pass(1_000);
-  world.sleep(3_600_000);
-  world.pass(0);
-  assert.equal(world.sockets.length, 2);
-});
+/** A world whose stream has just begun to wait for 30 s. */
+function waiting() {
+  const world = new World();
+  const stream = world.follow();
+  failTimes(world, stream, 6);
+  world.end();
+  assert.equal(stream.retryAt - world.time, 30_000);
+  return { world, before: world.sockets.length };
+}
 
-test("a timer that is a few seconds late is no jump of the clock", () => {
-  const { world } = live();
-  world.end(1006, "");
-  world.sleep(400);
-  world.pass(99);
-  assert.equal(world.sockets.length, 1);
-});
+for (const [jump, connects] of [
+  [3_600_000, true],
+  [-3_600_000, true],
+  [5_001, true],
+  [5_000, false],
+  [-5_001, true],
+  [-5_000, false],
+]) {
+  test(`a clock that jumps by ${jump} ms ${connects ? "ends" : "does not end"} a wait`, () => {
+    const { world, before } = waiting();
+    // Some ticks later, so that they go on.
+    world.pass(8_000);
+    assert.equal(world.sockets.length, before);
+    world.jump(jump);
+    world.pass(2_000);
+    assert.equal(world.sockets.length, before + (connects ? 1 : 0));
+  });
+}
 
 for (const [silent, sockets] of [
   [7_500, 1],

@@ -176,6 +176,12 @@ export class World {
     this.time += milliseconds;
   }
 
+  /** Set the clock, of which timers know nothing. */
+  jump(milliseconds) {
+    this.time += milliseconds;
+    for (const timer of this.#timers.values()) timer.at += milliseconds;
+  }
+
   /** Run one deferred task; returns whether there was one. */
   runDeferred() {
     const task = this.#deferred.shift();

@@ -140,6 +140,16 @@ test("a disconnect makes room in the buffer", () => {
   assert.equal(state.bufferedSize, 0);
 });
 
+test("what stays in the buffer after a base is counted exactly", () => {
+  const state = new ViewState("v");
+  const updates = [[6, 1, ["a"]]];
+  receiveAtOnce(state, { ...delta, updates });
+  receiveAtOnce(state, { ...delta, updates: [...updates, ...updates], epoch: "2-u1" });
+  receiveAtOnce(state, base);
+  assert.equal(state.bufferedSize, 3);
+  assert.equal(state.request, "v@1-u1:10");
+});
+
 test("100,000 updates are buffered for a base, and no more", () => {
   const state = new ViewState("v");
   const updates = Array.from({ length: 9_999 }, () => [6, 1, ["a"]]);

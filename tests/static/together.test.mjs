@@ -99,6 +99,29 @@ test("a listener that comes later is called at once, and begins at a common time
   assert.deepEqual(moments.slice(1), [20, 25]);
 });
 
+test("a listener that comes when all views are at one time is called at once", () => {
+  const { world, stream } = following();
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  const moments = [];
+  stream.onChange(({ time, view, changes }) =>
+    moments.push([time, view("total").size, view("bars").size, changes.size]),
+  );
+  assert.deepEqual(moments, [[10, 1, 1, 0]]);
+});
+
+test("a view of a moment has the standing of the view", () => {
+  const { world, stream } = following();
+  let moment;
+  stream.onChange((each) => {
+    moment = each;
+  });
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  assert.equal(moment.view("bars").standing.state, "live");
+  world.send(of("bars", status("stale", "no progress for 15 s")));
+  assert.deepEqual(moment.view("bars").standing, stream.view("bars").standing);
+  assert.throws(() => moment.view("nosuch"), /expected a view that this stream follows/);
+});
+
 test("one listener of a view may wait for the common time, and others not", () => {
   const { world, stream } = following();
   const [own, common] = [[], []];
