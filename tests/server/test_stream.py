@@ -305,3 +305,28 @@ def test_status_follows_the_pipeline(engine: FakeEngine) -> None:
         assert watcher.status("live") == Status("top10", "live")
         assert watcher.status("stale").reason == "nothing was posted for 3 s"
         assert served.get("/healthz")["status"] == "degraded"
+
+
+def test_a_plain_view_that_cannot_be_read_says_what_to_do(engine: FakeEngine) -> None:
+    engine.error = "unable to automatically determine a query timestamp"
+    with Served(engine) as served:
+        reason = "top10 is a plain view: make it materialized, or give it an index"
+        watcher = served.open()
+        while watcher.status("waiting").reason != reason:
+            pass  # an earlier status says that nothing is known yet
+
+
+def test_a_name_without_schema_is_found_along_the_search_path(engine: FakeEngine) -> None:
+    engine.schema = "mz_catalog"
+    with Served(engine, views=("mz_sources",)) as served:
+        assert served.open("mz_sources").base() == engine.base("mz_sources")
+    assert any('FROM "mz_catalog"."mz_sources"' in asked for asked in engine.statements)
+
+
+def test_a_name_outside_of_the_search_path_is_unknown(engine: FakeEngine) -> None:
+    engine.schema = "elsewhere"
+    with Served(engine) as served:
+        reason = "the engine answers: unknown view 'top10'"
+        watcher = served.open()
+        while watcher.status("waiting").reason != reason:
+            pass  # an earlier status says that nothing is known yet

@@ -10,7 +10,7 @@ import pytest
 
 from viewstream.checksum import MODULUS, checksum, row_hash
 from viewstream.client.change import Change
-from viewstream.client.state import RefusalError, ViewState, receive
+from viewstream.client.state import WRONG_CHECKSUM, RefusalError, ViewState, receive
 from viewstream.protocol import Base, Column, Delta, Row, decode
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -165,3 +165,24 @@ def test_rows_of_a_replaced_view_are_deleted_under_their_own_columns() -> None:
     second = receive(state, Base("v", "1-u2", 3, [Column("n", "int8")], [("7",)]))
     assert second is not None
     assert (second.inserted, second.deleted) == ([{"n": 7}], [{"a": "x"}])
+
+
+@pytest.mark.parametrize(("weight", "diff"), [(0, -1), (1, -2), (2, -3)])
+def test_more_rows_deleted_than_there_are_is_a_wrong_checksum(weight: int, diff: int) -> None:
+    state = ViewState("v")
+    receive(state, base_of(*["x"] * weight))
+    with pytest.raises(RefusalError, match="a row went that was not there") as refusal:
+        receive(state, delta_of(5, 6, (5, diff, ("x",))))
+    assert refusal.value.code == WRONG_CHECKSUM
+
+
+def test_what_waits_counts_as_a_delta_and_its_updates() -> None:
+    state = ViewState("v", max_waiting=6)
+    other = Delta("v", "1-u2", 5, 6, [(5, 1, ("y",))])  # counts 2, and goes on waiting
+    receive(state, other)
+    receive(state, delta_of(5, 6, (5, 1, ("y",))))
+    receive(state, base_of("x"))  # takes the second one: 2 are left of 6
+    receive(state, Delta("v", "1-u2", 6, 7, [(6, 1, ("y",)), (6, 1, ("z",))]))
+    receive(state, Delta("v", "1-u2", 7, 7, []))
+    with pytest.raises(RefusalError, match="before 6 updates"):
+        receive(state, Delta("v", "1-u2", 7, 7, []))
