@@ -46,7 +46,7 @@ class Beginning(Generic[RowT]):
             first = next((row for row in rows if self._read(row)[1]), None)
             if first is not None:
                 self.frontier = min(self._read(first)[0] + self._progress_offset, MAX_TIME)
-                rows.remove(first)  # `frontier` says as much
+                rows.remove(first)  # the opening line has the same time
         self._early += rows
         if self.frontier is None:
             return []

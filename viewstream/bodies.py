@@ -17,7 +17,7 @@ class Bodies:
     """Encodes the closed times of a view's text, and joins them to bodies on demand.
 
     `limit` bounds a body in bytes. `waiting` is the number of bytes of closed updates that were
-    not taken yet. A time that no body can hold is put on `left_out` instead.
+    not taken yet. A time that fits into no body is put on `left_out` instead.
     """
 
     def __init__(self, view: str, limit: int = BODY_LIMIT) -> None:
@@ -38,7 +38,7 @@ class Bodies:
 
     @property
     def has_news(self) -> bool:
-        """Whether something is known that the bodies taken so far do not say."""
+        """Whether the next body would have updates, or a later `upper` than the last one."""
         cutter = self._reader.cutter
         return cutter is not None and cutter.upper != self._lower
 
@@ -54,7 +54,7 @@ class Bodies:
         self.waiting += len(piece or b"")
 
     def take(self, size: int) -> bytes:
-        """Return the next delta as a body: as many closed times as `size` bytes hold.
+        """Return the next delta as a body: as many closed times as fit into `size` bytes.
 
         It has at least one time if there is any; but the first delta is empty, and says where the
         stream begins. Nothing may be taken before `is_begun`.

@@ -1,8 +1,8 @@
 """The checksum of a view's rows: one number that a client and the server can compare.
 
 It is the sum, modulo 2^32, of `weight * row_hash(row)` over all rows. A sum does not depend on
-the order of rows, and a change costs only what the change holds: `checksum(base) +
-checksum(updates)` is the checksum of what comes out.
+the order of rows, and a change costs only its own rows: `checksum(base) +
+checksum(updates)` is the checksum of the result.
 
 A row is hashed as JSON without blanks (in UTF-8, with the shortest escapes and only those that
 JSON demands), by CRC-32 and then a bijective mix of multiplications and shifts. The mix is
@@ -29,13 +29,13 @@ _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B
 _encode = msgspec.json.Encoder().encode
 
 _LANES = 256
-"""Hashes that are mixed at once, each in 64 bits of one large integer: that halves the time."""
+"""Hashes that are mixed at once, each in 64 bits of one large integer, in half the time."""
 _ONES = sum(1 << 64 * lane for lane in range(_LANES))
 _LOW_32, _LOW_17, _LOW_16 = _ONES * _MASK, _ONES * (2**17 - 1), _ONES * (2**16 - 1)
 
 
 def row_hash(row: Row) -> int:
-    """The hash of one row: an integer from 0 to 2^32-1."""
+    """Return the hash of one row: an integer from 0 to 2^32-1."""
     mixed = crc32(_encode(row))
     mixed = (mixed ^ mixed >> 16) * _FIRST & _MASK
     mixed = (mixed ^ mixed >> 15) * _SECOND & _MASK
@@ -43,7 +43,7 @@ def row_hash(row: Row) -> int:
 
 
 def checksum(weighted: Iterable[tuple[int, Row]]) -> int:
-    """The checksum of (weight, row) pairs; weights may be negative, as diffs are."""
+    """Return the checksum of (weight, row) pairs; weights may be negative, as diffs are."""
     crcs: defaultdict[int, list[int]] = defaultdict(list)
     for weight, row in weighted:
         crcs[weight].append(crc32(_encode(row)))
@@ -51,10 +51,10 @@ def checksum(weighted: Iterable[tuple[int, Row]]) -> int:
 
 
 def _sum_mixed(crcs: list[int]) -> int:
-    """The sum of what `row_hash` makes of these CRCs.
+    """Return the sum of the row hashes that have these CRCs.
 
     The same steps, on many lanes of 64 bits: a product of 32 bits by 32 does not leave its lane,
-    what a shift brings in from the next lane is masked, and since 2^64 = 1 modulo 2^64 - 1 the
+    bits that a shift moves in from the next lane are masked, and since 2^64 = 1 modulo 2^64 - 1 the
     remainder is the sum of the lanes: 256 numbers below 2^32 do not come near that.
     """
     total = 0

@@ -57,7 +57,7 @@ class Cutter:
         return self._counts
 
     def bound_open_time(self, size: int) -> None:
-        """Give up the open time if its rows alone are more than a body can hold.
+        """Give up the open time if its rows alone are too large for a body.
 
         `size` is how many characters were read since the last call. Rows that cancel are dropped
         before the open time is given up.

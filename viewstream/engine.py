@@ -1,8 +1,7 @@
 """SQL and connection options for every engine: Materialize of any version, or `engine/`. No I/O.
 
-The scripts and the server say the same things to an engine, by psycopg2 and by momoko; what they
-say is written here once: where the engine is, which epoch a view has, and how one version
-spells what another spells differently.
+The scripts and the server send the same SQL to an engine, by psycopg2 and by momoko. It is written
+once, here: where the engine listens, how a view's epoch is asked, and how the versions differ.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ _TIMESTAMPTZ = re.compile(
 
 
 class UnknownEngineError(ProtocolError):
-    """The engine is none of those that this project speaks to."""
+    """The engine is not Materialize, or of a version that cannot be parsed."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one version of the engine spells what versions spell differently."""
+    """The SQL in which versions of the engine differ."""
 
     tail: str
     """The statement that streams changes: TAIL, and SUBSCRIBE from v0.27 on."""
@@ -132,7 +131,7 @@ class Dialect:
 def connection_options(
     dsn: Mapping[str, str], environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return libpq's options for a parsed DSN, with our defaults where it says nothing.
+    """Return libpq's options for a parsed DSN, with our defaults for those it lacks.
 
     `options` are merged, not replaced: those of the DSN, or else of PGOPTIONS in `environment`
     (which libpq would ignore now), come last and so prevail.
@@ -222,7 +221,7 @@ def find_relation(
 
 
 def explain(view: str, error: str) -> str | None:
-    """Return an engine's error in words that say what to do about it, or None to keep its own."""
+    """Return a clearer sentence for an engine's error, with a remedy; None if there is none."""
     if _NOT_INDEXED in error:
         return f"{view} is a plain view: make it materialized, or give it an index"
     return None

@@ -2,7 +2,7 @@
 
 `docs/protocol.md` defines what they mean. The scripts, the server and the Python client all take
 their types from here; `static/viewstream/` has the same rules in JavaScript. Names of views are in
-`viewstream/names.py`, what is said to an engine is in `viewstream/engine.py`.
+`viewstream/names.py`, the SQL for engines is in `viewstream/engine.py`.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def decode_delta(text: bytes) -> Delta:
 
     Raises ProtocolError for what is not JSON, not a delta, or breaks a rule: an epoch's form,
     0 <= lower <= upper <= 2^53-1, every time within [lower, upper), sorted by time, no diff 0,
-    no (time, row) twice, rows of equal length, and that it is not folded: what was folded is for
-    one client, and where it was, nobody else could tell.
+    no (time, row) twice, rows of equal length, and that it is not folded: a folded delta is valid
+    at one frontier only, and a pipeline has no way to know those of the clients.
     """
     try:
         delta = _delta_decoder.decode(text)
@@ -153,7 +153,7 @@ def check_delta(delta: Delta) -> None:
         )
     last, upper, different = delta.lower, delta.upper, 0
     widths: set[int] = set()
-    rows: set[Row] = set()  # of one time: sets that stay small are what makes this quick
+    rows: set[Row] = set()  # of one time: small sets are faster than one large one
     for time, diff, row in delta.updates:
         if time != last:
             different += len(rows)

@@ -1,7 +1,7 @@
 """Talks to an engine over psycopg2, for the scripts: connect, look a view up, run a COPY.
 
 psycopg2 is not a requirement of the package, only of this module. The server talks to the engine
-over momoko instead; `viewstream/engine.py` has what both say.
+over momoko instead; `viewstream/engine.py` has the SQL of both.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def copy(connection: Connection, statement: str, output: Output) -> None:
         with without_noise(), connection.cursor() as cursor:
             cursor.copy_expert(statement, output)
     except psycopg2.Error as error:
-        # What psycopg2 says of a connection that broke inside a COPY helps nobody.
+        # psycopg2's own text about a connection that broke inside a COPY is of no use.
         if connection.closed:
             raise ConnectionError("the engine went away") from error
         raise

@@ -51,7 +51,7 @@ def test_the_first_delta_is_empty_and_says_where_the_stream_begins() -> None:
     assert decode_delta(bodies.take(100)) == Delta("top10", EPOCH, 12, 12, [])
 
 
-def test_a_progress_line_closes_what_is_below_it() -> None:
+def test_a_progress_line_closes_all_times_below_it() -> None:
     delta = cut(row(11, 1, "a") + progress(12) + row(12, 1, "open"))
     assert delta == Delta("top10", EPOCH, 10, 12, [(11, 1, ("a",))])
 
@@ -80,7 +80,7 @@ def test_a_progress_line_that_does_not_advance_changes_nothing(time: int) -> Non
     assert cut(progress(time) + row(10, 1, "a") + progress(11)).updates == [(10, 1, ("a",))]
 
 
-def test_equal_rows_of_one_time_are_merged_and_what_cancels_is_gone() -> None:
+def test_equal_rows_of_one_time_are_merged_and_may_cancel() -> None:
     text = row(11, 2, "a") + row(11, -1, "b") + row(11, 3, "a") + row(11, 1, "b") + progress(12)
     assert updates(text) == [(11, 5, ["a"])]
 
@@ -192,7 +192,7 @@ def test_a_relation_without_columns() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [1, 5, 1000])
-def test_what_it_cannot_read_is_refused_with_its_number(
+def test_an_unreadable_line_is_an_error_with_its_number(
     text: bytes, message: str, size: int
 ) -> None:
     bodies = Bodies("top10")
@@ -201,7 +201,7 @@ def test_what_it_cannot_read_is_refused_with_its_number(
             bodies.feed(text[start : start + size])
 
 
-def test_what_was_closed_before_an_unreadable_line_can_be_taken() -> None:
+def test_times_closed_before_an_unreadable_line_can_be_taken() -> None:
     bodies = opened()
     with pytest.raises(UnreadableLineError):
         bodies.feed(row(11, 1, "a") + row(12, 1, "b") + b"\xff\n")
@@ -405,7 +405,7 @@ def test_an_end_of_input_at_any_byte_loses_no_closed_time(
     assert total(delta.updates) == expected
 
 
-def test_the_short_way_reads_what_the_long_way_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_path_and_the_slow_path_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b"".join(row(11, diff, "a", r"\N", "") for diff in (1, -1, 1, 9, -9, 3))
     text += b"".join(row(11, diff, "b", "", "") for diff in (1, -1, 1, 9, -9, 3)) + progress(12)
     short = updates(text)

@@ -33,7 +33,7 @@ def delta(lower: int, upper: int, *updates: Update, epoch: str = EPOCH) -> Delta
         delta(5, 8, (5, 1, ("a",)), (6, -1, ("a",)), (7, 1, ("a",))),
     ],
 )
-def test_what_is_right_is_taken(right: Delta) -> None:
+def test_a_right_delta_is_accepted(right: Delta) -> None:
     check_delta(right)
     assert encode(decode_delta(encode(right))) == encode(right)
 
@@ -60,7 +60,7 @@ def test_what_is_right_is_taken(right: Delta) -> None:
         (delta(5, 7, (5, 1, ("a",)), (6, 1, ("a", "b"))), r"rows of one length, found \[1, 2\]"),
     ],
 )
-def test_what_is_wrong_is_refused_with_what_was_expected(wrong: Delta, sentence: str) -> None:
+def test_a_wrong_delta_is_rejected_with_a_sentence(wrong: Delta, sentence: str) -> None:
     with pytest.raises(ProtocolError, match=sentence):
         check_delta(wrong)
     with pytest.raises(ProtocolError, match=sentence):

@@ -90,7 +90,7 @@ def test_a_folded_delta_that_is_known_already_is_ignored() -> None:
     assert list(state.list_rows()) == [("x",)]
 
 
-def test_a_client_that_gives_up_its_position_drops_what_waited() -> None:
+def test_a_client_that_forgets_its_position_drops_waiting_deltas() -> None:
     state = ViewState("v")
     receive(state, delta_of(5, 9, (6, 1, ("y",))))
     state.forget()
@@ -105,7 +105,7 @@ def test_the_reason_of_a_refusal_is_its_text() -> None:
         receive(state, delta_of(6, 7))
 
 
-def test_a_checksum_costs_what_the_change_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checksum_hashes_only_the_rows_of_the_change(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed = 0
 
     def counting(weighted: Iterable[tuple[int, Row]]) -> int:
@@ -176,7 +176,7 @@ def test_more_rows_deleted_than_there_are_is_a_wrong_checksum(weight: int, diff:
     assert refusal.value.code == WRONG_CHECKSUM
 
 
-def test_what_waits_counts_as_a_delta_and_its_updates() -> None:
+def test_a_waiting_delta_counts_with_its_updates() -> None:
     state = ViewState("v", max_waiting=6)
     other = Delta("v", "1-u2", 5, 6, [(5, 1, ("y",))])  # counts 2, and goes on waiting
     receive(state, other)

@@ -96,7 +96,7 @@ class Stage:
         return follower
 
 
-def test_resumes_every_view_where_it_stands() -> None:
+def test_a_reconnect_resumes_every_view_at_its_position() -> None:
     first = FakeSocket([base(10, ALICE), base(7, BOB, view="w"), delta(10, 20, view="v")])
     stage = Stage([first, FakeSocket([])])
     stage.play("v", "w", "not yet")
@@ -138,7 +138,7 @@ def test_a_wrong_checksum_is_closed_with_4001_until_it_is_the_third() -> None:
     "text",
     ["", "{", "[]", "\x00", '{"type":"base"}', '{"type":"delta","view":"v","lower":"1"}'],
 )
-def test_what_is_no_message_is_closed_with_4000(text: str) -> None:
+def test_an_invalid_message_closes_with_4000(text: str) -> None:
     first = FakeSocket([base(10, ALICE), text])
     stage = Stage([first, FakeSocket([])])
     stage.play()
@@ -214,7 +214,7 @@ def test_a_view_that_was_not_asked_for_is_left_alone() -> None:
     assert follower.closed_with == []
 
 
-def test_tells_each_consistent_point_and_what_changed() -> None:
+def test_on_change_gets_each_consistent_point_and_the_changed_rows() -> None:
     told: list[tuple[int | None, int, dict[Row, int]]] = []
     script = [base(10, ALICE), Status("v", "stale"), delta(10, 20, (12, 1, BOB)), delta(5, 20)]
     Stage([FakeSocket(list(script))]).play(

@@ -71,7 +71,7 @@ def test_changes_come_as_rows_with_python_values() -> None:
     play(script, use)
 
 
-def test_a_change_has_what_was_inserted_and_deleted() -> None:
+def test_a_change_has_the_inserted_and_the_deleted_rows() -> None:
     def script(connection: Connection) -> None:
         connection.send(base(10, ALICE, BOB, BOB))
         connection.send(delta(10, 20, (15, -2, BOB), (15, 1, CAROL)))
@@ -139,7 +139,7 @@ def test_two_consumers_of_one_view_get_all_of_it() -> None:
     play(script, use)
 
 
-def test_an_iterator_that_nobody_uses_any_more_costs_nothing() -> None:
+def test_an_abandoned_iterator_is_freed() -> None:
     def script(connection: Connection) -> None:
         connection.send(base(10, ALICE))
 

@@ -83,13 +83,13 @@ def test_times(text: str, time: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "1" * 21, "one", " 1", "1_0", "\u0661"])
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_an_invalid_time_is_an_error(text: str) -> None:
     with pytest.raises(ProtocolError, match="expected a time of up to 20 digits"):
         parse_tail_time(text)
 
 
 @pytest.mark.parametrize("text", ["", "0", "+1", "01", "-0", "1.0", "1" * 20, "\u0661"])
-def test_what_is_no_diff_is_refused(text: str) -> None:
+def test_an_invalid_diff_is_an_error(text: str) -> None:
     with pytest.raises(ProtocolError, match="expected a diff that is an integer and not 0"):
         parse_diff(text)
     assert [parse_diff(right) for right in ("1", "-1", "9" * 19)] == [1, -1, 10**19 - 1]

@@ -86,7 +86,7 @@ def test_a_gap_at_the_end_is_passed_by_the_next_delta() -> None:
         (("11", "f", None, "a"), "a diff that is an integer and not 0, found ''"),
     ],
 )
-def test_what_is_no_row_of_a_tail_is_refused(wrong: Sequence[str | None], message: str) -> None:
+def test_an_invalid_row_is_an_error(wrong: Sequence[str | None], message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
         Deltas("v", EPOCH, 10).add_rows([wrong])
 

@@ -1,4 +1,4 @@
-"""post_deltas.py as a process, against a scripted server: what it posts, when, and how it ends."""
+"""post_deltas.py as a process, against a scripted server: its posts, their times, its exit."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def delta(lower: int, upper: int, *updates: tuple[int, int, tuple[str | None, ..
 # What is posted
 
 
-def test_it_posts_what_is_closed_and_ends_with_its_input() -> None:
+def test_closed_times_are_posted_and_the_end_of_input_ends_it() -> None:
     deltas, said, status = run(OPENING + row(11, 2, "a", "") + progress(12) + row(12, 1, "b", "c"))
     assert deltas == [delta(10, 10), delta(10, 12, (11, 2, ("a", "")))]
     assert (said, status) == ("", 0)
@@ -87,7 +87,7 @@ def test_an_input_that_ends_before_it_begins_posts_nothing(text: bytes) -> None:
     assert run(text) == ([], "", 0)
 
 
-def test_what_follows_the_last_newline_is_thrown_away() -> None:
+def test_an_unfinished_last_line_is_dropped() -> None:
     deltas, _, status = run(OPENING + row(11, 1, "a") + progress(12) + progress(1300)[:-1])
     assert deltas[-1] == delta(10, 12, (11, 1, ("a",)))
     assert status == 0
@@ -109,7 +109,7 @@ def test_a_request_is_json_with_the_token() -> None:
 
 
 def test_a_delta_grows_while_a_post_is_under_way() -> None:
-    """Back-pressure turns into larger deltas: whatever came meanwhile is one POST."""
+    """Back-pressure makes deltas larger: all that came during a POST is the next one."""
     released = threading.Event()
 
     def slow(request: Request) -> Answer:
@@ -122,14 +122,14 @@ def test_a_delta_grows_while_a_post_is_under_way() -> None:
         wait_until(lambda: len(server.requests) == 2, "the first update is posted")
         for instant in range(12, 112):
             write(process, row(instant, 1, "a") + progress(instant + 1))
-        # All hundred lie in the pipe or in the process now: the next POST is held back.
+        # All hundred are in the pipe or in the process now: the next POST waits for the first.
         released.set()
         wait_until(lambda: server.deltas[-1].upper == 112, "all is posted")
         assert len(server.requests) <= 4
 
 
 def test_a_server_that_is_away_makes_the_writer_wait() -> None:
-    """Back-pressure: what cannot be posted stays before the pipe, not in this process."""
+    """Back-pressure: unposted text stays in the pipe and before it, not in this process."""
     with (
         ScriptedHttp(lambda _: Answer(503)) as server,
         running(server.url, "--body-limit", "100000") as process,
@@ -157,7 +157,7 @@ def test_a_time_that_no_body_can_hold_is_left_out_with_a_warning() -> None:
     assert status == 0
 
 
-def test_a_long_catch_up_is_posted_in_bodies_that_hold_nobody_up(tmp_path: Path) -> None:
+def test_a_long_catch_up_is_posted_in_bodies_of_bounded_size(tmp_path: Path) -> None:
     text = b"".join(row(instant, 1, "x" * 1000) for instant in range(11, 5011)) + progress(5011)
     path = tmp_path / "text"
     path.write_bytes(OPENING + text)
@@ -230,7 +230,7 @@ def test_an_update_does_not_wait() -> None:
         Answer(None),
     ],
 )
-def test_what_may_pass_is_tried_again(answer: Answer) -> None:
+def test_a_temporary_failure_is_retried(answer: Answer) -> None:
     deltas, said, status = run(OPENING + row(11, 1, "a") + progress(12), sequence([answer] * 2))
     assert deltas == [delta(10, 10), *[delta(10, 12, (11, 1, ("a",)))] * 3]
     assert said.splitlines()[-1] == "post_deltas: top10: the server takes deltas again"
@@ -246,7 +246,7 @@ def test_the_seconds_that_the_server_asks_for_are_kept() -> None:
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 410, 413, 415])
-def test_what_is_refused_for_good_ends_it_with_the_servers_sentence(status: int) -> None:
+def test_a_refusal_ends_it_with_the_sentence_of_the_server(status: int) -> None:
     answer = Answer(status, {"error": "this is why"}, {"Location": "/elsewhere"})
     deltas, said, code = run(OPENING + row(11, 1, "a") + progress(12), sequence([answer]))
     assert len(deltas) == 2
@@ -292,7 +292,7 @@ def test_closed_deltas_are_delivered_after_the_input_ended() -> None:
 # Ends
 
 
-def test_an_unreadable_line_ends_it_after_what_was_closed() -> None:
+def test_an_unreadable_line_ends_it_after_the_closed_times() -> None:
     text = OPENING + row(11, 1, "a") + progress(12) + b"12\tf\tone\ta\n" + progress(13)
     deltas, said, status = run(text)
     assert deltas[-1] == delta(10, 12, (11, 1, ("a",)))
@@ -399,7 +399,7 @@ def test_wrong_options_are_refused(options: list[str], message: str) -> None:
         "http://127.0.0.1:9 ",
     ],
 )
-def test_what_is_no_server_is_refused_at_once(url: str) -> None:
+def test_an_invalid_server_url_is_a_usage_error(url: str) -> None:
     done = subprocess.run(arguments(url), input=OPENING, capture_output=True, timeout=30)
     assert done.returncode == 2
     message = f"error: expected a server such as http://127.0.0.1:8888, found {url!r}"

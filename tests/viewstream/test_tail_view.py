@@ -1,4 +1,4 @@
-"""tail_view.py as a process, against a scripted engine: what it asks, prints, and how it ends."""
+"""tail_view.py as a process, against a scripted engine: its statements, output and exit."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_resumed_stream_begins_at_its_frontier(size: int) -> None:
     assert printed == progress(10) + row(12, 1, "a") + progress(13)
 
 
-def test_what_follows_the_beginning_is_passed_on_as_it_is_cut() -> None:
+def test_bytes_after_the_beginning_are_passed_on_unchanged() -> None:
     beginning = text_from(None)
     assert beginning.feed(progress(9) + row(9, 1, "a") + b"10\tf") == (
         progress(9) + row(9, 1, "a") + b"10\tf"
@@ -132,7 +132,7 @@ def test_a_resumed_stream_that_ends_has_both_lines() -> None:
 
 
 @pytest.mark.parametrize("line", [b"\n", b"12\n", b"12\tx\t1\n", b"-1\tf\t1\n", b"# epoch\n"])
-def test_what_is_no_row_of_a_tail_is_refused(line: bytes) -> None:
+def test_an_invalid_row_is_an_error(line: bytes) -> None:
     with pytest.raises(ProtocolError, match="expected a row of a TAIL"):
         text_from(None).feed(line)
 
@@ -303,7 +303,7 @@ def test_a_lost_connection_is_no_reason_to_start_from_the_present() -> None:
 
 
 def test_a_second_connection_that_fails_is_no_reason_to_start_from_the_present() -> None:
-    """The COPY was not refused: to begin anew would give every client a gap for nothing."""
+    """The COPY was not refused: to start from the present would cost every client a base."""
     engine = Engine([play(progress(39), row(40, 1, "a"))])
 
     def crowded(statement: str, session: Session) -> None:
@@ -390,12 +390,12 @@ def test_newer_engines_are_asked_to_subscribe() -> None:
 
 
 @pytest.mark.parametrize("version", ["v0.50.0 (abc)", "v0.164.2", "v26.1.0 (abc)"])
-def test_since_v0_50_the_first_progress_row_stands_at_the_as_of(version: str) -> None:
+def test_since_v0_50_the_first_progress_row_is_at_the_as_of(version: str) -> None:
     engine = Engine([play(progress(50), row(51, 1, "a"), wait=False)], version=version)
     assert run(engine)[0] == HEADER + progress(51) + row(51, 1, "a") + progress(MAX_TIME)
 
 
-def test_a_version_that_nobody_understands_is_an_error() -> None:
+def test_an_unknown_version_is_refused_for_good() -> None:
     _, said, status, _ = run(Engine([play()], version="next"))
     assert status == ExitStatus.REFUSED
     assert "expected a version such as v0.26.4 from mz_version(), found 'next'" in said
@@ -421,7 +421,7 @@ def test_the_rows_of_now_come_once_and_it_ends(options: list[str]) -> None:
     ]
 
 
-def test_a_plain_view_has_no_rows_of_now_and_the_error_says_what_to_do() -> None:
+def test_once_of_a_plain_view_fails_with_a_hint() -> None:
     def refuse(_: str, session: Session) -> None:
         session.error("unable to automatically determine a query timestamp")
 
@@ -514,7 +514,7 @@ def test_an_error_in_the_middle_of_a_tail_is_one_line() -> None:
         (["top10", "--once", "--resume", "1-u7:1"], "not allowed with argument"),
     ],
 )
-def test_wrong_options_are_refused_with_what_was_expected(options: list[str], message: str) -> None:
+def test_wrong_options_are_usage_errors(options: list[str], message: str) -> None:
     done = subprocess.run(arguments("host=127.0.0.1", *options), capture_output=True, timeout=30)
     assert done.returncode == 2
     assert message in done.stderr.decode()
