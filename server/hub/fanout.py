@@ -146,7 +146,7 @@ class Fanout:
         if sent == len(data):
             return True
         self.block(client)
-        return self.slow.block(client, data, sent, base)
+        return self.slow.on_short_send(client, data, sent, base)
 
     def send_pending(self, feeds: Iterable[Feed]) -> None:
         """Send what is pending in `feeds` to all that are live there."""
@@ -158,7 +158,7 @@ class Fanout:
                     one for one in client.listeners.values() if one.is_live and one.feed in dirty
                 ]
                 self.block(client)
-                if self.slow.block(client, data, sent):
+                if self.slow.on_short_send(client, data, sent):
                     for listener in listeners:
                         listener.frontier = listener.feed.history.head
 

@@ -44,14 +44,13 @@ class SlowClients:
     def backlog_size(self) -> int:
         return self._backlog.size
 
-    def block(
+    def on_short_send(
         self, client: Client, data: bytes, sent: int, base: tuple[Feed, ReadBase] | None = None
     ) -> bool:
-        """Block a client that took `sent` bytes of `data`; return whether the rest will follow.
+        """Note that a client took only `sent` bytes of `data`; return whether the rest will follow.
 
         `base` is the base that `data` is, if it is one.
         """
-        client.is_ready = False
         if not client.keep_rest(data, sent):
             return False
         self._backlog.add(client, data)

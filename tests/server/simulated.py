@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from server.framing import Encoding
@@ -105,7 +106,7 @@ class FakeClient(Client):
         self.bytes = 0
         self.blocks = 0
         self.bases = 0
-        self.generation = server.view.history.generation
+        self.generation = server.generation
         """Of the view when it connected, to count the breaks of the history since."""
 
     @property
@@ -156,9 +157,12 @@ class FakeClient(Client):
 class Server:
     """A hub with its poller and its flusher; every turn of the event loop is a call."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, views: Sequence[str] = (VIEW,)) -> None:
         self.clock = clock
-        self.hub = Hub([VIEW], LIMITS, lambda: None, lambda view: None)
+        self.hub = Hub(views, LIMITS, self._on_work, self._on_question)
+        self.is_work_due = False
+        self.noted = {"base", "epoch"}
+        """What the poller knows that the hub wants to know; at its start it asks for both."""
         self.asked: list[Asked] = []
         self.questions = {True: 0, False: 0}
         """How many questions were asked for a base, and for the epoch only."""
@@ -168,16 +172,43 @@ class Server:
     def view(self) -> View:
         return self.hub._views[VIEW]
 
+    @property
+    def generation(self) -> int:
+        """How often the history of the view has broken."""
+        return self.view.history.generation if VIEW in self.hub.names else 0
+
     def ask(self, *, is_base: bool) -> None:
         self.questions[is_base] += 1
         if not is_base:
             self.epoch_asked_at = self.clock.now
         self.asked.append(Asked(self.hub.ask(VIEW, for_base=is_base), is_base))
 
+    def _on_work(self) -> None:
+        self.is_work_due = True
+
+    def _on_question(self, view: str) -> None:
+        assert self.hub.wants_base(view) or self.hub.wants_epoch(view), "there is no question"
+        self.noted |= {"base", "epoch"}
+
+    def check_callbacks(self) -> None:
+        """The hub has called for everything that it needs."""
+        if self.hub.has_pending or self.hub._fanout.queue:
+            assert self.is_work_due, "the flusher knows nothing of it"
+        for name, is_wanted in [
+            ("base", self.hub.wants_base(VIEW)),
+            ("epoch", self.hub.wants_epoch(VIEW)),
+        ]:
+            if not is_wanted:
+                self.noted.discard(name)
+            assert not is_wanted or name in self.noted, "the poller knows nothing of it"
+
     def turn(self) -> None:
         """Do everything that the event loop would do by itself."""
+        self.check_callbacks()
         while self.hub.has_pending or self.admit():
             self.hub.flush()
+        self.is_work_due = False
+        self.check_callbacks()
 
     def admit(self) -> bool:
         return self.hub.admit(self.clock.now)

@@ -117,6 +117,7 @@ class Actions:
 def check_groups(world: World) -> None:
     """What holds between any two events inside a hub."""
     for server in world.servers:
+        server.check_callbacks()
         view = server.view
         for listener in view.listeners:
             assert listener.client in server.hub.clients
