@@ -53,11 +53,9 @@ class SharedStream {
     }, LINGER);
   }
 
+  /** Not closed: a part of the page that was only hidden may still use it. */
   #expire() {
-    this.#timer = later(() => {
-      this.stream.close();
-      this.#forget();
-    }, KEEP);
+    this.#timer = later(this.#forget, KEEP);
   }
 }
 

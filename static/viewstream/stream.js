@@ -61,6 +61,7 @@ export class Stream {
   #reason = "";
   #isPausedByUser;
   #isFrozen = false;
+  /** Stops to watch the page; a stream that is paused does not. */
   #unwatch = () => {};
   /** Null until somebody asks for the common time. @type {?CommonTime} */
   #common = null;
@@ -86,13 +87,8 @@ export class Stream {
     this.#isPausedByUser = options.paused ?? false;
     for (const name of names) this.#add(name);
     if (options.together) this.#startCommonTime(this.views);
-    this.#unwatch = watchPage(environment, {
-      wake: this.wake,
-      pause: () => this.#freeze(true),
-      resume: () => this.#freeze(false),
-    });
     if (this.#isPausedByUser) this.#showState("");
-    else this.#connect();
+    else this.resume();
   }
 
   /** @param {string} name */
@@ -161,11 +157,20 @@ export class Stream {
 
   pause = () => {
     this.#isPausedByUser = true;
+    this.#isFrozen = false;
+    this.#unwatch();
     this.#pauseOrResume();
   };
 
   resume = () => {
+    if (this.#state === "closed") return;
     this.#isPausedByUser = false;
+    this.#unwatch();
+    this.#unwatch = watchPage(this.#environment, {
+      wake: this.wake,
+      pause: () => this.#freeze(true),
+      resume: () => this.#freeze(false),
+    });
     this.#pauseOrResume();
   };
 

@@ -362,6 +362,26 @@ test("pausing twice and resuming twice makes one connection", () => {
   assert.equal(world.sockets[0].closes.length, 1);
 });
 
+test("a paused stream has no timers and ignores the page", () => {
+  const world = new World();
+  const stream = world.follow({ paused: true });
+  assert.deepEqual(world.timers, []);
+  world.dispatch("pageshow");
+  assert.equal(world.sockets.length, 0);
+  stream.resume();
+  stream.pause();
+  assert.deepEqual(world.timers, []);
+  world.dispatch("resume");
+  assert.equal(world.sockets.length, 1);
+});
+
+test("resuming twice watches the page once", () => {
+  const { world, stream } = live();
+  stream.resume();
+  stream.resume();
+  assert.equal(world.timers.length, 2);
+});
+
 test("a stream that begins paused connects when it is resumed", () => {
   const world = new World();
   const stream = world.follow({ paused: true });

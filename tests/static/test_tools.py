@@ -12,7 +12,8 @@ import pytest
 from tests.support.npm import TOOLS, node_for_vite, run, system_node, tool
 from tests.support.processes import ROOT
 
-CHECKED = ["static", "tests/static/types", *sorted((ROOT / "tests" / "static").glob("*.mjs"))]
+TESTS = ROOT / "tests" / "static"
+CHECKED = ["static", TESTS / "types", *sorted(TESTS.glob("*.mjs")), *sorted(TOOLS.glob("*.mjs"))]
 LIBRARY = ROOT / "static" / "viewstream"
 IMPORT = re.compile(r'^(?!/\*\*| \*).*from "\./([\w/]+\.js)"', re.MULTILINE)  # not in comments
 
