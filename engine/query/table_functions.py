@@ -9,8 +9,10 @@ from math import isfinite
 from typing import Any
 
 from engine.errors import SqlError
+from engine.regex import compile_regex
 from engine.scalar import Scalar, coerce
 from engine.scalar.functions.dates import add_interval
+from engine.scalar.functions.fields import date_bin
 from engine.types import (
     DATE,
     INT2,
@@ -28,7 +30,9 @@ from engine.types import (
     Jsonb,
     SqlType,
 )
+from engine.types.interval import DAY
 from engine.types.jsonb import canonical
+from engine.types.temporal import UNIX_EPOCH
 from engine.zset import Row
 
 RowsOf = Callable[..., Iterable[Row]]
@@ -55,6 +59,10 @@ def find_table_function(name: str, arguments: Sequence[Scalar]) -> TableFunction
         found = _series(arguments)
     elif name == "unnest" and len(arguments) == 1 and isinstance(types[0], Array):
         found = TableFunction(name, tuple(arguments), ((name, types[0].element),))
+    elif name == "regexp_extract" and len(arguments) == 2 and arguments[0].is_literal:
+        found = _extraction(arguments)
+    elif name == "date_bin_hopping" and len(arguments) in (3, 4):
+        found = _hops(arguments)
     elif name in _JSON and len(arguments) == 1 and types[0] in (JSONB, UNKNOWN):
         found = TableFunction(name, (coerce(arguments[0], JSONB, what),), _JSON[name])
     if found is None:
@@ -71,7 +79,47 @@ _JSON: dict[str, tuple[tuple[str, SqlType], ...]] = {
     "jsonb_object_keys": (("jsonb_object_keys", TEXT),),
 }
 
-TABLE_FUNCTIONS = frozenset(("generate_series", "unnest", *_JSON))
+TABLE_FUNCTIONS = frozenset(
+    ("generate_series", "unnest", "regexp_extract", "date_bin_hopping", *_JSON)
+)
+
+
+def _extraction(arguments: Sequence[Scalar]) -> TableFunction:
+    """The groups of the pattern, by their names, are the columns."""
+    pattern, text = (coerce(argument, TEXT, "argument of regexp_extract") for argument in arguments)
+    if pattern.value is None:
+        raise SqlError("the pattern of regexp_extract must not be NULL", "22023")
+    regex = compile_regex(pattern.value)
+    if not regex.groups:
+        raise SqlError("regexp_extract must specify at least one capture group", "22023")
+    names = {number: name for name, number in regex.names.items()}
+    groups = range(1, regex.groups + 1)
+    columns = tuple((names.get(number, f"column{number}"), TEXT) for number in groups)
+    return TableFunction("regexp_extract", (pattern, text), columns)
+
+
+def _extracted(pattern: str, text: str) -> Iterator[Row]:
+    groups = compile_regex(pattern).search(text.encode())
+    if groups is not None:
+        yield tuple(None if group is None else group.decode() for group in groups)
+
+
+def _hops(arguments: Sequence[Scalar]) -> TableFunction | None:
+    moment = arguments[2].type
+    if moment not in (TIMESTAMP, TIMESTAMPTZ):
+        return None
+    types = (INTERVAL, INTERVAL, moment, moment)
+    pairs = zip(arguments, types, strict=False)
+    converted = tuple(coerce(a, type_, "argument of date_bin_hopping") for a, type_ in pairs)
+    return TableFunction("date_bin_hopping", converted, (("date_bin_hopping", moment),))
+
+
+def _windows(
+    hop: Interval, width: Interval, moment: datetime, origin: datetime = UNIX_EPOCH
+) -> Iterator[Row]:
+    """The beginnings of the windows of that width, a hop apart, that the moment lies in."""
+    last = date_bin(hop, add_interval(moment, hop), origin)
+    return _times(add_interval(last, -width), moment, hop)
 
 
 def _series(arguments: Sequence[Scalar]) -> TableFunction | None:
@@ -125,15 +173,20 @@ def _times(start: datetime, stop: datetime, step: Interval) -> Iterator[Row]:
     if abs((stop - start) / timedelta(microseconds=1)) > abs(step.length) * _MOST_ROWS:
         raise SqlError(f"generate_series would give more than {_MOST_ROWS} rows")
     ascending = step.length > 0
+    if _least_advance(step if ascending else -step) <= 0:
+        raise SqlError(
+            f"a step of {INTERVAL.to_text(step)} may go back, as months have 28 to 31 days", "22023"
+        )
     value = start
     while value <= stop if ascending else value >= stop:
         yield (value,)
-        following = add_interval(value, step)
-        if following <= value if ascending else following >= value:
-            raise SqlError(
-                f"generate_series goes back from {value}: step by a length that is fixed"
-            )
-        value = following
+        value = add_interval(value, step)
+
+
+def _least_advance(step: Interval) -> int:
+    """Microseconds that the step moves ahead at least."""
+    days = step.months * (28 if step.months > 0 else 31) + step.days
+    return days * DAY + step.microseconds
 
 
 def _elements(value: Jsonb) -> Iterator[Any]:
@@ -155,6 +208,8 @@ def _text(value: Any) -> str | None:
 ROWS: dict[str, RowsOf] = {
     "generate_series": _numbers,
     "generate_series of times": _times,
+    "regexp_extract": _extracted,
+    "date_bin_hopping": _windows,
     "unnest": lambda array: ((item,) for item in array),
     "jsonb_array_elements": lambda json: ((Jsonb(item),) for item in _elements(json)),
     "jsonb_array_elements_text": lambda json: ((_text(item),) for item in _elements(json)),

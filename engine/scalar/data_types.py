@@ -28,6 +28,7 @@ from engine.types import (
     TIME,
     TIMESTAMP,
     TIMESTAMPTZ,
+    UUID,
     VARCHAR,
     SqlType,
     array_of,
@@ -55,6 +56,7 @@ _TYPES: dict[str, SqlType] = {
     "TIMESTAMP": TIMESTAMP,
     "TIMESTAMPNTZ": TIMESTAMP,
     "TIMESTAMPTZ": TIMESTAMPTZ,
+    "UUID": UUID,
     "VARBINARY": BYTEA,
     "VARCHAR": VARCHAR,
 }

@@ -12,6 +12,7 @@
 | interval | Interval |
 | jsonb | Jsonb |
 | bytea | bytes |
+| uuid | uuid.UUID |
 | arrays | tuple |
 
 Values of one type are equal, and hash equal, exactly when they print the same text, so rows can
@@ -28,6 +29,7 @@ from engine.types.numeric import NUMERIC
 from engine.types.registry import REGTYPE, SCALARS, array_of, by_name, by_oid, sort_key
 from engine.types.strings import BPCHAR, BYTEA, NAME, TEXT, UNKNOWN, VARCHAR
 from engine.types.temporal import DATE, TIME, TIMESTAMP, TIMESTAMPTZ
+from engine.types.uuid import UUID
 
 __all__ = [
     "BOOL",
@@ -51,6 +53,7 @@ __all__ = [
     "TIMESTAMP",
     "TIMESTAMPTZ",
     "UNKNOWN",
+    "UUID",
     "VARCHAR",
     "Array",
     "Interval",

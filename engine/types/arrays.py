@@ -11,7 +11,8 @@ from engine.types.base import SqlType, invalid_binary, invalid_syntax
 
 _PLAIN = re.compile(r'[^\s{}",\\]+')
 _ITEM = re.compile(
-    r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>(?:[^{}",\\]|\\.)+))\s*(?P<end>[,}])', re.DOTALL
+    r'\s*+(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<plain>(?:[^{}",\\]|\\.)++))(?P<end>[,}])',
+    re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 

@@ -14,6 +14,7 @@ from engine.types.numbers import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, OID, In
 from engine.types.numeric import NUMERIC
 from engine.types.strings import BPCHAR, BYTEA, NAME, TEXT, UNKNOWN, VARCHAR
 from engine.types.temporal import DATE, TIME, TIMESTAMP, TIMESTAMPTZ
+from engine.types.uuid import UUID
 
 
 class RegType(Integer):
@@ -50,6 +51,7 @@ SCALARS: tuple[SqlType, ...] = (
     INTERVAL,
     JSONB,
     BYTEA,
+    UUID,
 )
 _ARRAYS = {element: Array(element) for element in SCALARS}
 INT2VECTOR = Vector(INT2, "int2vector", 22, 1006)

@@ -23,13 +23,20 @@ UNIX_EPOCH = datetime(1970, 1, 1)
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 
+_BETWEEN = r"[\s!-*,/;-@\[-`{-~]+"
+"""Blanks and punctuation that may stand between the parts of a date."""
 _STAMP = re.compile(
-    r"\s*(?:(?P<year>\d{4,6})-(?P<month>\d{1,2})-(?P<day>\d{1,2}))?"
-    r"(?:(?(year)(?:\s+|T))(?P<hour>\d{1,2}):(?P<minute>\d{2})"
-    r"(?::(?P<second>\d{2})(?:\.(?P<fraction>\d*))?)?)?"
-    r"\s*(?P<zone>Z|[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?|[A-Z][\w/+-]*)?\s*",
+    rf"\s*(?:(?P<compact>\d{{6,8}})(?![\d:-])|"
+    rf"(?P<year>\d{{1,6}})(?:-|{_BETWEEN})(?P<month>\d{{1,2}})(?:-|{_BETWEEN})(?P<day>\d{{1,2}}))?"
+    rf"(?:(?(compact)(?:{_BETWEEN}:*|T)|(?(year)(?:{_BETWEEN}:*|T)))"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2})"
+    r"(?::(?P<second>\d{1,2})(?:\.(?P<fraction>\d*))?)?)?"
+    r"\s*(?P<zone>Z|[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?|(?!(?:BC|AD)\s*$)[A-Z][\w/+-]*)?"
+    r"\s*(?P<era>BC|AD)?\s*",
     re.ASCII | re.IGNORECASE,
 )
+_LONGEST = 200
+"""Characters of a text that may be a date or time: the pattern backtracks over long blanks."""
 _OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2})(?::?(\d{2}))?)?", re.ASCII)
 
 
@@ -83,7 +90,7 @@ def to_local(moment: datetime, zone: tzinfo) -> datetime:
 
 
 def _match(sql_name: str, text: str) -> re.Match[str]:
-    match = _STAMP.fullmatch(text)
+    match = _STAMP.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         raise invalid_datetime(sql_name, text)
     return match
@@ -97,20 +104,34 @@ def invalid_datetime(sql_name: str, text: str) -> SqlError:
 
 
 def _date(sql_name: str, text: str, match: re.Match[str]) -> date:
-    if match["year"] is None:
+    if match["compact"] is not None:
+        year, month, day = _compact_date(match["compact"])
+    elif match["year"] is not None:
+        year, month, day = (int(match[part]) for part in ("year", "month", "day"))
+    else:
         raise invalid_datetime(sql_name, text)
     try:
-        return date(int(match["year"]), int(match["month"]), int(match["day"]))
+        if (match["era"] or "").upper() == "BC":
+            raise ValueError("years before 1 cannot be held")
+        return date(year, month, day)
     except ValueError:
         raise out_of_range("date/time field value", text) from None
 
 
+def _compact_date(digits: str) -> tuple[int, int, int]:
+    """`20200102`, or `200102`, whose year is one from 1970 to 2069."""
+    year = int(digits[:-4])
+    if len(digits) == 6:
+        year += 2000 if year < 70 else 1900
+    return year, int(digits[-4:-2]), int(digits[-2:])
+
+
 def _time_of_day(text: str, match: re.Match[str]) -> timedelta:
-    """The time since midnight, rounded to microseconds; 24:00:00 and :60 carry over."""
+    """The time since midnight, rounded to microseconds; the second 60 carries over."""
     hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
     fraction = (match["fraction"] or "")[:9]
     since = timedelta(hours=hour, minutes=minute, seconds=second)
-    if minute > 59 or second > 60 or since > _DAY:
+    if hour > 23 or minute > 59 or second > 60:
         raise out_of_range("date/time field value", text)
     return since + timedelta(microseconds=round(int(fraction or 0) * 10 ** (6 - len(fraction))))
 

@@ -31,6 +31,7 @@ from engine.types import (
     TIME,
     TIMESTAMP,
     TIMESTAMPTZ,
+    UUID,
     SqlType,
     array_of,
 )
@@ -38,7 +39,7 @@ from engine.types import (
 _PYTHON = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 _type: SqlType
-for _type in (TEXT, BOOL, INT2, INT4, INT8, OID, DATE, TIME, TIMESTAMP, TIMESTAMPTZ, BYTEA):
+for _type in (TEXT, BOOL, INT2, INT4, INT8, OID, DATE, TIME, TIMESTAMP, TIMESTAMPTZ, BYTEA, UUID):
     for _symbol, _python in _PYTHON.items():
         define(_symbol, (_type, _type), BOOL, template=f"{{0}} {_python} {{1}}")
 

@@ -19,6 +19,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from typing import Any
 
 from engine.errors import SqlError
 from engine.scalar.functions.arithmetic import out_of_range
@@ -270,8 +271,19 @@ for _name in ("power", "pow", "^"):
 
 # Whole numbers
 
+
+def _gcd(type_: Any) -> Callable[[int, int], int]:
+    def gcd(a: int, b: int) -> int:
+        divisor = math.gcd(a, b)
+        if divisor > type_.most:
+            raise out_of_range(type_)
+        return divisor
+
+    return gcd
+
+
 for _type in (INT4, INT8):
-    define("gcd", (_type, _type), _type, template="{gcd}({0}, {1})", names={"gcd": math.gcd})
+    define("gcd", (_type, _type), _type, _gcd(_type), can_fail=True)
 
 # Others
 

@@ -49,6 +49,7 @@ VALUES: dict[SqlType, st.SearchStrategy[Any]] = {
     ),
     types.JSONB: _json.map(Jsonb),
     types.BYTEA: st.binary(max_size=20),
+    types.UUID: st.uuids(),
 }
 VALUES |= {
     types.array_of(element): st.lists(st.none() | VALUES[element], max_size=4).map(tuple)
