@@ -45,6 +45,7 @@ from server.upstream.database import CONNECTIONS, Database
 from server.upstream.failure_log import FailureLog
 from server.upstream.poller import EPOCH_EVERY, Poller
 from server.upstream.reader import Reader
+from server.upstream.tailer import FIRST_DELAY, Tailer
 from server.view_list import ViewList
 
 log = logging.getLogger("server")
@@ -75,6 +76,7 @@ class Bounds:
     max_requests: int = MAX_REQUESTS
     engine_connections: int = CONNECTIONS
     epoch_every: float = EPOCH_EVERY
+    tail_delay: float = FIRST_DELAY
 
 
 class CertificateError(Exception):
@@ -95,6 +97,7 @@ class Server:
             log_bytes=options.log_bytes,
             stale_after=round(options.stale_after * 1000),
         )
+        self._is_tailing = options.tail
         tls = _tls_context(options)
         host, port = options.listen
         sockets = bind_sockets(port, host, backlog=LISTEN_BACKLOG)
@@ -105,23 +108,34 @@ class Server:
         self._metrics = Metrics(self.hub)
         self._database = Database(options.dsn, bounds.engine_connections, options.engine_timeout)
         self._flusher = Flusher(self.hub)
+        reader = Reader(self._database)
         self._poller = Poller(
             self.hub,
-            Reader(self._database),
+            reader,
             self._metrics,
             compress_from=limits.compress_from,
             reads_at_once=max(bounds.engine_connections - 1, 1),
             epoch_every=bounds.epoch_every,
         )
+        tailed = views if options.tail else ()
+        self._tailer = Tailer(
+            tailed,
+            self.hub,
+            self._database,
+            reader,
+            self._poller.offer,
+            first_delay=bounds.tail_delay,
+        )
         context = Context(
             hub=self.hub,
-            settle=self._poller.settle,
+            offer=self._poller.offer,
             wait_for_answer=self._poller.wait_for_answer,
             metrics=self._metrics,
             access=Access(host, options.token, options.origin, options.host),
             max_clients=options.max_clients or MAX_CLIENTS,
             max_body=options.max_body,
             compresses=limits.compress_from is not None,
+            is_tailing=options.tail,
             about=options.about,
         )
         self._connections = context.connections
@@ -137,7 +151,7 @@ class Server:
     async def wait_for_failure(self) -> None:
         """Raise the error of the first task that fails; no task ever ends otherwise."""
         while True:
-            tasks = [*self._poller.tasks, self._ticking]
+            tasks = [*self._poller.tasks, *self._tailer.tasks, self._ticking]
             # A view that is added later has tasks of its own, so the list is made again.
             done, _ = await asyncio.wait(tasks, timeout=1, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -149,6 +163,7 @@ class Server:
         """Disconnect every client with the delay after which to return, spread out, and end."""
         self._acceptor.close()
         self._ticking.cancel()
+        await self._tailer.stop()
         await self._poller.stop()
         self._database.close()
         spread = 1 + len(self._connections) / RETURNS_PER_SECOND
@@ -171,6 +186,8 @@ class Server:
                 self.hub.add_view(name)
                 self._metrics.add_view(name)
                 self._poller.add_view(name)
+                if self._is_tailing:
+                    self._tailer.add_view(name)
                 self.hub.request_epoch(name)
                 log.info("view %s is served from now on", name)
 

@@ -156,6 +156,13 @@ class Options:
             _FILE,
         ),
     ] = None
+    tail: Annotated[
+        bool,
+        _Option(
+            "read the changes from the engine, by a TAIL for each view, instead of having them "
+            "posted by pipelines"
+        ),
+    ] = False
     listen: Annotated[
         tuple[str, int], _Option("where to listen; port 0 takes a free one", _ADDRESS)
     ] = ("127.0.0.1", 8888)
@@ -256,6 +263,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(parser: argparse.ArgumentParser, name: str, option: _Option, default: Any) -> None:
+    if default is False:
+        parser.add_argument(f"--{name}", action="store_true", help=option.help)
+        return
     kind = option.kind
     shown = "" if kind.show is None or default is None else f"; default {kind.show(default)}"
     if option.variable is not None:

@@ -43,6 +43,11 @@ class Deltas:
                 )
         self._cutter.bound_open_time(size)
 
+    @property
+    def has_closed(self) -> bool:
+        """Whether `take` would return updates, or leave a time out."""
+        return bool(self._closed)
+
     def end(self) -> None:
         """Close all times: the TAIL has ended by itself, so its view can no longer change."""
         self._cutter.advance(MAX_TIME)

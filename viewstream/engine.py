@@ -93,13 +93,20 @@ class Dialect:
         """Whether the engine can read a file: from v0.27 on it takes events by webhook instead."""
         return self.tail == "TAIL"
 
+    def tail_statement(
+        self, relation: Relation, *, snapshot: bool = False, as_of: int | None = None
+    ) -> str:
+        """Return the statement that streams the changes of a relation, for a COPY or a cursor."""
+        time = "" if as_of is None else f" AS OF {as_of}"
+        options = f"SNAPSHOT = {str(snapshot).lower()}, PROGRESS"
+        return f"{self.tail} {relation.sql} WITH ({options}){time}"
+
     def copy_tail(
         self, relation: Relation, *, snapshot: bool = False, as_of: int | None = None
     ) -> str:
         """Return the COPY that streams the changes of a relation."""
-        time = "" if as_of is None else f" AS OF {as_of}"
-        options = f"SNAPSHOT = {str(snapshot).lower()}, PROGRESS"
-        return f"COPY ({self.tail} {relation.sql} WITH ({options}){time}) TO STDOUT"
+        tail = self.tail_statement(relation, snapshot=snapshot, as_of=as_of)
+        return f"COPY ({tail}) TO STDOUT"
 
     def copy_rows(self, relation: Relation) -> str:
         """Return the COPY that prints the rows of now, in the form of a TAIL's text."""

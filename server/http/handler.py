@@ -15,8 +15,10 @@ from server.flusher import now
 from server.http.access import Access
 from server.http.connection import Connection
 from server.http.refusal import Refusal, RefusalLog, refuse_view
+from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.metrics import Metrics
+from viewstream.protocol import Delta
 
 
 class OpenConnections:
@@ -51,8 +53,8 @@ class Context:
     """The objects and bounds that all handlers of one server share."""
 
     hub: Hub
-    settle: Callable[[str, int], Awaitable[bool]]
-    """Waits for the engine's answer about a view's epoch: see `Poller.settle`."""
+    offer: Callable[[Delta], Awaitable[Outcome]]
+    """Gives the hub a delta: see `Poller.offer`."""
     wait_for_answer: Callable[[float], Awaitable[None]]
     """Waits for the engine's next answer: see `Poller.wait_for_answer`."""
     metrics: Metrics
@@ -61,6 +63,8 @@ class Context:
     max_body: int
     compresses: bool
     """Whether permessage-deflate is negotiated."""
+    is_tailing: bool = False
+    """Whether this server reads the changes itself, so that nothing may be posted."""
     about: str | None = None
     connections: OpenConnections = field(default_factory=OpenConnections)
     refused: set[object] = field(default_factory=set)

@@ -104,17 +104,14 @@ class Deltas(Handler):
             self.refuse(Refusal(400, str(error)))
             return
         self._body.clear()
-        if self.is_served(delta.view):
-            await self._take(delta)
-
-    async def _take(self, delta: Delta) -> None:
-        hub = self.context.hub
-        asked = hub.last_question(delta.view)
-        outcome = hub.take_delta(delta, now(), asked)
-        if outcome is Outcome.UNKNOWN and await self.context.settle(delta.view, asked):
-            outcome = hub.take_delta(delta, now(), asked)
-        self.context.metrics.posts.labels(delta.view, outcome.name.lower()).inc()
-        self._answer_outcome(outcome, delta, hub.report(delta.view, now()))
+        if not self.is_served(delta.view):
+            return
+        if self.context.is_tailing:
+            sentence = f"this server reads {delta.view} from the engine itself (--tail)"
+            self.refuse(Refusal(403, f"{sentence}: nothing can be posted to it"))
+            return
+        outcome = await self.context.offer(delta)
+        self._answer_outcome(outcome, delta, self.context.hub.report(delta.view, now()))
 
     def _answer_outcome(self, outcome: Outcome, delta: Delta, view: ViewReport) -> None:
         if outcome in (Outcome.TAKEN, Outcome.HAD):

@@ -89,6 +89,11 @@ class History:
     def head(self) -> int:
         return self.log.head if self.log is not None else 0
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the view can no longer change in this epoch."""
+        return self.head == MAX_TIME
+
     # --- the pipeline ------------------------------------------------------------------------
 
     def extend(self, delta: Delta, now: int, asked: int) -> Extended:

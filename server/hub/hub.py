@@ -203,6 +203,10 @@ class Hub:
         self._views[name].on_failure(reason, now, of_base=for_base)
         self._note_work()
 
+    def note_tail(self, name: str, failure: str | None) -> None:
+        """Note why the server's own TAIL of a view does not run, or that it does."""
+        self._views[name].failures.tail = failure
+
     # --- time --------------------------------------------------------------------------------
 
     def on_tick(self, now: int) -> None:

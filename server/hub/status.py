@@ -44,6 +44,8 @@ class Failures:
         """Why the epoch could not be learned."""
         self.epoch_since = 0
         """When the first of these questions for the epoch failed."""
+        self.tail: str | None = None
+        """Why the server's own TAIL of the view does not run, if it has one."""
         self.count = 0
         """How many questions for the epoch have failed since the start."""
 
@@ -85,13 +87,13 @@ class StatusBoard:
         history, failures, limit = self._history, self._failures, self._limits.stale_after
         reason = ""
         if history.posted_at is None:
-            reason = NO_PIPELINE
+            reason = failures.tail or NO_PIPELINE
         elif history.log is None:
-            reason = RECREATED
+            reason = failures.tail or RECREATED
         elif failures.epoch is not None and now - failures.epoch_since >= limit:
             reason = failures.epoch  # its pipeline goes on to post that nothing has changed
-        elif now - history.posted_at >= limit:
-            reason = failures.epoch or f"nothing was posted for {limit // 1000} s"
+        elif now - history.posted_at >= limit and not history.has_ended:
+            reason = failures.epoch or failures.tail or f"nothing was posted for {limit // 1000} s"
         elif history.engine_ahead is not None and now - history.engine_ahead[1] >= limit:
             reason = f"what is posted has been behind the engine for {limit // 1000} s"
         return Status(history.view, "stale" if reason else "live", reason)
@@ -109,7 +111,7 @@ class StatusBoard:
             name=history.view,
             state=status.state,
             problem=problem,
-            failure=self._failures.reason,
+            failure=self._failures.reason or self._failures.tail,
             epoch=history.epochs.current,
             lower=None if log is None else log.lower,
             head=None if log is None else log.head,

@@ -72,6 +72,33 @@ class Answer:
         return self._result.fetchmany(count)
 
 
+class Cursor:
+    """A cursor for a TAIL, whose rows come as they happen."""
+
+    NAME = "c"
+
+    def __init__(self, connection: momoko.Connection) -> None:
+        self._connection = connection
+        self._fetching: asyncio.Future[cursor] | None = None
+
+    async def fetch(self, count: int, patience: float) -> Sequence[Row] | None:
+        """At most `count` rows as soon as there are any, or None after `patience` seconds.
+
+        No rows mean that the TAIL has ended. Raises EngineError.
+
+        The statement has no timeout: with one, the engine gathers rows until it is over. After
+        None, the next call waits for the same rows.
+        """
+        if self._fetching is None:
+            self._fetching = self._connection.execute(f"FETCH {count} {self.NAME}")
+        done, _ = await asyncio.wait([self._fetching], timeout=patience)
+        if not done:
+            return None
+        fetched, self._fetching = self._fetching, None
+        result: cursor = _result(self._connection, fetched)
+        return result.fetchall()
+
+
 class Database:
     """A pool of connections to one engine, each opened when it is needed."""
 
@@ -103,6 +130,18 @@ class Database:
                 _discard(connection)
             else:
                 self._idle.append(connection)
+
+    @contextlib.asynccontextmanager
+    async def declare(self, sql: str) -> AsyncIterator[Cursor]:
+        """Declare a cursor for a TAIL, on a connection of its own. Raises EngineError."""
+        connection = await self._open()
+        try:
+            await self._within_timeout(connection, connection.execute("BEGIN"))
+            declare = f"DECLARE {Cursor.NAME} CURSOR FOR {sql}"
+            await self._within_timeout(connection, connection.execute(declare))
+            yield Cursor(connection)
+        finally:
+            _discard(connection)
 
     def close(self) -> None:
         self._is_closed = True
@@ -141,14 +180,19 @@ class Database:
         done, _ = await asyncio.wait([future], timeout=self._timeout)
         if not done:
             raise EngineAwayError(f"the engine does not answer within {self._timeout:g} s")
-        try:
-            return future.result()
-        except psycopg2.Error as error:
-            if connection.closed or error.pgcode is None:
-                text = "the engine does not answer"
-                raise BrokenConnectionError(text, _one_line(error)) from error
-            primary = error.diag.message_primary or _one_line(error)
-            raise EngineError(f"the engine answers: {primary}", _one_line(error)) from error
+        return _result(connection, future)
+
+
+def _result(connection: momoko.Connection, future: asyncio.Future[Any]) -> Any:
+    """The result of a query that has ended. Raises EngineError."""
+    try:
+        return future.result()
+    except psycopg2.Error as error:
+        if connection.closed or error.pgcode is None:
+            text = "the engine does not answer"
+            raise BrokenConnectionError(text, _one_line(error)) from error
+        primary = error.diag.message_primary or _one_line(error)
+        raise EngineError(f"the engine answers: {primary}", _one_line(error)) from error
 
 
 def _one_line(error: psycopg2.Error) -> str:

@@ -12,12 +12,13 @@ import contextlib
 from collections.abc import Sequence
 
 from server.flusher import now
-from server.hub.history import ReadBase
+from server.hub.history import Outcome, ReadBase
 from server.hub.hub import Hub
 from server.metrics import Metrics
 from server.upstream.database import EngineError
 from server.upstream.reader import Reader, encode_base
 from viewstream.backoff import Backoff
+from viewstream.protocol import Delta
 
 EPOCH_EVERY = 3.0
 """Seconds between two queries for the epochs: how long rows of a replaced view can be shown."""
@@ -70,7 +71,19 @@ class Poller:
         if self._hub.wants_epoch(view):
             self._epochs_wanted.set()
 
-    async def settle(self, view: str, asked: int) -> bool:
+    async def offer(self, delta: Delta) -> Outcome:
+        """Give the hub a delta, after asking the engine if the hub does not have its epoch.
+
+        UNKNOWN means that the engine did not answer.
+        """
+        asked = self._hub.last_question(delta.view)
+        outcome = self._hub.take_delta(delta, now(), asked)
+        if outcome is Outcome.UNKNOWN and await self._settle(delta.view, asked):
+            outcome = self._hub.take_delta(delta, now(), asked)
+        self._metrics.posts.labels(delta.view, outcome.name.lower()).inc()
+        return outcome
+
+    async def _settle(self, view: str, asked: int) -> bool:
         """Wait for the answer to a question later than number `asked`; False if that failed."""
         hub = self._hub
         hub.request_epoch(view)
@@ -119,10 +132,7 @@ class Poller:
             return True
         hub = self._hub
         questions = {view: hub.ask(view, for_base=False) for view in views}
-        try:
-            relations = await self._reader.relations(views)
-        except EngineError as error:
-            relations = dict.fromkeys(views, error)
+        relations = await self._reader.relations(views)
         for view, question in questions.items():
             found = relations[view]
             if isinstance(found, EngineError):

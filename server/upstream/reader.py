@@ -52,34 +52,54 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._facts: tuple[Dialect, tuple[str, ...]] | None = None
+        self._wanted: dict[str, asyncio.Future[Relation | EngineError]] = {}
+        self._looking_up: asyncio.Task[None] | None = None
 
     async def relations(self, views: Sequence[str]) -> dict[str, Relation | EngineError]:
         """Find the relations that `views` name, with one query; an error for each without one."""
-        _, search_path = await self._facts_of_engine()
-        async with self._database.ask(relations_query(views)) as answer:
-            rows = [[value or "" for value in row] for row in answer.take(answer.size)]
+        try:
+            _, search_path = await self._facts_of_engine()
+            async with self._database.ask(relations_query(views)) as answer:
+                rows = [[value or "" for value in row] for row in answer.take(answer.size)]
+        except EngineError as error:
+            return dict.fromkeys(views, error)
         return {view: _find_relation(view, rows, search_path) for view in views}
 
-    async def base(self, view: str) -> Reading:
-        """Read the view's rows with their time, in an epoch that is the same before and after."""
-        for _ in range(TRIES):
-            before = await self._relation(view)
-            start, upper, columns, rows, total = await self._rows(view, before)
-            after = await self._relation(view)
-            if before == after and after.epoch == _epoch_of_start(start, after.epoch):
-                return Reading(after.epoch, upper, columns, rows, total)
-        raise EngineError("the view was replaced each time that it was read")
+    async def relation(self, view: str) -> Relation:
+        """Find the relation that `view` names. Raises EngineError.
 
-    async def _relation(self, view: str) -> Relation:
-        relation = (await self.relations([view]))[view]
+        Calls of many views share queries: all that come while one runs are answered by the next.
+        """
+        found = self._wanted.setdefault(view, asyncio.get_running_loop().create_future())
+        if self._looking_up is None:
+            self._looking_up = asyncio.create_task(self._look_up_wanted())
+        relation = await asyncio.shield(found)
         if isinstance(relation, EngineError):
             raise relation
         return relation
 
+    async def _look_up_wanted(self) -> None:
+        while self._wanted:
+            wanted, self._wanted = self._wanted, {}
+            relations = await self.relations(list(wanted))
+            for view, found in wanted.items():
+                found.set_result(relations[view])
+        self._looking_up = None
+
+    async def base(self, view: str) -> Reading:
+        """Read the view's rows with their time, in an epoch that is the same before and after."""
+        for _ in range(TRIES):
+            before = await self.relation(view)
+            start, upper, columns, rows, total = await self._rows(view, before)
+            after = await self.relation(view)
+            if before == after and after.epoch == _epoch_of_start(start, after.epoch):
+                return Reading(after.epoch, upper, columns, rows, total)
+        raise EngineError("the view was replaced each time that it was read")
+
     async def _rows(
         self, view: str, relation: Relation
     ) -> tuple[str, int, list[Column], list[Row], int]:
-        dialect, _ = await self._facts_of_engine()
+        dialect = await self.dialect()
         try:
             async with self._database.ask(dialect.base_query(relation)) as answer:
                 if answer.size:
@@ -93,6 +113,10 @@ class Reader:
             if hint is None:
                 raise
             raise EngineError(hint, error.detail) from error
+
+    async def dialect(self) -> Dialect:
+        """The engine's dialect, which is asked once."""
+        return (await self._facts_of_engine())[0]
 
     async def _facts_of_engine(self) -> tuple[Dialect, tuple[str, ...]]:
         """The engine's dialect and search path, which are asked once."""

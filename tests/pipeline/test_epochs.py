@@ -11,26 +11,38 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+
+import pytest
 
 from tests.support.following import Witness, following
 from tests.support.processes import Process, start_server
 from tests.support.scripted_materialize import ScriptedMaterialize
 
 
+@pytest.fixture(params=["pipes", "tail"])
+def way(request: pytest.FixtureRequest) -> str:
+    """How the changes come to the server."""
+    return str(request.param)
+
+
 @contextmanager
-def pipeline(engine: ScriptedMaterialize, *views: str) -> Iterator[str]:
-    """A server and a pipeline for the views of an engine; gives the server's URL."""
-    server, url = start_server(engine.dsn, *views)
-    options = ["--dsn", engine.dsn, "--server", url]
-    with server, Process([sys.executable, "-m", "scripts.pipeline", *options, *views]):
+def pipeline(engine: ScriptedMaterialize, way: str, *views: str) -> Iterator[str]:
+    """A server of an engine's views, with pipelines or by its own TAILs; gives its URL."""
+    with ExitStack() as stack:
+        server, url = start_server(engine.dsn, *views, options=["--tail"] if way == "tail" else [])
+        stack.enter_context(server)
+        if way == "pipes":
+            options = ["--dsn", engine.dsn, "--server", url]
+            command = [sys.executable, "-m", "scripts.pipeline", *options, *views]
+            stack.enter_context(Process(command))
         yield url
 
 
 @asynccontextmanager
-async def watched(engine: ScriptedMaterialize) -> AsyncIterator[Witness]:
+async def watched(engine: ScriptedMaterialize, way: str) -> AsyncIterator[Witness]:
     """A client of the view `v`, once base and deltas both flow."""
-    with pipeline(engine, "v") as url:
+    with pipeline(engine, way, "v") as url:
         async with following(url, "v") as client:
             await client.until(lambda: client.follower.states["v"].position)
             engine.write("v", (1, ("first",)))
@@ -38,12 +50,12 @@ async def watched(engine: ScriptedMaterialize) -> AsyncIterator[Witness]:
             yield client
 
 
-def test_a_restarted_engine_that_accepts_an_old_as_of_doubles_nothing() -> None:
+def test_a_restarted_engine_that_accepts_an_old_as_of_doubles_nothing(way: str) -> None:
     async def scenario() -> None:
         with ScriptedMaterialize() as engine:
             engine.create("v", "name")
             engine.write("v", (1, ("old",)), (2, ("twice",)))
-            async with watched(engine) as client:
+            async with watched(engine, way) as client:
                 engine.restart()
                 engine.write("v", (1, ("new",)))
                 rows = (("old",), ("twice",), ("twice",), ("first",), ("new",))
@@ -58,12 +70,12 @@ def test_a_restarted_engine_that_accepts_an_old_as_of_doubles_nothing() -> None:
     asyncio.run(scenario())
 
 
-def test_a_view_replaced_under_a_running_tail_is_never_mixed_with_its_successor() -> None:
+def test_a_view_replaced_under_a_running_tail_is_never_mixed_with_its_successor(way: str) -> None:
     async def scenario() -> None:
         with ScriptedMaterialize() as engine:
             engine.create("v", "name")
             engine.write("v", (1, ("old",)))
-            async with watched(engine) as client:
+            async with watched(engine, way) as client:
                 engine.create("v", "name", "more")  # the TAIL goes on with what it began with
                 engine.write("v", (1, ("new", "1")))
                 await client.until_rows("v", ("new", "1"))
@@ -75,11 +87,11 @@ def test_a_view_replaced_under_a_running_tail_is_never_mixed_with_its_successor(
     asyncio.run(scenario())
 
 
-def test_a_replaced_view_that_never_changes_is_noticed_too() -> None:
+def test_a_replaced_view_that_never_changes_is_noticed_too(way: str) -> None:
     async def scenario() -> None:
         with ScriptedMaterialize() as engine:
             engine.create("v", "name")
-            async with watched(engine) as client:
+            async with watched(engine, way) as client:
                 engine.create("v", "name")  # empty, and of another epoch
                 await client.until_rows("v")
                 epochs = [epoch for epoch, _, _ in client.points["v"]]

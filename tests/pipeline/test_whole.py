@@ -12,12 +12,16 @@ from tests.support.processes import ROOT
 from tests.support.shared import EVENTS, shared
 
 SAMPLE = ROOT / "tests" / "scripts" / "sources" / "data" / "recentchange.ndjson"
-KILLED = ("tail_view", "post_deltas", "pipeline", "server", "source")
+WAYS = ("pipes", "tail")
+KILLED = {
+    "pipes": ("tail_view", "post_deltas", "pipeline", "server", "source"),
+    "tail": ("server", "source"),
+}
 
 
-@pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
-    with Whole(tmp_path) as pipeline:
+@pytest.fixture(params=WAYS)
+def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Whole]:
+    with Whole(tmp_path, way=request.param) as pipeline:
         yield pipeline
 
 
@@ -61,7 +65,11 @@ def test_rows_at_the_frontier_are_those_of_the_select(whole: Whole) -> None:
     asyncio.run(follow())
 
 
-@pytest.mark.parametrize("name", KILLED)
+@pytest.mark.parametrize(
+    ("whole", "name"),
+    [(way, name) for way in WAYS for name in KILLED[way]],
+    indirect=["whole"],
+)
 def test_killed_processes_lose_nothing(whole: Whole, name: str) -> None:
     """Twice each, while events flow."""
 
@@ -82,8 +90,9 @@ def test_killed_processes_lose_nothing(whole: Whole, name: str) -> None:
     asyncio.run(follow())
 
 
-def test_a_restart_of_the_engine_begins_a_new_history(tmp_path: Path) -> None:
-    """It reads its file again and stamps everything anew: nothing may be there twice."""
+@pytest.mark.parametrize("way", WAYS)
+def test_a_restart_of_the_engine_begins_a_new_history(way: str, tmp_path: Path) -> None:
+    """It reads its file again and gives everything new times: nothing may be there twice."""
 
     async def follow(whole: Whole) -> None:
         async with following(whole.url, *VIEWS) as client:
@@ -97,7 +106,7 @@ def test_a_restart_of_the_engine_begins_a_new_history(tmp_path: Path) -> None:
             whole.stop_source()
             await whole.until_exact(client)
 
-    with Whole(tmp_path, "--logical-compaction-window", "1h") as whole:
+    with Whole(tmp_path, "--logical-compaction-window", "1h", way=way) as whole:
         asyncio.run(follow(whole))
 
 

@@ -29,10 +29,12 @@ POINTS = 15
 class Whole:
     """Engine, SQL, server and pipelines over `file`, while the `with` block runs.
 
+    With `way="tail"` the server reads the changes itself, and there are no pipelines.
     `processes` holds them by name; a source is started by `replay` or `generate`.
     """
 
-    def __init__(self, folder: Path, *engine_options: str) -> None:
+    def __init__(self, folder: Path, *engine_options: str, way: str = "pipes") -> None:
+        self.way = way
         self.file = folder / "recentchanges"
         self.file.touch()
         self.engine_options = engine_options
@@ -43,7 +45,7 @@ class Whole:
         self.dsn = f"host=127.0.0.1 port={self.ports['engine']} user=materialize dbname=materialize"
 
     def __enter__(self) -> Self:
-        for name in ("engine", "server", "pipeline"):
+        for name in ("engine", "server", "pipeline")[: 2 if self.way == "tail" else 3]:
             self.start(name)
         return self
 
@@ -56,7 +58,8 @@ class Whole:
         if name == "engine":
             process, _ = start_engine(*self.engine_options, listen=address)
         elif name == "server":
-            process, _ = start_server(self.dsn, *VIEWS, listen=address)
+            options = ["--tail"] if self.way == "tail" else []
+            process, _ = start_server(self.dsn, *VIEWS, options=options, listen=address)
         else:
             process = self._run("scripts.pipeline", "--dsn", self.dsn, "--server", self.url, *VIEWS)
         self.processes[name] = self._stack.enter_context(process)

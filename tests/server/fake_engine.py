@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from tests.support.scripted_cursor import ScriptedCursor
 from tests.support.scripted_wire import (
     BOOL,
     INT8,
@@ -38,6 +39,9 @@ class FakeEngine(ScriptedWire):
         """The error of every SELECT of the view."""
         self.is_known = True
         self.version = "v0.26.4 (scripted)"
+        self.tail = ScriptedCursor(self.columns)
+        """The TAIL of the view, for servers that read it themselves."""
+        self.epoch_queries = 0
         self.reads = 0
         """Reads of the rows."""
         self.go_on = threading.Event()
@@ -70,7 +74,10 @@ class FakeEngine(ScriptedWire):
         if statement == "SHOW search_path":
             session.rows([("search_path", TEXT)], [("public",)])
             return
+        if self.tail.answer(statement, session):
+            return
         if "mz_objects" in statement:
+            self.epoch_queries += 1
             epoch = (self.start, self.id) if self.is_known else None
             answer_epochs(statement, session, lambda _: epoch, self.schema)
             return

@@ -1,7 +1,7 @@
 """A scripted engine with a memory: it answers the whole pipeline as Materialize v0.9.4 does.
 
 Views are plain lists of updates that a test writes. What matters is what was seen of a real one:
-after a restart everything is stamped anew, and a TAIL `AS OF` a time before it is accepted and
+after a restart everything gets new times, and a TAIL `AS OF` a time before it is accepted and
 gives every row once more; a TAIL of a view that was replaced goes on with the old one for ever.
 """
 
@@ -11,9 +11,11 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tests.support.scripted_cursor import TAIL_COLUMNS
 from tests.support.scripted_wire import (
     NUMERIC,
     TEXT,
@@ -98,6 +100,12 @@ class ScriptedMaterialize:
     def _answer(self, statement: str, session: Session) -> None:
         if statement.startswith("COPY"):
             self._tail(statement, session)
+        elif statement == "BEGIN":
+            session.tag("BEGIN")
+        elif statement.startswith("DECLARE"):
+            self._declare(statement, session)
+        elif statement.startswith("FETCH"):
+            session.rows(session.memory["columns"], next(session.memory["changes"]))
         elif "mz_version" in statement:
             session.rows([("mz_version", TEXT)], [["v0.9.4 (scripted)"]])
         elif statement == "SHOW search_path":
@@ -140,20 +148,33 @@ class ScriptedMaterialize:
         view = self._named(statement, session)
         if view is None:
             return
+        session.copy_begin(3 + len(view.columns))
+        for rows in self._changes(view, statement):
+            for row in rows:
+                values = "\t".join(r"\N" if value is None else value for value in row)
+                session.copy_data(f"{values}\n".encode())
+
+    def _declare(self, statement: str, session: Session) -> None:
+        view = self._named(statement, session)
+        if view is not None:
+            session.memory["columns"] = [*TAIL_COLUMNS, *view.columns]
+            session.memory["changes"] = self._changes(view, statement)
+            session.tag("DECLARE CURSOR")
+
+    def _changes(self, view: _View, statement: str) -> Iterator[list[Sequence[str | None]]]:
+        """The rows of a TAIL, tick by tick: changes after its AS OF, and progress.
+
+        It is the object that was looked up at the beginning, even if another one has its name now.
+        """
         found = re.search(r"AS OF (\d+)", statement)
         with self._lock:
             as_of = int(found[1]) if found else self._time()
-        session.copy_begin(3 + len(view.columns))
-        nulls = b"\t\\N" * (1 + len(view.columns))
         while True:
-            # The object that was looked up at the beginning, whatever has the name by now.
             with self._lock:
                 now = self._time()
                 updates = [update for update in view.updates if update[0] > as_of]
-            for at, diff, row in updates:
-                values = "\t".join(r"\N" if value is None else value for value in row)
-                session.copy_data(f"{at}\tf\t{diff}\t{values}\n".encode())
-            session.copy_data(b"%d\tt" % now + nulls + b"\n")
+            rows = [(str(at), "f", str(diff), *row) for at, diff, row in updates]
+            yield [*rows, (str(now), "t", None, *[None] * len(view.columns))]
             as_of = max([as_of, *(update[0] for update in updates)])
             time.sleep(TICK)
 

@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 TEXT = 25
 INT8 = 20
@@ -44,6 +44,18 @@ class Session:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        self.memory: dict[str, Any] = {}
+        """What a scenario notes between the statements of one connection."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the client, which waits for an answer, closes its connection instead."""
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"", b"X")
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def rows(
         self, columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[str | None]]

@@ -1,0 +1,171 @@
+"""`server --tail`: the server reads the changes itself, from a scripted engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served
+from tests.support.processes import wait_until
+from tests.support.scripted_cursor import row
+from viewstream.protocol import MAX_TIME, Base
+
+TAIL = 'TAIL "public"."top10" WITH (SNAPSHOT = false, PROGRESS)'
+QUICK = {
+    "tail_delay": 0.05,
+    "epoch_every": 0.2,
+    "hub": {"gap_patience": 200, "status_every": 1000},
+}
+
+
+@pytest.fixture
+def tailing(engine: FakeEngine) -> Iterator[Served]:
+    with Served(engine, "--tail", "--stale-after", "3", bounds=QUICK) as served:
+        yield served
+
+
+def begin(served: Served, time: int = 1000) -> None:
+    """Let the TAIL begin, and the view be live."""
+    served.engine.time = str(time - 1)
+    served.engine.tail.progress(time)
+    wait_until(lambda: served.health()["state"] == "live", "the view to be live")
+
+
+def test_rows_of_the_tail_are_deltas_of_closed_times(tailing: Served) -> None:
+    tail = tailing.engine.tail
+    begin(tailing)
+    watcher = tailing.open()
+    assert list(watcher.base().rows) == list(tailing.engine.rows)
+    tail.progress(1002)
+    assert watcher.delta().upper == 1002
+    tail.add(row(1005, -1, "Bob", "9"), row(1005, 1, "Bob", "10"), row(1007, 1, "Eve", "1"))
+    delta = watcher.delta()
+    while not delta.updates:
+        delta = watcher.delta()
+    assert delta.upper == 1007, "time 1007 may still get rows"
+    changes = {(diff, row) for _, diff, row in delta.updates}  # a client may be catching up
+    assert changes == {(-1, ("Bob", "9")), (1, ("Bob", "10"))}
+    tail.progress(1008)
+    delta = watcher.delta()
+    assert (delta.lower, delta.upper) == (1007, 1008)
+    assert [(diff, row) for _, diff, row in delta.updates] == [(1, ("Eve", "1"))]
+    assert tail.declared == [TAIL]
+    assert max(tail.fetched) <= 2000
+
+
+def test_a_lost_connection_is_resumed_at_the_head(tailing: Served) -> None:
+    engine = tailing.engine
+    begin(tailing)
+    watcher = tailing.open()
+    watcher.base()
+    engine.tail.progress(1100)
+    wait_until(lambda: tailing.health()["head"] == 1100, "the progress")
+    engine.lose_all()
+    engine.tail.add(row(1105, 1, "Eve", "1"))
+    engine.tail.progress(1106)
+    delta = watcher.delta()
+    while not delta.updates:
+        delta = watcher.delta()
+    assert delta.updates[0] == (1105, 1, ("Eve", "1"))
+    assert engine.tail.declared == [TAIL, f"{TAIL} AS OF 1099"]
+
+
+def test_a_resume_that_is_refused_begins_at_the_present_with_a_new_base(tailing: Served) -> None:
+    engine = tailing.engine
+    begin(tailing)
+    watcher = tailing.open()
+    watcher.base()
+    engine.tail.refusal = "Timestamp (999) is not valid for all inputs: [Antichain]"
+    engine.time = "2000"
+    engine.rows = [("after", "1")]
+    engine.lose_all()
+    engine.tail.progress(2000)
+    tailing.process.wait_for(r"cannot resume top10 at \S+:1000 .*not valid.*: from the present")
+    message = watcher.next_rows()
+    while not isinstance(message, Base):
+        message = watcher.next_rows()
+    assert message == engine.base("top10")
+    assert engine.tail.declared == [TAIL, f"{TAIL} AS OF 999", TAIL]
+
+
+def test_a_view_that_was_replaced_while_its_tail_began_is_tailed_again(tailing: Served) -> None:
+    engine = tailing.engine
+    wait_until(lambda: engine.tail.fetched, "the TAIL")
+    engine.id = "u8"
+    engine.tail.progress(999)  # of the old view
+    wait_until(lambda: len(engine.tail.fetched) == 2, "another TAIL")
+    begin(tailing)
+    assert tailing.health()["head"] == tailing.health()["lower"] == 1000
+    assert tailing.health()["epoch"] == engine.epoch
+
+
+def test_a_view_replaced_under_its_tail_is_tailed_again_and_gives_a_new_base(
+    tailing: Served,
+) -> None:
+    engine = tailing.engine
+    begin(tailing)
+    watcher = tailing.open()
+    watcher.base()
+    engine.id, engine.rows = "u8", [("other", "1")]
+    assert watcher.base() == engine.base("top10")
+    engine.tail.progress(1001)  # still of the old TAIL
+    wait_until(lambda: len(engine.tail.declared) == 2, "another TAIL")
+    begin(tailing, 1002)
+    assert tailing.health()["epoch"] == engine.epoch
+
+
+def test_an_ended_view_is_live_until_its_epoch_changes(tailing: Served) -> None:
+    engine = tailing.engine
+    engine.time = str(2**64 - 1)
+    engine.tail.end()
+    wait_until(lambda: tailing.health()["head"] == MAX_TIME, "the end")
+    watcher = tailing.open()
+    assert watcher.base().upper == MAX_TIME
+    for _ in range(6):  # one a second, twice `--stale-after`
+        assert watcher.status("live").reason == ""
+    assert tailing.health()["problem"] is None
+    assert engine.tail.declared == [TAIL]
+    engine.time, engine.id = "1000", "u9"
+    engine.tail.begin_again()
+    wait_until(lambda: len(engine.tail.declared) == 2, "a TAIL of the new view")
+    begin(tailing)
+    assert tailing.health()["epoch"] == engine.epoch
+
+
+def test_a_tail_without_rows_is_live_by_its_heartbeats(tailing: Served) -> None:
+    begin(tailing)
+    watcher = tailing.open()
+    watcher.base()
+    for _ in range(6):  # one a second, twice `--stale-after`
+        assert watcher.status("live").reason == ""
+    assert tailing.health()["head"] == 1000
+
+
+def test_a_tail_that_fails_is_reported_and_started_again(tailing: Served) -> None:
+    engine = tailing.engine
+    engine.tail.error = "SUBSCRIBE fell behind"
+    reason = "the engine answers: SUBSCRIBE fell behind"
+    wait_until(lambda: tailing.health()["problem"] == reason, "the failure")
+    watcher = tailing.open()
+    wait_until(lambda: watcher.status("stale").reason == reason, "the reason")
+    wait_until(lambda: len(engine.tail.declared) > 2, "more tries")
+    engine.tail.error = None
+    begin(tailing)
+    assert tailing.health()["problem"] is None
+
+
+def test_rows_that_are_no_tail_are_reported(tailing: Served) -> None:
+    begin(tailing)
+    tailing.engine.tail.add(row(1005, 1, "Eve", "1"), row(1004, 1, "early", "1"))
+    expected = "the TAIL makes no sense: expected progress, or a row at 1005 or later"
+    wait_until(lambda: expected in (tailing.health()["problem"] or ""), "the report")
+
+
+def test_nothing_can_be_posted_to_a_tailed_view(tailing: Served) -> None:
+    refused = tailing.post(1000, 1001)
+    assert refused.status_code == 403
+    assert refused.json()["error"] == (
+        "this server reads top10 from the engine itself (--tail): nothing can be posted to it"
+    )
