@@ -20,9 +20,8 @@ from tests.support.recordings import TAIL_VERSIONS, TODAY, recorded_facts, recor
 from tests.support.scripted_tail import EPOCH, Engine, play, play_recording
 from tests.support.scripted_wire import ScriptedWire, Session
 from tests.support.tail_text import progress, row
-from viewstream.beginning import TailText
 from viewstream.exit_status import ExitStatus
-from viewstream.protocol import MAX_TIME, ProtocolError
+from viewstream.protocol import MAX_TIME
 
 HEADER = f"# epoch {EPOCH}\n".encode()
 END = b"%d\tt\t\\N\n" % MAX_TIME
@@ -58,83 +57,6 @@ def read_until(process: Process, end: bytes) -> bytes:
         assert chunk, f"it ended after {printed!r}: {process.stderr}"
         printed += chunk
     return printed
-
-
-# The stream's beginning, without a process
-
-
-class BareText(TailText):
-    """The text after its header, which is the same for all."""
-
-    def feed(self, data: bytes) -> bytes:
-        return super().feed(data).removeprefix(HEADER)
-
-    def end(self) -> bytes:
-        return super().end().removeprefix(HEADER)
-
-
-def text_from(frontier: int | None, progress_offset: int = 0) -> BareText:
-    return BareText(EPOCH, frontier, progress_offset)
-
-
-def feed(text: BareText, data: bytes, size: int) -> bytes:
-    return b"".join(text.feed(data[start : start + size]) for start in range(0, len(data), size))
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, 1000])
-def test_the_present_begins_at_the_first_progress_row(size: int) -> None:
-    text = row(5, 1, "old") + row(9, 1, "same time") + progress(9) + row(9, 2, "a") + progress(12)
-    printed = feed(text_from(None), text, size)
-    assert printed == progress(9) + row(9, 1, "same time") + row(9, 2, "a") + progress(12)
-
-
-@pytest.mark.parametrize("size", [1, 1000])
-def test_a_progress_row_at_the_as_of_begins_one_later(size: int) -> None:
-    text = progress(9) + row(10, 1, "a") + progress(11)
-    printed = feed(text_from(None, 1), text, size)
-    assert printed == progress(10) + row(10, 1, "a") + progress(11)
-
-
-@pytest.mark.parametrize("size", [1, 1000])
-def test_a_resumed_stream_begins_at_its_frontier(size: int) -> None:
-    text = progress(9) + row(12, 1, "a") + progress(13)
-    printed = feed(text_from(10), text, size)
-    assert printed == progress(10) + row(12, 1, "a") + progress(13)
-
-
-def test_bytes_after_the_beginning_are_passed_on_unchanged() -> None:
-    beginning = text_from(None)
-    assert beginning.feed(progress(9) + row(9, 1, "a") + b"10\tf") == (
-        progress(9) + row(9, 1, "a") + b"10\tf"
-    )
-    assert beginning.feed(b"\t1\t") == b"\t1\t"
-
-
-def test_the_end_is_also_the_opening_when_nothing_came() -> None:
-    assert text_from(None).end() == END
-
-
-def test_rows_of_the_last_moment_belong_to_the_base() -> None:
-    beginning = text_from(None)
-    assert beginning.feed(row(2**64 - 1, 1, "a", "b")) == b""
-    assert beginning.end() == progress(MAX_TIME, 2)
-
-
-def test_rows_at_the_last_moment_may_come_after_its_progress() -> None:
-    beginning = text_from(None)
-    text = progress(2**64 - 1) + row(2**64 - 1, 1, "a")
-    assert beginning.feed(text) == progress(MAX_TIME - 1) + row(2**64 - 1, 1, "a")
-    assert beginning.end() == progress(MAX_TIME)
-
-
-def test_a_resumed_stream_that_ends_has_both_lines() -> None:
-    assert text_from(7).end() == b"7\tt\t\\N\n" + END
-
-
-@pytest.mark.parametrize("line", [b"\n", b"12\n", b"12\tx\t1\n", b"-1\tf\t1\n", b"# epoch\n"])
-def test_an_invalid_row_is_an_error(line: bytes) -> None:
-    with pytest.raises(ProtocolError, match="expected a row of a TAIL"):
-        text_from(None).feed(line)
 
 
 # Recordings of a real engine
