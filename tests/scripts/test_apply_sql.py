@@ -72,6 +72,17 @@ def test_a_lost_connection_is_made_again() -> None:
     assert process.stderr.count("waiting: 40_useredits.sql: ") == 1
 
 
+def test_the_greeting_of_an_engine_stays_out_of_the_log() -> None:
+    def scenario(statement: str, session: Session) -> None:
+        applied(session, statement)
+
+    with ScriptedWire(scenario) as wire:
+        wire.greeting = ["a welcome"]
+        with apply_sql("--dsn", wire.dsn, "--source", "/x") as process:
+            assert process.wait() == 0
+    assert "welcome" not in process.stderr
+
+
 def test_a_version_without_file_sources_gets_a_webhook_source() -> None:
     def scenario(statement: str, session: Session) -> None:
         applied(session, statement, "v26.28.0")

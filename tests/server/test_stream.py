@@ -330,3 +330,11 @@ def test_a_name_outside_of_the_search_path_is_unknown(engine: FakeEngine) -> Non
         watcher = served.open()
         while watcher.status("waiting").reason != reason:
             pass  # an earlier status says that nothing is known yet
+
+
+def test_the_greeting_of_an_engine_stays_out_of_the_log(engine: FakeEngine) -> None:
+    with Served(engine) as served:
+        served.open().base()
+    asked = [startup["options"] for startup in engine.startups]
+    assert asked
+    assert all("-c client_min_messages=warning" in options for options in asked)

@@ -79,6 +79,12 @@ class Session:
         body = b"".join(key.encode() + text.encode() + b"\0" for key, text in fields.items())
         self._send(b"E", body + b"\0")
 
+    def notice(self, message: str) -> None:
+        """Send a NOTICE, which libpq prints to stderr while it connects."""
+        fields = {"S": "NOTICE", "C": "00000", "M": message}
+        body = b"".join(key.encode() + text.encode() + b"\0" for key, text in fields.items())
+        self._send(b"N", body + b"\0")
+
     def copy_begin(self, columns: int) -> None:
         self._send(b"H", struct.pack("!bh", 0, columns) + b"\0\0" * columns)
 
@@ -127,6 +133,11 @@ def _message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!i", len(body) + 4) + body
 
 
+def _parameters_of(startup: bytes) -> dict[str, str]:
+    words = startup.decode().split("\0")
+    return {key: value for key, value in zip(words[::2], words[1::2], strict=False) if key}
+
+
 def _value(value: str | None) -> bytes:
     if value is None:
         return struct.pack("!i", -1)
@@ -147,6 +158,10 @@ class ScriptedWire:
         self.port: int = self._listener.getsockname()[1]
         self.dsn = f"host=127.0.0.1 port={self.port} user=materialize dbname=materialize"
         self.statements: list[str] = []
+        self.startups: list[dict[str, str]] = []
+        """The parameters with which each client connected."""
+        self.greeting: Sequence[str] = ()
+        """Notices for each client that does not ask for warnings only."""
         self._failures: list[Exception] = []
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -188,7 +203,7 @@ class ScriptedWire:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:  # until the startup message proper
             length, code = struct.unpack("!ii", _receive(connection, 8))
-            _receive(connection, length - 8)
+            startup = _receive(connection, length - 8)
             if code == _CANCEL_REQUEST:
                 return
             if code not in (_SSL_REQUEST, _GSS_REQUEST):
@@ -199,6 +214,10 @@ class ScriptedWire:
         for name, value in _PARAMETERS.items():
             session._send(b"S", f"{name}\0{value}\0".encode())
         session._send(b"K", struct.pack("!ii", 1, 1))
+        self.startups.append(_parameters_of(startup))
+        if "client_min_messages=warning" not in self.startups[-1].get("options", ""):
+            for line in self.greeting:
+                session.notice(line)
         session._send(b"Z", b"I")
         while True:
             kind = _receive(connection, 1)

@@ -301,6 +301,33 @@ def test_a_view_that_ends_without_a_row_is_proved_too() -> None:
     assert (status, len(asked)) == (0, 2)
 
 
+# Connections
+
+GREETING = [f"line {number} of a welcome" for number in range(11)]
+
+
+@pytest.mark.parametrize("options", [(), ("--once",)])
+def test_the_greeting_of_an_engine_stays_out_of_stderr(options: tuple[str, ...]) -> None:
+    with ScriptedWire(Engine([play(progress(50), wait=False)])) as wire:
+        wire.greeting = GREETING
+        done = subprocess.run(
+            arguments(wire.dsn, "top10", *options), capture_output=True, timeout=30
+        )
+    assert (done.stderr, done.returncode) == (b"", 0)
+    assert wire.startups
+
+
+def test_the_options_of_the_user_prevail() -> None:
+    with ScriptedWire(Engine([play(progress(50), wait=False)])) as wire:
+        wire.greeting = GREETING
+        dsn = f"{wire.dsn} options='-c client_min_messages=notice -c cluster=quick'"
+        environment = {**os.environ, "PGOPTIONS": "-c cluster=slow"}
+        subprocess.run(arguments(dsn), capture_output=True, check=True, timeout=30, env=environment)
+    quiet = "-c client_min_messages=warning"
+    theirs = "-c client_min_messages=notice -c cluster=quick"
+    assert {startup["options"] for startup in wire.startups} == {f"{quiet} {theirs}"}
+
+
 # Versions
 
 
