@@ -53,8 +53,13 @@ class Graph:
         try:
             while (due := self._due(time)) is not None:
                 yield from self._step(due, {}, changed)
-            for piece in _pieces(changes):
+            pieces_left = list(_pieces(changes))
+            self._defer(len(pieces_left) > 1)
+            for piece in pieces_left:
                 yield from self._step(time, piece, changed)
+            if len(pieces_left) > 1:
+                self._defer(False)
+                yield from self._step(time, {}, changed)
         finally:
             self.is_advancing = False
         self.upper = time + 1
@@ -69,6 +74,10 @@ class Graph:
         while is_unfinished(self._members):
             changed |= step_all(self.members, time, {}).keys()
             yield
+
+    def _defer(self, deferred: bool) -> None:
+        for member in self._members:
+            member.defer(deferred)
 
     def _due(self, before: int) -> int | None:
         times = [m.next_time for m in self._members if m.next_time is not None]

@@ -128,9 +128,10 @@ async def _catch_up(
         due = _next_time(members, replays)
         at_end = due is None or due >= graph.upper
         waiting = max(member.rows_absorbed for member in members)
-        if is_unfinished(members) or (
-            waiting and (at_end or due != reached or waiting > ROWS_AT_ONCE)
-        ):
+        same_time = due == reached and not at_end
+        for member in members:
+            member.defer(same_time)
+        if is_unfinished(members) or (waiting and (not same_time or waiting > ROWS_AT_ONCE)):
             step_all(members, reached, {})
         elif due is None or at_end:
             break
@@ -164,6 +165,7 @@ async def evaluate(
     replays = {id: collection.replay(time) for id, collection in inputs.items()}
     try:
         async with pacer:
+            flow.defer(True)
             await _add_step(flow, time, {}, result, limit, pacer)
             for id, replay in replays.items():
                 while (next_time := replay.next_time) is not None and next_time <= time:
@@ -171,6 +173,8 @@ async def evaluate(
                     while piece := dict(islice(rows, size)):
                         took = await _add_step(flow, time, {id: piece}, result, limit, pacer)
                         size = _fitting(size, took)
+            flow.defer(False)
+            await _add_step(flow, time, {}, result, limit, pacer)
     finally:
         for replay in replays.values():
             replay.close()
@@ -198,6 +202,14 @@ async def _add_step(
         change = flow.step_slice(time, {})
     check_state("the query", flow.rows_kept)
     return took
+
+
+async def rest_of_step(flow: Dataflow, time: int, first: ZSet, pacer: Pacer) -> ZSet:
+    """The result of a step whose first slice was taken."""
+    result = dict(first)
+    async with pacer:
+        await _add_step(flow, time, {}, result, ResultSize("result"), pacer)
+    return result
 
 
 def _fitting(size: int, took: float) -> int:

@@ -74,6 +74,11 @@ class Maintained(Stored):
         """Whether the last step took a slice of its work, and must be followed by another."""
         return self._flow is not None and self._flow.has_more
 
+    def defer(self, deferred: bool) -> None:
+        """Let operators wait with their results, while more changes of the same time follow."""
+        if self._flow is not None:
+            self._flow.defer(deferred)
+
     @property
     def rows_absorbed(self) -> int:
         """How many rows wait for the next step."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine.coordinator.collection import ENDLESS, SLICE_ROWS, Collection, Stored
-from engine.coordinator.hydration import evaluate
+from engine.coordinator.hydration import evaluate, rest_of_step
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.errors import SqlError
@@ -149,7 +149,9 @@ async def _result(
     size = sum(len(collection.history.contents) for collection in stored.values())
     if len(stored) == len(inputs) and size <= _FEW_ROWS:
         contents = {id: collection.history.at(readable) for id, collection in stored.items()}
-        result = flow.step(time, contents)
+        result = flow.step_slice(time, contents)
+        if flow.has_more:
+            result = await rest_of_step(flow, time, result, runtime.pacer)
     else:
         result = await evaluate(flow, inputs, readable, runtime.pacer)
     raise_errors(flow.errors)

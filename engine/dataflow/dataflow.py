@@ -26,6 +26,9 @@ class Operator:
     takes_columns = False
     """Whether it takes what a source adds by column; others are given it as a Z-set."""
 
+    is_deferred = False
+    """Whether results of groups are not output yet: more changes of the same time follow."""
+
     @property
     def rows_kept(self) -> int:
         """The number of rows or groups in the operator's state."""
@@ -69,6 +72,9 @@ class Dataflow:
     `step_slice` does the same, but may return a part of the result: while `has_more`, it must be
     called again, at the same time and without changes. Each call takes some milliseconds.
 
+    After `defer(True)`, operators whose output costs more than the change (a sum of a large group,
+    a top-k) wait with it until `defer(False)`: the caller has more changes of the same time.
+
     A large change may instead be passed in slices to `absorb`, which runs only the operators
     without state, and sums their results; the next `step` passes the sum to the others. So a
     group that many slices change costs the others one change.
@@ -101,6 +107,11 @@ class Dataflow:
     def has_more(self) -> bool:
         """Whether the last slice was not the last of its step."""
         return any(node.operator.has_more for node in self._nodes)
+
+    def defer(self, deferred: bool) -> None:
+        """Let operators wait with the results of groups, or output them in the next steps."""
+        for node in self._nodes:
+            node.operator.is_deferred = deferred
 
     def step_slice(self, time: int, changes: Mapping[str, Change]) -> ZSet:
         """Compute the first, or the next, slice of the change of the result."""

@@ -264,6 +264,9 @@ def _parse(tokens: Sequence[Token], sql: str, into: type[exp.Expr] | None) -> ex
             trees = parser.parse_into(into, raw_tokens, sql)
     except ParseError as error:
         raise _syntax_error(error, tokens, sql) from error
+    except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # sqlglot takes some forms apart before it looks whether they are what it expects.
+        raise SqlError("Expected a valid statement", SYNTAX_ERROR) from error
     except RecursionError as error:
         raise SqlError("statement is nested too deeply", "54001") from error
     return trees[0] if trees else None

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from engine.code import function, row_of
 from engine.dataflow.dataflow import ErrorChange, Operator, add_errors
+from engine.dataflow.operators.sliced import SLICE
 from engine.errors import SqlError
 from engine.zset import Row, Value, ZSet
 
@@ -94,6 +96,12 @@ class Reduce(Operator):
             if type(aggregate).size is not Aggregate.size
         ]
         self._values_kept = 0
+        self._before: dict[Row, Row | SqlError | None] = {}
+        """The rows, as they were output last, of the groups that have changed since."""
+
+    @property
+    def has_more(self) -> bool:
+        return bool(self._before) and not self.is_deferred
 
     def _placed(self, call: AggregateCall) -> int:
         """The index of the call's state in a group's list."""
@@ -108,7 +116,7 @@ class Reduce(Operator):
         return len(self._groups) + self._values_kept
 
     def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
-        before: dict[Row, Row | SqlError | None] = {}
+        before = self._before
         groups, key_of, updates = self._groups, self._key, self._updates
         if self._single and not self._started:
             groups[()] = self._new_group()
@@ -130,15 +138,19 @@ class Reduce(Operator):
             for at, call in updates:
                 if call.accepts is None or call.accepts(row):
                     group[at] = call.aggregate.update(group[at], call.argument(row), weight)
-        return self._difference(before, errors)
+        return {} if self.is_deferred else self._difference(errors)
 
-    def _difference(self, before: dict[Row, Row | SqlError | None], errors: ErrorChange) -> ZSet:
-        """The change of the groups' rows, given the rows before; groups without rows are dropped.
+    def _difference(self, errors: ErrorChange) -> ZSet:
+        """The change of the groups' rows, of a slice of them; groups without rows are dropped.
 
         Different groups have different rows, so no weights are added.
         """
         output: ZSet = {}
         groups, result = self._groups, self._result
+        before, self._before = self._before, {}
+        if len(before) > SLICE:
+            changed = iter(before.items())
+            before, self._before = dict(islice(changed, SLICE)), dict(changed)
         for key, old in before.items():
             group = groups[key]
             new: Row | SqlError | None = None

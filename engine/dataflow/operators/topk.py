@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from engine.dataflow.dataflow import ErrorChange, Operator
+from engine.dataflow.operators.sliced import SLICE
 from engine.dataflow.ranking import Ranking
 from engine.zset import Row, ZSet
 
@@ -35,27 +36,41 @@ class TopK(Operator):
         self._offset = offset
         self._rankings: dict[Hashable, Ranking] = {}
         self._rows_kept = 0
+        self._before: dict[Hashable, list[tuple[Row, int]]] = {}
+        """The windows, as they were output last, of the groups that have changed since."""
 
     @property
     def rows_kept(self) -> int:
         return self._rows_kept
 
+    @property
+    def has_more(self) -> bool:
+        return bool(self._before) and not self.is_deferred
+
     def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
-        output: ZSet = {}
         rankings = self._rankings
         for group, change in self._by_group(changes[0]).items():
             ranking = rankings.get(group)
             if ranking is None:
                 ranking = rankings[group] = Ranking(self._order)
+            if group not in self._before:
+                self._before[group] = self._window(ranking)
             self._rows_kept -= ranking.size
-            old = self._window(ranking)
             ranking.update(change)
+            self._rows_kept += ranking.size
+        return {} if self.is_deferred else self._difference()
+
+    def _difference(self) -> ZSet:
+        """The change of the groups' windows, of about a slice of rows."""
+        output: ZSet = {}
+        while self._before and len(output) < SLICE:
+            group, old = self._before.popitem()
+            ranking = self._rankings[group]
             new = self._window(ranking)
             if new != old:
                 _add_difference(output, old, new)
-            self._rows_kept += ranking.size
             if not ranking.size:
-                del rankings[group]
+                del self._rankings[group]
         return output
 
     def _by_group(self, change: ZSet) -> dict[Hashable, ZSet]:

@@ -38,7 +38,8 @@ def histories(draw: st.DrawFn, inputs: int = 1) -> list[list[ZSet]]:
 def check(make: Callable[[], Operator], formula: Formula, steps: list[list[ZSet]]) -> None:
     """After every step the outputs sum up to the formula of the inputs' sums.
 
-    The same must come of all changes in one step, and of each row's change in a step of its own.
+    The same must come of all changes in one step, of each row's change in a step of its own, and
+    of these while results are deferred.
     """
     operator = make()
     inputs: list[ZSet] = [{} for _ in steps[0]]
@@ -62,6 +63,12 @@ def check(make: Callable[[], Operator], formula: Formula, steps: list[list[ZSet]
         for _ in range(max(weight * sign, 0))
     ]
     assert _stepped(make(), [[{} for _ in inputs], *single]) == output
+    deferred = make()
+    deferred.is_deferred = True
+    total = _stepped(deferred, [[{} for _ in inputs], *single])
+    deferred.is_deferred = False
+    add(total, stepped(deferred, len(single), [{} for _ in inputs]))
+    assert total == output
 
 
 def _stepped(operator: Operator, steps: list[list[ZSet]]) -> ZSet:
