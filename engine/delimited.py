@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import SqlError
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NOT_UTF8 = 'invalid byte sequence for encoding "UTF8"'
 
 

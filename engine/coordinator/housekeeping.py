@@ -104,6 +104,7 @@ class Housekeeping:
     def _refresh_statistics(self) -> None:
         system = self._runtime.system
         for source in self._runtime.sources:
+            source.look()
             if source.errors:
                 system.change_errors(source.id, source.errors)
                 source.errors = {}
@@ -115,7 +116,7 @@ class Housekeeping:
         for source in self._runtime.sources:
             if source.id in self._runtime.catalog:
                 counts = (source.rows_read, source.bytes_read, source.errors_total)
-                yield (source.id, source.name, *counts)
+                yield (source.id, source.name, *counts, source.state.value)
 
     def _view_rows(self) -> Iterator[Row]:
         for collection in self._runtime.collections.values():

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 
 from engine.coordinator.collection import Collection
+from engine.errors import SqlError
 from engine.relation import Column
-from engine.sources import FileReader, Slice, SourceFile
+from engine.sources import FileReader, FileState, Slice, SourceFile
 from engine.sources.lines import ErrorCounts
 from engine.zset import Appended
+
+_logger = logging.getLogger(__name__)
 
 REPLAY_BYTES = 256 * 1024
 """Bytes that a replay reads in one slice."""
 
 _WHOLE_FILE = 2**63 - 1
+
+_SEEN = {
+    FileState.TRUNCATED: "was truncated or rewritten; nothing more is read of it",
+    FileState.REPLACED: "was replaced; the one that was opened first is read on",
+    FileState.MISSING: "is gone from its folder; it is read on if it was opened before",
+}
 
 
 class Source(Collection):
@@ -34,6 +44,10 @@ class Source(Collection):
         self.errors: ErrorCounts = {}
         """Lines that were left out, by the reason; whoever publishes them clears this."""
         self.errors_total = 0
+        self.state = FileState.FOLLOWED
+        """What was last seen of the file."""
+        self._fingerprint: tuple[int, int] | None = None
+        """Of a file that is not tailed, when it was read."""
         self.live: FileReader | None = None
         """The reader whose rows go to those dataflows that have caught up."""
         self._since = since
@@ -56,11 +70,43 @@ class Source(Collection):
 
     def has_news(self) -> bool:
         """Whether there are bytes that have no time yet."""
-        if self.finished:
+        if self.finished or self.state is FileState.TRUNCATED:
             return False
         if not self.file.tail and not self._times:
             return True
-        return self.file.size > self.end
+        size = self.file.size
+        if size < self.end:
+            self._change_state(FileState.TRUNCATED)
+        return size > self.end
+
+    def look(self) -> None:
+        """Notice what became of the file; costs two calls of the system, so once a second."""
+        if self.state is FileState.TRUNCATED:
+            return
+        if self._fingerprint not in (None, self.file.fingerprint()):
+            self._change_state(FileState.TRUNCATED)
+        else:
+            self._change_state(self.file.state())
+
+    def _change_state(self, state: FileState) -> None:
+        if state is self.state:
+            return
+        self.state = state
+        if state is not FileState.FOLLOWED:
+            _logger.warning("source %s: the file %s %s", self.name, self.file.path, _SEEN[state])
+
+    def check_unchanged(self) -> None:
+        """Raise SqlError when the file no longer holds what other readers have read of it."""
+        self.has_news()
+        self.look()
+        if self.state is FileState.TRUNCATED:
+            raise SqlError(
+                f"the file of source '{self.name}' was truncated or rewritten after it was read",
+                "58030",
+                detail=str(self.file.path),
+                hint="views that exist keep what they have read: DROP the source and CREATE it "
+                "to read the file from its beginning",
+            )
 
     def read_live(self, most: int) -> Slice:
         """What the live reader finds; its time is told by `stamp`."""
@@ -80,6 +126,7 @@ class Source(Collection):
             self._ends.append(end)
         if not self.file.tail:
             self.finished = True
+            self._fingerprint = self.file.fingerprint()
 
     def end_at(self, time: int) -> int:
         """The number of bytes that had come at `time`."""
@@ -102,6 +149,7 @@ class Source(Collection):
             del self._ends[:gone]
 
     def replay(self, as_of: int) -> SourceReplay:
+        self.check_unchanged()
         return SourceReplay(self, as_of)
 
     def count(self, slice: Slice, position: int) -> Slice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import gzip
 import io
 import logging
@@ -12,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.delimited import BYTE_ORDER_MARK, whole_records
 from engine.errors import SqlError
-from engine.sources.formats import RowFormat, row_format
-from engine.sources.lines import NOT_UTF8, ErrorCounts, LineCutter
+from engine.sources.formats import RowFormat, csv_dialect, row_format
+from engine.sources.lines import Cutter, ErrorCounts
 from engine.sql.statements import CreateSource, CsvFormat
 from engine.zset import Appended
 
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _HEADER_BYTES = 1024 * 1024
+
+
+class FileState(enum.Enum):
+    """What became of the file; the values are those of `mz_source_statistics.file_state`."""
+
+    FOLLOWED = "followed"
+    REPLACED = "replaced"
+    """Its name refers to another file: the log was rotated."""
+    MISSING = "missing"
+    TRUNCATED = "truncated"
+    """It is shorter than what was read of it, or was rewritten: nothing more is read."""
 
 
 @dataclass
@@ -80,7 +93,7 @@ class SourceFile:
 
     def reader(self) -> FileReader:
         """A reader that begins at the first byte."""
-        cutter = LineCutter(self._longest_line)
+        cutter = self.format.cutter(self._longest_line)
         if self.compressed:
             return GzipReader(self, cutter)
         return FileReader(self, cutter)
@@ -90,7 +103,27 @@ class SourceFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _header(self, statement: CreateSource) -> str | None:
+    def state(self) -> FileState:
+        """Compare the file that is open with what its name refers to now."""
+        if self._descriptor < 0:
+            return FileState.MISSING
+        opened = os.fstat(self._descriptor)
+        try:
+            named = self.path.stat()
+        except OSError:
+            return FileState.MISSING
+        same = (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino)
+        return FileState.FOLLOWED if same else FileState.REPLACED
+
+    def fingerprint(self) -> tuple[int, int] | None:
+        """What changes when the file is written: its size, and when that was."""
+        if self._descriptor < 0:
+            return None
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
+
+    def _header(self, statement: CreateSource) -> bytes | None:
+        """The first record, if the format takes the names of columns from it."""
         if not (isinstance(statement.format, CsvFormat) and statement.format.header):
             return None
         if self._descriptor < 0:
@@ -100,42 +133,53 @@ class SourceFile:
                 start = stream.read(_HEADER_BYTES)
         else:
             start = os.pread(self._descriptor, _HEADER_BYTES, 0)
-        line, newline, _ = start.partition(b"\n")
-        if not newline:
-            return None
-        try:
-            return line.decode()
-        except UnicodeDecodeError as error:
-            raise SqlError(f"{NOT_UTF8} (the header line)") from error
+        start = start.removeprefix(BYTE_ORDER_MARK)
+        if not self.tail and len(start) < _HEADER_BYTES and start[-1:] != b"\n":
+            start += b"\n"
+        return next(whole_records(csv_dialect(statement.format), start), None)
 
 
 class FileReader:
     """One reader's place in a file. `position` is the number of bytes it has taken."""
 
-    def __init__(self, file: SourceFile, cutter: LineCutter) -> None:
+    def __init__(self, file: SourceFile, cutter: Cutter) -> None:
         self.position = 0
         self._file = file
         self._cutter = cutter
         self._rows = 0
-        self._header = file.format.header
+        self._at_beginning = True
+        self._finished = file.tail
+        """Whether the last line was taken, which in a file that grows waits for its newline."""
 
     def read(self, limit: int | None, most: int) -> Slice:
-        """Take up to `most` bytes, none at or after `limit`; a size of 0 means: no more there."""
+        """Take up to `most` bytes, none at or after `limit`; a size of 0 means the end."""
         room = most if limit is None else min(most, limit - self.position)
         data = self._bytes(room) if room > 0 else b""
         self.position += len(data)
         result = Slice(size=len(data))
         whole = self._cutter.feed(data, result.errors)
-        if self._header and whole:
-            whole = whole[whole.index(b"\n") + 1 :]
-            self._header = False
+        at_limit = limit is not None and self.position >= limit
+        if not self._finished and (at_limit or len(data) < room):
+            self._finished = True
+            whole += self._cutter.finish(result.errors)
+        if whole and self._at_beginning:
+            whole = self._without_beginning(whole)
         if whole:
             result.rows = self._file.format.appended(whole, self._rows, result.errors)
             self._rows += len(result.rows)
         return result
 
+    def _without_beginning(self, whole: bytes) -> bytes:
+        """Drop the byte order mark and the header from the first lines."""
+        self._at_beginning = False
+        if self._file.format.has_mark:
+            whole = whole.removeprefix(BYTE_ORDER_MARK)
+        if self._file.format.header:
+            whole = whole[self._file.format.header_size(whole) :]
+        return whole
+
     def close(self) -> None:
-        """Free what the reader holds beside the file."""
+        """Free what the reader uses besides the file."""
 
     def _bytes(self, most: int) -> bytes:
         return os.pread(self._file.descriptor, most, self.position)
@@ -144,7 +188,7 @@ class FileReader:
 class GzipReader(FileReader):
     """The same for a compressed file; positions count the bytes that come out."""
 
-    def __init__(self, file: SourceFile, cutter: LineCutter) -> None:
+    def __init__(self, file: SourceFile, cutter: Cutter) -> None:
         super().__init__(file, cutter)
         self._stream = _gunzip(file.descriptor)
 

@@ -1,18 +1,34 @@
-"""Formats of a file source: what rows its lines are."""
+"""Formats of a file source: how its lines or records become rows."""
 
 from __future__ import annotations
 
-import csv
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from itertools import count
 
+from engine.delimited import Dialect, whole_records
 from engine.errors import SqlError
 from engine.regex import compile_regex
 from engine.relation import Column
 from engine.sources.frame import Frame
-from engine.sources.lines import ErrorCounts, decode_lines
-from engine.sql.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
-from engine.types import BYTEA, INT8, TEXT
+from engine.sources.lines import (
+    NOT_UTF8,
+    Cutter,
+    ErrorCounts,
+    LineCutter,
+    RecordCutter,
+    decode_each,
+    decode_lines,
+)
+from engine.sql.statements import (
+    BytesFormat,
+    CsvFormat,
+    Format,
+    JsonFormat,
+    RegexFormat,
+    TextFormat,
+)
+from engine.types import BYTEA, INT8, JSONB, TEXT
 from engine.zset import Appended, Row
 
 LINE_NUMBER = "mz_line_no"
@@ -23,10 +39,20 @@ class RowFormat(ABC):
     """Makes rows of lines. `columns` ends with the line number."""
 
     header = False
-    """Whether the first line of the file is no row."""
+    """Whether the first record of the file is no row."""
+    has_mark = True
+    """Whether a byte order mark at the beginning of the file is no part of the first row."""
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
         self.columns = (*columns, Column(LINE_NUMBER, INT8))
+
+    def header_size(self, whole: bytes) -> int:
+        """The bytes of the first record, which is the header."""
+        raise NotImplementedError
+
+    def cutter(self, longest: int) -> Cutter:
+        """What cuts the file; a line or record of more than `longest` bytes is left out."""
+        return LineCutter(longest)
 
     @abstractmethod
     def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
@@ -50,6 +76,8 @@ class TextRows(RowFormat):
 
 class BytesRows(RowFormat):
     """FORMAT BYTES: each line is a value, whatever bytes it has."""
+
+    has_mark = False
 
     def __init__(self) -> None:
         super().__init__((Column("data", BYTEA),))
@@ -91,71 +119,99 @@ class RegexRows(RowFormat):
 
 
 class CsvRows(RowFormat):
-    """FORMAT CSV: each line is a record; one with another number of fields is an error.
+    """FORMAT CSV: each record is a row; one with another number of fields is an error.
 
-    A quoted field may hold the delimiter and doubled quotes, but no newline. Empty lines are no
-    records, and a carriage return before the newline is not part of the last field.
+    Empty lines are no records, and a carriage return before a newline ends the record too.
     """
 
-    def __init__(self, names: tuple[str, ...], delimiter: str, header: bool) -> None:
+    def __init__(self, names: tuple[str, ...], dialect: Dialect, header: bool) -> None:
         super().__init__(tuple(Column(name, TEXT) for name in names))
         self._width = len(names)
-        self._delimiter = delimiter
+        self._dialect = dialect
         self.header = header
+
+    def header_size(self, whole: bytes) -> int:
+        return len(next(whole_records(self._dialect, whole)))
+
+    def cutter(self, longest: int) -> RecordCutter:
+        return RecordCutter(self._dialect, longest)
+
+    def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
+        rows: list[Row] = []
+        number = before
+        for line in self._records(whole, errors):
+            record = line.removesuffix("\r")
+            if not record:
+                continue
+            fields = self._dialect.fields(record)
+            if len(fields) == self._width:
+                number += 1
+                rows.append((*fields, number))
+            else:
+                text = f"Decode error: CSV: expected {self._width} columns, got {len(fields)}"
+                errors[text] = errors.get(text, 0) + 1
+        return rows
+
+    def _records(self, whole: bytes, errors: ErrorCounts) -> Iterable[str]:
+        """The records as text, without their newlines."""
+        if self._dialect.quote.encode() not in whole:
+            return decode_lines(whole, errors)
+        records = [record[:-1] for record in whole_records(self._dialect, whole)]
+        return decode_each(records, errors)
+
+
+class JsonRows(RowFormat):
+    """FORMAT JSON: each line is a document; one that is none is an error."""
+
+    def __init__(self) -> None:
+        super().__init__((Column("data", JSONB),))
 
     def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
         rows: list[Row] = []
         number = before
         for line in decode_lines(whole, errors):
-            record = line.removesuffix("\r")
-            if not record:
-                continue
-            fields = split_record(record, self._delimiter)
-            if fields is not None and len(fields) == self._width:
-                number += 1
-                rows.append((*fields, number))
+            try:
+                document = JSONB.from_text(line)
+            except SqlError as error:
+                text = f"Decode error: JSON: {error.message}"
+                errors[text] = errors.get(text, 0) + 1
             else:
-                self._count_bad(fields, errors)
+                number += 1
+                rows.append((document, number))
         return rows
 
-    def _count_bad(self, fields: list[str] | None, errors: ErrorCounts) -> None:
-        if fields is None:
-            text = "Decode error: CSV: a quoted field does not end on its line"
-        else:
-            text = f"Decode error: CSV: expected {self._width} columns, got {len(fields)}"
-        errors[text] = errors.get(text, 0) + 1
+
+def row_format(format: Format, header: bytes | None) -> RowFormat:
+    """The format that a statement names; `header` is the file's first record, if CSV needs it."""
+    match format:
+        case TextFormat():
+            return TextRows()
+        case BytesFormat():
+            return BytesRows()
+        case JsonFormat():
+            return JsonRows()
+        case RegexFormat(pattern):
+            return RegexRows(pattern)
+        case CsvFormat():
+            dialect = csv_dialect(format)
+            return CsvRows(_csv_names(format, dialect, header), dialect, format.header)
 
 
-def split_record(record: str, delimiter: str) -> list[str] | None:
-    """The fields of one CSV record; None when a quoted field does not end."""
-    if '"' not in record:
-        return record.split(delimiter)
-    try:
-        return next(csv.reader((record,), delimiter=delimiter, strict=True))
-    except csv.Error:
-        return None
+def csv_dialect(format: CsvFormat) -> Dialect:
+    return Dialect(format.delimiter, null=None)
 
 
-def row_format(format: Format, header: str | None) -> RowFormat:
-    """The format that a statement names; `header` is the file's first line, where CSV wants one."""
-    if isinstance(format, TextFormat):
-        return TextRows()
-    if isinstance(format, BytesFormat):
-        return BytesRows()
-    if isinstance(format, RegexFormat):
-        return RegexRows(format.pattern)
-    return CsvRows(_csv_names(format, header), format.delimiter, format.header)
-
-
-def _csv_names(format: CsvFormat, header: str | None) -> tuple[str, ...]:
+def _csv_names(format: CsvFormat, dialect: Dialect, header: bytes | None) -> tuple[str, ...]:
     if not format.header:
         assert format.width is not None
         return tuple(f"column{number}" for number in range(1, format.width + 1))
     if header is None:
         raise SqlError("CSV WITH HEADER needs a file whose first line is there, but it is empty")
-    found = split_record(header.removesuffix("\r"), format.delimiter)
-    if found is None:
-        raise SqlError(f"the header line is no CSV record: {header!r}")
+    try:
+        text = header.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise SqlError(f"{NOT_UTF8} (the header line)") from error
+    found = [field or "" for field in dialect.fields(text)]
     if format.column_names and list(format.column_names) != found:
         raise SqlError(
             f"the header line has the columns {', '.join(found)}, "

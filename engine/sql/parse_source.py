@@ -76,16 +76,18 @@ def _parse_source_options(options: TokenStream) -> bool:
 
 
 def _parse_format(tokens: TokenStream) -> s.Format:
-    word = tokens.next("one of TEXT or BYTES or REGEX or CSV").text.upper()
+    word = tokens.next("one of TEXT or BYTES or JSON or REGEX or CSV").text.upper()
     if word == "TEXT":
         return s.TextFormat()
     if word == "BYTES":
         return s.BytesFormat()
+    if word == "JSON":
+        return s.JsonFormat()
     if word == "REGEX":
         return _parse_regex(tokens)
     if word == "CSV":
         return _parse_csv(tokens)
-    raise not_supported(f"the format {word}", hint="use TEXT, BYTES, REGEX or CSV")
+    raise not_supported(f"the format {word}", hint="use TEXT, BYTES, JSON, REGEX or CSV")
 
 
 def _parse_regex(tokens: TokenStream) -> s.RegexFormat:

@@ -33,7 +33,7 @@ TABLES = system_tables(
     "enabled bool = true",
     mz_columns="id text, name text, position int8, nullable bool, type text, default text",
     mz_source_statistics="id text, name text, rows_read int8, bytes_read int8, "
-    "lines_left_out int8, file_changes text",
+    "lines_left_out int8, file_state text",
     mz_view_statistics="id text, name text, rows int8, rows_kept int8, history_updates int8, "
     "complete bool",
     mz_tails="id int8, relation_id text, name text, started_at timestamptz, updates_sent int8, "

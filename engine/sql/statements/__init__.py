@@ -39,6 +39,7 @@ from engine.sql.statements.definitions import (
     DdlStatement,
     Drop,
     Format,
+    JsonFormat,
     RegexFormat,
     TextFormat,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "Fetch",
     "Format",
     "Insert",
+    "JsonFormat",
     "Name",
     "Nothing",
     "Prepare",

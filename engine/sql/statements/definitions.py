@@ -24,6 +24,11 @@ class BytesFormat:
 
 
 @dataclass(frozen=True)
+class JsonFormat:
+    """Each line is one `jsonb` column named `data`."""
+
+
+@dataclass(frozen=True)
 class RegexFormat:
     """Each line that matches is a row of the pattern's groups, unnamed ones being `columnN`."""
 
@@ -32,7 +37,7 @@ class RegexFormat:
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """Each line is a row of text columns.
+    """Each record is a row of text columns.
 
     With a `header` the first line of the file names them, unless `column_names` does; without,
     there are `width` columns named `column1`, `column2`, ...
@@ -44,7 +49,7 @@ class CsvFormat:
     delimiter: str = ","
 
 
-Format: TypeAlias = TextFormat | BytesFormat | RegexFormat | CsvFormat
+Format: TypeAlias = TextFormat | BytesFormat | JsonFormat | RegexFormat | CsvFormat
 
 
 # CREATE and DROP

@@ -79,27 +79,72 @@ def test_a_compressed_file_is_read_once_and_ends(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_file_that_is_cut_goes_on_beyond_its_old_length(words: Path) -> None:
+async def file_state(engine: Engine) -> str:
+    engine.world.skipped += 1
+    rows = await engine.rows("SELECT file_state FROM mz_source_statistics")
+    return str(rows[0][0]) if rows else ""
+
+
+@pytest.mark.parametrize("tail", [True, False])
+def test_a_file_that_was_cut_is_not_read_any_more(
+    words: Path, caplog: pytest.LogCaptureFixture, tail: bool
+) -> None:
     async def scenario() -> None:
-        async with Engine() as engine:
-            await engine.run(source_sql(words), f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
-            assert len(await engine.rows("SELECT * FROM v")) == 2
+        async with Engine(tick=10) as engine:
+            view = f"CREATE MATERIALIZED VIEW v AS {COUNTS}"
+            await engine.run(source_sql(words, tail=tail), view)
+            before = await engine.rows("SELECT * FROM v")
             os.truncate(words, 0)
             append(words, "b")
-            await asyncio.sleep(0.03)
+
+            async def is_noticed() -> bool:
+                return await file_state(engine) == "truncated"
+
+            await wait_for(is_noticed, "the engine notices")
             append(words, "xxxxx", "new")
-
-            async def has_grown() -> bool:
-                return sorted(await engine.rows("SELECT * FROM v")) == [
-                    ("a", 2),
-                    ("b", 1),
-                    ("new", 1),
-                    ("x", 1),
-                ]
-
-            await wait_for(has_grown, "what lies beyond the old length")
+            await engine.run(f"CREATE MATERIALIZED VIEW later AS {COUNTS}")
+            for sql in ("SELECT * FROM later", f"{COUNTS} ORDER BY word"):
+                with pytest.raises(SqlError, match="was truncated or rewritten after it was read"):
+                    await engine.peek(sql, as_of=engine.coordinator.now)
+            assert await engine.rows("SELECT * FROM v") == before
+            await engine.run("DROP SOURCE s CASCADE", source_sql(words, tail=tail), view)
+            assert len(await engine.rows("SELECT * FROM v")) == 3
 
     asyncio.run(scenario())
+    assert caplog.text.count("was truncated or rewritten") == 1
+
+
+def rotate(path: Path) -> Path:
+    """Rename the file and begin another one of its name, as log rotation does."""
+    rotated = path.rename(path.with_suffix(".1"))
+    path.write_text("other\n")
+    return rotated
+
+
+def test_a_file_that_was_replaced_is_read_on(words: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with Engine(tick=10) as engine:
+            await engine.run(source_sql(words), f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
+            await engine.rows("SELECT * FROM v")
+            rotated = rotate(words)
+
+            async def is_noticed() -> bool:
+                return await file_state(engine) == "replaced"
+
+            await wait_for(is_noticed, "the engine notices")
+            append(rotated, "c")
+            await engine.run(f"CREATE MATERIALIZED VIEW later AS {COUNTS}")
+
+            async def are_equal() -> bool:
+                rows = sorted(await engine.rows("SELECT * FROM v"))
+                return rows == [("a", 2), ("b", 1), ("c", 1)] and rows == sorted(
+                    await engine.rows("SELECT * FROM later")
+                )
+
+            await wait_for(are_equal, "both views read the file that was opened first")
+
+    asyncio.run(scenario())
+    assert caplog.text.count("was replaced") == 1
 
 
 def test_a_line_that_comes_in_pieces_is_one_row(words: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SqlError
-from engine.sources import FileReader, SourceFile
-from engine.sql.statements import CreateSource, CsvFormat, TextFormat
+from engine.sources import FileReader, FileState, SourceFile
+from engine.sql.statements import BytesFormat, CreateSource, CsvFormat, Format, TextFormat
 from engine.zset import Row
 
 LONGEST = 1000
@@ -112,3 +112,70 @@ def test_a_folder_or_a_pipe_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SqlError, match="no regular file"):
         source(tmp_path / "pipe")
+
+
+CSV = CsvFormat(header=True, width=None)
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 100])
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    ("data", "format", "expected"),
+    [
+        (b"one\nlast", TextFormat(), [("one", 1), ("last", 2)]),
+        (b"last", TextFormat(), [("last", 1)]),
+        (b"", TextFormat(), []),
+        (MARK + b"one\n", TextFormat(), [("one", 1)]),
+        (MARK + b"one\n", BytesFormat(), [(MARK + b"one", 1)]),
+        (b'a,b\n1,"x\ny"\n2,z', CSV, [("1", "x\ny", 1), ("2", "z", 2)]),
+        (MARK + b'"a\n",b\n1,2', CSV, [("1", "2", 1)]),
+        (b'a,b\n1,2\n3,"open\n4,5\n', CSV, [("1", "2", 1)]),
+    ],
+)
+def test_a_file_that_does_not_grow_is_read_to_its_end(
+    tmp_path: Path, data: bytes, format: Format, expected: list[Row], compressed: bool, most: int
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(gzip.compress(data) if compressed else data)
+    file = source(path, format=format, tail=False, compressed=compressed)
+    reader = file.reader()
+    limit = 2**40 if compressed else file.size
+    rows: list[Row] = []
+    while (slice := reader.read(limit, most)).size or slice.rows:
+        rows += slice.rows
+    assert rows == expected
+
+
+def test_the_last_line_of_a_file_that_grows_waits(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(MARK + b"one\nla")
+    reader = source(path).reader()
+    assert read_all(reader, most=2) == [("one", 1)]
+    with path.open("a") as more:
+        more.write("st\n")
+    assert read_all(reader) == [("last", 2)]
+
+
+def test_a_quoted_field_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text('a,b\n1,"open\n' + "2,3\n" * 500)
+    reader = source(path, format=CsvFormat(header=True, width=None)).reader()
+    errors: dict[str, int] = {}
+    rows: list[Row] = []
+    while (slice := reader.read(None, 700)).size:
+        rows += slice.rows
+        errors |= slice.errors
+    assert errors == {"record too long: it has more than 1000 bytes": 1}
+    assert [row[:2] for row in rows] == [("2", "3")] * 500
+
+
+def test_what_became_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("one\n")
+    file = source(path)
+    assert file.state() is FileState.FOLLOWED
+    path.rename(tmp_path / "rotated")
+    assert file.state() is FileState.MISSING
+    path.write_text("one\n")
+    assert file.state() is FileState.REPLACED

@@ -12,16 +12,24 @@ from engine.errors import SqlError
 from engine.sources import LINE_NUMBER, row_format
 from engine.sources.frame import Frame
 from engine.sources.lines import NOT_UTF8
-from engine.sql.statements import BytesFormat, CsvFormat, Format, RegexFormat, TextFormat
+from engine.sql.statements import (
+    BytesFormat,
+    CsvFormat,
+    Format,
+    JsonFormat,
+    RegexFormat,
+    TextFormat,
+)
+from engine.types import JSONB
 from engine.zset import Row
 
 
-def rows(format: Format, whole: bytes, header: str | None = None) -> tuple[list[Row], dict]:
+def rows(format: Format, whole: bytes, header: bytes | None = None) -> tuple[list[Row], dict]:
     errors: dict[str, int] = {}
     return list(row_format(format, header).appended(whole, 0, errors)), errors
 
 
-def names(format: Format, header: str | None = None) -> list[str]:
+def names(format: Format, header: bytes | None = None) -> list[str]:
     return [column.name for column in row_format(format, header).columns]
 
 
@@ -109,13 +117,33 @@ def test_csv() -> None:
 
 
 def test_csv_records_of_another_width_are_counted() -> None:
-    got, errors = rows(CSV, b'a,b\n1,2,3\na,b,c,d\n"open,b,c\n')
+    got, errors = rows(CSV, b"a,b\n1,2,3\na,b,c,d\n")
     assert got == [("1", "2", "3", 1)]
     assert errors == {
         "Decode error: CSV: expected 3 columns, got 2": 1,
         "Decode error: CSV: expected 3 columns, got 4": 1,
-        "Decode error: CSV: a quoted field does not end on its line": 1,
     }
+
+
+def test_a_csv_record_may_span_lines() -> None:
+    given = b'a,"b\nc",d\n"x\r\n""y""",,\n1,2,3\n'
+    assert rows(CSV, given) == (
+        [("a", "b\nc", "d", 1), ('x\r\n"y"', "", "", 2), ("1", "2", "3", 3)],
+        {},
+    )
+    got, errors = rows(CSV, b'a,"\xff\n",b\n1,2,3\n')
+    assert (got, errors) == ([("1", "2", "3", 1)], {NOT_UTF8: 1})
+
+
+def test_json() -> None:
+    assert names(JsonFormat()) == ["data", LINE_NUMBER]
+    got, errors = rows(JsonFormat(), b'{"a": [1]}\n{"a": torn\nnull\n')
+    assert [(JSONB.to_text(document), number) for document, number in got] == [
+        ('{"a":[1]}', 1),
+        ("null", 2),
+    ]
+    [(text, count)] = errors.items()
+    assert (text.startswith("Decode error: JSON: invalid input syntax"), count) == (True, 1)
 
 
 def test_csv_with_another_delimiter() -> None:
@@ -125,7 +153,7 @@ def test_csv_with_another_delimiter() -> None:
 
 def test_the_header_names_the_columns() -> None:
     format = CsvFormat(header=True, width=None)
-    assert names(format, 'id,"full name"\r') == ["id", "full name", LINE_NUMBER]
+    assert names(format, b'id,"full name"\r\n') == ["id", "full name", LINE_NUMBER]
     with pytest.raises(SqlError, match="first line is there"):
         row_format(format, None)
 
@@ -133,4 +161,4 @@ def test_the_header_names_the_columns() -> None:
 def test_a_header_that_is_not_the_expected_one_is_refused() -> None:
     format = CsvFormat(header=True, width=None, column_names=("a", "b"))
     with pytest.raises(SqlError, match="has the columns a, c, expected a, b"):
-        row_format(format, "a,c")
+        row_format(format, b"a,c\n")
