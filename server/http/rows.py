@@ -21,7 +21,7 @@ SLICE = 256 << 10
 SLICE_TIMEOUT = 60.0
 """Seconds that a client has to take a slice, as the stall limit of streams."""
 CACHE_BYTES = 16 << 20
-"""Bodies that are kept for others who ask at the same position."""
+"""Bytes of bodies that are kept for clients that ask at the same position."""
 
 
 class Bodies:

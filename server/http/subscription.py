@@ -1,4 +1,4 @@
-"""What a client of /view/stream asks for, whether by a websocket or by server-sent events."""
+"""A client's request for /view/stream, by a websocket or by server-sent events."""
 
 from __future__ import annotations
 

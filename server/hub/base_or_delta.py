@@ -21,7 +21,7 @@ class Choice(Enum):
 
     BASE = "by a base, the one at hand or one that has to be read"
     DELTA = "by one delta"
-    FOLD = "the delta has to be folded before that can be said"
+    FOLD = "the delta has to be folded before its size is known"
 
 
 class BaseOrDelta:
@@ -63,7 +63,7 @@ class BaseOrDelta:
         return since <= max(self._limits.base_reuse_bytes, base.message.size // 2)
 
     def before_folding(self, listener: Listener, *, is_failing: bool) -> Choice:
-        """Decide by the sizes of the log and of the base, as far as they tell."""
+        """Decide by the sizes of the log and of the base, as far as that goes."""
         history = self._history
         assert history.log is not None
         size, base = history.log.size_since(listener.frontier), self.fitting_base(listener)

@@ -15,7 +15,7 @@ class Question:
 
 
 class Verdict(Enum):
-    """What an answer means for the history that the hub has."""
+    """The meaning of an answer for the history that the hub has."""
 
     SAME = "it names the epoch that the hub has"
     CHANGED = "it names another: the history that the hub had has ended"

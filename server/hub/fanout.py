@@ -164,7 +164,7 @@ class Fanout:
 
 
 def _others(client: Client) -> tuple[tuple[str, Position], ...]:
-    """The positions that the ids of an event stream name besides those of its live listeners."""
+    """Positions that an event stream's ids have to name for listeners that are not live."""
     if client.encoding is not Encoding.EVENTS:
         return ()
     live = {name for name, listener in client.listeners.items() if listener.is_live}

@@ -45,7 +45,7 @@ class Snapshot:
 
 
 class Outcome(Enum):
-    """What became of a POST."""
+    """The result of a POST."""
 
     TAKEN = "its updates are in the log"
     HAD = "the log had all of it already"

@@ -23,7 +23,7 @@ class Pending(NamedTuple):
 
 
 class Feed:
-    """What is to be sent to the live listeners of one view."""
+    """The messages that the live listeners of one view are to be sent."""
 
     __slots__ = ("ahead", "flushed", "history", "name", "pending")
 
@@ -67,7 +67,7 @@ class Client(ABC):
 
     @property
     def positions(self) -> dict[str, Position]:
-        """What the client has, by view."""
+        """The positions that the client has, by view."""
         found = {name: listener.position for name, listener in self.listeners.items()}
         return {name: position for name, position in found.items() if position is not None}
 
@@ -114,7 +114,7 @@ class Listener:
 
     @property
     def position(self) -> Position | None:
-        """What the client has, as far as the hub knows; None if it needs a base."""
+        """The position that the client has, as far as the hub knows; None if it needs a base."""
         if self.state is State.LIVE:
             return self.feed.position(self.feed.flushed)
         if self.state in HAS_POSITION and self.epoch is not None:
@@ -123,7 +123,7 @@ class Listener:
 
 
 class GroupKey(NamedTuple):
-    """What the clients of a group have in common, so that they are sent the same bytes."""
+    """Everything that clients must have in common to be sent the same bytes."""
 
     feeds: frozenset[Feed]
     encoding: Encoding

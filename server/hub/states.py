@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """What a listener needs next. Data that belongs to a state is named in brackets."""
+    """The state of a listener, by what it needs next; its data are named in brackets."""
 
     CHECKING_EPOCH = "it came with an epoch that the hub does not have: the engine is asked [asked]"
     WAITING_FOR_BASE = "only a base can help it [asked, barrier]"
@@ -28,7 +28,7 @@ HAS_POSITION = frozenset({State.RESUMING, State.CATCHING_UP, State.AHEAD})
 
 
 class Event(Enum):
-    """What can happen to a listener."""
+    """Everything that can happen to a listener."""
 
     EPOCH_CONFIRMED = "the hub has come to the epoch that the client came with"
     EPOCH_DENIED = "an answer to a later question names another epoch"
@@ -46,7 +46,7 @@ class Event(Enum):
 
 
 class Action(Enum):
-    """What follows a transition, besides what entering or leaving LIVE and AHEAD means."""
+    """The work that follows a transition; entering or leaving LIVE and AHEAD has its own."""
 
     NOTHING = "nothing"
     SERVE = "queue it: something may be sent to it"

@@ -20,7 +20,7 @@ class ViewReport:
     name: str
     state: str
     problem: str | None
-    """What is wrong with the view, if anything is."""
+    """The first thing that is wrong with the view, if anything is."""
     failure: str | None
     """Why the engine does not answer, if it does not."""
     epoch: str | None
@@ -64,7 +64,7 @@ class Failures:
         self.count += 1
 
     def clear(self, *, of_base: bool) -> None:
-        """Note an answer. Each tells the epoch, that of a base the rows too."""
+        """Note an answer. Each has the epoch, and that to a question for a base the rows too."""
         self.epoch = None
         if of_base:
             self.base = None

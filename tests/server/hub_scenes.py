@@ -39,7 +39,7 @@ def post_rows(world: World, *names: str) -> None:
 
 
 def received(client: FakeClient) -> list[Base | Delta]:
-    """What the socket took and was not returned yet, except statuses."""
+    """The messages that the socket took since the last call, except statuses."""
     messages = [decode(text) for text in client.reader.messages()]
     return [message for message in messages if not isinstance(message, Status)]
 

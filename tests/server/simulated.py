@@ -162,7 +162,7 @@ class Server:
         self.hub = Hub(views, LIMITS, self._on_work, self._on_question)
         self.is_work_due = False
         self.noted = {"base", "epoch"}
-        """What the poller knows that the hub wants to know; at its start it asks for both."""
+        """Questions of the hub that the poller knows of; at its start it asks both."""
         self.asked: list[Asked] = []
         self.questions = {True: 0, False: 0}
         """How many questions were asked for a base, and for the epoch only."""

@@ -34,7 +34,7 @@ class Scene:
         return self.audit.compare(self.log, now)
 
 
-def test_the_first_base_says_what_the_rows_are() -> None:
+def test_the_first_base_gives_the_checksum() -> None:
     scene = Scene()
     assert scene.audit.checksum is None
     scene.add(ALICE)
@@ -56,11 +56,11 @@ def test_a_base_ahead_of_the_log_is_compared_when_the_log_reaches_it() -> None:
     assert scene.audit.compare(scene.log, 0) is Finding.AGREES
 
 
-def test_a_base_below_the_log_says_nothing() -> None:
+def test_a_base_below_the_log_is_not_compared() -> None:
     assert Scene().base(9, ALICE) is Finding.NOTHING
 
 
-def test_repairs_become_rare_while_bases_go_on_to_disagree() -> None:
+def test_repairs_become_rare_while_bases_keep_disagreeing() -> None:
     scene = Scene()
     scene.base(10)
     assert scene.base(10, ALICE, now=5) is Finding.REPAIR
@@ -69,7 +69,7 @@ def test_repairs_become_rare_while_bases_go_on_to_disagree() -> None:
         scene.audit.restart()
         scene.base(10)
         assert scene.base(10, ALICE, now=now + pause - 1) is Finding.DISAGREES
-        assert scene.audit.checksum is None, "nobody is told a checksum that is in doubt"
+        assert scene.audit.checksum is None, "a checksum in doubt is sent to nobody"
         assert not scene.audit.is_repair_due(now + pause - 1)
         assert scene.audit.is_repair_due(now + pause)
         assert scene.base(10, ALICE, now=now + pause) is Finding.REPAIR

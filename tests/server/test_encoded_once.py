@@ -55,7 +55,7 @@ class Listening:
         return came
 
     def change_and_post(self, row: str) -> None:
-        """A change that is large enough to be deflated, for those who take that."""
+        """Post a change that is large enough to be deflated."""
         self.world.engine.change(self.world.engine.epoch, (row * 2000, "1"), 1)
         self.world.pass_time(10)
         self.world.post(self.server, self.pipeline, 0, 1000)
@@ -86,7 +86,7 @@ def test_a_delta_is_encoded_once_and_framed_once_for_all(listening: Listening) -
     assert listening.objects() == dict.fromkeys(Encoding, 1)
 
 
-def test_what_is_ready_together_is_written_together(listening: Listening) -> None:
+def test_messages_that_are_ready_together_are_written_together(listening: Listening) -> None:
     listening.forget()
     for row in "abc":
         listening.change_and_post(row)
@@ -96,7 +96,7 @@ def test_what_is_ready_together_is_written_together(listening: Listening) -> Non
     assert listening.objects() == dict.fromkeys(Encoding, 1)
 
 
-def test_who_drains_at_the_same_place_gets_the_same_bytes(listening: Listening) -> None:
+def test_clients_that_drain_at_the_same_position_get_the_same_bytes(listening: Listening) -> None:
     connections = [follower.connection for follower in listening.world.followers]
     for connection in connections:
         assert connection is not None
@@ -114,7 +114,7 @@ def test_who_drains_at_the_same_place_gets_the_same_bytes(listening: Listening) 
     assert listening.objects() == dict.fromkeys(Encoding, 1)
 
 
-def test_a_base_is_encoded_once_for_all_who_come_together(listening: Listening) -> None:
+def test_a_base_is_encoded_once_for_all_clients_that_come_together(listening: Listening) -> None:
     listening.change_and_post("a")
     listening.server.turn()
     listening.forget()

@@ -115,7 +115,7 @@ class Actions:
 
 
 def check_groups(world: World) -> None:
-    """What holds between any two events inside a hub."""
+    """Check the invariants that hold between any two events inside a hub."""
     for server in world.servers:
         server.check_callbacks()
         view = server.view

@@ -64,7 +64,7 @@ def test_any_posts_give_the_history_and_nothing_else(
 
 @given(UPDATES, st.integers(0, 400), st.integers(10, 60), st.one_of(st.none(), st.integers(10, 60)))
 @settings(max_examples=200, deadline=None)
-def test_what_is_trimmed_is_not_known_and_the_rest_is_whole(
+def test_a_trimmed_log_keeps_its_rest_whole(
     history: list[Update], max_bytes: int, oldest: int, pinned: int | None
 ) -> None:
     log = Log(10, 0)
@@ -103,13 +103,13 @@ def test_an_interval_without_changes_is_as_old_as_its_last_part() -> None:
     assert log.moved_at == 3
 
 
-def test_an_interval_of_no_length_is_taken_and_says_nothing() -> None:
+def test_an_interval_of_no_length_changes_nothing() -> None:
     log = Log(5, 0)
     assert log.new_part(Delta("v", "1-u1", 5, 5, [])) is None
     assert (log.lower, log.head) == (5, 5)
 
 
-def test_what_came_since_is_known_without_going_through_the_log() -> None:
+def test_the_size_since_a_frontier_is_that_of_the_deltas_above_it() -> None:
     """At most so many bytes: exactly the deltas that reach above the frontier."""
     log = Log(0, 0)
     sizes = []

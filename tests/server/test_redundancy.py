@@ -22,7 +22,7 @@ BALANCERS = pytest.mark.parametrize("balancer", [nginx, tcp_balancer])
 
 
 class History:
-    """One row a millisecond: what both pipelines tell, each cut up in its own way."""
+    """One row a millisecond, which both pipelines post, each cut in its own way."""
 
     def __init__(self, served: Sequence[Served]) -> None:
         self.served = list(served)

@@ -25,7 +25,7 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
 class RawClient:
-    """A websocket over a socket with a small buffer, read only when the test says so."""
+    """A websocket over a socket with a small buffer, read only when the test does so."""
 
     def __init__(self, served: Served, path: str, extensions: str = "") -> None:
         host, port = served.url.removeprefix("http://").split(":")
@@ -47,7 +47,7 @@ class RawClient:
         self.reader = FrameReader()
 
     def messages(self) -> Iterator[Base | Delta]:
-        """What comes, but statuses; until the connection ends."""
+        """All bases and deltas, until the connection ends."""
         while chunk := self.socket.recv(65536):
             self.reader.feed(chunk)
             for text in self.reader.messages():
@@ -163,7 +163,7 @@ def test_a_client_that_pings_on_and_reads_nothing_is_cut_off(engine: FakeEngine)
         wait_for_clients(served, 0)
 
 
-def test_a_shutdown_in_the_middle_of_a_base_is_told_after_it(engine: FakeEngine) -> None:
+def test_a_shutdown_in_the_middle_of_a_base_is_sent_after_it(engine: FakeEngine) -> None:
     with in_the_middle_of_a_base(engine) as (served, slow):
         served.process.popen.terminate()
         messages = slow.messages()
@@ -176,10 +176,10 @@ def test_a_shutdown_in_the_middle_of_a_base_is_told_after_it(engine: FakeEngine)
 
 
 @pytest.mark.parametrize("ends", [False, True], ids=["ping", "shutdown"])
-def test_the_websockets_library_takes_a_base_that_something_comes_into(
+def test_the_websockets_library_reads_a_base_with_other_frames_queued_behind_it(
     engine: FakeEngine, ends: bool
 ) -> None:
-    """Its protocol without its threads, so that what is read when is the test's to say."""
+    """Uses its protocol without its threads, so that the test decides when it reads."""
     with in_the_middle_of_a_base(engine) as (served, slow):
         protocol = ClientProtocol(parse_uri(served.address()), state=State.OPEN, max_size=None)
         if ends:
