@@ -165,6 +165,42 @@ def test_a_refusal_reaches_a_react_app(app: App, stream: ScriptedStream, page: P
     expect(page.locator("section")).to_have_attribute("aria-label", "refused no view 'top10'")
 
 
+USE_STREAM = """
+import { useStream, useView } from "viewstream/react";
+import type { Options } from "viewstream";
+
+interface Views { top10: { user: string; count: number }; counter: { count: number } }
+const VIEWS: (keyof Views)[] = ["top10"];
+const OPTIONS: Options<Views> = { int8: "bigint" };
+
+export function App() {
+  const stream = useStream<Views>(VIEWS, OPTIONS);
+  const { rows } = useView<Views["top10"]>("top10", OPTIONS);
+  return (
+    <ol>
+      <li>{stream.state}</li>
+      <li>{rows.map(({ count }) => typeof count).join()}</li>
+    </ol>
+  );
+}
+"""
+
+
+def test_a_stream_and_its_view_share_a_connection(
+    app: App, stream: ScriptedStream, page: Page
+) -> None:
+    write_react(app)
+    app.write(**{"src__App.tsx": USE_STREAM})
+    checked = run([tool("tsc"), "--project", app.folder], app.folder)
+    assert checked.returncode == 0, checked.stdout
+    stream.on_open = send_views
+    page.goto(app.build_into(stream))
+    expect_rows(page, "open", "bigint,bigint")
+    stream.connection(0).close(1001, "retry=30")
+    expect_rows(page, "retrying", "bigint,bigint")
+    assert len(stream.connections) == 1
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
