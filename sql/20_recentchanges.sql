@@ -1,5 +1,5 @@
--- Wikimedia's recent changes, the fields of the JSON as columns. A plain view: it costs nothing by
--- itself, and the views above it pay for the columns they read.
+-- Wikimedia's recent changes, with the fields of the JSON as columns. It is a plain view: it costs
+-- nothing itself, and the views over it pay for the columns that they read.
 CREATE VIEW IF NOT EXISTS recentchanges AS
 SELECT
     (event->>'id')::bigint AS id,

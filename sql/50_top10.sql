@@ -1,3 +1,3 @@
--- The ten busiest editors. The order itself is no part of a view: who shows it sorts it again.
+-- The ten busiest editors. A view has no order: the page sorts its rows again.
 CREATE MATERIALIZED VIEW IF NOT EXISTS top10 AS
 SELECT "user", count FROM useredits ORDER BY count DESC, "user" LIMIT 10;

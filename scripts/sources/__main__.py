@@ -22,7 +22,7 @@ from scripts.sources.webhook import Webhook, WebhookError
 
 
 class _Interrupted(BaseException):
-    """A signal asks us to end; `number` says which."""
+    """A signal that ends the process; `number` is the signal's."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -30,10 +30,10 @@ class _Interrupted(BaseException):
 
 
 def batches(options: argparse.Namespace, counts: Counts) -> Iterator[list[bytes]]:
-    """The events of the chosen mode, as they are to be written."""
+    """Yield batches of the chosen mode's events; each batch is written at once."""
     if options.mode == "live":
         seen = live.read_seen(options.file) if options.file is not None else live.Seen()
-        return live.events(options.url, seen, contact=options.contact, tell=counts.tell)
+        return live.events(options.url, seen, contact=options.contact, report=counts.report)
     if options.mode == "replay" and options.origin == "-" and options.rate is None:
         return replay.arriving(sys.stdin.fileno())
     events = _events(options)
@@ -68,17 +68,17 @@ def open_output(options: argparse.Namespace) -> Appender | Webhook:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Append until the events or the room for them end; raises what hinders it."""
+    """Append until the events end or the file is full; raises BusyError, EndedError and OSError."""
     with open_output(options) as appender:
         counts = Counts(appender)
         if appender.repaired:
-            counts.tell(f"the last line of {options.file} was cut: ended it")
+            counts.report(f"the last line of {options.file} was cut: ended it")
         try:
             for batch in batches(options, counts):
                 appender.append(batch)
                 counts.update()
         except FullError as full:
-            counts.tell(f"{full}: stopping")
+            counts.report(f"{full}: stopping")
         finally:
             counts.update()
             counts.close()

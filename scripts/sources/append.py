@@ -1,9 +1,9 @@
 """Appends lines to a file that is being tailed: never truncated, never left with half a line.
 
 A crash can cut a line anywhere, also inside a character. The next writer completes the cut
-character, since a line that is not UTF-8 breaks every view above the file, and ends the line with
-` torn`, which keeps it from matching the source's pattern. The reader may have seen the first half
-already, so nothing is ever taken back.
+character, since a line that is not UTF-8 breaks every view over the file, and ends the line with
+` torn`, so that it does not match the source's pattern. The engine may have read the first half
+already, so no byte is ever removed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class BusyError(Exception):
 class Appender:
     """The only writer of `path`, which is created if need be and repaired if it was cut.
 
-    `limit` is the number of bytes that the file may reach. `written` and `size` count lines and
-    the file's bytes, `refused` what was left out, by reason. Use as a context manager. Raises
-    BusyError, and OSError where the file cannot be opened.
+    `limit` is the size that the file may reach. `written` counts lines and `refused` events that
+    were left out, by reason; `size` is the file's. Use as a context manager. Raises BusyError, and
+    OSError if the file cannot be opened.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -78,7 +78,7 @@ class Appender:
             raise FullError(f"{self.path} has reached its limit of {self.limit:,} bytes")
 
     def _write(self, data: bytes | bytearray) -> None:
-        """Write all of `data`: a disk that is nearly full takes a part at first."""
+        """Write all of `data`; a disk that is nearly full takes a part of it first."""
         view = memoryview(data)
         while view:
             taken = os.write(self._file, view)
@@ -92,7 +92,7 @@ class Appender:
             raise BusyError(f"another process is appending to {self.path}") from None
 
     def _repair(self) -> bool:
-        """End a line that was cut; True if there was one."""
+        """End a line that a crash cut; return whether there was one."""
         end = os.pread(self._file, 3, max(0, self.size - 3))
         if not end or end.endswith(b"\n"):
             return False
@@ -110,7 +110,7 @@ class Appender:
 
 
 def missing_bytes(end: bytes) -> bytes:
-    """The bytes that complete the UTF-8 character which `end` cuts; none if it cuts none."""
+    """Return the bytes that complete the UTF-8 character that `end` cuts; none if it cuts none."""
     for present in range(1, min(3, len(end)) + 1):
         lead = end[-present]
         if lead >= 0xC0:

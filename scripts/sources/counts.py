@@ -1,4 +1,4 @@
-"""What a source says of its progress on stderr."""
+"""Reports the progress of a source on stderr."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from scripts.sources.webhook import Webhook
 
 
 class Counts:
-    """Tells of an appender: a line that is kept up to date on a terminal, and one at the end.
+    """Reports an appender's counts: a line that is updated on a terminal, and one at the end.
 
-    Each reason for which an event was left out is told when it first occurs.
+    Each reason for which an event was left out is reported when it first occurs.
     """
 
     def __init__(self, appender: Appender | Webhook, out: TextIO = sys.stderr) -> None:
         self._appender = appender
         self._out = out
         self._terminal = out.isatty()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._next = 0.0
 
-    def tell(self, message: str) -> None:
-        """Print a line of its own."""
+    def report(self, message: str) -> None:
+        """Print a message on a line of its own."""
         clear = "\r\x1b[K" if self._terminal else ""
         print(f"{clear}source: {message}", file=self._out, flush=True)
 
     def update(self) -> None:
-        """To be called after each batch."""
-        for reason in self._appender.refused.keys() - self._told:
-            self._told.add(reason)
-            self.tell(f"left out an event: {reason}")
+        """Report after a batch."""
+        for reason in self._appender.refused.keys() - self._reported:
+            self._reported.add(reason)
+            self.report(f"left out an event: {reason}")
         if self._terminal and time.monotonic() >= self._next:
             self._next = time.monotonic() + 0.5
             print(f"\r\x1b[Ksource: {self}", end="", file=self._out, flush=True)
 
     def close(self) -> None:
-        self.tell(str(self))
+        self.report(str(self))
 
     def __str__(self) -> str:
         appender = self._appender

@@ -1,9 +1,9 @@
 """Endless, plausible events in the schema of Wikimedia's `recentchange` stream.
 
-Nothing is random but the seed: the same arguments give the same bytes. Editors are heavy-tailed
-and take turns at the top, a few are bots; there are several wikis, page creations,
-categorisations, and log events such as new accounts. Everything that repeats is encoded once, in
-`vocabulary`; an event is a template filled with it, cheap enough for benchmarks.
+The same arguments give the same bytes. The edits per editor are heavy-tailed, and the busiest
+editors change; a few are bots. There are several wikis, page creations, categorisations, and log
+events such as new accounts. Values that repeat are encoded once, in `vocabulary`; an event is a
+template filled with them, cheap enough for benchmarks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ORIGIN = 1_600_000_000.0
 """The default time of the first event, in Unix seconds."""
 
 EDITORS = 20_000
-"""The default number of editors there are."""
+"""The default number of editors."""
 
 _BATCH = 1024
 _SKEW = 1.05
@@ -44,10 +44,10 @@ def events(
     interval: float = 0.03,
     editors: int = EDITORS,
 ) -> Iterator[bytes]:
-    """Events without end: each one JSON object in UTF-8, of about 1 KB, without a newline.
+    """Yield events without end: each a JSON object in UTF-8, of about 1 KB, without a newline.
 
-    `start` is the first event's time in Unix seconds, `interval` the seconds between two,
-    `editors` how many different ones there are at most.
+    `start` is the first event's time in Unix seconds, `interval` the seconds between two events,
+    `editors` the largest number of different editors.
     """
     random = Random(seed)  # noqa: S311 -- reproducible, not secret
     vocabulary = Vocabulary(random, editors)
@@ -55,7 +55,7 @@ def events(
     weights = list(accumulate((rank + 4) ** -_SKEW for rank in range(len(ranked))))
     number = 0
     while True:
-        _take_turns(random, ranked)
+        _swap_editors(random, ranked)
         for editor, kind, summary in zip(
             random.choices(ranked, cum_weights=weights, k=_BATCH),
             random.choices(_TYPES, _SHARES, k=_BATCH),
@@ -66,8 +66,8 @@ def events(
             yield _event(random, number, start + (number - 1) * interval, kind, editor, summary)
 
 
-def _take_turns(random: Random, ranked: list[Editor]) -> None:
-    """Let one of the busiest editors rest, and another one begin: nobody stays on top for ever."""
+def _swap_editors(random: Random, ranked: list[Editor]) -> None:
+    """Swap one of the busiest editors with another, so that the order at the top changes."""
     first, second = random.randrange(min(20, len(ranked))), random.randrange(min(400, len(ranked)))
     ranked[first], ranked[second] = ranked[second], ranked[first]
 
@@ -132,7 +132,7 @@ def _fill(
     summary: Summary,
     fields: str,
 ) -> bytes:
-    """The event's JSON: what all types have in common around the `fields` of one type."""
+    """Return the event's JSON: the fields of all types, and `fields` of its own type."""
     wiki = editor.home
     domain = wiki.domain
     noise = f"{random.getrandbits(128):032x}"

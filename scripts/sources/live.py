@@ -1,9 +1,8 @@
-"""Wikimedia's own event stream, kept through lost connections: nothing missed, nothing doubled.
+"""Follows Wikimedia's event stream through lost connections: no event is missed or repeated.
 
-Wikimedia resumes after the last event id that it is told, by a time: it may then send again what
-it has sent before, and does so at the seams of its data centres. So the ids of the latest events
-are remembered, and an event that was had already is dropped. A new process learns from the end of
-the file where it stands.
+Wikimedia resumes after `Last-Event-ID` by a time, so it may repeat events, and does so when it
+changes the data centre. The ids of the latest events are therefore kept, and an event that was
+received already is dropped. A new process reads its position from the end of the file.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from scripts.sources.strict import MAX_EVENT
 
 URL = "https://stream.wikimedia.org/v2/stream/recentchange"
 SILENCE = 30.0
-"""Seconds without a byte after which a connection counts as lost; the real one never rests."""
+"""Seconds without a byte after which a connection counts as lost; the real stream is never idle."""
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 60.0
@@ -35,7 +34,7 @@ _LOST = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPErro
 
 
 class EndedError(Exception):
-    """The stream refuses us for good; the text says how."""
+    """The stream refuses requests for good; the text is its answer."""
 
 
 class _Meta(msgspec.Struct):
@@ -52,22 +51,22 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 def user_agent(contact: str) -> str:
-    """Wikimedia asks every program to say what it is and how to reach whoever runs it."""
+    """Return the User-Agent: Wikimedia asks for the program and a contact of its operator."""
     about = contact or "live SQL views in the browser, run by hand"
     return f"viewstream/0.1.0 ({about}) python-requests/{requests.__version__}"
 
 
 class Seen:
-    """The ids of the latest events, and the time of the last one."""
+    """The ids of the latest received events, and the time of the last one."""
 
     def __init__(self) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()
         self.last_time = ""
 
     def is_new(self, event: bytes) -> bool:
-        """Remember the event; False if it was had already, or is only a sign of life.
+        """Record the event; return False if it was received already, or is a canary.
 
-        What has no id is new, and what is no event is refused where all are checked.
+        An event without an id is new. What is no event is new, too, and `strict` refuses it.
         """
         try:
             meta = _decode(event).meta
@@ -85,7 +84,7 @@ class Seen:
 
 
 def read_seen(path: Path) -> Seen:
-    """What the last lines of the file say was had already."""
+    """Return the events that the last lines of the file have."""
     seen = Seen()
     if path.exists():
         with path.open("rb") as file:
@@ -101,20 +100,20 @@ def events(
     seen: Seen,
     *,
     contact: str = "",
-    tell: Callable[[str], None] = lambda message: None,
+    report: Callable[[str], None] = lambda message: None,
     silence: float = SILENCE,
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[float, float], float] = random.uniform,
 ) -> Generator[list[bytes]]:
-    """Batches of the stream's events, without end, as they arrive.
+    """Yield batches of the stream's events, without end, as they arrive.
 
-    A lost connection is made again, with full jitter, after what was had last. `tell` hears of
-    it. Raises EndedError when the server says that asking again is of no use.
+    After a lost connection, which `report` gets, it connects again with full jitter and resumes.
+    Raises EndedError if the server refuses for good.
     """
     connection = _Connection(url, seen, contact, silence)
     failures = 0
     while True:
-        wished = 0.0
+        ordered = 0.0
         try:
             for batch in connection.batches():
                 failures = 0
@@ -123,19 +122,19 @@ def events(
         except _LOST as error:
             reason = f"the connection was lost ({type(error).__name__})"
         except _RetryError as error:
-            reason, wished = str(error), error.seconds
+            reason, ordered = str(error), error.seconds
         except requests.RequestException as error:
             raise EndedError(f"{url} cannot be asked: {error}") from error
-        wished = max(wished, connection.retry)
+        ordered = max(ordered, connection.retry)
         longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2**failures)
         failures += 1
-        delay = max(wished, jitter(0.0, longest))
-        tell(f"{reason}; connecting again in {delay:.1f} s")
+        delay = max(ordered, jitter(0.0, longest))
+        report(f"{reason}; connecting again in {delay:.1f} s")
         sleep(delay)
 
 
 class _RetryError(Exception):
-    """The server asks us to come back after `seconds`."""
+    """The server orders a retry after `seconds`."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -143,7 +142,7 @@ class _RetryError(Exception):
 
 
 class _Connection:
-    """One position in the stream, over as many connections as it takes."""
+    """A position in the stream, kept over several connections."""
 
     def __init__(self, url: str, seen: Seen, contact: str, silence: float) -> None:
         self._url = url
@@ -151,17 +150,17 @@ class _Connection:
         self._silence = silence
         self._last_id = b""
         self.retry = 0.0
-        """Seconds that the server wishes to be left alone after a connection."""
+        """Seconds that the server orders to wait after a connection."""
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent(contact)
         self._session.headers["Accept"] = "text/event-stream"
-        self._session.headers["Accept-Encoding"] = "identity"  # a compressor would hold events back
+        self._session.headers["Accept-Encoding"] = "identity"  # a compressor would buffer events
 
     def batches(self) -> Generator[list[bytes]]:
-        """The new events of one connection, until it ends; raises what `requests` raises."""
+        """Yield the new events of one connection, until it ends; raises RequestException."""
         with self._open() as response:
             parser = sse.Parser(MAX_EVENT, self._last_id)
-            # Not iter_content: it waits for the end of an answer that is not sent in chunks.
+            # Not iter_content: it waits for the end of an answer without chunked encoding.
             while chunk := response.raw.read1():
                 batch = [
                     event.data
@@ -170,7 +169,7 @@ class _Connection:
                 ]
                 if batch:
                     yield batch
-                # Only now: whoever takes the events has them, so it is safe to go on after them.
+                # Only now: the consumer has the events, so a retry may resume after them.
                 self._last_id = parser.last_id
                 self.retry = (parser.retry or 0) / 1000
 
@@ -209,9 +208,9 @@ def _check(response: requests.Response) -> None:
 
 
 def answers(url: str, seconds: float, contact: str = "") -> bool:
-    """True if the stream at `url` begins within so many seconds.
+    """Return whether the stream at `url` sends an event within so many seconds.
 
-    In a thread of its own, which is left behind if need be: to look up a name has no limit.
+    It asks in a thread, which may go on after that: the lookup of a name has no timeout.
     """
     begun: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""Hands out events at a pace, in batches: what is due by now goes out together."""
+"""Paces events: yields in one batch all that are due."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SPREAD = 0.35
 
 
 def steady(rate: float) -> Iterator[float]:
-    """Gaps between events, in seconds, that are all the same."""
+    """Yield gaps between events, in seconds, that are all the same."""
     return repeat(1 / rate)
 
 
 def lively(rate: float, random: Random) -> Iterator[float]:
-    """Gaps as between people's edits: at random, and for some seconds more or less of them.
+    """Yield random gaps, like those between people's edits.
 
-    Exponential gaps around a rate that wanders about `rate`: its logarithm is an
-    Ornstein-Uhlenbeck process.
+    The gaps are exponential around a rate that varies about `rate` over some seconds: its
+    logarithm is an Ornstein-Uhlenbeck process.
     """
     mood = 0.0
     while True:
@@ -41,10 +41,9 @@ def paced(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[list[bytes]]:
-    """Batches of `events`, with `gaps` seconds between the events.
+    """Yield batches of `events`, with `gaps` seconds between the events.
 
-    Who takes them too slowly is not made to catch up by a flood: time that was lost beyond a
-    second stays lost.
+    A consumer that is more than a second late does not get a burst: its delay is not made up.
     """
     batch: list[bytes] = []
     due = clock()
@@ -64,7 +63,7 @@ def paced(
 
 
 def unpaced(events: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Batches of `events` as fast as they are taken."""
+    """Yield batches of `events` as fast as the consumer takes them."""
     remaining = iter(events)
     while batch := list(islice(remaining, _LARGEST)):
         yield batch

@@ -1,7 +1,7 @@
-"""Server-sent events: bytes in, events out, no I/O.
+"""Parses server-sent events: bytes in, events out. No I/O.
 
-After "Server-sent events" of the HTML Living Standard, 9.2.6. An event counts only once the blank
-line after it has come: what a lost connection cut in two is thrown away, and its id with it.
+It follows the HTML Living Standard, 9.2.6. An event counts only when the blank line after it has
+come: an event that a lost connection cut is dropped, with its id.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _BREAK = re.compile(rb"\r\n|\n|\r")
 
 @dataclass(frozen=True)
 class Event:
-    """One event: its type, its data (lines joined by a newline), and the id in force with it."""
+    """One event: its type, its data (lines joined by a newline), and the last id before its end."""
 
     type: bytes
     data: bytes
@@ -22,10 +22,10 @@ class Event:
 
 
 class Parser:
-    """Parses one stream. `last_id` outlives a connection: give it to the next one's parser.
+    """Parses one stream. Pass `last_id` to the parser of the next connection.
 
-    Of an event longer than `limit` bytes only the first `limit + 1` are kept, so that whoever
-    takes it sees that it is too long. `retry` is the server's wish in milliseconds, or None.
+    Of an event longer than `limit` bytes only the first `limit + 1` are kept, which is enough to
+    refuse it as too long. `retry` is the server's last reconnection time in milliseconds, or None.
     """
 
     def __init__(self, limit: int, last_id: bytes = b"") -> None:
@@ -43,14 +43,14 @@ class Parser:
         self._id = self.last_id
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take the next bytes of the stream; return the events that they complete."""
+        """Parse the next bytes of the stream; return the events that they complete."""
         data = self._rest + data
-        # A CR at the end may be half of a CRLF: wait for what comes after it.
-        held = data[-1:] == b"\r"
-        *lines, rest = _BREAK.split(data[:-1] if held else data)
+        # A CR at the end may be half of a CRLF: wait for the byte after it.
+        ends_in_cr = data[-1:] == b"\r"
+        *lines, rest = _BREAK.split(data[:-1] if ends_in_cr else data)
         if len(rest) > self.limit + 64:  # a line without end costs no more than the limit
             rest = rest[: self.limit + 64]
-        self._rest = rest + b"\r" if held else rest
+        self._rest = rest + b"\r" if ends_in_cr else rest
         return [event for line in lines if (event := self._line(line)) is not None]
 
     def _line(self, line: bytes) -> Event | None:

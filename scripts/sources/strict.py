@@ -1,8 +1,8 @@
-"""What may stand in the file: only what Materialize can digest.
+"""Checks events: only what Materialize can parse may be in the file.
 
-One line that it cannot read makes every SELECT of the views above it fail, for ever. So an event
-is written only if it is one JSON object as the strictest parser would have it; what is not is
-refused with a reason, and `append` counts it and leaves it out.
+One line that it cannot parse makes every SELECT of the views over the file fail, for ever. So an
+event is written only if the strictest parser takes it as a JSON object; any other is refused with
+a reason, and `append` counts it and leaves it out.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 MAX_EVENT = 4 * 2**20
-"""The longest event, in bytes; Wikimedia's own limit is no larger."""
+"""The longest event, in bytes; Wikimedia's own limit is not larger."""
 
 MAX_DEPTH = 100
-"""How deep an event may nest: JSON parsers with a limit of their own allow 128."""
+"""The deepest nesting of an event: JSON parsers that have a limit allow 128."""
 
 _MAX_NUMBER = int(1.7976931348623157e308)
 _MAYBE_NUL = b"\\u0000"
@@ -25,20 +25,20 @@ _BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
 class RefusedError(ValueError):
-    """An event that must not be written; the text is the reason, the same for all of its kind."""
+    """An event that must not be written; the text is the reason, without the event."""
 
 
 def line_of(event: bytes) -> bytes:
-    """The line `data: EVENT` with its newline; raises RefusedError for what must not be written.
+    """Return the line `data: EVENT` with its newline; raises RefusedError.
 
-    The event's bytes are kept as they are, but for line breaks between its tokens: they become
-    blanks, since a line is all that the file knows.
+    The event's bytes stay as they are, except that line breaks between its tokens become blanks:
+    an event is one line of the file.
     """
     if len(event) > MAX_EVENT:
         raise RefusedError(f"longer than {MAX_EVENT} bytes")
     event = event.strip(b" \t\r\n")
     _check(event)
-    # JSON allows no raw line break within a string, so each one left stands between tokens.
+    # JSON allows no raw line break within a string, so each one is between tokens.
     return b"data: %b\n" % event.translate(_BREAKS)
 
 
@@ -65,7 +65,7 @@ def _check(event: bytes) -> None:
 
 
 def _check_values(tree: Any) -> None:
-    """Refuse what msgspec reads but others do not: NULs, huge integers, and great depth."""
+    """Refuse what only msgspec accepts: NULs, huge integers, and deep nesting."""
     waiting = [(tree, 1)]
     while waiting:
         value, depth = waiting.pop()

@@ -1,7 +1,7 @@
-"""What generated events speak of: wikis with their pages, editors and edit summaries.
+"""The values of generated events: wikis with their pages, editors, and edit summaries.
 
-All of it is invented, from syllables of several scripts, so that text of one to four bytes a
-character, quotes and backslashes occur. Strings are kept as JSON, ready to be put into an event.
+All are invented, from syllables of several scripts, so that characters of one to four bytes,
+quotes and backslashes occur. Strings are kept as JSON, ready for an event.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALPHABETS = {
     "ar": "با تم جل حس دا رم سل شم عم فر قم كر لم مر نو",
 }
 _SYLLABLES = {language: text.split() for language, text in _ALPHABETS.items()}
-# Wiki, language, domain, share of all events: roughly as the real stream has them.
+# Wiki, language, domain, share of all events: roughly those of the real stream.
 _WIKIS = (
     ("enwiki", "en", "en.wikipedia.org", 26),
     ("wikidatawiki", "en", "www.wikidata.org", 24),
@@ -58,7 +58,7 @@ _PAGES_PER_WIKI = 400
 
 
 def as_json(text: str) -> str:
-    """`text` as a JSON string, its characters unescaped where JSON allows it."""
+    """Return `text` as a JSON string with as few escapes as possible."""
     return msgspec.json.encode(text).decode()
 
 
@@ -152,7 +152,7 @@ class Vocabulary:
         word = self._word(_WIKIS[home][1])
         if bot:
             user = f"{word}Bot"
-        elif number % 4 == 3 and number > 40:  # a temporary account, of one who is not logged in
+        elif number % 4 == 3 and number > 40:  # a temporary account, for edits without a login
             user = f"~2026-{number:05}-{self._random.randint(10, 99)}"
         else:
             user = f"{word} {number}" if number > 400 else f"{word} {self._word(_WIKIS[home][1])}"

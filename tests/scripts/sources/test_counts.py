@@ -1,4 +1,4 @@
-"""What a source says on stderr: a line kept up to date on a terminal, and only there."""
+"""The report of a source on stderr: a line that is updated, on a terminal only."""
 
 import io
 from pathlib import Path
@@ -37,12 +37,12 @@ def test_elsewhere_only_the_end_and_what_was_left_out_is_told(tmp_path: Path) ->
             appender.append([b"{}", b"[]", b"x"])
             counts.update()
         counts.close()
-    told = out.getvalue().splitlines()
-    assert sorted(told[:2]) == [
+    lines = out.getvalue().splitlines()
+    assert sorted(lines[:2]) == [
         "source: left out an event: not JSON",
         "source: left out an event: not a JSON object",
     ]
-    assert told[2:] == [
+    assert lines[2:] == [
         "source: 3 events written, the file has 27 bytes;"
         " left out 6 (3 not a JSON object, 3 not JSON)"
     ]

@@ -23,14 +23,14 @@ class EnoughError(Exception):
 def take(
     stream: EventStream, count: int, seen: live.Seen | None = None, **options: Any
 ) -> tuple[list[bytes], list[str], list[float]]:
-    """The first `count` events, what was told, and the delays between connections."""
-    told: list[str] = []
+    """Return the first `count` events, the reports, and the delays between connections."""
+    reports: list[str] = []
     delays: list[float] = []
     found: list[bytes] = []
     following = live.events(
         stream.url,
         seen or live.Seen(),
-        tell=told.append,
+        report=reports.append,
         sleep=delays.append,
         jitter=lambda low, high: high,
         **options,
@@ -40,7 +40,7 @@ def take(
         if len(found) >= count:
             break
     following.close()
-    return found, told, delays
+    return found, reports, delays
 
 
 def test_the_stream_is_asked_for_as_wikimedia_demands() -> None:
@@ -63,10 +63,10 @@ def test_cut_anywhere_again_and_again_nothing_is_missed_or_doubled(
     # Each connection lives a little longer than the last: the cuts fall on ids, data and breaks.
     plans: Sequence[int | None] = [*range(0, 9000, 251), None]
     with serve(EventStream(EVENTS, plans, overlap=overlap, chunked=chunked)) as stream:
-        found, told, _ = take(stream, len(EVENTS))
+        found, reports, _ = take(stream, len(EVENTS))
     assert found == EVENTS
     assert len(stream.requests) > 10
-    assert len(told) == len(stream.requests) - 1
+    assert len(reports) == len(stream.requests) - 1
     resumed = [
         request["Last-Event-ID"] for request in stream.requests if "Last-Event-ID" in request
     ]
@@ -77,9 +77,9 @@ def test_delays_grow_with_failures_and_begin_small_after_an_event() -> None:
     refusal: tuple[int, dict[str, str]] = (503, {})
     plans = [refusal, refusal, refusal, 3000, refusal, None]
     with serve(EventStream(EVENTS, plans)) as stream:
-        _, told, delays = take(stream, len(EVENTS))
+        _, reports, delays = take(stream, len(EVENTS))
     assert delays == [0.5, 1.0, 2.0, 0.5, 1.0]
-    assert told[0] == "the stream answers 503; connecting again in 0.5 s"
+    assert reports[0] == "the stream answers 503; connecting again in 0.5 s"
 
 
 def test_the_server_says_when_to_come_back() -> None:
