@@ -37,10 +37,6 @@ from viewstream.poster import Poster, RefusedError, reason_of
 from viewstream.protocol import BODY_LIMIT, ProtocolError
 from viewstream.urls import DEFAULT_URL, is_server_url
 
-HEARTBEAT = 5.0
-"""Seconds of silence after which an empty delta says that the pipeline is alive."""
-PROGRESS_DELAY = 1.0
-"""Seconds that progress without updates waits for a delta to travel with."""
 CHUNK = 1 << 18
 MOST_POSTED = 1 << 20
 """Bytes of updates in one body, unless one time alone is more: the server works at one body while
@@ -75,20 +71,15 @@ class Input(threading.Thread):
             self._changed.notify()
 
     def next_body(self, sent_at: float) -> bytes | None:
-        """Wait until a delta is due, after the last one was sent; None at the end.
-
-        Closed updates are due at once, mere progress after a second, a heartbeat after five.
-        """
+        """Wait until a delta is due, after the last one was sent; None at the end."""
         bodies = self._bodies
         with self._changed:
-            while not bodies.waiting:
-                if self._has_ended and not bodies.has_news:
-                    return None
-                due = sent_at + (PROGRESS_DELAY if bodies.has_news else HEARTBEAT)
-                left = due - time.monotonic() if bodies.is_begun else None
-                if self._has_ended or (left is not None and left <= 0):
+            while (left := bodies.due_at(sent_at) - time.monotonic()) > 0:
+                if self._has_ended:
+                    if not bodies.has_news:
+                        return None
                     break
-                self._changed.wait(left)
+                self._changed.wait(None if math.isinf(left) else left)
             body = bodies.take(self._room)
             self._changed.notify()
             return body

@@ -7,10 +7,16 @@ While one POST is under way the next delta grows, so load makes deltas larger, n
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from viewstream.copy_text import CopyTextReader
 from viewstream.protocol import BODY_LIMIT, MAX_TIME, Delta, Update, encode
+
+HEARTBEAT = 5.0
+"""Seconds without a body after which an empty delta shows that the pipeline is alive."""
+PROGRESS_DELAY = 1.0
+"""Seconds that progress without updates waits for a delta to travel with."""
 
 
 class Bodies:
@@ -41,6 +47,18 @@ class Bodies:
         """Whether the next body would have updates, or a later `upper` than the last one."""
         cutter = self._reader.cutter
         return cutter is not None and cutter.upper != self._lower
+
+    def due_at(self, sent_at: float) -> float:
+        """Return when the next body is due, if the last one was sent at `sent_at`.
+
+        Closed updates are due at once (-inf), progress alone after a second, and a heartbeat after
+        five. Nothing is due (inf) before the stream has begun.
+        """
+        if self.waiting:
+            return -math.inf
+        if not self.is_begun:
+            return math.inf
+        return sent_at + (PROGRESS_DELAY if self.has_news else HEARTBEAT)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the text, cut anywhere; raises UnreadableLineError."""

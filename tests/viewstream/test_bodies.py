@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable
 
@@ -277,6 +278,25 @@ def test_a_body_of_escapes_is_within_the_limit() -> None:
         assert len(body) <= 4000
         taken += len(decode_delta(body).updates)
     assert taken == 20
+
+
+def test_when_a_body_is_due() -> None:
+    bodies = Bodies("top10")
+    assert bodies.due_at(100.0) == math.inf
+    bodies.feed(HEADER)
+    assert bodies.due_at(-math.inf) == math.inf
+    bodies.feed(progress(10))
+    assert bodies.due_at(-math.inf) == -math.inf  # the first body is due at once
+    bodies.take(100)
+    assert bodies.due_at(100.0) == 105.0
+    bodies.feed(progress(11))
+    assert bodies.due_at(100.0) == 101.0
+    bodies.feed(row(11, 1, "a"))
+    assert bodies.due_at(100.0) == 101.0
+    bodies.feed(progress(12))
+    assert bodies.due_at(100.0) == -math.inf
+    bodies.take(100)
+    assert bodies.due_at(100.0) == 105.0
 
 
 LONGEST = "1" * 16 + "-" + "u" * 32

@@ -98,8 +98,6 @@ class View:
         status = self.state.status
         if self._end is not None:
             return Standing("closed", str(self._end))
-        if status is not None and status.state == "refused":
-            return Standing("refused", status.reason)
         if not self._is_connected:
             return Standing("connecting")
         if status is not None and status.state != "live":
