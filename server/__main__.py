@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from server.app import Bounds, CertificateError, Server
 from server.http.acceptor import SPARE_DESCRIPTORS, fit_descriptors, raise_descriptor_limit
 from server.options import MAX_CLIENTS, Options, parse
+from server.workers import Workers
 
 FEW_CLIENTS = 1_000
 """A limit below this is worth a warning even if `--max-clients` was not given."""
@@ -21,18 +22,44 @@ FEW_CLIENTS = 1_000
 def main(words: Sequence[str] | None = None, bounds: Bounds | None = None) -> int:
     """Run a server until a signal ends it; `bounds` are for tests."""
     options = parse(sys.argv[1:] if words is None else words)
-    logging.basicConfig(format="server: %(message)s", level=logging.INFO, stream=sys.stderr)
+    _log_as("server")
     # Tornado's logs report each misbehaving client; /metrics counts them.
     logging.getLogger("tornado").setLevel(logging.ERROR)
-    return asyncio.run(_run(*_fit_system(options, bounds or Bounds())))
+    options, bounds = _fit_system(options, bounds or Bounds())
+    if options.processes == 1:
+        return asyncio.run(_run(options, bounds, "server"))
+
+    def serve(address: tuple[str, int], number: int) -> int:
+        _log_as(f"server {number}")
+        alone = dataclasses.replace(options, listen=address)
+        return asyncio.run(_run(alone, bounds, f"server {number}"))
+
+    try:
+        workers = Workers(options.processes, options.listen, serve)
+    except OSError as error:
+        return _cannot_listen(options, error)
+    return workers.run()
+
+
+def _log_as(name: str) -> None:
+    """Begin each line of the log with `name`."""
+    format_ = f"{name}: %(message)s"
+    logging.basicConfig(format=format_, level=logging.INFO, stream=sys.stderr, force=True)
+
+
+def _cannot_listen(options: Options, error: OSError) -> int:
+    host, port = options.listen
+    print(f"server: cannot listen on {host}:{port}: {error}", file=sys.stderr)  # noqa: T201
+    return 1
 
 
 def _fit_system(options: Options, bounds: Bounds) -> tuple[Options, Bounds]:
     """Reduce the limits of connections to what the limit of open files allows, with a warning."""
-    wanted = options.max_clients or MAX_CLIENTS
-    needed = wanted + bounds.max_requests + bounds.engine_connections + SPARE_DESCRIPTORS
-    limit = raise_descriptor_limit(needed)
-    available = limit - bounds.engine_connections
+    wanted = -(-(options.max_clients or MAX_CLIENTS) // options.processes)
+    tails = len(options.views) if options.tail else 0
+    own = bounds.engine_connections + tails
+    limit = raise_descriptor_limit(wanted + bounds.max_requests + own + SPARE_DESCRIPTORS)
+    available = limit - own
     clients, requests = fit_descriptors(wanted, bounds.max_requests, available)
     if clients < wanted and (options.max_clients is not None or clients < FEW_CLIENTS):
         logging.getLogger("server").warning(
@@ -49,7 +76,7 @@ def _fit_system(options: Options, bounds: Bounds) -> tuple[Options, Bounds]:
     )
 
 
-async def _run(options: Options, bounds: Bounds) -> int:
+async def _run(options: Options, bounds: Bounds, name: str) -> int:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -60,11 +87,9 @@ async def _run(options: Options, bounds: Bounds) -> int:
         print(f"server: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except OSError as error:
-        host, port = options.listen
-        print(f"server: cannot listen on {host}:{port}: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        return _cannot_listen(options, error)
     _collect_garbage_rarely()
-    print(f"server: listening on {server.url}", file=sys.stderr, flush=True)  # noqa: T201
+    sys.stderr.write(f"{name}: listening on {server.url}\n")  # in one piece: others write, too
     # A server without one of its tasks would look alive: end, so that a supervisor restarts it.
     failure = asyncio.create_task(server.wait_for_failure())
     end = asyncio.create_task(ended.wait())

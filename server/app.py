@@ -100,7 +100,7 @@ class Server:
         self._is_tailing = options.tail
         tls = _tls_context(options)
         host, port = options.listen
-        sockets = bind_sockets(port, host, backlog=LISTEN_BACKLOG)
+        sockets = bind_sockets(port, host, backlog=LISTEN_BACKLOG, reuse_port=options.processes > 1)
         self.url = _url(sockets[0].getsockname(), is_tls=tls is not None)
         self._view_list = ViewList(options.views_from)
         views = dict.fromkeys([*options.views, *self._view_list.read()])

@@ -163,6 +163,13 @@ class Options:
             "posted by pipelines"
         ),
     ] = False
+    processes: Annotated[
+        int,
+        _Option(
+            "of this server on the same port, each with TAILs and clients of its own; needs --tail",
+            _COUNT,
+        ),
+    ] = 1
     listen: Annotated[
         tuple[str, int], _Option("where to listen; port 0 takes a free one", _ADDRESS)
     ] = ("127.0.0.1", 8888)
@@ -237,6 +244,8 @@ def parse(words: Sequence[str]) -> Options:
         parser.error("expected --certificate and --key together")
     if not options.views and options.views_from is None:
         parser.error("expected views, or --views-from FILE")
+    if options.processes > 1 and not options.tail:
+        parser.error("expected --tail with --processes: a POST would reach one process only")
     if len(set(options.views)) != len(options.views):
         parser.error("expected each view once")
     if options.token is not None and not re.fullmatch(r"[!-~]+", options.token):
