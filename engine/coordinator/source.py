@@ -83,10 +83,15 @@ class Source(Collection):
         """Notice what became of the file; costs two calls of the system, so once a second."""
         if self.state is FileState.TRUNCATED:
             return
-        if self._fingerprint not in (None, self.file.fingerprint()):
-            self._change_state(FileState.TRUNCATED)
-        else:
-            self._change_state(self.file.state())
+        truncated = self._was_rewritten()
+        self._change_state(FileState.TRUNCATED if truncated else self.file.state())
+
+    def _was_rewritten(self) -> bool:
+        """Whether a file that is not tailed was written elsewhere than at its end."""
+        now = self.file.fingerprint()
+        if self._fingerprint is None or now is None or now == self._fingerprint:
+            return False
+        return self.file.compressed or now[0] <= self._fingerprint[0]
 
     def _change_state(self, state: FileState) -> None:
         if state is self.state:
