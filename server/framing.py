@@ -37,6 +37,8 @@ _TYPE_START = b'{"type":"'
 class Encoding(Enum):
     """How a client takes messages."""
 
+    __hash__ = object.__hash__  # members are compared by identity, and Enum's own hash is slow
+
     FRAMES = "websocket frames"
     DEFLATED_FRAMES = "websocket frames, deflated where that is worth it"
     EVENTS = "server-sent events"

@@ -58,10 +58,10 @@ class Fanout:
 
     def move(self, listener: Listener, event: Event) -> None:
         """Apply the table of transitions to a listener, and follow its action."""
-        was_live = listener.is_live
+        before = listener.state
         self._apply(listener, event)
         client = listener.client
-        if was_live != listener.is_live or client.encoding is Encoding.EVENTS:
+        if State.LIVE in (before, listener.state) or client.encoding is Encoding.EVENTS:
             self._regroup(client)
 
     def block(self, client: Client) -> None:

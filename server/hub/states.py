@@ -12,6 +12,8 @@ from enum import Enum
 class State(Enum):
     """The state of a listener, by what it needs next; its data are named in brackets."""
 
+    __hash__ = object.__hash__  # members are compared by identity, and Enum's own hash is slow
+
     CHECKING_EPOCH = "it came with an epoch that the hub does not have: the engine is asked [asked]"
     WAITING_FOR_BASE = "only a base can help it [asked, barrier]"
     RESUMING = "it is at a position and must be sent something, even if nothing is new [position]"
@@ -29,6 +31,8 @@ HAS_POSITION = frozenset({State.RESUMING, State.CATCHING_UP, State.AHEAD})
 
 class Event(Enum):
     """Everything that can happen to a listener."""
+
+    __hash__ = object.__hash__
 
     EPOCH_CONFIRMED = "the hub has come to the epoch that the client came with"
     EPOCH_DENIED = "an answer to a later question names another epoch"

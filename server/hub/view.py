@@ -103,10 +103,11 @@ class View:
         listener.epoch = self.history.epochs.current
         listener.frontier = base.upper
         self._fanout.move(listener, Event.BASE_SENT)
-        self._fanout.slow.close_for_bases(self.feed)
         if listener.client.is_ready:
             self._fanout.write(listener.client, self.board.message)
-        self._catch_up_after_base(listener)
+            self._catch_up_after_base(listener)
+        else:
+            self._fanout.slow.close_for_bases(self.feed)
 
     def _catch_up_after_base(self, listener: Listener) -> None:
         log = self.history.log
