@@ -46,7 +46,7 @@ class Appended(Mapping[Row, int]):
     """Rows that a source adds, each once: kept by column, and a Z-set for readers that need one.
 
     `columns` are of equal length, at least one of them, and no two rows are equal. `utf8` may be
-    the first column as UTF-8. `shared` holds what one reader computed of the rows for the others.
+    the first column as UTF-8. `shared` has what one reader computed of the rows for the others.
     """
 
     def __init__(

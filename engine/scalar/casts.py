@@ -1,7 +1,7 @@
 """Casts: which type converts to which, by what function, and when without being asked.
 
 A cast is implicit (anywhere), by assignment (INSERT into a column), or explicit only (`::`, CAST).
-The casts themselves stand in `functions/conversions.py`.
+The casts themselves are defined in `functions/conversions.py`.
 """
 
 from __future__ import annotations

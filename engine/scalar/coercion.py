@@ -1,4 +1,4 @@
-"""The types that names stand for, and bringing expressions to the type that their place wants."""
+"""The scope of names, and conversion of expressions to the type that a place requires."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from engine.types import TEXT, UNKNOWN, SqlType
 
 @dataclass
 class Scope:
-    """What the names in an expression stand for.
+    """Resolves the names in an expression.
 
     `find` is asked for every part of the tree before anything else, and gives (index in the row,
     type) for what the row holds: a column, or a whole expression that was computed below, such
     as an aggregate or a GROUP BY key; None for the rest. For an `exp.Column` that it does not
     know it may raise its own SqlError. `parameters` are the types of `$1`, `$2` .. : those that
     were declared, and those that were inferred while expressions were compiled; the unknown type
-    where nothing tells it (`$1 IS NULL`).
+    where it cannot be inferred (`$1 IS NULL`).
     """
 
     find: Callable[[exp.Expr], tuple[int, SqlType] | None]
@@ -66,7 +66,7 @@ def common_type(types: Sequence[SqlType], what: str) -> SqlType:
 
 
 def infer(node: Node, scope: Scope) -> None:
-    """Tell the scope the types of the parameters in `node`."""
+    """Store the types of the parameters in `node` in the scope."""
     for child in node.children:
         infer(child, scope)
     if isinstance(node, Parameter) and scope.parameters.get(node.number, UNKNOWN) is UNKNOWN:

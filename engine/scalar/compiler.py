@@ -19,7 +19,7 @@ from engine.types import TEXT, UNKNOWN
 def compile_scalar(tree: exp.Expr, scope: Scope, *, keep_unknown: bool = False) -> Scalar:
     """Give the expression its type and functions.
 
-    A quoted literal or NULL whose type nothing tells becomes text, unless `keep_unknown` asks to
+    A quoted literal or NULL whose type cannot be inferred becomes text, unless `keep_unknown` asks to
     leave it unknown, for a caller that will `coerce` it (the branches of a UNION, VALUES).
     Raises SqlError for unknown columns, functions, types, and operands that do not fit.
     """

@@ -136,7 +136,7 @@ class Decoder:
 
     @staticmethod
     def attribute(trie: Trie, key: str | int) -> str:
-        """The attribute that holds the field `key` of a level."""
+        """The name of the attribute for the field `key` of a level."""
         return f"f{list(trie.children).index(key)}"
 
 

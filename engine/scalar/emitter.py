@@ -34,7 +34,7 @@ _CHAIN = 16
 """Branches, or operands of AND, OR and COALESCE, that are nested in one another."""
 
 UNDECIDED = object()
-"""What a CASE is before one of its branches holds."""
+"""The value of a CASE before the condition of a branch is true."""
 
 _NAMES = {"MISSING": MISSING, "UNDECIDED": UNDECIDED, **json_access.NAMES}
 
@@ -59,11 +59,11 @@ class Emitter(Writer):
         return {document: Decoder(trie) for document, trie in self.documents.items()}
 
     def column(self, index: int) -> str:
-        """The variable that holds the column of the row."""
+        """Emit the access to a column of the row; return its variable."""
         return self.assign(f"r[{index}]")
 
     def document(self, document: Node, decoder: Decoder) -> str:
-        """The variable that holds the struct of a whole document, None if it is NULL."""
+        """Emit the decoding of a whole document; return the variable of its struct (None for NULL)."""
         text = self.value(document.children[0])
         decode = self.name("decode", decoder.fast)
         self.slow_names[decode] = decoder.slow
@@ -71,12 +71,12 @@ class Emitter(Writer):
         return self.assign(f"{test}{decode}({text})")
 
     def too_deep(self, node: Node) -> str:
-        """The variable that holds what a function of its own computes."""
+        """Emit the call of a separate function for the node; return the variable of its result."""
         function = self.name("part", self._make_function(node))
         return self.assign(f"{function}(r)")
 
     def value(self, node: Node) -> str:
-        """Emit what computes `node`; return the variable or literal that stands for it."""
+        """Emit the computation of `node`; return its variable or literal."""
         if isinstance(node, Constant):
             return self._constant(node.value)
         if node.is_volatile:
@@ -191,7 +191,7 @@ class Emitter(Writer):
     def _branches(
         self, result: str, branches: Sequence[tuple[Node, Node]], default: Node | None
     ) -> None:
-        """`result` by the first branch that holds, else by `default` (None: undecided)."""
+        """Set `result` by the first branch that is true, else by `default` (None: undecided)."""
         if not branches:
             self.line(f"{result} = {'UNDECIDED' if default is None else self.value(default)}")
             return
@@ -269,7 +269,7 @@ def _specialised(node: Call) -> Callable[..., Any] | None:
     try:
         return specialise(*values)
     except SqlError:
-        return None  # the constants are wrong: the function itself says so, if it is ever called
+        return None  # the constants are wrong: the function itself raises this when it is called
 
 
 def _is_nullable_document(document: Node) -> bool:

@@ -161,7 +161,7 @@ class IsNull(Node):
 
 @node_type
 class Case(Node):
-    """(condition, result) pairs, tried in order, and what holds when none is true."""
+    """(condition, result) pairs, tried in order, and the result if no condition is true."""
 
     branches: tuple[tuple[Node, Node], ...]
     default: Node

@@ -36,5 +36,5 @@ def expect(name: str, arguments: list[Node], *counts: int) -> None:
 
 
 def settle(node: Node) -> Node:
-    """The node as text, if nothing tells the type of a quoted literal."""
+    """Convert a quoted literal of unknown type to text."""
     return cast(node, TEXT) if node.type is UNKNOWN else node

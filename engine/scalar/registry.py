@@ -1,7 +1,7 @@
 """The functions and operators that SQL can call, by name, each with its signatures.
 
 The modules of `functions/` fill it when they are imported; `overloads.py` chooses from it.
-Operators stand in it under their symbols, and casts under the name of the target type.
+Operators are in it under their symbols.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.code import function
 from engine.types import SqlType
 
 VARYING: Final = object()
-"""Stands for an argument that is not constant."""
+"""Replaces an argument that is not constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +23,8 @@ class Function:
     """One signature of a function.
 
     Its Python is either `call`, which is called with the arguments, or `template`, a Python
-    expression over `{0}`, `{1}` .., which stand for variables or literals, `{t}`, a variable that
-    it may use, and the keys of `names`, which stand for these objects.
+    expression over `{0}`, `{1}` .., the variables or literals of the arguments, `{t}`, a variable
+    that it may assign, and the keys of `names`, which are replaced by the names of these objects.
 
     `strict`: NULL if an argument is NULL, and then not called; `gives_null`: may return None for
     arguments that are not; `can_fail`: may raise SqlError. The last type of `arguments` may repeat

@@ -74,7 +74,7 @@ class Scalar:
         return self.node.can_fail
 
     def moved(self, places: Mapping[int, int]) -> Scalar:
-        """The same over rows in which the column at `i` stands at `places[i]`."""
+        """The same over rows in which the column at `i` is at `places[i]`."""
 
         def change(node: Node) -> Node | None:
             return Column(node.type, places[node.index]) if isinstance(node, Column) else None

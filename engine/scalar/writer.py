@@ -37,7 +37,7 @@ class Writer:
         self.depth -= 1
 
     def once(self, key: Any, compute: Callable[[Any], str]) -> str:
-        """The variable that holds what `key` names, computed now if it is not yet."""
+        """The variable of the value that `key` names; it is computed now if it is not known."""
         for known in reversed(self._known):
             name: str | None = known.get(key)
             if name is not None:

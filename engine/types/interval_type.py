@@ -47,7 +47,7 @@ _ALIASES = {
 }
 _UNITS = {alias: unit for unit in _SIZES for alias in (unit, *_ALIASES[unit].split())}
 FIELDS = ("year", "month", "day", "hour", "minute", "second")
-"""The units that may stand behind a literal, the largest first."""
+"""The units that may follow a literal, the largest first."""
 
 _PARTS_OF_SECONDS = {"millisecond", "microsecond"}
 _SEPARATORS = re.compile(r"[\s!-*,/;-@\[-`{-~]+")
@@ -95,7 +95,7 @@ def parse(text: str, last: str = "second", first: str = "year") -> Interval:
 
 
 class _Reader:
-    """Reads the parts of one text; `_values` holds whole units and billionths of each field."""
+    """Reads the parts of one text; `_values` has the whole units and the billionths of each field."""
 
     def __init__(self, last: str, first: str) -> None:
         self._last = last

@@ -8,7 +8,7 @@ Numbers may be of any size and lose no digit; what cannot be an integer, a numer
 an error where it is cast, not where it is parsed. That makes parsing independent of which parts
 of a document are looked at: a decoder that skips the others skips nothing that could fail. What
 JSON itself forbids (control characters, lone surrogates, NaN, leading zeros ..) msgspec refuses
-also in what it skips; engine/tests/types/test_jsonb_strictness.py holds it to that.
+also in what it skips; `engine/tests/scalar/test_documents.py` compares the two.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PLAIN_DIGITS: Final = 400
 """Numbers that have more digits than this before or behind the point keep their exponent."""
 
 JsonValue: TypeAlias = Any
-"""None, bool, str, int, Decimal, Number, list, or dict: what a Jsonb holds."""
+"""The value of a Jsonb: None, bool, str, int, Decimal, Number, list, or dict."""
 
 
 def read_number(text: str) -> int | Decimal | Number:
@@ -237,7 +237,7 @@ class _Key:
 
 
 def number_value(value: int | Decimal | Number) -> Decimal:
-    """The number as a Decimal; infinite where its exponent is beyond what Python can hold."""
+    """The number as a Decimal; infinite where its exponent is beyond the range of Decimal."""
     text = value.text if isinstance(value, Number) else value
     try:
         return Decimal(text)

@@ -120,14 +120,24 @@ _BEYOND_FLOAT4 = float.fromhex("0x1.ffffffp+127")  # from here on a float4 overf
 _ZERO = re.compile(r"[+-]?[0.]+(?:e.*)?", re.I | re.A)
 
 
+_FLOAT4_DIGITS = 9
+"""Significant digits that name any float4."""
+
+
 class Float(SqlType):
-    """A binary float; `digits` are the decimals that it always keeps (6 or 15)."""
+    """A binary float; it is printed without an exponent if that is one of `plain_exponents`."""
 
     def __init__(
-        self, name: str, sql_name: str, oid: int, array_oid: int, size: int, digits: int
+        self,
+        name: str,
+        sql_name: str,
+        oid: int,
+        array_oid: int,
+        size: int,
+        plain_exponents: range,
     ) -> None:
         super().__init__(name, sql_name, oid, array_oid, size, "N")
-        self._digits = digits
+        self._plain_exponents = plain_exponents
         self._struct = struct.Struct(">d" if size == 8 else ">f")
 
     def narrow(self, value: float) -> float:
@@ -148,9 +158,9 @@ class Float(SqlType):
         whole, _, fraction = mantissa.lstrip("-").partition(".")
         power = int(exponent)
         digits = (whole + fraction).rstrip("0") or "0"
-        if not -4 <= power < self._digits:
+        if power not in self._plain_exponents:
             point = f".{digits[1:]}" if len(digits) > 1 else ""
-            return f"{sign}{digits[0]}{point}e{power:+03d}"
+            return f"{sign}{digits[0]}{point}e{power:+d}"
         if power < 0:
             return f"{sign}0.{'0' * (-power - 1)}{digits}"
         whole, fraction = digits[: power + 1].ljust(power + 1, "0"), digits[power + 1 :]
@@ -160,7 +170,7 @@ class Float(SqlType):
         """The fewest digits that name this value and no other, as `d.ddde+xx`."""
         if self.size == 8:
             return f"{Decimal(repr(value)):e}"
-        for digits in range(self._digits + 3):
+        for digits in range(_FLOAT4_DIGITS):
             text = f"{value:.{digits}e}"
             if abs(float(text)) < _BEYOND_FLOAT4 and self.narrow(float(text)) == value:
                 break
@@ -196,5 +206,5 @@ INT2 = Integer("int2", "smallint", 21, 1005, 2)
 INT4 = Integer("int4", "integer", 23, 1007, 4)
 INT8 = Integer("int8", "bigint", 20, 1016, 8)
 OID = Integer("oid", "oid", 26, 1028, 4, signed=False)
-FLOAT4 = Float("float4", "real", 700, 1021, 4, 6)
-FLOAT8 = Float("float8", "double precision", 701, 1022, 8, 15)
+FLOAT4 = Float("float4", "real", 700, 1021, 4, range(-6, 13))
+FLOAT8 = Float("float8", "double precision", 701, 1022, 8, range(-5, 16))

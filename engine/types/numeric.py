@@ -33,7 +33,7 @@ _NUMERIC = re.compile(
 
 
 def normalise(value: Decimal) -> Decimal:
-    """`value` rounded to what the type holds; raises `decimal.Overflow` beyond 39 digits."""
+    """`value` rounded to the precision of the type; raises `decimal.Overflow` beyond 39 digits."""
     return folded(CONTEXT.plus(value))
 
 

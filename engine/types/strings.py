@@ -1,4 +1,4 @@
-"""text and its kin (varchar, char, name), bytea, and the unknown type of quoted literals.
+"""The string types text, varchar, char and name, bytea, and the unknown type of quoted literals.
 
 Text is a Python str, ordered by code point, as the C collation orders UTF-8.
 """

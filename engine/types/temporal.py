@@ -24,7 +24,7 @@ _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 _BETWEEN = r"[\s!-*,/;-@\[-`{-~]+"
-"""Blanks and punctuation that may stand between the parts of a date."""
+"""Blanks and punctuation that may separate the parts of a date."""
 _STAMP = re.compile(
     rf"\s*(?:(?P<compact>\d{{6,8}})(?![\d:-])|"
     rf"(?P<year>\d{{1,6}})(?:-|{_BETWEEN})(?P<month>\d{{1,2}})(?:-|{_BETWEEN})(?P<day>\d{{1,2}}))?"
@@ -41,7 +41,7 @@ _OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2})(?::?(\d{2}))?)?", re.ASCII)
 
 
 def out_of_range(sql_name: str, text: str = "") -> SqlError:
-    """The error for a date or time that the calendar or the type does not hold (22008)."""
+    """The error for a date or time beyond the calendar or the range of the type (22008)."""
     shown = f': "{shorten(text)}"' if text else ""
     return SqlError(f"{sql_name} out of range{shown}", "22008")
 
@@ -112,7 +112,7 @@ def _date(sql_name: str, text: str, match: re.Match[str]) -> date:
         raise invalid_datetime(sql_name, text)
     try:
         if (match["era"] or "").upper() == "BC":
-            raise ValueError("years before 1 cannot be held")
+            raise ValueError("years before 1 are not supported")
         return date(year, month, day)
     except ValueError:
         raise out_of_range("date/time field value", text) from None

@@ -35,7 +35,7 @@ _LOOSE: dict[str, Any] = {"strict": False, "variadic": True}
 
 
 def as_text(node: Node) -> Node:
-    """What concat and its kin print of a value (a boolean as t or f)."""
+    """Convert a value to the text that concat and format print (t or f for a boolean)."""
     node = settle(node)
     if node.type is BOOL:
         return Call(TEXT, Function("bool_letter", (BOOL,), TEXT, BOOL.to_text), (node,))

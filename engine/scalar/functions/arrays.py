@@ -99,7 +99,7 @@ def build_cardinality(arguments: list[Node], _: SqlType | None) -> Node:
 
 @polymorphic("array_to_string")
 def build_to_string(arguments: list[Node], _: SqlType | None) -> Node:
-    """The items' texts with a delimiter between; NULLs are left out, or shown as told."""
+    """Join the texts of the items; NULLs are left out, or replaced by the third argument."""
     expect("array_to_string", arguments, 2, 3)
     array = _array("array_to_string", arguments)
     element = array.element

@@ -1,4 +1,4 @@
-"""`=`, `<`, `NOT` and their kin, for every type.
+"""The comparison operators of every type, and NOT.
 
 Values of one type compare as Python compares them, with three exceptions: floats and numerics,
 whose NaN equals itself and is larger than all else, and jsonb and arrays, which are compared by

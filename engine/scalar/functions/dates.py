@@ -241,7 +241,7 @@ def to_timestamp(seconds: float) -> datetime:
 def make_timestamp(
     year: int, month: int, day: int, hour: int, minute: int, seconds: float
 ) -> datetime | None:
-    """NULL for what is no date or time; raises SqlError for a year that the engine cannot hold."""
+    """NULL for what is no date or time; raises SqlError for a year beyond 1 to 9999."""
     whole = int(seconds) if 0 < seconds < 60 else 0
     fraction = int((seconds - whole) * 1_000_000) if 0 < seconds < 60 else 0
     if not (0 <= hour < 24 and 0 <= minute < 60) or seconds >= 60:

@@ -23,7 +23,7 @@ from engine.types.base import shorten
 
 @lru_cache(maxsize=1024)
 def like_matcher(pattern: str, escape: str, ignore_case: bool) -> Callable[[str], Any]:
-    """A function that tells whether a text is LIKE `pattern`; raises SqlError 22025."""
+    """Compile a LIKE pattern to a match function; raises SqlError 22025."""
     if len(escape) > 1:
         raise SqlError(f'invalid escape string "{shorten(escape)}"', "22019")
     pieces = [""]
@@ -165,7 +165,7 @@ _REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|(\$))")
 def regexp_replace(text: str, pattern: str, replacement: str, flags: str = "") -> str:
     """Replace the first match, or all with the flag g.
 
-    In the replacement `$1`, `$name` and `${1}` stand for groups, `$0` for all, `$$` for a dollar.
+    The replacement may name groups: `$1`, `$name`, `${1}`; `$0` is the match, `$$` a dollar.
     """
     regex, is_global = _regex(pattern, flags)
     data = text.encode()

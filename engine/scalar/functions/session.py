@@ -1,4 +1,7 @@
-"""Functions that give what the engine, the session and the transaction are; see `prepare.py`."""
+"""Functions whose values belong to the engine, the session or the transaction.
+
+`prepare.py` replaces them by their values.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ for _name in _SESSION:
 
 
 def _nothing(arguments: list[Node], _: SqlType | None) -> Node:
-    """A function of no arguments that does nothing here: there are no locks to let go."""
+    """A function without arguments that does nothing: there are no locks to release."""
     expect("pg_advisory_unlock_all", arguments, 0)
     return Constant(TEXT, "")
 
