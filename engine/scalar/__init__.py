@@ -3,8 +3,8 @@
     tree --compile_scalar--> Scalar --compile_rows / compile_batch--> a Python function
 
 `translation/` gives every expression a type and chooses the functions that it calls, which are in
-`functions/`; `emitter.py` writes the Python. A `Scalar` is a value: it can be stored, compared, moved
-to other columns, and compiled together with others, with which it shares common subexpressions.
+`functions/`; `emitter.py` writes the Python. A `Scalar` is a value: it can be stored, compared,
+moved to other columns, and compiled together with others, sharing common subexpressions.
 """
 
 from engine.scalar.batch import compile_batch

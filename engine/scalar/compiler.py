@@ -19,8 +19,8 @@ from engine.types import TEXT, UNKNOWN
 def compile_scalar(tree: exp.Expr, scope: Scope, *, keep_unknown: bool = False) -> Scalar:
     """Give the expression its type and functions.
 
-    A quoted literal or NULL whose type cannot be inferred becomes text, unless `keep_unknown` asks to
-    leave it unknown, for a caller that will `coerce` it (the branches of a UNION, VALUES).
+    A quoted literal or NULL whose type cannot be inferred becomes text, or stays unknown with
+    `keep_unknown`, for a caller that will `coerce` it (the branches of a UNION, VALUES).
     Raises SqlError for unknown columns, functions, types, and operands that do not fit.
     """
     with room_for_nesting():

@@ -63,7 +63,7 @@ class Emitter(Writer):
         return self.assign(f"r[{index}]")
 
     def document(self, document: Node, decoder: Decoder) -> str:
-        """Emit the decoding of a whole document; return the variable of its struct (None for NULL)."""
+        """Emit the decoding of a whole document; return the variable of the struct."""
         text = self.value(document.children[0])
         decode = self.name("decode", decoder.fast)
         self.slow_names[decode] = decoder.slow

@@ -95,7 +95,7 @@ def parse(text: str, last: str = "second", first: str = "year") -> Interval:
 
 
 class _Reader:
-    """Reads the parts of one text; `_values` has the whole units and the billionths of each field."""
+    """Reads the parts of one text. `_values`: each field's whole units and billionths."""
 
     def __init__(self, last: str, first: str) -> None:
         self._last = last
