@@ -64,6 +64,7 @@ def test_without_a_log_any_base_is_usable_but_that_of_a_view_just_created(
 def test_a_base_fits_unless_it_is_below_the_client(frontier: int, fits: bool) -> None:
     _, decide, listener = decide_at(frontier)
     assert decide.fits(base_of(10, 1003), listener) is fits
+    assert not decide.fits(base_of(10, 999), listener), "the log does not reach down to it"
     listener.epoch = "1-u0"
     assert decide.fits(base_of(10, 1003), listener), "frontiers of two epochs are not compared"
     listener.barrier = 1

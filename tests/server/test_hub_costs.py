@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from server.framing import Message
+from server.hub.audit import FIRST_PAUSE
 from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.folding import FoldCache
 from server.hub.history import ReadBase
 from tests.server.hub_scenes import connect, last_base, live_world, post_rows, received
 from tests.server.simulated import LIMITS, VIEW
-from viewstream.protocol import Base, Delta, Position
+from viewstream.protocol import MAX_TIME, Base, Delta, Position
 
 
 def test_clients_that_arrive_together_share_one_read() -> None:
@@ -142,6 +143,9 @@ def test_doubt_ends_with_the_next_base_that_agrees() -> None:
     world.ask_now(server, is_base=True)
     assert not audit.is_in_doubt, "the first time, the log restarts at once"
     assert server.hub.report(VIEW, world.now).audit_mismatches == 1
+    log = server.view.history.log
+    assert log is not None
+    assert log.lower == log.head == pipeline.posted + 1, "above everything that was wrong"
     world.engine.time += 2
     world.work(server)
     world.ask_now(server, is_base=True)
@@ -155,11 +159,57 @@ def test_doubt_ends_with_the_next_base_that_agrees() -> None:
     world.clock.now += 1_000
     server.hub.on_tick(world.now)
     assert not server.hub.wants_base(VIEW), "not before a repair is due"
+    server.hub.on_tick(world.now + FIRST_PAUSE)
+    assert server.hub.wants_base(VIEW), "a repair is due"
     world.engine.histories[epoch].pop()
     world.ask_now(server, is_base=True)
     assert not audit.is_in_doubt
     assert audit.checksum is not None
     assert server.hub.report(VIEW, world.now).audit_mismatches == 2
+
+
+def test_a_new_epoch_is_not_compared_with_the_last_one() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    post_rows(world, "a", "b")
+    world.engine.replace([("new", "1")])
+    world.work(server)
+    for _ in range(3):
+        world.engine.time += 1
+        world.work(server)
+        world.ask_now(server, is_base=True)
+    assert server.view.history.audit.checksum is not None
+    assert server.hub.report(VIEW, world.now).audit_mismatches == 0
+
+
+def test_a_view_that_has_ended_is_not_restarted() -> None:
+    """No time is left above it for another log."""
+    world, _ = live_world()
+    server = world.servers[0]
+    server.hub.take_delta(Delta(VIEW, world.engine.epoch, 1_000, MAX_TIME, []), world.now, 0)
+    server.ask(is_base=True)
+    asked = server.asked.pop()
+    message = Message(b"{}")
+    base = ReadBase(MAX_TIME, 5, message, asked.question.number, world.now)
+    server.hub.take_answer(VIEW, asked.question, world.engine.epoch, base, world.now)
+    report = server.hub.report(VIEW, world.now)
+    assert (report.audit_mismatches, report.lower, report.head) == (1, 1_000, MAX_TIME)
+
+
+def test_rows_of_a_base_above_the_head_are_at_its_own_time() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    world.engine.change(world.engine.epoch, ("ahead", "1"), 1)
+    world.engine.time += 1
+    world.ask_now(server, is_base=True)
+    snapshot = server.hub.snapshot(VIEW, server.hub.last_question(VIEW), world.now)
+    assert snapshot is not None
+    assert (snapshot.upper, snapshot.delta) == (1001, None)
+    world.check_snapshot(server)
+    post_rows(world, "later")
+    snapshot = server.hub.snapshot(VIEW, server.hub.last_question(VIEW), world.now)
+    assert snapshot is not None
+    assert snapshot.upper == 1001, "the base has it already"
 
 
 def test_the_fold_cache_is_bounded_and_keeps_what_was_used_last() -> None:

@@ -103,6 +103,23 @@ def test_an_interval_without_changes_is_as_old_as_its_last_part() -> None:
     assert log.moved_at == 3
 
 
+def test_an_old_delta_is_dropped_though_intervals_without_changes_follow() -> None:
+    log = Log(0, 0)
+    log.append(10, Message(b"{}"), 1)
+    log.append(20, None, 100)
+    log.trim(max_bytes=1_000, oldest=50, pinned=None)
+    assert (log.lower, log.size) == (10, 0)
+
+
+def test_the_list_of_entries_is_cut() -> None:
+    log = Log(0, 0)
+    for upper in range(1, 2_000):
+        log.append(upper, Message(b"x" * 10), upper)
+        log.trim(max_bytes=100, oldest=0, pinned=None)
+    assert log.size == 100
+    assert len(log._entries) <= 25
+
+
 def test_an_interval_of_no_length_changes_nothing() -> None:
     log = Log(5, 0)
     assert log.new_part(Delta("v", "1-u1", 5, 5, [])) is None

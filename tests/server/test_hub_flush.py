@@ -1,10 +1,10 @@
-"""Where a listener is and what brings it on: resumes, flushes, partial writes."""
+"""Between two flushes: listeners ahead, pending messages, and half-sent writes of several views."""
 
 from __future__ import annotations
 
 import pytest
 
-from server.framing import Encoding, Message
+from server.framing import MAX_DEFLATED_AT_ONCE, Encoding, Message
 from server.hub.history import ReadBase
 from server.hub.states import State
 from tests.server.hub_scenes import (
@@ -13,88 +13,9 @@ from tests.server.hub_scenes import (
     live_world,
     post_rows,
     received,
-    statuses,
 )
-from tests.server.simulated import VIEW, Clock, FakeClient, Server
-from tests.server.world import World
+from tests.server.simulated import LIMITS, VIEW, Clock, FakeClient, Server
 from viewstream.protocol import Base, Delta, Position, decode, encode
-
-# --- resuming --------------------------------------------------------------------------------
-
-
-def test_a_client_that_resumes_before_any_pipeline_is_answered_once() -> None:
-    world = World()
-    server = world.servers[0]
-    world.ask_now(server, is_base=False)
-    at = Position(world.engine.epoch, 990)
-    client = connect(server, at)
-    server.turn()
-    (answer,) = received(client)
-    assert answer == Delta(VIEW, world.engine.epoch, 990, 990, [])
-    assert client.listeners[VIEW].state is State.CATCHING_UP
-    assert client.listeners[VIEW].position == at
-    world.ask_now(server, is_base=False)
-    server.turn()
-    assert received(client) == []
-
-
-def test_an_answer_is_followed_by_the_status() -> None:
-    world, _ = live_world()
-    server = world.servers[0]
-    world.pass_time(1_000)
-    server.turn()
-    client = connect(server, Position(world.engine.epoch, 1000))
-    server.turn()
-    assert [status.state for status in statuses(client)] == ["live"]
-
-
-def test_an_epoch_that_is_confirmed_later_resumes() -> None:
-    """Another server knew it first: the question that was on its way confirms it."""
-    world, _ = live_world()
-    server = world.servers[0]
-    world.engine.replace([("new", "1")])
-    client = connect(server, Position(world.engine.epoch, world.engine.time))
-    server.turn()
-    assert client.listeners[VIEW].state is State.CHECKING_EPOCH
-    world.ask_now(server, is_base=False)
-    server.turn()
-    (answer,) = received(client)
-    assert isinstance(answer, Delta), "not a base"
-    assert (answer.epoch, answer.lower) == (world.engine.epoch, world.engine.time)
-
-
-def test_an_epoch_is_denied_only_by_a_question_that_was_asked_after_it_came() -> None:
-    world, _ = live_world()
-    server = world.servers[0]
-    server.ask(is_base=False)
-    client = connect(server, Position("1606000000000-u9", 5))
-    world.deliver(server, server.asked[-1])
-    server.turn()
-    assert client.listeners[VIEW].state is State.CHECKING_EPOCH
-    world.ask_now(server, is_base=False)
-    server.turn()
-    assert client.listeners[VIEW].state is State.WAITING_FOR_BASE
-    assert client.listeners[VIEW].barrier > 0
-
-
-def test_a_base_that_was_asked_for_after_a_client_came_is_good_enough() -> None:
-    """However much the log has grown since: another read would be no newer for long."""
-    world, _ = live_world()
-    server = world.servers[0]
-    post_rows(world, "a row that makes the last base worth nothing " * 6)
-    client = connect(server)
-    server.turn()
-    assert received(client) == []
-    server.ask(is_base=True)
-    world.make_answer(server.asked[-1])
-    for n in range(3):
-        post_rows(world, f"and so does this one, while the base is on its way {n} " * 3)
-    world.deliver(server, server.asked[-1])
-    server.turn()
-    assert [type(message) for message in received(client)] == [Base, Delta]
-
-
-# --- between two flushes ---------------------------------------------------------------------
 
 
 def test_a_client_that_comes_before_a_flush_is_live_after_it() -> None:
@@ -133,6 +54,39 @@ def test_a_client_ahead_of_the_server_waits_until_a_flush_reaches_it() -> None:
         server.turn()
         assert client.listeners[VIEW].is_live
     assert [message.upper for message in received(client)] == [1004]
+
+
+def test_a_large_delta_is_sent_once_it_is_compressed() -> None:
+    """In a worker thread: until then its view is not flushed."""
+    world, (follower,) = live_world()
+    server = world.servers[0]
+    post_rows(world, "x" * 2 * MAX_DEFLATED_AT_ONCE)
+    hub = server.hub
+    assert not hub.has_pending
+    hub.flush()
+    assert received(client_of(follower)) == []
+    (message,) = hub.uncompressed()
+    message.compress()
+    assert hub.uncompressed() == []
+    assert hub.has_pending
+    server.turn()
+    assert [message.upper for message in received(client_of(follower))] == [1001]
+
+
+def test_the_log_is_kept_for_clients_that_are_about_to_get_a_base() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    upper = server.view.history.head
+    client = connect(server)
+    log = server.view.history.log
+    assert log is not None
+    while log.size < LIMITS.log_bytes + 100:
+        post_rows(world, "x" * 20)
+    assert log.lower <= upper
+    server.turn()
+    post_rows(world)
+    assert log.size <= LIMITS.log_bytes, "the queue is empty"
+    assert client.listeners[VIEW].state is not State.GONE
 
 
 def test_a_break_of_the_history_drops_what_is_pending() -> None:
