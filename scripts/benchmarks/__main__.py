@@ -16,7 +16,7 @@ _NOT_BENCHMARKS = {"__main__", "report"}
 
 
 def names() -> list[str]:
-    """The benchmarks there are: public modules that have a `run`."""
+    """Return the names of the benchmarks: the public modules that have a `run`."""
     return sorted(
         module.name
         for module in pkgutil.iter_modules(benchmarks.__path__)

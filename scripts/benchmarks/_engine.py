@@ -1,4 +1,4 @@
-"""An engine under measurement: with the views of `sql/`, fed by a file, asked over psycopg2."""
+"""An engine under measurement, with the views of `sql/` over a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PATIENCE = 600.0
 
 
 def lines(count: int, *, seed: int = 1, editors: int = 20_000) -> Iterator[bytes]:
-    """So many lines as the source writes them, the newline included."""
+    """Yield lines as the source writes them, with their newlines."""
     for event in islice(events(seed, editors=editors), count):
         yield b"data: " + event + b"\n"
 
@@ -45,7 +45,7 @@ class Engine:
             return list(cursor.fetchall())
 
     def wait_for(self, events: int) -> None:
-        """Wait until every view has seen so many events."""
+        """Wait until the views have processed so many events."""
         deadline = time.monotonic() + _PATIENCE
         while self.query("SELECT * FROM counter") != [(events,)]:
             if time.monotonic() > deadline:
@@ -62,7 +62,7 @@ class Engine:
 
 
 class Peak(threading.Thread):
-    """Looks at a child's memory while something else is done; `peak` is the most it had."""
+    """Samples a child's memory in a thread; `peak` is the largest sample."""
 
     def __init__(self, child: Measured) -> None:
         super().__init__(daemon=True)

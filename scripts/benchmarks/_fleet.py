@@ -1,6 +1,6 @@
-"""Many plain websocket clients in one process: they connect, read all that comes, and count it.
+"""Many plain websocket clients in one process: they connect, read messages, and count them.
 
-They do as little as a client can, so that one processor of them keeps up with a server on another.
+They do as little as possible, so that they keep up with a server that has the other core.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _REQUEST = (
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
 )
 _OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-"""What browsers offer."""
+"""The extension that browsers offer."""
 _CHUNK = 1 << 20
 _AT_ONCE = 256
-"""Handshakes that are under way at one time: no more than a listener's backlog holds."""
+"""Handshakes at one time: no more than the backlog of a listening socket."""
 
 
 _UPPER = b'"upper":'
@@ -31,8 +31,7 @@ _LONGEST_UPPER = 32
 class FleetClient:
     """One socket. `messages` counts frames with at least the fleet's `smallest` bytes.
 
-    `upper` is the last one that a delta told: what was merged on its way is fewer frames, and has
-    arrived all the same.
+    `upper` is that of the last delta: merged deltas are fewer frames, but the same progress.
     """
 
     __slots__ = (
@@ -59,7 +58,7 @@ class FleetClient:
         self._tail = b""
 
     def look(self, data: bytes | memoryview) -> None:
-        """Find the last `upper` in bytes off the socket, which may be cut anywhere."""
+        """Find the last `upper` in received bytes, which may be cut anywhere."""
         text = self._tail + data
         found = _NUMBER.match(text, text.rfind(_UPPER) + len(_UPPER)) if _UPPER in text else None
         if found is not None:
@@ -67,7 +66,7 @@ class FleetClient:
         self._tail = text[-_LONGEST_UPPER:]
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Take bytes off the socket: the handshake's answer, then frames."""
+        """Parse received bytes: the answer of the handshake, then frames."""
         position = 0
         if not self.is_open:
             self._head += bytes(data)
@@ -129,11 +128,11 @@ class Fleet:
         self.clients: dict[int, FleetClient] = {}
         self._stalled: set[int] = set()
         self.follows = False
-        """Whether each client's `upper` is kept, which costs the fleet some time."""
+        """Whether to find each client's `upper`, which costs the fleet some time."""
         self._chunk = bytearray(_CHUNK)
 
     def connect(self, patience: float = 120.0) -> None:
-        """Connect all; returns when each has finished its handshake."""
+        """Connect all clients, and wait for their handshakes."""
         opening: set[int] = set()
         deadline = time.monotonic() + patience
         while len(self.clients) < self._count or opening:
@@ -153,13 +152,13 @@ class Fleet:
         return connection.fileno()
 
     def stall(self, fds: list[int]) -> None:
-        """These clients read nothing any more."""
+        """Let these clients read nothing any more."""
         for fd in fds:
             self._poll.unregister(fd)
             self._stalled.add(fd)
 
     def read(self, seconds: float) -> int:
-        """Read what comes within `seconds`, for one round; returns the number of bytes."""
+        """Wait for bytes for up to `seconds`, read once from each client; return the bytes read."""
         received = 0
         view = memoryview(self._chunk)
         for fd, _ in self._poll.poll(seconds):
@@ -178,7 +177,7 @@ class Fleet:
         while not condition():
             self.read(0.01)
             if time.monotonic() > deadline:
-                raise TimeoutError("what was sent did not arrive")
+                raise TimeoutError("messages did not arrive in time")
 
     def read_for(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -187,11 +186,11 @@ class Fleet:
 
     @property
     def messages(self) -> int:
-        """Of all clients together."""
+        """The number of messages of all clients together."""
         return sum(client.messages for client in self.clients.values())
 
-    def stands_at(self, head: int) -> bool:
-        """Whether every client has been told of `head`."""
+    def has_reached(self, head: int) -> bool:
+        """Return whether every client has received deltas up to `head`."""
         return all(client.upper >= head for client in self.clients.values())
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
-"""Peers of the fan-out: other ways to send one message to many websockets, as small servers.
+"""Peers of the fan-out benchmark: small servers that send one message to many websockets.
 
-Each is its own process (`python -m scripts.benchmarks._peers NAME`), prints its port, and takes
-orders on stdin: `RATE SECONDS SIZE` sends that many text messages a second of SIZE bytes to
-everybody, and answers with how many it sent. None of them has to read what it sends from anywhere.
+Each is a process (`python -m scripts.benchmarks._peers NAME`) that prints its port and takes orders
+on stdin: `RATE SECONDS SIZE` sends RATE text messages of SIZE bytes a second to every client, and
+answers with their number. They make their messages up, and so read none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NODE_SCRIPT = Path(__file__).with_name("_peer_ws.cjs")
 
 
 def schedule(rate: float, seconds: float) -> list[float]:
-    """When to send, in seconds from now."""
+    """Return the times of the messages, in seconds from now."""
     return [n / rate for n in range(int(rate * seconds))]
 
 
@@ -36,7 +36,7 @@ def _answer(key: str) -> str:
 
 
 def _accept(listener: socket.socket) -> socket.socket:
-    """The next client, with its handshake done."""
+    """Accept the next client, and answer its handshake."""
     connection, _ = listener.accept()
     head = b""
     while b"\r\n\r\n" not in head:
@@ -55,7 +55,7 @@ def _announce(listener: socket.socket) -> None:
 
 
 def bare_loop() -> None:
-    """A loop of `socket.send` over sockets, and nothing else."""
+    """Send by a loop of `socket.send` over sockets."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     sockets: list[socket.socket] = []
 
@@ -80,7 +80,7 @@ def bare_loop() -> None:
 
 
 def bare_bases() -> None:
-    """Sends one message of so many bytes to each client as it comes, and nothing else."""
+    """Send one message of the given size to each client when it connects."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     _announce(listener)
     data = frame(b"x" * int(sys.argv[2]))
@@ -91,7 +91,7 @@ def bare_bases() -> None:
 
 
 async def websockets_broadcast() -> None:
-    """`broadcast` of the websockets library."""
+    """Send by `broadcast` of the websockets library."""
     from websockets.asyncio.server import ServerConnection, broadcast, serve
 
     connections: set[ServerConnection] = set()
@@ -104,11 +104,11 @@ async def websockets_broadcast() -> None:
         handler, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=4096
     ) as server:
         _announce(server.sockets[0])
-        await _obey(lambda text: broadcast(connections, text))
+        await _take_orders(lambda text: broadcast(connections, text))
 
 
 async def tornado_write_message() -> None:
-    """`write_message` of Tornado for each client."""
+    """Send by `write_message` of Tornado for each client."""
     from tornado.httpserver import HTTPServer
     from tornado.netutil import bind_sockets
     from tornado.web import Application
@@ -131,11 +131,11 @@ async def tornado_write_message() -> None:
     sockets = bind_sockets(0, "127.0.0.1", backlog=4096)
     HTTPServer(Application([("/.*", Handler)])).add_sockets(sockets)
     _announce(sockets[0])
-    await _obey(send)
+    await _take_orders(send)
 
 
-async def _obey(send: Callable[[str], None]) -> None:
-    """Take orders from stdin, while the loop goes on."""
+async def _take_orders(send: Callable[[str], None]) -> None:
+    """Take orders from stdin without blocking the event loop."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         rate, seconds, size = line.split()
         text = "x" * int(size)
@@ -148,9 +148,9 @@ async def _obey(send: Callable[[str], None]) -> None:
 
 
 def install_ws() -> tuple[list[str], str] | None:
-    """Put `ws` into a temporary folder; returns the command of its peer, and the folder.
+    """Install `ws` into a temporary folder; return the command of its peer, and the folder.
 
-    None where there is no Node or it cannot be installed.
+    Returns None if Node or npm is missing, or `ws` cannot be installed.
     """
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:

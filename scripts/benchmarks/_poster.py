@@ -12,14 +12,14 @@ from viewstream.protocol import Delta, Row, encode
 
 
 def get_text(port: int, path: str) -> str:
-    """What the server answers at `path`."""
+    """Return the text that the server answers at `path`."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as http_:
         http_.request("GET", path)
         return http_.getresponse().read().decode()
 
 
 def get_json(port: int, path: str) -> Any:
-    """The JSON that the server answers at `path`."""
+    """Return the JSON that the server answers at `path`."""
     return json.loads(get_text(port, path))
 
 

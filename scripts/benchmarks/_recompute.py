@@ -1,4 +1,4 @@
-"""DuckDB and SQLite doing what the engine avoids: the views computed anew at every batch."""
+"""DuckDB and SQLite, which compute the views again for every batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VIEWS = (
 
 
 def duckdb_seconds(history: Sequence[str], batches: Sequence[Sequence[str]]) -> list[float]:
-    """The processor seconds of each batch: rows in, all views computed, results fetched."""
+    """Return the processor seconds of each batch: insert rows, compute all views, fetch results."""
     database = duckdb.connect()
     database.execute("SET threads = 1")
     database.execute("CREATE TABLE events (data JSON)")
@@ -38,7 +38,7 @@ def duckdb_seconds(history: Sequence[str], batches: Sequence[Sequence[str]]) -> 
 
 
 def sqlite_seconds(history: Sequence[str], batches: Sequence[Sequence[str]]) -> list[float]:
-    """The same with SQLite, in memory."""
+    """Return the same for SQLite, in memory."""
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE events (data TEXT)")
     views = [view.format(user="data->>'user'") for view in _VIEWS]

@@ -1,4 +1,4 @@
-"""The stage of the server's benchmarks: an engine with one view, and a server of it."""
+"""The setup of the server's benchmarks: an engine with one view, and a server of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Stage:
         self.address = ("127.0.0.1", self.server.port)
 
     def poster(self) -> Poster:
-        """A pipeline of the view that begins where the base that was read at the start ends."""
+        """Return a poster that begins at the upper of the server's first base."""
         while (health := self.health())["base_upper"] is None:
             time.sleep(0.05)
         return Poster(self.server.port, self.view, health["epoch"], health["base_upper"])

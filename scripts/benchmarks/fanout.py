@@ -1,4 +1,4 @@
-"""Server time for each delta that reaches each of many clients, beside other ways to send it."""
+"""Server time for each delta and client, compared with other servers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Contender:
-    """A server with its clients; `costs` are its turns, in microseconds per delta and client."""
+    """A server with its clients; `costs` has microseconds per delta and client."""
 
     name: str
     child: Measured
@@ -46,7 +46,7 @@ class Contender:
     costs: dict[float, list[float]] = field(default_factory=dict)
 
     def turn(self, rate: float, seconds: float, size: int) -> None:
-        """Send for `seconds`, and note what it cost the server."""
+        """Send for `seconds`, and record the server's processor time."""
         before, received = self.child.cpu(), self.fleet.messages
         if self.poster is None:
             order = self.child.order_in_thread(f"{rate} {seconds} {size}")
@@ -60,7 +60,7 @@ class Contender:
         def has_all() -> bool:
             if self.poster is None:
                 return self.fleet.messages - received >= due
-            return self.fleet.stands_at(self.poster.head)
+            return self.fleet.has_reached(self.poster.head)
 
         try:
             self.fleet.read_until(has_all, 60)
@@ -125,12 +125,12 @@ def _report(contenders: list[Contender], options: argparse.Namespace) -> Report:
             measures.append(Measure(name, values[one.name], "us", one.costs[rate]))
         if rate == 4.0:
             for peer, limit in LIMITS.items():
-                if peer in values:
+                if values.get(peer):
                     ratio = values[OURS] / values[peer]
                     bars.append(Bar(f"against {NAMES[peer]}", ratio, "<=", limit))
     notes = [
         f"Server CPU per (delta x client), {options.clients} clients, {options.size} bytes. "
-        "viewstream takes each delta by a POST; the peers make theirs up."
+        "viewstream gets each delta by a POST; the peers make theirs up."
     ]
     if all(one.name != "ws" for one in contenders):
         notes.append("ws was left out: Node or npm is missing, or ws could not be installed.")

@@ -1,4 +1,4 @@
-"""From a line appended to a file to the row at a websocket client, through the whole pipeline."""
+"""Latency from a line appended to a file to the row at a websocket client."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _pipe(stage: Stage) -> Iterator[None]:
 
 
 def _append(path: Path, rate: float, count: int, sent: dict[str, float]) -> None:
-    """Append so many lines, and note when."""
+    """Append `count` lines, and record the time of each in `sent`."""
     begin = time.monotonic()
     with path.open("a", buffering=1) as file:
         for n in range(count):
@@ -91,7 +91,7 @@ def _rows(message: Message) -> list[Row]:
 
 
 def _warm_up(socket: ClientConnection, path: Path) -> None:
-    """Append a line now and then, until one comes through the pipe (a base may hold it too)."""
+    """Append lines until a delta has one: a base may have one as well."""
     while True:
         with path.open("a") as file:
             file.write("to warm up\n")

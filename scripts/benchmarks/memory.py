@@ -1,4 +1,4 @@
-"""Memory of the server for each client that has its base and hears little."""
+"""Memory of the server for each idle client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> Report:
         fleet = Fleet(stage.address, path, count=options.clients, smallest=20, deflates=True)
         with fleet:
             fleet.read_until(lambda: all(one.messages for one in fleet.clients.values()))
-            for _ in range(5):  # so that all are live, and have been sent something
+            for _ in range(5):  # so that all are live, and have received deltas
                 poster.post([("a row", "1")])
                 fleet.read_for(0.5)
             poster.settle()
@@ -36,5 +36,5 @@ def run(options: argparse.Namespace) -> Report:
         "memory",
         [Measure("resident memory for each idle client", each, "KB")],
         [Bar("each idle client", each, "<=", 20, "KB")],
-        [f"{options.clients} clients of one view; what the kernel holds for them is not counted."],
+        [f"{options.clients} clients of one view; memory of the kernel is not counted."],
     )

@@ -1,8 +1,8 @@
-"""The pipe: rows a second from a file through post_deltas.py into a server.
+"""Rows a second from a file through post_deltas.py into a server.
 
-Two million rows of a view like `useredits`, a thousand to a time, are read by `post_deltas.py` as a
-process of its own and posted to a server process, until the server has the last of them. Beside it
-in the same run: merely decoding and splitting the same lines in Python, and one POST per row.
+A process of `post_deltas.py` posts two million rows of a view like `useredits`, a thousand at each
+time, to a server process, until the server has the last row. Its peers in the same run: decoding
+and splitting the same lines in Python, and one POST for each row.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from viewstream.protocol import Delta, encode
 VIEW = "pipe"
 PER_TIME = 1_000
 SINGLE = 2_000
-"""Rows that are posted one by one: enough to know their rate."""
+"""Rows that are posted one by one: enough to measure their rate."""
 PATIENCE = 60.0
 
 
@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    """Measure all contenders, one after the other in each round."""
+    """Measure all contenders in turns."""
     pipe, split, single, work = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "rows"
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Report:
                 work.append(busy / options.rows * 1e9)
                 single.append(_post_singly(url, epoch, upper))
     pipe_rate, split_rate, single_rate = map(statistics.median, (pipe, split, single))
-    # What else the machine does changes from round to round: what is compared is of one round.
+    # The load of the machine varies, so ratios are of measures that were taken together.
     against_split = statistics.median(map(truediv, pipe, split))
     against_single = statistics.median(map(truediv, pipe, single))
     return Report(
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> Report:
 
 @contextmanager
 def _server() -> Iterator[tuple[str, str]]:
-    """An engine with the view, and a server of it: gives the server's URL and the view's epoch."""
+    """Run an engine with the view, and a server; yields the server's URL and the view's epoch."""
     engine, dsn = start_engine()
     with engine:
         create = f'CREATE TABLE {VIEW} ("user" text, count bigint)'
@@ -87,7 +87,7 @@ def _server() -> Iterator[tuple[str, str]]:
 
 
 def _write(path: Path, epoch: str, rows: int) -> int:
-    """Write what tail_view.py would print; returns the last progress."""
+    """Write text as tail_view.py prints it; return the time of the last progress row."""
     chance = random.Random(1)  # noqa: S311 -- a seed is what is wanted
     now = time.time_ns() // 1_000_000
     with path.open("w") as file:
@@ -102,9 +102,9 @@ def _write(path: Path, epoch: str, rows: int) -> int:
 
 
 def _pipe(url: str, text: Path, upper: int) -> tuple[float, float]:
-    """Seconds from the start of post_deltas.py until the server has everything.
+    """Return the seconds from the start of post_deltas.py until the server has all rows.
 
-    The second number is the processor time that post_deltas.py took.
+    The second number is the processor time of post_deltas.py.
     """
     begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with text.open("rb") as file:
@@ -114,12 +114,12 @@ def _pipe(url: str, text: Path, upper: int) -> tuple[float, float]:
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     head = _frontier(url)
     if head != upper:
-        raise RuntimeError(f"expected the server to stand at {upper}, found it at {head}")
+        raise RuntimeError(f"expected the server's head at {upper}, found {head}")
     return seconds, busy
 
 
 def _split(text: Path) -> float:
-    """Seconds to read, decode and split the same lines, and to do nothing with them."""
+    """Return the seconds to read, decode and split the same lines."""
     begin = time.perf_counter()
     descriptor = os.open(text, os.O_RDONLY)
     try:
@@ -136,7 +136,7 @@ def _split(text: Path) -> float:
 
 
 def _post_singly(url: str, epoch: str, lower: int) -> float:
-    """Rows a second if each row from `lower` on is a POST, over one connection that is kept."""
+    """Return the rows a second of one POST for each row, over one connection."""
     with requests.Session() as session:
         session.trust_env = False
         begin = time.perf_counter()

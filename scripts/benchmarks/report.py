@@ -1,4 +1,4 @@
-"""What a benchmark says: measured rows, and the ratios that its bars are about."""
+"""The report of a benchmark: measures, and bars that a ratio or a value must keep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class Measure:
-    """One contender's figure; `samples` are the single runs, `value` what they come to."""
+    """One figure of one contender; `samples` are those of single runs."""
 
     name: str
     value: float

@@ -1,4 +1,4 @@
-"""Clients that stall beside others that do not: what it costs the others, and the server."""
+"""Blocked clients: what they cost the other clients, and the server's memory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LARGE = [("x" * 4000, str(n)) for n in range(50)]
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", type=int, default=500, help="clients that read")
-    parser.add_argument("--stalled", type=int, default=500, help="clients that do not")
-    parser.add_argument("--deltas", type=int, default=40, help="of one turn")
+    parser.add_argument("--stalled", type=int, default=500, help="clients that do not read")
+    parser.add_argument("--deltas", type=int, default=40, help="deltas of one turn")
     parser.add_argument("--rounds", type=int, default=5)
 
 
@@ -42,11 +42,11 @@ def run(options: argparse.Namespace) -> Report:
         "slow",
         [
             Measure(f"a delta to {options.quick} clients alone", alone_ms, "ms", alone.times),
-            Measure(f"beside {stalled} that stall", mixed_ms, "ms", mixed.times),
-            Measure("memory that those cost", growth, "MB"),
+            Measure(f"with {stalled} blocked clients", mixed_ms, "ms", mixed.times),
+            Measure("memory that they cost", growth, "MB"),
         ],
         [
-            Bar("delivery beside stalled clients", mixed_ms / alone_ms, "<=", 1.1),
+            Bar("delivery with blocked clients", mixed_ms / alone_ms, "<=", 1.1),
             Bar("memory", growth, "<=", 20, "MB"),
         ],
         ["From the POST until the last quick client has it; memory of the server, at the end."],
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> Report:
 
 
 class _Scene:
-    """A server with quick clients, and perhaps stalled ones."""
+    """A server with quick clients, and perhaps blocked ones."""
 
     def __init__(self, stack: contextlib.ExitStack, quick: int) -> None:
         self.stage = stack.enter_context(Stage(_TABLE, "slow"))
@@ -65,7 +65,7 @@ class _Scene:
         self.times: list[float] = []
 
     def turn(self, deltas: int) -> None:
-        """Post deltas one by one; note the median time until all quick clients have one."""
+        """Post deltas one by one; record the median time until all quick clients have one."""
         times = []
         for _ in range(deltas):
             begin = time.monotonic()
@@ -79,7 +79,7 @@ class _Scene:
         self.fleet.read_until(lambda: self.fleet.messages >= due)
 
     def stall(self, stack: contextlib.ExitStack, count: int) -> int:
-        """Add clients that read nothing, and post until none of them can be written to."""
+        """Add clients that read nothing, and post until all of them are blocked."""
         others = Fleet(self.stage.address, _PATH, count=count)
         stack.enter_context(others)
         others.stall(list(others.clients))
@@ -88,6 +88,6 @@ class _Scene:
         return count
 
     def stalled(self) -> int:
-        """How many clients the server cannot write to, as it says itself."""
+        """Return the number of blocked clients by the server's own metric."""
         text = get_text(self.stage.server.port, "/metrics")
         return int(float(text.partition("\nviewstream_clients_stalled ")[2].split()[0]))

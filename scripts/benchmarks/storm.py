@@ -1,4 +1,4 @@
-"""Many clients that come at once: time until the last one has its base, and reads of the view."""
+"""Many clients that connect at once: time until the last has its base, and reads of the view."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class _Storms:
-    """Of one contender: seconds until the last client had all, and of the server's processor."""
+    """Runs of one contender: seconds until the last base had arrived, and processor seconds."""
 
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> Report:
     ours, bare, reads = _Storms(), _Storms(), []
     for _ in range(options.rounds):
         with Stage(_VIEW.format(rows=options.rows), "storm") as stage:
-            stage.poster().settle()  # a view that is live, as one is in a storm
+            stage.poster().settle()  # so that the view is live
             ours.add(stage.server, "/view/stream?view=storm", options.clients)
             reads.append(stage.health()["base_reads"])
         command = [sys.executable, "-m", "scripts.benchmarks._peers", "bare-bases", str(ours.size)]
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> Report:
     return Report(
         "storm",
         [
-            Measure("viewstream, until the last has all", medians[0], "s", ours.seconds),
+            Measure("viewstream, until the last base", medians[0], "s", ours.seconds),
             Measure("the same bytes by a bare loop", medians[1], "s", bare.seconds),
             Measure("viewstream, processor", statistics.median(ours.cpu), "s", ours.cpu),
             Measure("a bare loop, processor", statistics.median(bare.cpu), "s", bare.cpu),
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def _compression(rows: int) -> list[Measure]:
-    """What deflating a base costs, which is done once for all, and what it saves each client."""
+    """Measure the cost of deflating a base, which is done once, and the size that it saves."""
     plain = encode(
         Base(
             "storm",
@@ -95,13 +95,13 @@ def _compression(rows: int) -> list[Measure]:
     return [
         Measure("a base, plain", len(framed) / 1024, "KB"),
         Measure("a base, deflated", len(deflated) / 1024, "KB"),
-        Measure("framing it, once for all", (middle - begin) * 1000, "ms"),
-        Measure("deflating it, once for all", (end - middle) * 1000, "ms"),
+        Measure("framing it, once", (middle - begin) * 1000, "ms"),
+        Measure("deflating it, once", (end - middle) * 1000, "ms"),
     ]
 
 
 def _storm(address: tuple[str, int], path: str, count: int) -> tuple[float, int]:
-    """Seconds from the first connect to the last byte of the last base, and a base's size."""
+    """Return the seconds from the first connect to the last byte of the last base, and its size."""
     fleet = Fleet(address, path, count=count, smallest=10_000)
     begin = time.monotonic()
     with fleet:

@@ -1,5 +1,5 @@
-"""Breaks the whole pipeline on purpose, again and again, and proves after each fault that it holds.
+"""Injects faults into the whole pipeline, and proves after each that all clients are exact.
 
-`schedule` says what is done and when, `faults` how; `world` runs the processes, `proxy` stands
-between them, `clients` follow the views, `proof` compares what they hold, `table` prints it.
+`schedule` draws the faults and `faults` injects them; `world` runs the processes (`service`), with
+`proxy` between them; `clients` follow the views, `proof` compares their rows, `table` prints it.
 """

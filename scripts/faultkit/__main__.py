@@ -1,4 +1,4 @@
-"""`scripts/faults`: breaks the pipeline by a seeded schedule, and proves that it always heals."""
+"""`scripts/faults`: injects faults by a seeded schedule, and proves that the pipeline heals."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from scripts.child import ChildError
 from scripts.faultkit import table
-from scripts.faultkit.faults import inflict
+from scripts.faultkit.faults import inject
 from scripts.faultkit.proof import DivergedError, Proof, prove
 from scripts.faultkit.schedule import DECK, Fault, schedule
 from scripts.faultkit.world import World
 
 
 class FaultError(Exception):
-    """After a fault something was not as it must be."""
+    """The pipeline did not heal after a fault."""
 
     def __init__(self, fault: Fault | None, seed: int, reason: str) -> None:
         after = (
@@ -39,9 +39,9 @@ async def run(
     kinds: set[str] | None = None,
     rate: float = 200,
     editors: int = 500,
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> list[tuple[Fault, Proof]]:
-    """Inflict `count` faults of the seed's schedule, each proved; raises FaultError."""
+    """Inject `count` faults of the seed's schedule, and prove each; raises FaultError."""
     world = World(folder, seed, rate, editors)
     proved: list[tuple[Fault, Proof]] = []
     fault: Fault | None = None
@@ -50,9 +50,9 @@ async def run(
         await prove(world)
         chosen = (one for one in schedule(seed) if kinds is None or one.kind in kinds)
         for fault in islice(chosen, count):
-            await inflict(world, fault)
+            await inject(world, fault)
             proved.append((fault, await prove(world)))
-            say(table.line(*proved[-1]))
+            report(table.line(*proved[-1]))
     except (DivergedError, ChildError, TimeoutError) as error:
         raise FaultError(fault, seed, str(error) or type(error).__name__) from error
     finally:
@@ -63,26 +63,32 @@ async def run(
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/faults",
-        description="Break the whole pipeline by a seeded schedule; prove after each fault that "
-        "every client of every view holds exactly what the engine says.",
+        description="Inject faults into the whole pipeline by a seeded schedule; prove after each "
+        "that every client of every view has exactly the engine's rows.",
     )
     add = parser.add_argument
     add("--faults", type=int, default=len(DECK), metavar="N", help="how many (%(default)s)")
     add("--seed", type=int, help="of the schedule (default: a new one, which is printed)")
     add("--rate", type=float, default=200, metavar="N", help="events a second (%(default)s)")
-    add("--editors", type=int, default=500, metavar="N", help="how many there are (%(default)s)")
+    add(
+        "--editors",
+        type=int,
+        default=500,
+        metavar="N",
+        help="number of editors (%(default)s)",
+    )
     add(
         "--kinds",
         nargs="+",
         choices=sorted({kind for kind, _ in DECK}),
-        help="inflict only these",
+        help="inject only these kinds",
     )
     add("--keep", type=Path, metavar="FOLDER", help="write the processes' logs there")
     return parser.parse_args()
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also ends what it has started
     options = parse_arguments()
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     print(f"seed {seed}: {options.faults} faults\n\n{table.HEADER}", flush=True)
@@ -98,12 +104,12 @@ def main() -> int:
                     kinds=set(options.kinds) if options.kinds else None,
                     rate=options.rate,
                     editors=options.editors,
-                    say=lambda text: print(text, flush=True),
+                    report=lambda text: print(text, flush=True),
                 )
             )
         except FaultError as error:
             print(f"\nDIVERGED {error}", flush=True)
-            if not isinstance(error.__cause__, DivergedError):  # the kit's own failure, it seems
+            if not isinstance(error.__cause__, DivergedError):  # the kit itself failed, probably
                 traceback.print_exception(error.__cause__)
             return 1
         except KeyboardInterrupt:

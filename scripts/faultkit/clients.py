@@ -1,4 +1,4 @@
-"""The clients: honest ones of several kinds, which keep a diary, and hostile ones."""
+"""The clients: honest ones, which check invariants, and hostile ones."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from viewstream.protocol import Row
 
 HOST = "127.0.0.1"
 LONGEST_DELAY = 2.0
-"""Seconds after which a client comes back at the latest."""
+"""The longest delay, in seconds, before a client connects again."""
 
 
 @dataclass
 class Diary:
-    """What one client saw of one view: where it stood last, and whatever must not be."""
+    """Checks the changes of one client and view: `wrong` lists the broken invariants."""
 
     view: str
     wrong: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Diary:
     _last: tuple[str, int] | None = None
 
     def write(self, change: Change, rows: Rows) -> None:
-        """Note a consistent point; what breaks an invariant is noted as wrong."""
+        """Check a consistent point against the last one."""
         self.changes += 1
         here = (change.epoch, change.upper)
         if change.lower is None:
@@ -56,7 +56,7 @@ class Diary:
 
 
 MARK = "-"
-"""Every row of a view's other query has a value that begins with it, and no other row has."""
+"""A value of each row of a view's other query begins with it; no value of another row does."""
 
 
 def is_of_other_query(row: Row) -> bool:
@@ -64,10 +64,10 @@ def is_of_other_query(row: Row) -> bool:
 
 
 class Client:
-    """An honest client: follows all views over one of several ways, whichever it takes next.
+    """An honest client: follows all views by one of several ports, drawn for each connection.
 
-    With a `stay` it breaks its connection off after about so many seconds, and comes back over
-    any of the ways; so it moves between servers with its epochs and frontiers.
+    With a `stay` it disconnects after about so many seconds, and connects again to any of the
+    ports, so it moves between servers with its positions.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Client:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.follower.run())
             if self._stay is not None:
-                group.create_task(self._leave_again_and_again(self._stay))
+                group.create_task(self._disconnect_repeatedly(self._stay))
 
-    async def _leave_again_and_again(self, stay: float) -> None:
+    async def _disconnect_repeatedly(self, stay: float) -> None:
         while True:
             await asyncio.sleep(self._chance.uniform(0, 2 * stay))
             if self._socket is not None:
@@ -116,12 +116,12 @@ class Client:
 
 
 async def _briefly(seconds: float) -> None:
-    """Who breaks its connections off all the time is not to wait longer and longer for it."""
+    """Cap the backoff: a client that disconnects on purpose would wait longer and longer."""
     await asyncio.sleep(min(seconds, LONGEST_DELAY))
 
 
 class Hostile:
-    """Does to the servers what nobody should, one thing after the other, until cancelled."""
+    """Attacks the servers in several ways, one after the other, until cancelled."""
 
     name = "hostile"
 
@@ -137,7 +137,7 @@ class Hostile:
         while True:
             attack = self._chance.choice(attacks)
             port = self._chance.choice(self._ports)
-            # Whatever becomes of it: the server may be away just now, or rightly hang up.
+            # The server may be down, or may rightly disconnect.
             with contextlib.suppress(OSError, EOFError, TimeoutError):
                 async with asyncio.timeout(5):
                     await attack(port)
@@ -145,7 +145,7 @@ class Hostile:
             await asyncio.sleep(self._chance.uniform(0, 0.5))
 
     async def _talk(self, port: int, data: bytes, wait: float) -> bytes:
-        """Send bytes, and return what comes within `wait` seconds."""
+        """Send bytes; return what the server sends within `wait` seconds."""
         reader, writer = await asyncio.open_connection(HOST, port)
         try:
             writer.write(data)
@@ -173,7 +173,7 @@ class Hostile:
         await self._talk(port, self._handshake(port) + frame, 0.3)
 
     async def _deaf(self, port: int) -> None:
-        """Ask for everything, and read nothing of it."""
+        """Subscribe, and read nothing."""
         _, writer = await asyncio.open_connection(HOST, port, limit=1)
         try:
             writer.write(self._handshake(port))
@@ -182,7 +182,7 @@ class Hostile:
             writer.transport.abort()
 
     async def _post(self, port: int) -> None:
-        """A delta that is none, or that is of another history: none may be taken."""
+        """Post what is no delta, or one of another epoch; the server must refuse it."""
         view = self._chance.choice(self._views)
         epoch = f"{self._chance.randrange(10**13)}-u{self._chance.randrange(100)}"
         bodies = [

@@ -1,4 +1,4 @@
-"""How each fault is done to the world, and healed again."""
+"""Injects each kind of fault into the world, and repairs what does not heal by itself."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from scripts.faultkit.service import Service
 from scripts.faultkit.world import World
 
 ROOM = 30_000
-"""Bytes that a full disk still has room for."""
+"""Bytes that can still be written until the disk is full, at most."""
 JUMP = 3_600_000
 """Milliseconds by which the wall clock of the engine jumps at most."""
 PATIENCE = 30.0
 
 
-async def inflict(world: World, fault: Fault) -> None:
-    """Do the fault, let it last, and heal what does not heal by itself."""
+async def inject(world: World, fault: Fault) -> None:
+    """Inject the fault, let it last, and repair what does not heal by itself."""
     await _KINDS[fault.kind](world, fault)
 
 
 async def _kill(world: World, fault: Fault) -> None:
     pids = _scripts(world, fault)
     if pids is not None:
-        _send(pids, signal.SIGKILL)  # the pipeline starts both anew
+        _send(pids, signal.SIGKILL)  # the pipeline starts both again
         return
     service = world.services[fault.target]
     await service.kill()
@@ -58,7 +58,7 @@ async def _restart(world: World, fault: Fault) -> None:
 
 
 def _scripts(world: World, fault: Fault) -> list[int] | None:
-    """The one process that is meant, of those that run such a script; None for a service."""
+    """Return the id of one process that runs the target script; None if the target is a service."""
     name, _, side = fault.target.partition(" ")
     if name not in SCRIPTS:
         return None
@@ -68,7 +68,7 @@ def _scripts(world: World, fault: Fault) -> list[int] | None:
 
 def _send(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself just now
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
             os.kill(pid, number)
 
 
@@ -76,7 +76,7 @@ async def _posts(world: World, fault: Fault) -> None:
     name, _, side = fault.target.partition(" ")
     proxy = world.posts[side]
     async with asyncio.timeout(PATIENCE + 8 * fault.seconds):
-        await proxy.spoil(PostFault[name.upper()], 1 + int(fault.chance * 8), fault.seconds)
+        await proxy.inject(PostFault[name.upper()], 1 + int(fault.chance * 8), fault.seconds)
 
 
 async def _websockets(world: World, fault: Fault) -> None:
@@ -91,10 +91,10 @@ async def _disk_full(world: World, fault: Fault) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(5):
             await source.ended()
-    await _start_again(source)
+    await _restart_service(source)
 
 
-async def _start_again(service: Service) -> None:
+async def _restart_service(service: Service) -> None:
     await service.terminate()
     await service.start()
 
@@ -104,17 +104,17 @@ async def _clock(world: World, fault: Fault) -> None:
     before = int(world.clock.read_text()) if world.clock.exists() else 0
     fresh = world.clock.with_suffix(".new")
     fresh.write_text(str(before + jump))
-    fresh.rename(world.clock)  # whole at any time
+    fresh.rename(world.clock)  # an atomic change
     await asyncio.sleep(fault.seconds)
 
 
 async def _replace(world: World, fault: Fault) -> None:
-    """By its other query, or back: the pipelines' TAILs go on with the one that is gone."""
+    """Replace a view by its other query, or back. The TAILs go on with the dropped view."""
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 await world.replace(fault.target)
-            except psycopg2.OperationalError:  # the engine is away: another fault's doing
+            except psycopg2.OperationalError:  # the engine is down because of another fault
                 await asyncio.sleep(0.2)
             else:
                 return

@@ -1,4 +1,4 @@
-"""What must be so after every fault, for every client and view."""
+"""Proves after every fault that each client has exactly the engine's rows of each view."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scripts.faultkit.world import VIEWS, World
 from viewstream.protocol import Position, Row
 
 PATIENCE = 60.0
-"""Seconds within which everything must have converged."""
+"""Seconds within which every client must have converged."""
 BOUNDS = {
     "engine": 500,
     "source": 150,
@@ -27,16 +27,16 @@ BOUNDS = {
     "tail_view": 120,
     "post_deltas": 250,
 }
-"""Megabytes that each process may have."""
+"""Largest memory of each process, in MB."""
 
 
 class DivergedError(Exception):
-    """Something that must be so is not; the text says what, and where."""
+    """A client, a process or an invariant is wrong; the text is the evidence."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What was proved: `seconds` until all had converged, the rows compared, the memory in MB."""
+    """The figures of one proof: seconds until convergence, rows compared, changes, memory in MB."""
 
     seconds: float
     compared: int
@@ -47,8 +47,8 @@ class Proof:
 async def prove(world: World) -> Proof:
     """Wait until every client has passed the present, and compare; raises DivergedError.
 
-    First while events flow, each client where it stands; then with the source stopped, all of
-    them at one frontier: the lowest one, since nothing changes between it and the others.
+    It compares first while events flow, each client at its own frontier; then, with the source
+    stopped, all clients at their lowest frontier, since nothing changes above it.
     """
     begin = time.monotonic()
     await _converge(world, await _all_present(world))
@@ -74,7 +74,7 @@ async def prove(world: World) -> Proof:
 
 
 def _wrong(world: World, memory: dict[str, float]) -> list[str]:
-    """What the clients saw, and what the processes did, that must not be."""
+    """Return the invariants that the clients saw broken, and the processes that misbehaved."""
     wrong = [
         f"{client.name}: {sentence}"
         for client in world.clients
@@ -97,7 +97,7 @@ async def _all_present(world: World) -> dict[str, Position]:
 
 
 async def _settled(world: World) -> dict[str, Position]:
-    """The present, once the engine has read all that the stopped source wrote."""
+    """Return the engine's positions once it has read everything that the stopped source wrote."""
     while True:
         present = await _all_present(world)
         rows = [await world.rows_at(view, present[view].frontier) for view in VIEWS]
@@ -109,7 +109,7 @@ async def _settled(world: World) -> dict[str, Position]:
 
 
 async def _present(world: World, view: str) -> Position:
-    """The epoch that the engine names now, and the time at which it answers a SELECT."""
+    """Return the view's epoch, and the time at which the engine answers a SELECT now."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -124,15 +124,19 @@ async def _present(world: World, view: str) -> Position:
 
 
 async def _converge(world: World, present: dict[str, Position]) -> None:
-    """Wait until every client stands above the present in every view."""
+    """Wait until every client has passed the position `present` in every view."""
 
     def behind() -> list[str]:
         found = []
         for client in world.clients:
             for view, at in present.items():
-                stand = client.follower.states[view].position
-                if stand is None or stand.epoch != at.epoch or stand.frontier <= at.frontier:
-                    found.append(f"{client.name} stands at {stand} in {view}, the engine at {at}")
+                position = client.follower.states[view].position
+                if (
+                    position is None
+                    or position.epoch != at.epoch
+                    or position.frontier <= at.frontier
+                ):
+                    found.append(f"{client.name} is at {position} in {view}, the engine at {at}")
         return found
 
     deadline = time.monotonic() + PATIENCE
@@ -146,43 +150,43 @@ async def _converge(world: World, present: dict[str, Position]) -> None:
 
 
 async def _compare(world: World, client: Client, view: str) -> int:
-    """Hold what the client has now against the engine's rows at that time."""
-    stand = client.follower.states[view].position
-    if stand is None:
-        return 0  # on its way to a base: the comparison with the others is still to come
-    held = frozenset(client.follower.states[view].rows.items())
-    return await _hold_against(world, view, stand.frontier, {client.name: held})
+    """Compare the client's rows with the engine's at the client's frontier."""
+    position = client.follower.states[view].position
+    if position is None:
+        return 0  # it waits for a base; it is compared together with the others later
+    rows = frozenset(client.follower.states[view].rows.items())
+    return await _compare_with_engine(world, view, position.frontier, {client.name: rows})
 
 
 async def _compare_all(world: World, view: str) -> int:
-    """Hold what all clients have against the engine's rows at the lowest of their frontiers."""
-    held = {}
+    """Compare the rows of all clients with the engine's at the lowest of their frontiers."""
+    rows = {}
     frontiers = []
     for client in world.clients:
         state = client.follower.states[view]
         if state.position is None:
-            raise DivergedError(f"{client.name} lost its place in {view} though nothing happened")
-        held[client.name] = frozenset(state.rows.items())
+            raise DivergedError(f"{client.name} lost its position in {view} without a fault")
+        rows[client.name] = frozenset(state.rows.items())
         frontiers.append(state.position.frontier)
-    return await _hold_against(world, view, min(frontiers), held)
+    return await _compare_with_engine(world, view, min(frontiers), rows)
 
 
-async def _hold_against(
-    world: World, view: str, frontier: int, held: dict[str, frozenset[tuple[Row, int]]]
+async def _compare_with_engine(
+    world: World, view: str, frontier: int, found: dict[str, frozenset[tuple[Row, int]]]
 ) -> int:
-    """Compare with the SELECT at `frontier` - 1; returns how many rows were compared."""
+    """Compare with the SELECT at `frontier - 1`; return the number of rows compared."""
     try:
         answered = await world.rows_at(view, frontier - 1)
     except psycopg2.Error as error:
-        raise DivergedError(f"the engine does not say {view} at {frontier - 1}: {error}") from error
+        raise DivergedError(f"{view} cannot be read at {frontier - 1}: {error}") from error
     expected = frozenset(answered.items())
-    for name, rows in held.items():
+    for name, rows in found.items():
         if rows != expected:
             raise DivergedError(
                 f"{name} at {frontier} of {view} differs from the SELECT: "
                 f"more {_some(rows - expected)}, fewer {_some(expected - rows)}"
             )
-    return answered.total() * len(held)
+    return answered.total() * len(found)
 
 
 def _some(rows: Iterable[tuple[Row, int]]) -> str:

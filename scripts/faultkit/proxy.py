@@ -1,4 +1,4 @@
-"""Stands between the processes and spoils what passes: POSTs as wholes, websockets as bytes."""
+"""Proxies that inject faults between processes: into whole POSTs, and into bytes of websockets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from enum import Enum
 
 HOST = "127.0.0.1"
 MOST_PENDING = 4
-"""How many POSTs are held back for later at most."""
+"""POSTs that are kept for later at most."""
 
 
 class PostFault(Enum):
-    """What may happen to one POST."""
+    """A fault of one POST."""
 
     CUT_BEFORE = "the connection breaks before the server has it"
     CUT_AFTER = "the server has it, and the connection breaks before the answer"
@@ -26,7 +26,7 @@ class PostFault(Enum):
 
 
 class _Listening:
-    """A TCP server on a free port of this machine, and the conversations that it has."""
+    """A TCP server on a free port of this machine, with its connections."""
 
     def __init__(self, target: int) -> None:
         self.target = target
@@ -44,7 +44,7 @@ class _Listening:
         await self.cut()
 
     async def cut(self) -> None:
-        """Break every connection off."""
+        """Break all connections."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -59,7 +59,7 @@ class _Listening:
         try:
             await self.serve(reader, writer)
         except (OSError, EOFError):
-            pass  # either side went away, as it may at any time
+            pass  # either side has disconnected, which is no fault of the proxy
         finally:
             writer.transport.abort()
 
@@ -70,19 +70,19 @@ class _Listening:
 
 
 class PostProxy(_Listening):
-    """An HTTP proxy before one server, which spoils as many POSTs as it was told to."""
+    """An HTTP proxy in front of one server, which injects faults into its next POSTs."""
 
     def __init__(self, target: int) -> None:
         super().__init__(target)
         self._faults: deque[tuple[PostFault, float]] = deque()
-        self._spoilt = asyncio.Event()
+        self._injected = asyncio.Event()
         self._late: deque[bytes] = deque()
 
-    async def spoil(self, fault: PostFault, count: int, seconds: float) -> None:
-        """Do that to the next POSTs; returns when it has been done. A delay lasts `seconds`."""
-        self._spoilt.clear()
+    async def inject(self, fault: PostFault, count: int, seconds: float) -> None:
+        """Inject a fault into the next `count` POSTs, and wait for them; a delay is `seconds`."""
+        self._injected.clear()
         self._faults.extend([(fault, seconds)] * count)
-        await self._spoilt.wait()
+        await self._injected.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -91,7 +91,7 @@ class PostProxy(_Listening):
             if request.startswith(b"POST") and self._faults:
                 fault, seconds = self._faults.popleft()
                 if not self._faults:
-                    self._spoilt.set()
+                    self._injected.set()
             answer = await self._pass_on(request, fault, seconds)
             if answer is None:
                 return
@@ -104,7 +104,7 @@ class PostProxy(_Listening):
     async def _pass_on(
         self, request: bytes, fault: PostFault | None, seconds: float
     ) -> bytes | None:
-        """The server's answer, or None if the connection is to break."""
+        """Return the server's answer, or None to break the connection."""
         if fault is PostFault.CUT_BEFORE:
             return None
         if fault is PostFault.DELAY:
@@ -121,7 +121,7 @@ class PostProxy(_Listening):
         return None if fault is PostFault.CUT_AFTER else answer
 
     async def _forward(self, request: bytes, *, whole: bool = True) -> bytes | None:
-        """Send bytes to the server and return its answer; None if it gave none."""
+        """Send bytes to the server; return its answer, or None if there is none."""
         try:
             reader, writer = await asyncio.open_connection(HOST, self.target)
         except OSError:
@@ -137,7 +137,7 @@ class PostProxy(_Listening):
 
 
 async def read_message(reader: asyncio.StreamReader) -> bytes:
-    """One HTTP request or answer with its body, which Content-Length measures."""
+    """Read one HTTP request or response with its body, whose size is Content-Length."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = 0
     for line in head.split(b"\r\n"):
@@ -148,10 +148,10 @@ async def read_message(reader: asyncio.StreamReader) -> bytes:
 
 
 class StreamProxy(_Listening):
-    """A TCP proxy before one server, for websockets.
+    """A TCP proxy in front of one server, for websockets.
 
-    `rate` bounds the bytes a second towards the client, None: no bound. `cut_mid_frame` breaks
-    each connection off after half of the next bytes that the server sends on it.
+    `rate` limits the bytes a second to the client; None is no limit. `cut_mid_frame` breaks each
+    connection after half of the next bytes that the server sends on it.
     """
 
     def __init__(self, target: int, rate: int | None = None) -> None:
@@ -160,7 +160,7 @@ class StreamProxy(_Listening):
         self._cuts: set[asyncio.Event] = set()
 
     def cut_mid_frame(self) -> int:
-        """Arm the cut; returns how many connections it will break."""
+        """Arm the cut; return how many connections it will break."""
         for cut in self._cuts:
             cut.set()
         return len(self._cuts)
@@ -170,8 +170,8 @@ class StreamProxy(_Listening):
         cut = asyncio.Event()
         self._cuts.add(cut)
         try:
-            up = asyncio.ensure_future(self._pump(reader, sending, None, None))
-            down = asyncio.ensure_future(self._pump(upstream, writer, cut, self._rate))
+            up = asyncio.ensure_future(self._copy(reader, sending, None, None))
+            down = asyncio.ensure_future(self._copy(upstream, writer, cut, self._rate))
             try:
                 await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -188,7 +188,7 @@ class StreamProxy(_Listening):
         try:
             line.setblocking(False)
             if self._rate is not None:
-                # A small window, so that the server feels a slow client, and not only the kernel.
+                # A small window, so that the server, and not only the kernel, has a slow client.
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             await asyncio.get_running_loop().sock_connect(line, (HOST, self.target))
         except BaseException:
@@ -196,7 +196,7 @@ class StreamProxy(_Listening):
             raise
         return line
 
-    async def _pump(
+    async def _copy(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,

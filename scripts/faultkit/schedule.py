@@ -1,4 +1,4 @@
-"""Which faults come, in which order: all kinds as a shuffled deck, again and again, by a seed."""
+"""Draws faults by a seed: the deck of all kinds is shuffled, dealt, and shuffled again."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ DECK = (
     ("clock", "back"),
     *2 * tuple(("replace", view) for view in OTHER_QUERIES),  # by another query, and back
 )
-"""Every fault there is, as (kind, target)."""
+"""All faults, as (kind, target)."""
 LONGEST = 4.0
-"""Seconds for which a fault lasts at most."""
+"""Seconds that a fault lasts at most."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`seconds` is how long it lasts, `chance` a number from 0 to 1 for whatever else varies."""
+    """One fault: `seconds` is its duration, `chance` a number from 0 to 1 for its other choices."""
 
     number: int
     kind: str
@@ -45,12 +45,12 @@ class Fault:
 
 
 def schedule(seed: int) -> Iterator[Fault]:
-    """Faults without end; the same seed, the same faults."""
+    """Yield faults without end, always the same for one seed."""
     chance = random.Random(seed)  # noqa: S311 -- a seed is what is wanted
     number = 0
     while True:
         for kind, target in chance.sample(DECK, len(DECK)):
             number += 1
-            # Most faults are short, some last: a process may come back at any stage of the rest.
+            # Mostly short, sometimes long: a process returns at any stage of recovery.
             seconds = LONGEST * chance.random() ** 2
             yield Fault(number, kind, target, seconds, chance.random())

@@ -1,4 +1,4 @@
-"""The fault kit's table: one line a fault, and what it came to."""
+"""Formats the results: one line for each fault, and a summary by kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEADER = f"{'#':>4}  {'fault':<36} {'converged':>9}  {'rows proved':>11}  {'poin
 
 
 def line(fault: Fault, proof: Proof) -> str:
-    """What one fault came to."""
+    """Return the line of one fault."""
     name, size = max(proof.memory.items(), key=lambda item: item[1])
     return (
         f"{fault.number:>4}  {fault!s:<36} {proof.seconds:>7.1f} s  {proof.compared:>11,}  "
@@ -20,7 +20,7 @@ def line(fault: Fault, proof: Proof) -> str:
 
 
 def summary(proved: list[tuple[Fault, Proof]]) -> str:
-    """The slowest and the usual convergence after each kind of fault."""
+    """Return the median and the slowest convergence after each kind of fault."""
     kinds: dict[str, list[float]] = defaultdict(list)
     for fault, proof in proved:
         kinds[fault.kind].append(proof.seconds)

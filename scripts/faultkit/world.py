@@ -31,14 +31,14 @@ OTHER_QUERIES = {
     "top10": """SELECT '-' || "user" AS "user", count FROM useredits
                 ORDER BY count DESC, "user" LIMIT 7""",
 }
-"""What a view may be replaced by; each row of it bears the mark of `clients.MARK`."""
+"""Queries that replace a view; a value of each of their rows begins with `clients.MARK`."""
 SLOW = 20_000
-"""Bytes a second of a slow client's line."""
+"""Bytes a second that reach a slow client."""
 PATIENCE = 60.0
 
 
 class World:
-    """Everything that runs. `folder` is where it writes; `rate` is in events a second."""
+    """All processes and clients. `folder` gets files and logs; `rate` is in events a second."""
 
     def __init__(self, folder: Path, seed: int, rate: float, editors: int) -> None:
         self.folder = folder
@@ -77,7 +77,7 @@ class World:
         return Service(name, command, self.folder / f"{name}.log", ready)
 
     async def start(self) -> None:
-        """Start all processes and clients; they have not followed anything yet when it returns."""
+        """Start all processes and clients; the clients need not have connected when it returns."""
         self.file.touch()
         await self.services["engine"].start()
         await self.services["source"].start()
@@ -105,7 +105,7 @@ class World:
         self._following = [asyncio.create_task(run) for run in runs]
 
     async def stop(self) -> None:
-        """End clients, processes and proxies; nothing is left running."""
+        """End all clients, processes and proxies."""
         for task in self._following:
             task.cancel()
         await asyncio.gather(*self._following, return_exceptions=True)
@@ -123,7 +123,7 @@ class World:
         await applying.ended()
         written = applying.child.output
         async with asyncio.timeout(PATIENCE):
-            while True:  # a view can be read once it has a time
+            while True:  # a view cannot be read before it has a time
                 try:
                     await asyncio.gather(*map(self.time, VIEWS))
                 except psycopg2.Error as error:
@@ -134,7 +134,7 @@ class World:
         raise ChildError(written)
 
     def failures(self) -> list[str]:
-        """What ended though nobody ended it."""
+        """Return the processes and clients that have ended by themselves."""
         found = [f"{name} has ended" for name, one in self.services.items() if not one.is_running]
         for task in self._following:
             if task.done() and not task.cancelled():
@@ -142,12 +142,12 @@ class World:
         return found
 
     def scripts(self, name: str, side: str) -> list[int]:
-        """The ids of the processes that run `tail_view` or `post_deltas` for one side."""
+        """Return the ids of the processes that run `tail_view` or `post_deltas` for one side."""
         children = children_of(self.services[f"pipeline {side}"].pid)
         return [pid for pid in children if script_of(pid) == name]
 
     def memory(self) -> dict[str, int]:
-        """The resident bytes of each process, the largest of each kind of script."""
+        """Return the resident bytes of each service, and of the largest process of each script."""
         sizes = {name: memory_of(one.pid) for name, one in self.services.items()}
         for name in ("tail_view", "post_deltas"):
             pids = [pid for side in SIDES for pid in self.scripts(name, side)]
@@ -155,14 +155,14 @@ class World:
         return sizes
 
     async def ask(self, *statements: str) -> list[tuple[str, ...]]:
-        """Ask the engine, in text; returns the last statement's rows. Raises psycopg2.Error."""
+        """Run statements; return the last one's rows as text. Raises psycopg2.Error."""
         return await asyncio.to_thread(text_query, self.dsn, *statements)
 
     async def epoch(self, view: str) -> str:
         return find_relation(view, await self.ask(relation_query(view))).epoch
 
     async def time(self, view: str) -> int:
-        """The time at which a SELECT of the view is answered now."""
+        """Return the time at which the engine answers a SELECT of the view now."""
         query = (
             f"SELECT mz_logical_timestamp(), v.* FROM (SELECT true) AS one"  # noqa: S608 -- quoted
             f" LEFT JOIN {quote_view(view)} AS v ON true"
@@ -173,7 +173,7 @@ class World:
         return await asyncio.to_thread(rows_at, self.dsn, view, time)
 
     async def replace(self, view: str) -> None:
-        """Drop the view and create it anew, by its other query or, if that is done, by its own."""
+        """Replace the view by its other query or, if that was done, by its own."""
         if view not in self._replaced:
             create = f"CREATE MATERIALIZED VIEW {quote_view(view)} AS {OTHER_QUERIES[view]}"
         else:

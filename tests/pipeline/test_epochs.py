@@ -1,9 +1,8 @@
 """Invariant 7: histories are never mixed. The whole pipeline on an engine that acts as v0.9.4 does.
 
-These are the cases for which there are epochs. That the epochs are what makes them pass was tried
-by hand: with `make_epoch` returning one and the same text for every engine and object, each test
-fails: after the restart `old`, `twice` and `first` are held twice as often as they are there, and
-a client keeps the rows of the view that was replaced.
+Epochs exist for these cases. That the tests depend on them was tried by hand: with `make_epoch`
+returning the same text for every engine and object, each test fails: after the restart the client
+has `old`, `twice` and `first` twice, and it keeps the rows of the view that was replaced.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def pipeline(engine: ScriptedMaterialize, way: str, *views: str) -> Iterator[str
 
 @asynccontextmanager
 async def watched(engine: ScriptedMaterialize, way: str) -> AsyncIterator[Witness]:
-    """A client of the view `v`, once base and deltas both flow."""
+    """Follow the view `v`; yields the client once it gets deltas."""
     with pipeline(engine, way, "v") as url:
         async with following(url, "v") as client:
             await client.until(lambda: client.follower.states["v"].position)
@@ -58,13 +57,13 @@ def test_a_restarted_engine_that_accepts_an_old_as_of_doubles_nothing(way: str) 
             async with watched(engine, way) as client:
                 engine.restart()
                 engine.write("v", (1, ("new",)))
-                rows = (("old",), ("twice",), ("twice",), ("first",), ("new",))
-                await client.until_rows("v", *rows)
+                expected = (("old",), ("twice",), ("twice",), ("first",), ("new",))
+                await client.until_rows("v", *expected)
                 engine.write("v", (-1, ("old",)))
-                await client.until_rows("v", *rows[1:])
-                for _, _, held in client.points["v"]:
-                    assert held["twice",] == 2
-                    assert max(held["old",], held["first",], held["new",]) <= 1
+                await client.until_rows("v", *expected[1:])
+                for _, _, rows in client.points["v"]:
+                    assert rows["twice",] == 2
+                    assert max(rows["old",], rows["first",], rows["new",]) <= 1
                 assert len({epoch for epoch, _, _ in client.points["v"]}) == 2
 
     asyncio.run(scenario())
@@ -76,18 +75,18 @@ def test_a_view_replaced_under_a_running_tail_is_never_mixed_with_its_successor(
             engine.create("v", "name")
             engine.write("v", (1, ("old",)))
             async with watched(engine, way) as client:
-                engine.create("v", "name", "more")  # the TAIL goes on with what it began with
+                engine.create("v", "name", "more")  # the TAIL goes on with the old view
                 engine.write("v", (1, ("new", "1")))
                 await client.until_rows("v", ("new", "1"))
                 engine.write("v", (1, ("newer", "2")))
                 await client.until_rows("v", ("new", "1"), ("newer", "2"))
-                for _, _, held in client.points["v"]:
-                    assert len({len(row) for row in held}) <= 1
+                for _, _, rows in client.points["v"]:
+                    assert len({len(row) for row in rows}) <= 1
 
     asyncio.run(scenario())
 
 
-def test_a_replaced_view_that_never_changes_is_noticed_too(way: str) -> None:
+def test_a_replaced_view_that_never_changes_is_replaced_in_the_client(way: str) -> None:
     async def scenario() -> None:
         with ScriptedMaterialize() as engine:
             engine.create("v", "name")

@@ -1,4 +1,4 @@
-"""The fault kit's proxies do what they say: a fault that did nothing would prove nothing."""
+"""The proxies of the fault kit inject their faults: without a fault a proof is worth nothing."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def post(port: int, body: bytes) -> int | None:
         return None
 
 
-async def spoil(server: ScriptedHttp, fault: PostFault) -> tuple[list[int | None], float]:
-    """Post all bodies, the first one of them spoilt: the answers, and the seconds it took."""
+async def inject(server: ScriptedHttp, fault: PostFault) -> tuple[list[int | None], float]:
+    """Post all bodies with a fault in the first; return the answers, and the seconds they took."""
     async with proxied(server) as proxy:
         begin = time.monotonic()
-        spoiling = asyncio.create_task(proxy.spoil(fault, 1, 0.5))
+        injecting = asyncio.create_task(proxy.inject(fault, 1, 0.5))
         await asyncio.sleep(0)
         answers = [await asyncio.to_thread(post, proxy.port, body) for body in BODIES]
-        await spoiling
+        await injecting
         return answers, time.monotonic() - begin
 
 
@@ -56,18 +56,18 @@ async def spoil(server: ScriptedHttp, fault: PostFault) -> tuple[list[int | None
         (PostFault.REORDER, None, [1, 0, 2, 3]),
     ],
 )
-def test_one_post_is_spoilt_and_the_others_pass(
+def test_one_post_has_the_fault_and_the_others_pass(
     fault: PostFault, first: int | None, arrived: list[int]
 ) -> None:
     with ScriptedHttp() as server:
-        answers, seconds = asyncio.run(spoil(server, fault))
+        answers, seconds = asyncio.run(inject(server, fault))
         whole = [request.body for request in server.requests if request.body in BODIES]
     assert answers == [first, 200, 200, 200]
     assert whole == [BODIES[number] for number in arrived]
     assert (seconds >= 0.5) or fault is not PostFault.DELAY
 
 
-def test_a_stream_is_cut_in_the_middle_of_what_the_server_sends() -> None:
+def test_a_stream_is_cut_in_the_middle_of_a_message() -> None:
     async def scenario() -> None:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             while await reader.read(100):

@@ -1,8 +1,8 @@
-"""The fault kit, small: some kinds of fault by fixed seeds, each proved for every client and view.
+"""Some faults of the fault kit by fixed seeds, each proved for every client and view.
 
-`scripts/faults` runs all of them; here are those that no other test inflicts on the whole pipeline.
-That the proof notices what it is for was tried by hand: with `make_epoch` returning one and the
-same text for every engine and object, the first replaced view is reported as diverged.
+`scripts/faults` injects all kinds; here are those that no other test injects. That the proof finds
+errors was tried by hand: with `make_epoch` returning the same text for every engine and object, the
+first replaced view is reported as diverged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def test_a_seed_always_gives_the_same_faults() -> None:
     assert list(islice(schedule(7), 200)) != list(islice(schedule(8), 200))
 
 
-def test_every_kind_of_fault_comes_once_in_each_round() -> None:
+def test_every_kind_of_fault_comes_once_in_each_deck() -> None:
     faults = list(islice(schedule(3), 2 * len(DECK)))
     for start in (0, len(DECK)):
         part = faults[start : start + len(DECK)]
@@ -44,14 +44,14 @@ def test_the_pipeline_heals(kinds: set[str], seed: int, count: int, tmp_path: Pa
     assert all(proof.compared > 100 for _, proof in proved)
 
 
-# What the clients of the kit would notice
+# Errors that the clients of the kit find
 
 
 def change(lower: int | None, upper: int, epoch: str = "1-u1") -> Change:
     return Change("v", epoch, lower, upper, {})
 
 
-def test_adjacent_intervals_are_right() -> None:
+def test_adjacent_intervals_are_no_error() -> None:
     diary = Diary("v")
     for one in (change(None, 5), change(5, 7), change(7, 7), change(None, 3, "1-u2")):
         diary.write(one, {("a",): 1})
@@ -61,26 +61,26 @@ def test_adjacent_intervals_are_right() -> None:
 @pytest.mark.parametrize(
     "second", [change(6, 8), change(4, 8), change(5, 8, "1-u2"), change(None, 4)]
 )
-def test_what_is_not_adjacent_is_noticed(second: Change) -> None:
+def test_intervals_that_are_not_adjacent_are_an_error(second: Change) -> None:
     diary = Diary("v")
     diary.write(change(None, 5), {("a",): 1})
     diary.write(second, {("a",): 1})
     assert len(diary.wrong) == 1
 
 
-def test_rows_of_two_histories_are_noticed() -> None:
+def test_rows_of_two_histories_are_an_error() -> None:
     diary = Diary("v")
     diary.write(change(None, 5), {("a",): 1, (MARK + "a",): 1})
     assert diary.wrong == ["v: rows of two histories at ('1-u1', 5)"]
 
 
-def test_a_row_that_is_there_less_than_never_is_noticed() -> None:
+def test_a_negative_weight_is_an_error() -> None:
     diary = Diary("v")
     diary.write(Change("v", "1-u1", None, 5, {("a",): -1}), {("a",): -1})
     assert diary.wrong == ["v: ['a'] is there -1 times at ('1-u1', 5)"]
 
 
-def test_the_other_queries_bear_the_mark() -> None:
+def test_rows_of_the_other_queries_have_the_mark() -> None:
     assert is_of_other_query(("a", "-1"))
     assert not is_of_other_query(("a", None, "1-"))
     assert set(OTHER_QUERIES) <= {target for kind, target in DECK if kind == "replace"}

@@ -1,4 +1,4 @@
-"""From events in a file to rows in a client, through every process there is."""
+"""From events in a file to rows in a client, through all processes."""
 
 import asyncio
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def test_events_become_rows(whole: Whole, kind: str) -> None:
     asyncio.run(follow())
 
 
-def test_what_is_no_event_changes_nothing(whole: Whole) -> None:
+def test_lines_that_are_no_events_change_nothing(whole: Whole) -> None:
     async def follow() -> None:
         async with following(whole.url, *VIEWS) as client:
             with whole.file.open("ab") as file:
@@ -55,11 +55,11 @@ def test_rows_at_the_frontier_are_those_of_the_select(whole: Whole) -> None:
         async with following(whole.url, *VIEWS) as client:
             whole.generate(seed=1)
             for _ in range(5):
-                await until_it_counts_on(client)
+                await until_counter_grows(client)
                 await whole.prove(client)
             whole.stop_source()
             await whole.until_exact(client)
-        # Of each view there were enough points to say something.
+        # Each view had enough points for the proof to mean something.
         assert all(len(points) > 10 for points in client.points.values())
 
     asyncio.run(follow())
@@ -71,19 +71,19 @@ def test_rows_at_the_frontier_are_those_of_the_select(whole: Whole) -> None:
     indirect=["whole"],
 )
 def test_killed_processes_lose_nothing(whole: Whole, name: str) -> None:
-    """Twice each, while events flow."""
+    """Each is killed twice while events flow."""
 
     async def follow() -> None:
         async with following(whole.url, *VIEWS) as client:
             whole.generate(seed=2)
             for attempt in range(2):
-                await until_it_counts_on(client)
+                await until_counter_grows(client)
                 await asyncio.to_thread(whole.kill, name)
                 if name == "source":
                     whole.generate(seed=3 + attempt)
                 elif name in whole.processes:
                     await asyncio.to_thread(whole.start, name)
-            await until_it_counts_on(client)
+            await until_counter_grows(client)
             whole.stop_source()
             await whole.until_exact(client)
 
@@ -98,11 +98,11 @@ def test_a_restart_of_the_engine_begins_a_new_history(way: str, tmp_path: Path) 
         async with following(whole.url, *VIEWS) as client:
             whole.generate(seed=4)
             for _ in range(2):
-                await until_it_counts_on(client)
+                await until_counter_grows(client)
                 epoch = client.points["counter"][-1][0]
                 await asyncio.to_thread(whole.kill, "engine")
                 await asyncio.to_thread(whole.start, "engine")
-                await client.until(lambda e=epoch: all_past(client, e))
+                await client.until(lambda e=epoch: are_restarted(client, e))
             whole.stop_source()
             await whole.until_exact(client)
 
@@ -110,14 +110,14 @@ def test_a_restart_of_the_engine_begins_a_new_history(way: str, tmp_path: Path) 
         asyncio.run(follow(whole))
 
 
-def all_past(client: Witness, epoch: str) -> bool:
-    """Whether every view is of a later engine than that of `epoch`."""
+def are_restarted(client: Witness, epoch: str) -> bool:
+    """Return whether the epoch of every view is of a later start of the engine than `epoch`."""
     start = epoch.partition("-")[0]
     return all(points[-1][0].partition("-")[0] > start for points in client.points.values())
 
 
-async def until_it_counts_on(client: Witness) -> None:
-    """Wait until the counter has moved on by some hundred events."""
+async def until_counter_grows(client: Witness) -> None:
+    """Wait until the counter has grown by a hundred."""
 
     def count() -> int:
         return sum(int(row[0] or 0) for row in client.rows("counter"))

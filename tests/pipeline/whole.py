@@ -1,4 +1,4 @@
-"""The whole pipeline as real processes on free ports, each of which a test may kill and restart."""
+"""The whole pipeline as processes on free ports, each of which a test may kill and restart."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from viewstream.protocol import Row
 
 VIEWS = demo_views()
 POINTS = 15
-"""How many of the points that a client passed are proved, of each view."""
+"""The number of consistent points of each view that are proved."""
 
 
 class Whole:
@@ -53,7 +53,7 @@ class Whole:
         self._stack.close()
 
     def start(self, name: str) -> None:
-        """Start the engine (with its SQL), the server or the pipelines, where they were before."""
+        """Start the engine (with its SQL), the server or the pipelines, always at one address."""
         address = f"127.0.0.1:{self.ports.get(name)}"
         if name == "engine":
             process, _ = start_engine(*self.engine_options, listen=address)
@@ -68,12 +68,12 @@ class Whole:
                 assert sql.wait() == 0, sql.stderr
 
     def replay(self, events: Path) -> None:
-        """Append all of the events, and wait until that is done."""
+        """Append all events, and wait until that is done."""
         with self._source("replay", "--rate", "0", "--from", events) as source:
             assert source.wait() == 0, source.stderr
 
     def generate(self, seed: int, rate: int = 300) -> None:
-        """Let generated events flow until the source is stopped or killed."""
+        """Append generated events until the source is stopped or killed."""
         source = self._source("generate", "--rate", str(rate), "--seed", str(seed))
         self.processes["source"] = self._stack.enter_context(source)
 
@@ -90,7 +90,7 @@ class Whole:
                 os.kill(pid, signal.SIGKILL)
 
     def children(self, name: str) -> list[int]:
-        """The ids of the pipelines' processes that run this script."""
+        """Return the ids of the pipelines' processes that run this script."""
         pipeline = self.processes["pipeline"].pid
         return wait_until(
             lambda: [pid for pid in children_of(pipeline) if script_of(pid) == name],
@@ -104,7 +104,7 @@ class Whole:
         return Process([sys.executable, "-m", module, *arguments])
 
     def expected(self) -> dict[str, Counter[Row]]:
-        """What the views must hold, counted in Python from the file's lines."""
+        """Return the rows that the views must have, counted in Python from the file's lines."""
         lines = re.findall(rb"^data: (\{.*\})$", self.file.read_bytes(), flags=re.MULTILINE)
         edits = Counter(str(json.loads(line)["user"]) for line in lines)
         top = sorted(edits.items(), key=lambda item: (-item[1], item[0]))[:10]
@@ -115,15 +115,15 @@ class Whole:
         }
 
     async def until_exact(self, witness: Witness) -> None:
-        """Wait until the client holds what the file says, then prove the way that it took."""
+        """Wait until the client has the expected rows, and prove the points that it passed."""
         for view, rows in self.expected().items():
             await witness.until_rows(view, *rows)
         await self.prove(witness)
 
     async def prove(self, witness: Witness) -> None:
-        """Invariant 1: at each `upper` that the client passed, its rows were the SELECT's before.
+        """Prove invariant 1: at each `upper` the client had the rows of the SELECT at `upper - 1`.
 
-        Of the engine's present history, that is, and of many points some: evenly, and the last.
+        Only the engine's present epoch can be read. Of many points some are proved, and the last.
         """
         for view, points in witness.points.items():
             present = [point for point in points if point[0] == points[-1][0]]
