@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "engine": (),
     "engine/tests": ("engine",),
     "engine/errors.py": (),
+    "engine/worker.py": (),
     "engine/delimited.py": ("engine.errors",),
     "engine/zset.py": (),
     "engine/code.py": ("engine.errors",),
@@ -68,13 +69,26 @@ MAY_IMPORT = {
         *("engine.relation", "engine.types", *ENGINE_BASE),
     ),
     "engine/coordinator": (
-        *("engine.coordinator", "engine.catalog", "engine.sources", "engine.storage"),
+        *(
+            "engine.worker",
+            "engine.coordinator",
+            "engine.catalog",
+            "engine.sources",
+            "engine.storage",
+        ),
         *("engine.query", "engine.dataflow", "engine.sql", "engine.scalar"),
         *("engine.relation", "engine.types", *ENGINE_BASE),
     ),
     "engine/pgwire": ("engine.pgwire", "engine.delimited", "engine.errors"),
     "engine/session": (
-        *("engine.session", "engine.coordinator", "engine.pgwire", "engine.query", "engine.sql"),
+        *(
+            "engine.worker",
+            "engine.session",
+            "engine.coordinator",
+            "engine.pgwire",
+            "engine.query",
+            "engine.sql",
+        ),
         *("engine.relation", "engine.types", *ENGINE_BASE),
     ),
     "engine/__main__.py": (

@@ -12,10 +12,14 @@ from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.errors import SqlError
 from engine.query import Query
+from engine.worker import off_loop
 from engine.zset import Row, Value, ZSet
 
 _FEW_ROWS = 256
 """Rows that are read in one step, whatever a join makes of them."""
+
+MANY_PARAMETERS = 200
+"""Parameters from which on the code of a query is generated in a worker thread."""
 
 END_OF_TIME = ENDLESS
 """The time of what can no longer change: a constant, or a file that was read and is not tailed."""
@@ -143,7 +147,10 @@ async def _result(
     time: int,
     read: ReadTransaction | None,
 ) -> ZSet:
-    flow = query.dataflow(runtime.environment, parameters, time, read)
+    if len(parameters) > MANY_PARAMETERS:
+        flow = await off_loop(query.dataflow, runtime.environment, parameters, time, read)
+    else:
+        flow = query.dataflow(runtime.environment, parameters, time, read)
     stored = {id: c for id, c in inputs.items() if isinstance(c, Stored)}
     readable = min(time, runtime.graph.upper - 1)
     size = sum(len(collection.history.contents) for collection in stored.values())

@@ -105,11 +105,22 @@ def decode_parameters(
 
 def _decode(kind: SqlType, format_code: int, value: bytes) -> Any:
     if format_code == BINARY:
-        return kind.from_binary(value)
+        decoded = kind.from_binary(value)
+        _refuse_nul(decoded)
+        return decoded
     try:
-        return kind.from_text(value.decode())
+        text = value.decode()
+        _refuse_nul(text)
+        return kind.from_text(text)
     except UnicodeDecodeError as error:
         raise SqlError(
             f'invalid byte sequence for encoding "UTF8": {value[error.start : error.end]!r}',
             "22021",
         ) from error
+
+
+def _refuse_nul(value: Any) -> None:
+    """Raise SqlError for a text with a NUL, which no answer could carry."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and "\0" in text:
+            raise SqlError('invalid byte sequence for encoding "UTF8": 0x00', "22021")

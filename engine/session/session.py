@@ -19,7 +19,6 @@ from engine.pgwire.reader import MalformedMessageError
 from engine.relation import Column
 from engine.session import encode
 from engine.session.executor import Executor
-from engine.session.off_loop import off_loop
 from engine.session.peer import Peer
 from engine.session.plan import FetchPlan, Plan, RowsPlan, WritePlan
 from engine.session.portal import Portal
@@ -27,9 +26,10 @@ from engine.session.settings import Settings
 from engine.session.state import Prepared
 from engine.sql import statements as s
 from engine.sql.parser import parse_statement, parse_statements
+from engine.worker import off_loop
 
 LONG_STATEMENT = 20_000
-"""Characters from which on a statement is parsed and planned off the loop: it delays nobody."""
+"""Characters from which on a statement is parsed and planned in a worker thread."""
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Session:
             case messages.Parse(name, sql, declared):
                 await self._parse(name, sql, declared)
             case messages.Bind():
-                self._bind(message)
+                await self._bind(message)
             case messages.Describe(kind, name):
                 self._describe(kind, name)
             case messages.Execute(name, limit):
@@ -178,12 +178,13 @@ class Session:
             statement = await off_loop(parse_statement, sql)
         plan = None if statement is None else await self._plan(statement, declared, sql)
         version = self._coordinator.catalog.version
-        self._state.add_prepared(name, Prepared(statement, declared, plan, version))
+        is_long = len(sql) >= LONG_STATEMENT
+        self._state.add_prepared(name, Prepared(statement, declared, plan, version, is_long))
         self._output.write(backend.parse_complete())
 
-    def _bind(self, message: messages.Bind) -> None:
+    async def _bind(self, message: messages.Bind) -> None:
         prepared = self._state.find_prepared(message.statement)
-        plan = self._plan_again(prepared)
+        plan = await self._plan_again(prepared)
         expected = 0 if plan is None else len(plan.parameters)
         if len(message.parameters) != expected:
             raise SqlError(
@@ -198,15 +199,18 @@ class Session:
         self._state.add_portal(message.portal, portal)
         self._output.write(backend.bind_complete())
 
-    def _plan_again(self, prepared: Prepared) -> Plan | None:
-        """Plan anew if what a name stands for may have changed; the result's form may not."""
+    async def _plan_again(self, prepared: Prepared) -> Plan | None:
+        """Plan again if the catalog has changed; the columns of the result may not change."""
         if prepared.statement is None:
             return None
         unchanged = prepared.version == self._coordinator.catalog.version
         if unchanged and not isinstance(prepared.plan, FetchPlan):
             self._executor.check(prepared.statement)
             return prepared.plan
-        plan = self._executor.plan(prepared.statement, prepared.declared)
+        if prepared.is_long:
+            plan = await off_loop(self._executor.plan, prepared.statement, prepared.declared)
+        else:
+            plan = self._executor.plan(prepared.statement, prepared.declared)
         if _columns(plan) != _columns(prepared.plan):
             raise SqlError("cached plan must not change result type", "0A000")
         return plan

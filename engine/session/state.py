@@ -27,6 +27,8 @@ class Prepared:
     declared: tuple[int, ...]
     plan: Plan | None
     version: int
+    is_long: bool = False
+    """Whether planning it takes too long for the event loop."""
 
     @property
     def parameter_oids(self) -> list[int]:

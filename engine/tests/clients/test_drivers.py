@@ -172,3 +172,19 @@ def test_psql(engine: Engine) -> None:
     assert lines[-1] == "done"
     assert "ERROR:  Expected" in answer.stderr
     assert "LINE 1: SELECT 1 +;" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("text", "a\0b"), ("varchar", "\0"), ("text[]", ["a", "b\0"])]
+)
+def test_a_nul_in_a_parameter_is_refused(engine: Engine, kind: str, value: object) -> None:
+    async def scenario() -> None:
+        connection = await asyncpg.connect(
+            host=engine.host, port=engine.port, user="materialize", database="materialize"
+        )
+        with pytest.raises(asyncpg.CharacterNotInRepertoireError, match="0x00"):
+            await connection.fetch(f"SELECT $1::{kind}", value)
+        assert await connection.fetchval("SELECT $1::bytea", b"a\0b") == b"a\0b"
+        await connection.close()
+
+    asyncio.run(scenario())

@@ -1,6 +1,6 @@
-"""Runs long computations beside the loop, so that one client's statement delays nobody else.
+"""Runs long computations in worker threads, so that a statement does not block the event loop.
 
-The threads are daemons: unlike those of an executor they do not hold up the end of the process.
+The threads are daemons: unlike those of an executor they do not delay the end of the process.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 AT_ONCE = 2
-"""More would not be quicker, for they share one interpreter."""
+"""More threads would not be quicker, because they share the GIL."""
 
 _places = asyncio.Semaphore(AT_ONCE)
 
 
 async def off_loop(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `work(..)` returns or raises; the work goes on when its caller is cancelled."""
+    """Await `work(..)`; it goes on in its thread when the caller is cancelled."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -34,7 +34,7 @@ async def off_loop(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
             outcome: tuple[Callable[[Any], None], Any] = future.set_result, work(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 -- raised again where it is awaited
             outcome = future.set_exception, error
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(settle, *outcome)
 
     async with _places:
