@@ -106,6 +106,15 @@ def test_a_reconnect_resumes_every_view_at_its_position() -> None:
     ]
 
 
+def test_a_delta_that_waited_is_dropped_with_its_connection() -> None:
+    stage = Stage(
+        [FakeSocket([delta(10, 20)]), FakeSocket([Status("v", "stale"), base(10, ALICE)])]
+    )
+    stream = stage.play()
+    assert stream["v"].state.resume == "v@1-u1:10"
+    assert stream["v"].state.status is None
+
+
 def test_a_gap_is_closed_with_4000_and_not_resumed() -> None:
     first = FakeSocket([base(10, ALICE), delta(11, 20)])
     stage = Stage([first, FakeSocket([])])

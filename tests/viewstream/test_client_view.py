@@ -12,6 +12,7 @@ import pytest
 from tests.support.scripted_stream import Connection, ScriptedStream
 from viewstream.client import Change, FollowError, Stream, View, follow
 from viewstream.client.change import merge
+from viewstream.client.state import RefusalError, receive
 from viewstream.client.values import read_value
 from viewstream.protocol import Base, Column, Delta, Row, Status
 
@@ -257,6 +258,40 @@ def test_the_standing_of_a_live_view() -> None:
         assert stream["w"].rows() == []
 
     play(script, use)
+
+
+def test_a_view_that_lost_its_connection_keeps_its_rows() -> None:
+    view = View("v")
+    assert view.standing.state == "connecting"
+    view.on_connected()
+    assert view.standing.state == "waiting"
+    receive(view.state, base(10, ALICE))
+    receive(view.state, Status("v", "stale", "no pipeline posts"))
+    assert view.standing == ("stale", "no pipeline posts")
+    view.on_disconnected()
+    assert view.standing == ("connecting", "")
+    view.state.forget()
+    assert view.is_loaded
+    assert len(view.rows()) == 1
+    view.on_connected()
+    assert view.standing == ("waiting", "")
+
+
+def test_a_view_of_wrong_checksums_is_unverified() -> None:
+    view = View("v")
+    view.on_connected()
+    for _ in range(2):
+        with pytest.raises(RefusalError):
+            receive(view.state, base(10, ALICE, checksum=1))
+    receive(view.state, base(10, ALICE, checksum=1))
+    assert view.standing == ("unverified", "")
+
+
+def test_a_relation_without_columns_is_loaded_by_its_base() -> None:
+    view = View("v")
+    receive(view.state, Base("v", EPOCH, 10, [], [(), ()]))
+    assert view.is_loaded
+    assert view.rows() == [{}, {}]
 
 
 # Parts
