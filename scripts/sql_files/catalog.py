@@ -7,7 +7,13 @@ from typing import Any, TypeAlias
 
 import psycopg2
 
-from scripts.sql_files.definitions import MATERIALIZED_VIEW, Definition, body_of, normalize
+from scripts.sql_files.definitions import (
+    MATERIALIZED_VIEW,
+    Definition,
+    body_of,
+    normalize,
+    without_placement,
+)
 from viewstream.names import quote_identifier, quote_literal, quote_view
 
 Cursor: TypeAlias = Any
@@ -62,8 +68,9 @@ def is_same(cursor: Cursor, definition: Definition, existing: Existing) -> bool:
     """
     if definition.kind != existing.kind:
         return False
-    body = normalize(body_of(existing.sql))
-    if normalize(definition.body) == body:
+    written = normalize(definition.body)
+    body = without_placement(normalize(body_of(existing.sql)), written)
+    if written == body:
         return True
     if "VIEW" not in definition.kind:
         return False

@@ -110,6 +110,25 @@ def normalize(sql: str) -> list[Word]:
     return kept
 
 
+def without_placement(shown: list[Word], written: list[Word]) -> list[Word]:
+    """Drop the cluster and the refresh that Materialize shows, if the file names none.
+
+    From v0.27 on it shows `IN CLUSTER "quickstart"`, and for a materialized view
+    `WITH (REFRESH = ON COMMIT)`, whether the statement had them or not.
+    """
+    if _begins(shown, "in cluster") and not _begins(written, "in cluster"):
+        shown = shown[3:]
+    refresh = "with ( refresh = on commit )"
+    if _begins(shown, refresh) and not _begins(written, "with"):
+        shown = shown[len(refresh.split()) :]
+    return shown
+
+
+def _begins(words: list[Word], beginning: str) -> bool:
+    expected = beginning.split()
+    return [text for _, text in words[: len(expected)]] == expected
+
+
 def _word(token: Token) -> Word:
     if token.token_type in (TokenType.STRING, TokenType.HEREDOC_STRING):
         return "string", token.text

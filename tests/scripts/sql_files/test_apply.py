@@ -175,3 +175,37 @@ def test_materialize_is_asked_for_its_own_spelling(column: str) -> None:
     cursor = MaterializeCursor()
     assert is_same(cursor, view, Existing("VIEW", "VIEW", shown)) is (column == "x")
     assert cursor.statements[-1] == "DROP VIEW viewstream_comparison"
+
+
+CLUSTER = 'IN CLUSTER "quickstart"'
+REFRESH = "WITH (REFRESH = ON COMMIT)"
+WEBHOOK = "FROM WEBHOOK BODY FORMAT JSON"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown", "expected"),
+    [
+        (f"SOURCE s {WEBHOOK}", f"SOURCE materialize.public.s {CLUSTER} {WEBHOOK}", True),
+        (f"SOURCE s {WEBHOOK}", f"SOURCE materialize.public.s {CLUSTER} {WEBHOOK} ARRAY", False),
+        (f"SOURCE s IN CLUSTER c {WEBHOOK}", f"SOURCE s {CLUSTER} {WEBHOOK}", False),
+        (f"SOURCE s {CLUSTER} {WEBHOOK}", f"SOURCE s {CLUSTER} {WEBHOOK}", True),
+        (
+            "MATERIALIZED VIEW v AS SELECT 1",
+            f'MATERIALIZED VIEW "materialize"."public"."v" {CLUSTER} {REFRESH} AS SELECT 1',
+            True,
+        ),
+        (
+            f"MATERIALIZED VIEW v {REFRESH} AS SELECT 1",
+            f"MATERIALIZED VIEW v {CLUSTER} {REFRESH} AS SELECT 1",
+            True,
+        ),
+    ],
+)
+def test_the_cluster_that_materialize_adds_is_no_difference(
+    written: str, shown: str, expected: bool
+) -> None:
+    """Else a second application would replace the source, and lose its events."""
+    definition = definition_of(Statement(Path(), f"CREATE {written}"))
+    assert definition is not None
+    existing = Existing(definition.kind, definition.kind, f"CREATE {shown}")
+    assert is_same(MaterializeCursor(), definition, existing) is expected
