@@ -124,3 +124,19 @@ function undo(rows, { lower, updates }, time) {
     if (when > time && when >= lower) add(rows, JSON.stringify(row), row, -diff);
   }
 }
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/**
+ * Read a duration: milliseconds, or a text such as "90s", "5m", "1h".
+ *
+ * @param {string | number} duration
+ */
+export function milliseconds(duration) {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(String(duration));
+  const unit = /** @type {keyof typeof UNITS} */ (match?.[2]);
+  const value = match ? Number(match[1]) * UNITS[unit] : duration;
+  if (!(typeof value === "number" && value >= 0))
+    throw new Error(`expected a duration such as "5m", found ${duration}`);
+  return value;
+}

@@ -29,6 +29,22 @@ export class MessageError extends Error {
 }
 
 /**
+ * Decode a message; null if the text is none.
+ *
+ * @param {string} text
+ */
+export function parseMessage(text) {
+  let message;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const isMessage = typeof message?.type === "string" && typeof message.view === "string";
+  return isMessage ? message : null;
+}
+
+/**
  * Throw a MessageError unless `base` is a base; its rows are checked one by one as they are read.
  *
  * @param {any} base

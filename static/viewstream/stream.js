@@ -4,46 +4,35 @@
  * Whatever ends a connection, the stream connects again and resumes each view at its position.
  * Network, clock, timers and randomness are passed in, so that tests can play any order of events.
  *
- *     PAUSED ──resume──> CONNECTING ──opened──> OPEN
- *        ^                  │    ^               │
- *      pause               lost  └─timer, wake─┐ │ lost
- *     (any state)           └──────────────> RETRYING <┘
+ *     PAUSED ──resume()──> CONNECTING ──opened──> OPEN
+ *                           ↑      │               │
+ *        timer, wake, retry │      │ lost          │ lost
+ *                           │      ↓               │
+ *                          RETRYING ←──────────────┘
  *
- *     refused by the server (any state) ──> REFUSED ──retry()──> CONNECTING
- *     close() (any state) ──> CLOSED
+ *     in any state: pause() or a frozen page ──> PAUSED, refused for good ──> REFUSED,
+ *     close() ──> CLOSED; and REFUSED ──retry()──> CONNECTING
  */
 
-import { backoff, milliseconds, orderedWait } from "./backoff.js";
-import { CommonTime } from "./common.js";
 import { Connection, SILENCE } from "./connection.js";
-import { History } from "./history.js";
+import { ViewGroup } from "./group.js";
 import { Inbox } from "./inbox.js";
 import { watchPage } from "./lifecycle.js";
 import { Listeners } from "./listeners.js";
-import { GAP, MessageError } from "./messages.js";
-import { EventStream } from "./sse.js";
-import { receive, ViewState } from "./state.js";
-import { View } from "./view.js";
+import { GAP, MessageError, parseMessage } from "./messages.js";
+import { orderedWait, Retry } from "./retry.js";
+import { receive } from "./state.js";
+import { Transports } from "./transport.js";
 
-/** @import { ViewChange } from "./change.js" */
-/** @import { ConnectionEvent, Moment, Options, State, Stream as PublicStream, Transport } from "./types/index.js" */
-/** @import { CoreChange, Environment, Timer } from "./types/internal.js" */
-
-/** A connection that lasted this long after its first message resets the backoff. Milliseconds. */
-const SETTLED = 5_000;
-/** After this many websockets that brought no message, server-sent events are tried. */
-const MAX_SILENT_WEBSOCKETS = 2;
-/** What `keep` may take for each view, unless the page says otherwise. Bytes. */
-const KEEP_BYTES = 16_000_000;
-
-/** @typedef {{core: ViewState, view: View, history: ?History}} Entry */
+/** @import { ViewState } from "./state.js" */
+/** @import { ConnectionEvent, Moment, Options, Stream as PublicStream, Transport } from "./types/index.js" */
+/** @import { Environment } from "./types/internal.js" */
 
 export class Stream {
   #environment;
-  #options;
   #server;
-  /** @type {Map<string, Entry>} */
-  #entries = new Map();
+  #group;
+  #transports;
   /** @type {PublicStream["state"]} */
   #state = "paused";
   /** @type {?Connection} */
@@ -52,27 +41,14 @@ export class Stream {
   #inbox = null;
   /** The views that the server has answered on this connection. @type {Set<string>} */
   #answered = new Set();
-  #attempts = 0;
-  #silentWebsockets = 0;
-  /** @type {Timer} */
-  #retryTimer = null;
-  #isWaitOrdered = false;
+  #retry;
   /** Why the state is what it is, for the views' standing. */
   #reason = "";
   #isPausedByUser;
   #isFrozen = false;
   /** Stops to watch the page; a stream that is paused does not. */
   #unwatch = () => {};
-  /** Null until somebody asks for the common time. @type {?CommonTime} */
-  #common = null;
-  /** The views at the common time. @type {Map<string, View>} */
-  #aligned = new Map();
-  #moments = new Listeners();
   #connections = new Listeners();
-  /** @type {Map<string, View>} */
-  views = new Map();
-  /** @type {?number} */
-  retryAt = null;
 
   /**
    * @param {readonly string[]} names
@@ -82,57 +58,36 @@ export class Stream {
    */
   constructor(names, server, options, environment) {
     this.#environment = environment;
-    this.#options = options;
     this.#server = server;
     this.#isPausedByUser = options.paused ?? false;
-    for (const name of names) this.#add(name);
-    if (options.together) this.#startCommonTime(this.views);
+    this.#retry = new Retry(environment, () => this.#connect());
+    this.#transports = new Transports(environment, options.transport);
+    this.#group = new ViewGroup(names, options, environment.now);
     if (this.#isPausedByUser) this.#showState("");
     else this.resume();
   }
 
-  /** @param {string} name */
-  #add(name) {
-    const { int8 = "number", keys = {}, keep } = this.#options;
-    const core = new ViewState(name);
-    const history = keep === undefined ? null : makeHistory(keep);
-    const key = [/** @type {any} */ (keys)[name] ?? []].flat();
-    const together = () => this.#alignedView(name);
-    const view = new View(core, { int8, key, history, together }, this.#environment.now());
-    this.#entries.set(name, { core, view, history });
-    this.views.set(name, view);
+  get retryAt() {
+    return this.#retry.at;
   }
+
+  get views() {
+    return this.#group.views;
+  }
+
+  /** @param {string} name */
+  view = (name) => this.#group.view(name);
+
+  get waitingFor() {
+    return this.#group.waitingFor;
+  }
+
+  /** @param {(moment: Moment<any>) => void} listener */
+  onChange = (listener) => this.#group.onChange(listener);
 
   get state() {
     return this.#state;
   }
-
-  /** @param {string} name */
-  view = (name) => this.#entry(name).view;
-
-  /** @param {string} name */
-  #entry(name) {
-    const entry = this.#entries.get(name);
-    if (entry !== undefined) return entry;
-    const names = [...this.#entries.keys()].join(", ");
-    throw new Error(`expected a view that this stream follows (${names}), found ${name}`);
-  }
-
-  /** The views that keep the common time from advancing, and since when. */
-  get waitingFor() {
-    return [...this.views.values()]
-      .filter(({ standing: { state } }) => state === "waiting" || state === "stale")
-      .filter(({ asOf }) => asOf !== Infinity)
-      .map(({ name, standing }) => ({ view: name, ...standing }));
-  }
-
-  /** @param {(moment: Moment<any>) => void} listener */
-  onChange = (listener) => {
-    this.#startCommonTime(null);
-    const moment = this.#moment(new Map());
-    if (moment) listener(moment);
-    return this.#moments.add(listener);
-  };
 
   /** @param {(event: ConnectionEvent) => void} listener */
   onConnection = (listener) => this.#connections.add(listener);
@@ -143,7 +98,7 @@ export class Stream {
   /** Check the connection: the page is seen again, the laptop slept, the network is back. */
   wake = () => {
     if (this.#state === "retrying") {
-      if (!this.#isWaitOrdered) this.#connect();
+      if (!this.#retry.isOrdered) this.#connect();
     } else if (this.#connection !== null && this.#connection.silentFor() > SILENCE / 2) {
       this.#leave(1000, "silence");
       this.#connect();
@@ -195,34 +150,34 @@ export class Stream {
   /** @param {"paused" | "closed"} state */
   #stop(state) {
     if (this.#state === "closed") return;
-    this.#cancelRetry();
+    this.#retry.cancel();
     this.#state = state;
     this.#leave(1000, "");
     this.#showState("");
     this.#report({ type: state });
   }
 
-  #cancelRetry() {
-    this.#environment.clearTimeout(this.#retryTimer);
-    this.retryAt = null;
-    this.#isWaitOrdered = false;
-  }
-
   #connect() {
-    this.#cancelRetry();
+    this.#retry.cancel();
     this.#state = "connecting";
     this.#answered.clear();
     this.#showState(this.#reason);
-    const transport = this.#transport();
-    this.#report({ type: "connecting", transport, attempt: this.#attempts + 1 });
+    const transport = this.#transports.next;
+    this.#report({ type: "connecting", transport, attempt: this.#retry.attempts + 1 });
+    // A listener may have closed the stream, or made it connect.
+    if (this.#state !== "connecting" || this.#connection !== null) return;
     const inbox = new Inbox(this.#environment, (text) => this.#handle(text, inbox));
     this.#inbox = inbox;
     try {
-      this.#connection = new Connection(() => this.#open(transport), this.#environment, {
-        onOpen: () => this.#onOpen(transport),
-        onMessage: (text) => inbox.push(text),
-        onLost: ({ code, reason }) => this.#onLost(transport, code, reason),
-      });
+      this.#connection = new Connection(
+        () => this.#transports.open(transport, this.#url()),
+        this.#environment,
+        {
+          onOpen: () => this.#onOpen(transport),
+          onMessage: (text) => inbox.push(text),
+          onLost: ({ code, reason }) => this.#onLost(transport, code, reason),
+        },
+      );
     } catch (error) {
       // Such as an insecure websocket in a secure page.
       this.#onLost(transport, 1006, String(error));
@@ -235,27 +190,11 @@ export class Stream {
     this.#report({ type: "connected", transport });
   }
 
-  /** @returns {Transport} */
-  #transport() {
-    const { WebSocket, fetch } = this.#environment;
-    const { transport } = this.#options;
-    if (transport !== undefined) return transport;
-    if (WebSocket === undefined) return "sse";
-    const isBlocked = this.#silentWebsockets >= MAX_SILENT_WEBSOCKETS;
-    return isBlocked && fetch !== undefined ? "sse" : "websocket";
-  }
-
-  /** @param {Transport} transport */
-  #open(transport) {
-    const { WebSocket, fetch } = this.#environment;
+  /** The address that asks for all views, each at its position. */
+  #url() {
     const url = new URL(this.#server);
-    for (const { core } of this.#entries.values()) url.searchParams.append("view", core.request);
-    if (transport === "sse" && fetch) return new EventStream(url.href, fetch);
-    if (transport === "websocket" && WebSocket) {
-      url.protocol = url.protocol.replace("http", "ws");
-      return new WebSocket(url.href);
-    }
-    throw new Error(`expected a global ${transport === "sse" ? "fetch" : "WebSocket"}, found none`);
+    for (const { request } of this.#group.cores) url.searchParams.append("view", request);
+    return url;
   }
 
   /**
@@ -264,13 +203,7 @@ export class Stream {
    * @param {string} reason
    */
   #onLost(transport, code, reason) {
-    if (transport === "sse") {
-      // A websocket is tried first again: the network may be another one by now.
-      this.#silentWebsockets = MAX_SILENT_WEBSOCKETS - 1;
-    } else {
-      const isSilent = (this.#connection?.answeredAt ?? null) === null;
-      this.#silentWebsockets = isSilent ? this.#silentWebsockets + 1 : 0;
-    }
+    this.#transports.record(transport, (this.#connection?.answeredAt ?? null) !== null);
     if (code >= 4400 && code < 4500) this.#refuse(code, reason);
     else this.#lose(code, reason, orderedWait(reason));
   }
@@ -296,14 +229,9 @@ export class Stream {
    * @param {?number} ordered the wait that the server asked for
    */
   #lose(code, reason, ordered) {
-    const { now, random, setTimeout } = this.#environment;
     this.#leave();
-    const wait = ordered ?? backoff(this.#attempts, random());
     this.#state = "retrying";
-    this.#attempts += 1;
-    this.#isWaitOrdered = ordered !== null;
-    this.retryAt = now() + wait;
-    this.#retryTimer = setTimeout(() => this.#connect(), wait);
+    this.#retry.schedule(ordered);
     // Only what the server says is worth reading: other reasons are texts of browsers.
     this.#showState(code >= 4400 ? reason : "");
     this.#report({ type: "disconnected", code, reason, retryAt: this.retryAt });
@@ -321,9 +249,8 @@ export class Stream {
     this.#connection = null;
     this.#inbox?.stop();
     this.#inbox = null;
-    const { answeredAt } = connection;
-    if (answeredAt !== null && this.#environment.now() - answeredAt >= SETTLED) this.#attempts = 0;
-    for (const { core } of this.#entries.values()) core.disconnect();
+    this.#retry.settle(connection.answeredAt);
+    for (const core of this.#group.cores) core.disconnect();
     if (code !== undefined) connection.end(code, reason);
   }
 
@@ -335,28 +262,28 @@ export class Stream {
    * @returns {Generator<void, void>}
    */
   *#handle(text, inbox) {
-    const message = parsed(text);
+    const message = parseMessage(text);
     if (message === null) {
-      for (const { core } of this.#entries.values()) core.forget();
+      for (const core of this.#group.cores) core.forget();
       this.#reject(new MessageError(GAP, `expected a message, found ${text}`));
       return;
     }
-    const entry = this.#entries.get(message.view);
-    if (entry === undefined) return;
+    const core = this.#group.core(message.view);
+    if (core === undefined) return;
     let change;
     try {
-      change = yield* receive(entry.core, message);
+      change = yield* receive(core, message);
     } catch (error) {
       const isRejected = error instanceof MessageError;
       this.#reject(isRejected ? error : new MessageError(GAP, `a bug: ${error}`));
       if (!isRejected) throw error;
       return;
     }
-    if (change !== null) this.#deliver(entry, change);
+    if (change !== null) this.#group.deliver(change);
     // A listener may have closed the stream, or made it connect again.
     if (this.#inbox !== inbox) return;
-    this.#setFromCore(entry);
-    this.#reportAnswer(message.type, entry.core);
+    this.#group.setFromCore(core.view);
+    this.#reportAnswer(message.type, core);
   }
 
   /** @param {MessageError} error */
@@ -379,132 +306,20 @@ export class Stream {
   }
 
   /**
-   * Show a change, and call the listeners.
-   *
-   * @param {Entry} entry
-   * @param {CoreChange} change
-   */
-  #deliver({ core, view, history }, change) {
-    history?.record(change);
-    this.#common?.push(change);
-    if (!this.#options.together) view.apply(change, core.rows);
-    const moved = this.#moveAligned();
-    if (!this.#options.together) view.announce();
-    this.#announceAligned(moved);
-  }
-
-  /** Move all views to the next common time, before any listener is called. */
-  #moveAligned() {
-    const changes = this.#common?.advance() ?? [];
-    return changes.map((change) => {
-      const view = /** @type {View} */ (this.#aligned.get(change.view));
-      view.apply(change, null);
-      return view;
-    });
-  }
-
-  /** @param {View[]} moved */
-  #announceAligned(moved) {
-    if (moved.length === 0) return;
-    const changes = new Map(moved.map((view) => [view.name, view.change]));
-    for (const view of moved) view.announce();
-    this.#moments.call(this.#moment(changes));
-  }
-
-  /** @param {Map<string, ?ViewChange>} changes */
-  #moment(changes) {
-    const time = this.#common?.frontier ?? null;
-    const view = (/** @type {string} */ name) => this.#alignedView(name);
-    return time === null ? null : /** @type {Moment<any>} */ ({ time, changes, view });
-  }
-
-  /** @param {string} name */
-  #alignedView(name) {
-    this.#startCommonTime(null);
-    return /** @type {View} */ (this.#aligned.get(this.#entry(name).view.name));
-  }
-
-  /**
-   * Begin to keep a common time, shown by `views`, or by views of its own.
-   *
-   * @param {?Map<string, View>} views
-   */
-  #startCommonTime(views) {
-    if (this.#common !== null) return;
-    this.#common = new CommonTime(this.#entries.keys());
-    this.#aligned = views ?? new Map();
-    for (const [name, { core, view }] of this.#entries) {
-      if (views !== null) continue;
-      const { replica } = core;
-      this.#aligned.set(name, view.twin());
-      if (replica === null) continue;
-      const { epoch, frontier: upper, columns } = replica;
-      const rows = new Map(replica.rows);
-      this.#common.push({ view: name, epoch, lower: null, upper, columns, rows, updates: null });
-    }
-    this.#announceAligned(this.#moveAligned());
-  }
-
-  /** @param {Entry} entry */
-  #setFromCore({ core, view }) {
-    const { status, replica, unverified } = core;
-    const state = status?.state;
-    if (state === "waiting" || state === "stale" || state === "refused") {
-      this.#set(view.name, state, status?.reason ?? "");
-    } else if (replica === null) {
-      this.#set(view.name, "waiting", status?.reason ?? "");
-    } else {
-      this.#set(view.name, unverified ? "unverified" : "live", "");
-    }
-  }
-
-  /**
    * Set the standing of all views to what the state of the stream means for them.
    *
    * @param {string} reason
    */
   #showState(reason) {
     this.#reason = reason;
-    for (const name of this.#entries.keys()) {
-      // Read each time: a listener may have changed it.
+    this.#group.setAll(() => {
       const state = this.#state === "retrying" ? "connecting" : this.#state;
-      if (state !== "open") this.#set(name, state, this.#reason);
-    }
-  }
-
-  /**
-   * @param {string} name
-   * @param {State} state
-   * @param {string} reason
-   */
-  #set(name, state, reason) {
-    const now = this.#environment.now();
-    this.#common?.exclude(name, state === "refused");
-    this.views.get(name)?.setStanding(state, reason, now);
-    this.#aligned.get(name)?.setStanding(state, reason, now);
-    this.#announceAligned(this.#moveAligned());
+      return state === "open" ? null : { state, reason: this.#reason };
+    });
   }
 
   /** @param {ConnectionEvent} event */
   #report(event) {
     this.#connections.call(event);
   }
-}
-
-/** @param {NonNullable<Options["keep"]>} keep */
-function makeHistory(keep) {
-  const { time, bytes = KEEP_BYTES } = typeof keep === "object" ? keep : { time: keep };
-  return new History(milliseconds(time), bytes);
-}
-
-/** @param {string} text */
-function parsed(text) {
-  let message;
-  try {
-    message = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const isMessage = typeof message?.type === "string" && typeof message.view === "string";
-  return isMessage ? message : null;
 }

@@ -99,114 +99,6 @@ test("events of a socket that was dropped are ignored", () => {
   assert.equal(world.sockets.length, 2);
 });
 
-test("waits double up to half a minute, and jitter takes any part of them", () => {
-  const world = new World();
-  const stream = world.follow();
-  const waits = [];
-  for (let attempt = 0; attempt < 9; attempt += 1) {
-    world.end();
-    waits.push(stream.retryAt - world.time);
-    world.pass(waits.at(-1));
-  }
-  assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
-  world.random = 0.25;
-  world.end();
-  assert.equal(stream.retryAt - world.time, 7500);
-});
-
-test("a server that is away for an hour is asked about 125 times", () => {
-  const world = new World();
-  const stream = world.follow();
-  const end = world.time + 3_600_000;
-  while (world.time < end) failTimes(world, stream, 1);
-  assert.ok(world.sockets.length > 120 && world.sockets.length < 130, `${world.sockets.length}`);
-});
-
-/** Fail `count` times, each after the wait that the stream chose. */
-function failTimes(world, stream, count) {
-  for (let attempt = 0; attempt < count; attempt += 1) {
-    world.end();
-    world.pass(stream.retryAt - world.time);
-  }
-}
-
-for (const [lasted, expected] of [
-  [4_999, 8_000],
-  [5_000, 500],
-]) {
-  test(`a connection that lasted ${lasted} ms is followed by a wait of ${expected}`, () => {
-    const world = new World();
-    const stream = world.follow();
-    failTimes(world, stream, 4);
-    world.open();
-    world.send(base(10, []));
-    world.pass(lasted);
-    world.end();
-    assert.equal(stream.retryAt - world.time, expected);
-  });
-}
-
-test("a connection that opened but brought no message does not shorten the waits", () => {
-  const world = new World();
-  const stream = world.follow();
-  failTimes(world, stream, 4);
-  world.open();
-  world.pass(14_000);
-  world.end();
-  assert.equal(stream.retryAt - world.time, 8_000);
-});
-
-test("a server whose every connection brings a gap is asked ever more rarely", () => {
-  const world = new World();
-  const stream = world.follow();
-  const waits = [];
-  for (let attempt = 0; attempt < 4; attempt += 1) {
-    world.open();
-    world.send(base(10, []), delta(11, 12));
-    waits.push(stream.retryAt - world.time);
-    world.pass(waits.at(-1));
-  }
-  assert.deepEqual(waits, [500, 1000, 2000, 4000]);
-});
-
-test("a server may say when to come back; only retry() comes earlier", () => {
-  const { world, stream } = live();
-  world.end(1001, "retry=12.5");
-  assert.equal(stream.retryAt - world.time, 12_500);
-  world.dispatch("online");
-  assert.equal(world.sockets.length, 1);
-  world.pass(12_499);
-  assert.equal(world.sockets.length, 1);
-  world.pass(1);
-  assert.equal(world.sockets.length, 2);
-  world.end(1001, "retry=12.5");
-  stream.retry();
-  assert.equal(world.sockets.length, 3);
-});
-
-for (const [reason, wait] of [
-  ["retry=soon", 500],
-  ["retry=-1", 500],
-  ["later: retry=9", 500],
-  ["retry=0", 0],
-  ["retry=9999", 600_000],
-]) {
-  test(`the close reason ${reason} is followed by a wait of ${wait} ms`, () => {
-    const { world, stream } = live();
-    world.end(1001, reason);
-    assert.equal(stream.retryAt - world.time, wait);
-  });
-}
-
-test("an ordered wait holds for one attempt only", () => {
-  const { world } = live();
-  world.end(1001, "retry=5");
-  world.pass(5_000);
-  world.end();
-  world.dispatch("online");
-  assert.equal(world.sockets.length, 3);
-});
-
 test("15 s of silence end a connection, which is resumed", () => {
   const { world } = live();
   world.pass(14_999);
@@ -247,148 +139,6 @@ test("a clock that is set back does not make the silence last", () => {
   world.time -= 3_600_000;
   world.pass(3_600_000 + 15_000);
   assert.equal(world.sockets[0].closes.length, 1);
-});
-
-for (const name of ["online", "visibilitychange", "pageshow", "focus", "resume"]) {
-  test(`a laptop that slept connects again at once (${name})`, () => {
-    const { world, view } = live();
-    world.sleep(3_600_000);
-    world.dispatch(name);
-    assert.equal(world.sockets.length, 2);
-    assert.deepEqual(world.asked, ["v@1-u1:10"]);
-    assert.equal(view.rows().length, 1);
-  });
-}
-
-/** A world whose stream has just begun to wait for 30 s. */
-function waiting() {
-  const world = new World();
-  const stream = world.follow();
-  failTimes(world, stream, 6);
-  world.end();
-  assert.equal(stream.retryAt - world.time, 30_000);
-  return { world, before: world.sockets.length };
-}
-
-for (const [jump, connects] of [
-  [3_600_000, true],
-  [-3_600_000, true],
-  [5_001, true],
-  [5_000, false],
-  [-5_001, true],
-  [-5_000, false],
-]) {
-  test(`a clock that jumps by ${jump} ms ${connects ? "ends" : "does not end"} a wait`, () => {
-    const { world, before } = waiting();
-    // Some ticks later, so that they go on.
-    world.pass(8_000);
-    assert.equal(world.sockets.length, before);
-    world.jump(jump);
-    world.pass(2_000);
-    assert.equal(world.sockets.length, before + (connects ? 1 : 0));
-  });
-}
-
-for (const [silent, sockets] of [
-  [7_500, 1],
-  [7_501, 2],
-]) {
-  test(`waking after ${silent} ms of silence makes ${sockets} connections`, () => {
-    const { world } = live();
-    world.pass(silent);
-    world.dispatch("online");
-    assert.equal(world.sockets.length, sockets);
-    assert.equal(world.sockets[0].closes.length, sockets - 1);
-  });
-}
-
-test("waking ends a wait, once", () => {
-  const { world } = live();
-  world.end();
-  world.dispatch("online");
-  assert.equal(world.sockets.length, 2);
-  world.dispatch("focus");
-  world.pass(7_000);
-  assert.equal(world.sockets.length, 2);
-});
-
-for (const [away, back] of [
-  ["pagehide", "pageshow"],
-  ["freeze", "resume"],
-]) {
-  test(`${away} closes the socket, and ${back} resumes at once`, () => {
-    const { world, stream, view } = live();
-    world.dispatch(away);
-    assert.deepEqual(world.socket.closes, [[1000, ""]]);
-    assert.equal(stream.state, "paused");
-    assert.equal(view.standing.state, "paused");
-    world.pass(3_600_000);
-    assert.equal(world.sockets.length, 1);
-    world.dispatch(back);
-    assert.deepEqual(world.asked, ["v@1-u1:10"]);
-    assert.equal(view.standing.state, "connecting");
-    assert.equal(view.rows().length, 1);
-  });
-}
-
-test("pagehide during a wait ends the wait", () => {
-  const { world, stream } = live();
-  world.end();
-  world.dispatch("pagehide");
-  assert.equal(stream.retryAt, null);
-  world.pass(60_000);
-  assert.equal(world.sockets.length, 1);
-});
-
-test("a stream that the page paused is not resumed by the browser", () => {
-  const { world, stream } = live();
-  stream.pause();
-  world.dispatch("pagehide");
-  world.dispatch("pageshow");
-  world.dispatch("online");
-  stream.retry();
-  assert.equal(world.sockets.length, 1);
-  stream.resume();
-  assert.equal(world.sockets.length, 2);
-});
-
-test("pausing twice and resuming twice makes one connection", () => {
-  const { world, stream } = live();
-  stream.pause();
-  stream.pause();
-  stream.resume();
-  stream.resume();
-  assert.equal(world.sockets.length, 2);
-  assert.equal(world.sockets[0].closes.length, 1);
-});
-
-test("a paused stream has no timers and ignores the page", () => {
-  const world = new World();
-  const stream = world.follow({ paused: true });
-  assert.deepEqual(world.timers, []);
-  world.dispatch("pageshow");
-  assert.equal(world.sockets.length, 0);
-  stream.resume();
-  stream.pause();
-  assert.deepEqual(world.timers, []);
-  world.dispatch("resume");
-  assert.equal(world.sockets.length, 1);
-});
-
-test("resuming twice watches the page once", () => {
-  const { world, stream } = live();
-  stream.resume();
-  stream.resume();
-  assert.equal(world.timers.length, 2);
-});
-
-test("a stream that begins paused connects when it is resumed", () => {
-  const world = new World();
-  const stream = world.follow({ paused: true });
-  assert.equal(stream.view("v").standing.state, "paused");
-  assert.equal(world.sockets.length, 0);
-  stream.resume();
-  assert.equal(world.sockets.length, 1);
 });
 
 test("a refusal for good is shown and not tried again, until retry()", () => {
@@ -511,4 +261,28 @@ test("an error event of the socket is heard, since the package ws throws it othe
   const world = new World();
   world.follow();
   assert.doesNotThrow(() => world.socket.onerror(new Error("connection refused")));
+});
+
+test("a listener may close the stream when it is about to connect", () => {
+  const { world, stream } = live();
+  stream.onConnection(({ type }) => type === "connecting" && stream.close());
+  world.end();
+  world.pass(500);
+  assert.equal(world.sockets.length, 1);
+  assert.deepEqual(world.timers, []);
+});
+
+test("a listener may pause and resume the stream when it is about to connect", () => {
+  const { world, stream } = live();
+  let isFirst = true;
+  stream.onConnection(({ type }) => {
+    if (type !== "connecting" || !isFirst) return;
+    isFirst = false;
+    stream.pause();
+    stream.resume();
+  });
+  world.end();
+  world.pass(500);
+  assert.equal(world.sockets.length, 2);
+  assert.equal(stream.state, "connecting");
 });

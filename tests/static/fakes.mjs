@@ -203,3 +203,23 @@ export function live(options) {
   world.send(base(10, [ALICE]));
   return { world, stream, view };
 }
+
+/** Fail `count` times, each after the wait that the stream chose. */
+export function failTimes(world, stream, count) {
+  for (let attempt = 0; attempt < count; attempt += 1) {
+    world.end();
+    world.pass(stream.retryAt - world.time);
+  }
+}
+
+/** Collect what a view's listeners get, without the first call about the rows that were there. */
+export function changesOf(view, options) {
+  const changes = [];
+  view.onChange(
+    ({ lower, upper, inserted, deleted, updated }) =>
+      changes.push({ lower, upper, inserted, deleted, updated }),
+    options,
+  );
+  changes.length = 0;
+  return changes;
+}

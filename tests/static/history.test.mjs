@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { milliseconds } from "../../static/viewstream/backoff.js";
-import { History } from "../../static/viewstream/history.js";
+import { History, milliseconds } from "../../static/viewstream/history.js";
 import { ViewState } from "../../static/viewstream/state.js";
 import { ALICE, BOB, base, delta, forSeeds, live, receiveAtOnce } from "./fakes.mjs";
 
