@@ -81,6 +81,8 @@ class History:
         self.fold_cache = FoldCache(limits.fold_cache_bytes)
         self.folding: Fold | None = None
         """The fold that is made in steps; one frontier at a time."""
+        self._recreated_at: int | None = None
+        """When the epoch changed while a pipeline posted."""
         self._limits = limits
         self._schedule = AuditSchedule(limits)
         self._checksum_at: int | None = None
@@ -93,6 +95,17 @@ class History:
     def has_ended(self) -> bool:
         """Whether the view can no longer change in this epoch."""
         return self.head == MAX_TIME
+
+    def awaits_log(self, now: int) -> bool:
+        """Whether the pipeline of a view that was recreated will soon post of the new epoch.
+
+        A base that is read before that can be below the log, and then another one is needed.
+        """
+        return (
+            self.log is None
+            and self._recreated_at is not None
+            and now - self._recreated_at < self._limits.recreate_patience
+        )
 
     # --- the pipeline ------------------------------------------------------------------------
 
@@ -154,6 +167,8 @@ class History:
             return verdict
         if verdict is Verdict.CHANGED:
             self._forget_all()
+            if self.posted_at is not None and now - self.posted_at < self._limits.stale_after:
+                self._recreated_at = now
         if base is not None:
             self._keep_base(base, now)
         return verdict

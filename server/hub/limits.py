@@ -29,6 +29,8 @@ class Limits:
     """Size from which a message is deflated for clients that accept it; None: never."""
     gap_patience: int = 3_000
     """How long after the head moved a delta that leaves a gap is refused."""
+    recreate_patience: int = 5_000
+    """How long bases of a new epoch wait for the log of a view whose pipeline posted before."""
     stale_after: int = 15_000
     """A view without a POST, or behind the engine, for so long is called stale."""
     audit_every: int = 60_000

@@ -35,6 +35,7 @@ class View:
         self._base_or_delta = BaseOrDelta(self.history, limits)
         self._fanout = fanout
         self._generation = 0
+        self._was_awaiting_log = False
         self._folder: Listener | None = None
 
     @property
@@ -68,7 +69,8 @@ class View:
                 self.wants_epoch = True
                 self._send_failure(listener)
             case State.WAITING_FOR_BASE:
-                self._serve_base(listener, now)
+                if not self.history.awaits_log(now):
+                    self._serve_base(listener, now)
             case State.RESUMING | State.CATCHING_UP:
                 self._catch_up(listener)
 
@@ -270,6 +272,11 @@ class View:
             self._folder = self.history.folding = None
         if self.history.wants_audit(now):
             self.wants_base = True
+        is_awaiting_log = self.history.awaits_log(now)
+        if self._was_awaiting_log and not is_awaiting_log:
+            for listener in self.listeners:
+                self._fanout.queue.add(listener)
+        self._was_awaiting_log = is_awaiting_log
         if self.board.is_due(now):
             self._send_status(now)
 

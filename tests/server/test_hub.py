@@ -286,10 +286,46 @@ def test_a_base_that_is_wanted_by_nobody_any_more_is_not_read() -> None:
     server = world.servers[0]
     world.engine.replace([])
     world.ask_now(server, is_base=False)
+    world.pass_time(LIMITS.recreate_patience)
     server.turn()
     assert server.hub.wants_base(VIEW)
     world.disconnect(follower)
     assert not server.hub.wants_base(VIEW)
+
+
+def test_a_recreated_view_gives_one_base_when_its_pipeline_posts_again() -> None:
+    """A base from before the first post would be below the log, and a second one would follow."""
+    world, (follower,) = live_world()
+    server = world.servers[0]
+    client = client_of(follower)
+    received(client)
+    world.engine.replace([("first", "1")])
+    world.ask_now(server, is_base=True)  # read at once: nobody can know when the pipeline comes
+    server.turn()
+    assert received(client) == []
+    world.pass_time(LIMITS.recreate_patience - 1)
+    pipeline = world.start_pipeline()
+    assert world.post(server, pipeline, 0, 0) is Outcome.HAD
+    world.pass_time(1)
+    world.ask_now(server, is_base=True)
+    server.turn()
+    (base,) = received(client)
+    assert isinstance(base, Base)
+    assert base.upper >= pipeline.posted
+
+
+def test_a_recreated_view_gives_a_base_without_a_pipeline_after_a_while() -> None:
+    world, (follower,) = live_world()
+    server = world.servers[0]
+    client = client_of(follower)
+    received(client)
+    world.engine.replace([("first", "1")])
+    world.ask_now(server, is_base=False)
+    world.pass_time(LIMITS.recreate_patience)
+    server.turn()
+    world.ask_now(server, is_base=True)
+    server.turn()
+    assert [type(message) for message in received(client)] == [Base]
 
 
 @pytest.mark.parametrize("count", [1, 3])
