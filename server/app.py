@@ -192,7 +192,7 @@ class Server:
                 log.info("view %s is served from now on", name)
 
     async def _tick(self) -> None:
-        failures = FailureLog()
+        failures = FailureLog(lambda: self._database.detail)
         while True:
             await asyncio.sleep(1)
             self._add_views()

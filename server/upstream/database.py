@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import momoko
@@ -21,6 +22,8 @@ from tornado.ioloop import IOLoop
 
 from viewstream.engine import connection_options
 from viewstream.protocol import Row
+
+log = logging.getLogger("server")
 
 TIMEOUT = 5.0
 """Seconds that the engine has for one answer, or for a new connection."""
@@ -48,6 +51,22 @@ class EngineAwayError(EngineError):
 
 class BrokenConnectionError(EngineAwayError):
     """The connection to the engine broke, or could not be made."""
+
+
+@contextlib.contextmanager
+def unexpected_errors(*expected: type[Exception]) -> Iterator[None]:
+    """Turn an error that is not `expected` into an EngineError, and log its traceback.
+
+    One answer that cannot be read must not end the server: other views go on.
+    """
+    known: tuple[type[Exception], ...] = (EngineError, *expected)
+    try:
+        yield
+    except known:
+        raise
+    except Exception as error:
+        log.exception("the engine's answer cannot be read")
+        raise EngineError("the engine's answer cannot be read", repr(error)) from error
 
 
 class TextConnection(psycopg2.extensions.connection):
@@ -108,6 +127,8 @@ class Database:
         self._idle: list[momoko.Connection] = []
         self._free = asyncio.Semaphore(connections)
         self._is_closed = False
+        self.detail = ""
+        """The report of libpq about the last query that was not answered, without the password."""
 
     @contextlib.asynccontextmanager
     async def ask(self, sql: str) -> AsyncIterator[Answer]:
@@ -142,6 +163,10 @@ class Database:
             yield Cursor(connection)
         finally:
             _discard(connection)
+
+    def _note(self, error: EngineAwayError) -> None:
+        password = parse_dsn(self._dsn).get("password")
+        self.detail = error.detail.replace(password, "***") if password else error.detail
 
     def close(self) -> None:
         self._is_closed = True
@@ -180,7 +205,11 @@ class Database:
         done, _ = await asyncio.wait([future], timeout=self._timeout)
         if not done:
             raise EngineAwayError(f"the engine does not answer within {self._timeout:g} s")
-        return _result(connection, future)
+        try:
+            return _result(connection, future)
+        except EngineAwayError as error:
+            self._note(error)
+            raise
 
 
 def _result(connection: momoko.Connection, future: asyncio.Future[Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 log = logging.getLogger("server")
@@ -14,6 +14,9 @@ PATIENCE = 5_000
 A script that starts everything at once starts the server before the engine and before the views
 exist: that is not worth a line. Clients and /healthz see a failure at once.
 """
+
+AWAY = "the engine does not answer"
+"""How a reason begins if the engine is away: one line until it is back, however it shows."""
 
 
 class ViewState(Protocol):
@@ -39,9 +42,13 @@ class _Failure:
 
 
 class FailureLog:
-    """Call `update` about once a second. Views that fail for one reason share a line."""
+    """Call `update` about once a second. Views that fail for one reason share a line.
 
-    def __init__(self) -> None:
+    `detail` says why the engine does not answer, in words that are only for the log.
+    """
+
+    def __init__(self, detail: Callable[[], str] = str) -> None:
+        self._detail = detail
         self._failures: dict[str, _Failure] = {}
         self._mismatches: dict[str, int] = {}
 
@@ -58,11 +65,13 @@ class FailureLog:
                     recovered.append(view.name)
                 continue
             failure = self._failures.setdefault(view.name, _Failure(now))
-            if now - failure.since >= PATIENCE and reason not in failure.logged:
-                failure.logged.add(reason)
+            kind = AWAY if reason.startswith(AWAY) else reason
+            if now - failure.since >= PATIENCE and kind not in failure.logged:
+                failure.logged.add(kind)
                 failing.setdefault(reason, []).append(view.name)
         for reason, names in failing.items():
-            log.warning("%s: %s", _views(names), reason)
+            detail = self._detail() if reason.startswith(AWAY) else ""
+            log.warning("%s: %s%s", _views(names), reason, f" ({detail})" if detail else "")
         if recovered:
             log.info("%s: the engine answers again", _views(recovered))
 

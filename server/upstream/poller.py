@@ -161,10 +161,10 @@ class Poller:
         question = self._hub.ask(view, for_base=True)
         try:
             reading = await self._reader.base(view)
+            message = await encode_base(view, reading, self._compress_from)
         except EngineError as error:
             self._hub.take_failure(view, str(error), now(), for_base=True)
             return
-        message = await encode_base(view, reading, self._compress_from)
         base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
         self._metrics.base_reads.labels(view).inc()
         self._hub.take_answer(view, question, reading.epoch, base, now())

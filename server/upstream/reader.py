@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from server.framing import Message
-from server.upstream.database import Answer, Database, EngineError
+from server.upstream.database import Answer, Database, EngineError, unexpected_errors
 from server.upstream.pgtypes import type_name
 from viewstream.checksum import MODULUS, checksum
 from viewstream.engine import (
@@ -58,12 +58,13 @@ class Reader:
     async def relations(self, views: Sequence[str]) -> dict[str, Relation | EngineError]:
         """Find the relations that `views` name, with one query; an error for each without one."""
         try:
-            _, search_path = await self._facts_of_engine()
-            async with self._database.ask(relations_query(views)) as answer:
-                rows = [[value or "" for value in row] for row in answer.take(answer.size)]
+            with unexpected_errors():
+                _, search_path = await self._facts_of_engine()
+                async with self._database.ask(relations_query(views)) as answer:
+                    rows = [[value or "" for value in row] for row in answer.take(answer.size)]
+                return {view: _find_relation(view, rows, search_path) for view in views}
         except EngineError as error:
             return dict.fromkeys(views, error)
-        return {view: _find_relation(view, rows, search_path) for view in views}
 
     async def relation(self, view: str) -> Relation:
         """Find the relation that `view` names. Raises EngineError.
@@ -88,12 +89,13 @@ class Reader:
 
     async def base(self, view: str) -> Reading:
         """Read the view's rows with their time, in an epoch that is the same before and after."""
-        for _ in range(TRIES):
-            before = await self.relation(view)
-            start, upper, columns, rows, total = await self._rows(view, before)
-            after = await self.relation(view)
-            if before == after and after.epoch == _epoch_of_start(start, after.epoch):
-                return Reading(after.epoch, upper, columns, rows, total)
+        with unexpected_errors():
+            for _ in range(TRIES):
+                before = await self.relation(view)
+                start, upper, columns, rows, total = await self._rows(view, before)
+                after = await self.relation(view)
+                if before == after and after.epoch == _epoch_of_start(start, after.epoch):
+                    return Reading(after.epoch, upper, columns, rows, total)
         raise EngineError("the view was replaced each time that it was read")
 
     async def _rows(

@@ -16,7 +16,12 @@ from typing import TypeAlias
 from server.flusher import now
 from server.hub.history import Outcome
 from server.hub.hub import Hub
-from server.upstream.database import Database, EngineAwayError, EngineError
+from server.upstream.database import (
+    Database,
+    EngineAwayError,
+    EngineError,
+    unexpected_errors,
+)
 from server.upstream.reader import Reader
 from viewstream.backoff import Backoff
 from viewstream.beginning import Beginning
@@ -92,7 +97,8 @@ class Tailer:
         while True:
             began = clock()
             try:
-                await self._tail(view)
+                with unexpected_errors(EpochEndedError, ProtocolError):
+                    await self._tail(view)
             except EpochEndedError:
                 self._hub.note_tail(view, NOT_BEGUN)
             except EngineError as error:
@@ -179,7 +185,7 @@ class Tailer:
             raise EpochEndedError
         if outcome is Outcome.UNKNOWN:
             failure = self._hub.report(delta.view, now()).failure
-            raise EngineAwayError(f"the epoch cannot be checked: {failure}")
+            raise EngineAwayError(failure or "the engine does not answer")
 
 
 class TailStream:

@@ -98,8 +98,10 @@ def test_an_answer_that_cannot_be_read_is_an_error_of_the_engine() -> None:
 
 def test_words_of_libpq_are_only_in_the_detail() -> None:
     async def run() -> EngineError:
+        database = Database("host=127.0.0.1 port=1 user=inner password=refused")
         with pytest.raises(BrokenConnectionError) as failed:
-            await said(Database("host=127.0.0.1 port=1 user=inner password=s3cret"), "hello")
+            await said(database, "hello")
+        assert "Connection ***" in database.detail, "a password is masked wherever it stands"
         return failed.value
 
     error = asyncio.run(run())

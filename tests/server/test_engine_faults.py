@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from tests.server.fake_engine import FakeEngine
+from tests.server.fake_engine import START, FakeEngine
 from tests.server.served import Served
 from tests.support.processes import wait_until
-from tests.support.scripted_wire import Session
+from tests.support.scripted_wire import TEXT, Session
 from viewstream.protocol import Base
 
 
@@ -34,6 +34,36 @@ def test_a_view_that_does_not_exist_yet_is_read_once_it_does(engine: FakeEngine)
         assert "unknown view 'top10'" in watcher.status("waiting").reason
         engine.is_known = True
         assert watcher.base() == engine.base("top10")
+
+
+def test_an_answer_that_nobody_expected_ends_only_the_read(engine: FakeEngine) -> None:
+    engine.start = "no time at all"
+    with Served(engine, views=("top10",)) as served:
+        watcher = served.open()
+        assert "makes no sense" in watcher.status("waiting").reason
+        engine.start = START
+        engine.columns = [("user", TEXT)]  # rows of another width than was announced
+        engine.rows = [("Alice",)]
+        assert watcher.base().rows
+        assert served.process.is_running
+
+
+def test_a_plain_view_is_explained_in_one_sentence(engine: FakeEngine) -> None:
+    engine.error = "unable to automatically determine a query timestamp"
+    with Served(engine) as served:
+        reason = served.open().status("waiting").reason
+        assert reason == "top10 is a plain view: make it materialized, or give it an index"
+
+
+def test_one_query_asks_for_the_epochs_of_all_views(engine: FakeEngine) -> None:
+    views = [f"v{n}" for n in range(40)]
+    with Served(engine, views=tuple(views), bounds={"epoch_every": 0.1}) as served:
+        wait_until(lambda: all(served.health(view)["base_reads"] for view in views), "the bases")
+        before = engine.epoch_queries
+        statements = len(engine.statements)
+        wait_until(lambda: engine.epoch_queries >= before + 5, "five rounds")
+        asked = engine.statements[statements:]
+        assert all(f"'{view}'" in statement for view in views for statement in asked)
 
 
 def test_an_engine_that_goes_away_and_comes_back(engine: FakeEngine) -> None:

@@ -59,6 +59,19 @@ def test_what_lasts_is_said_once_for_all_views_and_so_is_its_end(lines: list[str
     assert lines[2:] == [f"view {name}: the engine answers again" for name in ("a", "b")]
 
 
+def test_an_engine_that_is_away_is_one_line_however_it_shows(lines: list[str]) -> None:
+    failures, view = FailureLog(lambda: "Connection refused"), FakeView("v")
+    for second, reason in enumerate([AWAY, f"{AWAY} within 5 s"] * 10):
+        view.failure = reason
+        failures.update([view], 1000 * second)
+    view.failure = None
+    failures.update([view], 30_000)
+    assert lines == [
+        f"view v: {AWAY} within 5 s (Connection refused)",
+        "view v: the engine answers again",
+    ]
+
+
 def test_each_mismatch_of_an_audit_is_logged_once(lines: list[str]) -> None:
     failures, view = FailureLog(), FakeView("v")
     for mismatches in (0, 1, 1, 2):
