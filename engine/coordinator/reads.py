@@ -12,6 +12,7 @@ from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.errors import SqlError
 from engine.query import Query
+from engine.scalar import Transaction
 from engine.worker import off_loop
 from engine.zset import Row, Value, ZSet
 
@@ -78,9 +79,11 @@ async def peek(
     return PeekResult(time, rows)
 
 
-async def peek_zset(runtime: Runtime, query: Query, parameters: Sequence[Value]) -> ZSet:
+async def peek_zset(
+    runtime: Runtime, query: Query, parameters: Sequence[Value], transaction: Transaction
+) -> ZSet:
     """The rows of a query as of now, without an order."""
-    _, result = await _peek(runtime, query, parameters, None, None)
+    _, result = await _peek(runtime, query, parameters, None, None, transaction)
     return result
 
 
@@ -90,6 +93,7 @@ async def _peek(
     parameters: Sequence[Value],
     as_of: int | None,
     read: ReadTransaction | None,
+    transaction: Transaction | None = None,
 ) -> tuple[int, ZSet]:
     inputs = {id: runtime.collection(id) for id in query.inputs}
     if as_of is None and (read is None or read.time is None):
@@ -100,7 +104,7 @@ async def _peek(
         for collection in inputs.values():
             await collection.completion()
         time = await _time(runtime, inputs, as_of, read if inputs else None)
-        return time, await _result(runtime, query, inputs, parameters, time, read)
+        return time, await _result(runtime, query, inputs, parameters, time, transaction or read)
     finally:
         for collection in inputs.values():
             runtime.let_go(collection)
@@ -145,12 +149,12 @@ async def _result(
     inputs: Mapping[str, Collection],
     parameters: Sequence[Value],
     time: int,
-    read: ReadTransaction | None,
+    transaction: Transaction | None,
 ) -> ZSet:
     if len(parameters) > MANY_PARAMETERS:
-        flow = await off_loop(query.dataflow, runtime.environment, parameters, time, read)
+        flow = await off_loop(query.dataflow, runtime.environment, parameters, time, transaction)
     else:
-        flow = query.dataflow(runtime.environment, parameters, time, read)
+        flow = query.dataflow(runtime.environment, parameters, time, transaction)
     stored = {id: c for id, c in inputs.items() if isinstance(c, Stored)}
     readable = min(time, runtime.graph.upper - 1)
     size = sum(len(collection.history.contents) for collection in stored.values())

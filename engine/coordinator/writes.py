@@ -11,7 +11,7 @@ from engine.coordinator.collection import Stored, Table
 from engine.coordinator.graph import pieces
 from engine.coordinator.history import History
 from engine.coordinator.hydration import evaluate
-from engine.coordinator.reads import peek_zset, raise_errors
+from engine.coordinator.reads import ReadTransaction, peek_zset, raise_errors
 from engine.coordinator.restore import to_text
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.write_plans import COPIED, CopyTarget, Write
@@ -50,13 +50,14 @@ async def write(
     """
     counts: list[int] = []
     changes: dict[str, ZSet] = {}
+    transaction = ReadTransaction(runtime)  # for now(), which is the same for all
     for planned, parameters in writes:
         table = runtime.collection(planned.table)
         assert isinstance(table, Table)
         if isinstance(planned, CopiedRows):
             rows = planned.rows
         else:
-            rows = await peek_zset(runtime, planned.query, parameters)
+            rows = await peek_zset(runtime, planned.query, parameters, transaction)
         target = changes.setdefault(planned.table, {})
         item = runtime.catalog[planned.table]
         async with runtime.pacer:

@@ -199,8 +199,10 @@ def build_json_object(arguments: list[Node], _: SqlType | None) -> Node:
 def build_typeof(arguments: list[Node], _: SqlType | None) -> Node:
     expect("pg_typeof", arguments, 1)
     type_ = arguments[0].type
-    # Of all types this one alone is called otherwise than in errors.
-    return Constant(TEXT, "timestamp without time zone" if type_ is TIMESTAMP else type_.sql_name)
+    element = type_.element if isinstance(type_, Array) else type_
+    # Of all types this one alone has another name than in errors.
+    name = "timestamp without time zone" if element is TIMESTAMP else element.sql_name
+    return Constant(TEXT, f"{name}[]" if isinstance(type_, Array) else name)
 
 
 def _counter(null: bool) -> Callable[..., int]:

@@ -366,3 +366,28 @@ def test_constraints_are_accepted_with_a_notice(engine: Engine) -> None:
                 cursor.execute(f"CREATE TABLE bad ({bad})")
         cursor.execute("DROP TABLE constrained")
     connection.close()
+
+
+def test_now_is_one_moment_in_a_transaction(engine: Engine) -> None:
+    engine.run("CREATE TABLE moments (at timestamptz)")
+    connection = psycopg2.connect(engine.dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            moments = set()
+            for _ in range(3):
+                cursor.execute("SELECT now(), now() = current_timestamp FROM items LIMIT 1")
+                moments |= set(cursor.fetchall())
+                cursor.execute("SELECT now(), true")
+                moments |= set(cursor.fetchall())
+                time.sleep(0.002)
+            assert len(moments) == 1
+        with connection, connection.cursor() as cursor:
+            for _ in range(3):
+                cursor.execute("INSERT INTO moments VALUES (now())")
+                time.sleep(0.002)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(DISTINCT at) FROM moments")
+            assert cursor.fetchall() == [(1,)]
+    finally:
+        connection.close()
+        engine.run("DROP TABLE moments")
