@@ -68,11 +68,11 @@ class Hub:
         `refused` are views that are not served, each with the reason that the client is sent.
         """
         self.clients.add(client)
+        for name, position in wanted.items():
+            client.listeners[name] = self._views[name].subscribe(client, position)
         for name, reason in (refused or {}).items():
             if client.is_ready:
                 self._fanout.write(client, encode_status(Status(name, "refused", reason)))
-        for name, position in wanted.items():
-            client.listeners[name] = self._views[name].subscribe(client, position)
         self._note_work()
 
     def remove_client(self, client: Client) -> None:

@@ -222,6 +222,18 @@ def test_an_unknown_view_among_several_is_a_status(served: Served) -> None:
         event = next(client.events())
         assert decode(event.data) == Status("nix", "refused", "no view 'nix'; there is top10")
         assert client.next_rows()[0] == served.engine.base("top10")
+    position = id_of("1606000000000-u9", top10=5)
+    with EventClient(served, "?view=nix&view=top10", Last_Event_ID=position) as client:
+        assert next(client.events()).id == position, "a status leaves the id as it was"
+
+
+def test_pages_of_allowed_origins_may_read_the_events(engine: FakeEngine) -> None:
+    with Served(engine, "--origin", "https://example.org") as served:
+        with EventClient(served, "?view=top10", Origin="https://example.org") as client:
+            assert "Access-Control-Allow-Origin: https://example.org" in client.head.split("\r\n")
+            assert client.next_rows()[0] == engine.base("top10")
+        with EventClient(served, "?view=top10") as client:
+            assert "Access-Control-Allow-Origin" not in client.head
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])

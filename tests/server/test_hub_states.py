@@ -45,7 +45,7 @@ def test_every_state_can_be_reached() -> None:
 
 
 def test_what_a_client_is_shown_follows_from_the_state() -> None:
-    assert not HAS_NOTHING & HAS_POSITION
+    assert {State.CHECKING_EPOCH} == HAS_NOTHING & HAS_POSITION
     assert set(State) - HAS_NOTHING - HAS_POSITION == {State.LIVE, State.GONE}
 
 

@@ -166,13 +166,15 @@ def test_few_refused_websockets_are_open_at_a_time(engine: FakeEngine) -> None:
         def is_accepted() -> bool:
             return raw_request(served, head.encode()).startswith(b"HTTP/1.1 101 ")
 
-        answers = []
-        for _ in range(MAX_REFUSED + 8):
-            page = stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+        pages = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            for _ in range(2 * MAX_REFUSED)
+        ]
+        for page in pages:
             page.sendall(head.encode())
-            answers.append(page.recv(12))
-        assert answers[:MAX_REFUSED] == [b"HTTP/1.1 101"] * MAX_REFUSED
-        assert answers[-1] == b"HTTP/1.1 403"
+        answers = [page.recv(12) for page in pages]
+        assert answers.count(b"HTTP/1.1 101") >= MAX_REFUSED
+        assert set(answers) == {b"HTTP/1.1 101", b"HTTP/1.1 403"}
         assert served.get("/healthz")["clients"] == 0
         wait_until(is_accepted, "the server to close the others")
 
