@@ -13,11 +13,12 @@ from websockets.exceptions import ConnectionClosedOK
 from tests.support.processes import wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.checksum import checksum
-from viewstream.client.stream import LONGEST_DELAY, LONGEST_ORDERED_DELAY, Stream
+from viewstream.client.stream import Stream
 from viewstream.client.view import FollowError
 from viewstream.protocol import Base, Column, Delta, Message, Row, Status, encode
 
 EPOCH = "1-u1"
+LONGEST_DELAY, LONGEST_ORDERED_DELAY = 30.0, 60.0
 COLUMNS = [Column("user", "text"), Column("count", "int8")]
 ALICE, BOB = ("Alice", "12"), ("Bob", "9")
 

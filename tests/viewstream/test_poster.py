@@ -7,9 +7,11 @@ import itertools
 import pytest
 
 from tests.support.scripted_http import Answer, ScriptedHttp
-from viewstream.poster import LONGEST_DELAY, LONGEST_RETRY_AFTER, Poster, RefusedError
+from viewstream.poster import TIMEOUTS, Poster, RefusedError
 
 TRIES = 40
+LONGEST_DELAY, LONGEST_RETRY_AFTER = 5.0, 60.0
+"""As documented, and not as the module has them: a change of these is a change of behaviour."""
 
 
 def delays(answer: Answer) -> list[float]:
@@ -90,4 +92,26 @@ def test_a_refusal_says_whether_a_new_start_can_help(status: int, is_for_good: b
         with pytest.raises(RefusedError) as caught:
             Poster(server.url, "v", sleep=lambda _: None).post(b"{}")
         assert caught.value.is_for_good is is_for_good
+        assert str(caught.value).startswith(f"the server answered {status}: ")
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, None])
+def test_a_temporary_failure_is_retried(status: int | None) -> None:
+    waited: list[float] = []
+    answers = itertools.chain([Answer(status)] * 3, itertools.repeat(Answer()))
+    with ScriptedHttp(lambda _: next(answers)) as server:
+        Poster(server.url, "v", sleep=waited.append).post(b"{}")
+    assert len(waited) == 3
+
+
+@pytest.mark.parametrize(("token", "sent"), [("", None), ("secret", "Bearer secret")])
+def test_a_token_is_sent_if_there_is_one(token: str, sent: str | None) -> None:
+    with ScriptedHttp() as server:
+        Poster(server.url, "v", token).post(b"{}")
+        (request,) = server.requests
+    assert request.headers.get("authorization") == sent
+
+
+def test_no_request_waits_for_more_than_half_a_minute() -> None:
+    assert TIMEOUTS == (5.0, 30.0)
