@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.scripted_http import Answer, ScriptedHttp
 from viewstream.poster import TIMEOUTS, Poster, RefusedError
+from viewstream.protocol import Position, ProtocolError
 
 TRIES = 40
 LONGEST_DELAY, LONGEST_RETRY_AFTER = 5.0, 60.0
@@ -115,3 +116,23 @@ def test_a_token_is_sent_if_there_is_one(token: str, sent: str | None) -> None:
 
 def test_no_request_waits_for_more_than_half_a_minute() -> None:
     assert TIMEOUTS == (5.0, 30.0)
+
+
+def frontier_of(answer: Answer) -> Position | None:
+    with ScriptedHttp(lambda _: answer) as server:
+        return Poster(server.url, "v").frontier()
+
+
+def test_the_frontier_is_a_position_or_none() -> None:
+    assert frontier_of(Answer(200, {"epoch": "1-u1", "frontier": 7})) == Position("1-u1", 7)
+    assert frontier_of(Answer(200, {"epoch": None, "frontier": None})) is None
+    assert frontier_of(Answer(200, {"epoch": "1-u1", "frontier": None})) is None
+
+
+def test_a_frontier_that_is_refused_or_invalid_is_an_error() -> None:
+    with pytest.raises(RefusedError, match="the server answered 404: no such view"):
+        frontier_of(Answer(404, {"error": "no such view"}))
+    with pytest.raises(ProtocolError, match="expected an epoch and a frontier"):
+        frontier_of(Answer(200, {"epoch": 1, "frontier": 7}))
+    with pytest.raises(ProtocolError, match="expected an epoch such as"):
+        frontier_of(Answer(200, {"epoch": "x", "frontier": 7}))
