@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +12,7 @@ from engine.coordinator.collection import Collection, Stored, Table
 from engine.coordinator.maintained import Maintained
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
+from engine.storage import StoreError
 from engine.zset import Row
 
 _STATISTICS_EVERY = 1.0
@@ -105,9 +107,7 @@ class Housekeeping:
         system = self._runtime.system
         for source in self._runtime.sources:
             source.look()
-            if source.errors:
-                system.change_errors(source.id, source.errors)
-                source.errors = {}
+            self._runtime.publish_errors(source)
         system.replace("mz_source_statistics", self._source_rows())
         system.replace("mz_view_statistics", self._view_rows())
         system.replace("mz_tails", self._tail_rows())
@@ -146,4 +146,5 @@ def _compaction_due(table: Table) -> int:
 
 def _do_all(work: list[Callable[[], None]]) -> None:
     for each in work:
-        each()
+        with contextlib.suppress(StoreError):  # logged by the store, and tried again
+            each()

@@ -146,9 +146,9 @@ class Runtime:
         """Do the same while the event loop runs; the caller holds `standing_still`."""
         await self._finish(self._tick_slices(changes, time, False))
 
-    def tick_briefly(self, changes: Mapping[str, Change], *, progress: bool) -> None:
+    def tick_briefly(self, changes: Mapping[str, Change], *, time: int, progress: bool) -> None:
         """Do the same, but leave the rest to a task if it takes more than some milliseconds."""
-        slices = self._tick_slices(changes, self.timeline.next(), progress)
+        slices = self._tick_slices(changes, time, progress)
         end = perf_counter() + _BRIEFLY
         for _ in slices:
             if perf_counter() > end:
@@ -158,9 +158,20 @@ class Runtime:
     def _tick_slices(
         self, changes: Mapping[str, Change], time: int, progress: bool
     ) -> Iterator[None]:
+        changed: set[str] = set()
+        yield from self._advance({**changes, **self.system.drain()}, time, changed)
+        if self.system.has_pending:
+            # The errors of views: mz_evaluation_errors must not be behind them.
+            time = self.timeline.next()
+            yield from self._advance(self.system.drain(), time, changed)
+        self._tell(changed, progress)
+
+    def _advance(
+        self, changes: Mapping[str, Change], time: int, changed: set[str]
+    ) -> Iterator[None]:
+        """Give `changes` a time and close it, in slices; adds to `changed` what has changed."""
         assert not self.graph.is_advancing
-        all_changes = {**changes, **self.system.drain()}
-        for id, change in all_changes.items():
+        for id, change in changes.items():
             table = self.collections.get(id)
             if isinstance(table, Table):
                 for piece in pieces(as_zset(change)):
@@ -168,9 +179,8 @@ class Runtime:
                     yield
         for source in self.sources:
             source.stamp(time)
-        changed = set(all_changes)
-        yield from self.graph.advance(time, all_changes, changed)
-        self._tell(changed, progress)
+        changed.update(changes)
+        yield from self.graph.advance(time, changes, changed)
 
     async def _finish(self, slices: Iterator[None]) -> None:
         async with self.pacer:
@@ -266,7 +276,19 @@ class Runtime:
         finally:
             for collection in inputs:
                 self.let_go(collection)
+        async with self._still:
+            await self.settled()
+            for source in self.sources:
+                self.publish_errors(source)
+            if self.system.has_pending:
+                self.tick({})
         self._tell({member.id for member in members}, False)
+
+    def publish_errors(self, source: Source) -> None:
+        """Let the next tick show which lines the source has left out since the last call."""
+        if source.errors:
+            self.system.change_errors(source.id, source.errors)
+            source.errors = {}
 
     def subscribe(self, collection: Stored, options: SubscriptionOptions) -> Subscription:
         """Begin a TAIL or SUBSCRIBE of a collection."""

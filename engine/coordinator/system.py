@@ -33,6 +33,11 @@ class SystemRelations:
         changes, self._pending = self._pending, {}
         return {id: change for id, change in changes.items() if change}
 
+    @property
+    def has_pending(self) -> bool:
+        """Whether `drain` would return any change."""
+        return any(self._pending.values())
+
     def add_item(self, item: Item) -> None:
         self._names[item.id] = item.name
         for name, row in item_rows(self._catalog, item):

@@ -10,6 +10,7 @@ from engine.coordinator.housekeeping import Housekeeping
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.errors import SqlError
+from engine.storage import StoreError
 from engine.zset import Change
 
 _logger = logging.getLogger(__name__)
@@ -60,8 +61,10 @@ class Ticker:
         try:
             if not self._runtime.is_standing_still:
                 delay = self._read_and_tick()
+        except StoreError:
+            delay = _AFTER_A_DEFECT  # the store has logged it: time stands still until it writes
         except Exception:
-            # A defect; to go on is better than to stand still without a word.
+            # A defect; a tick that is logged and retried is better than an engine that stops.
             _logger.exception("a tick failed")
             delay = _AFTER_A_DEFECT
         self._schedule(delay)
@@ -71,6 +74,9 @@ class Ticker:
         began, worked = time.perf_counter(), time.thread_time()
         news = [source for source in self._runtime.sources if self._has_news(source)]
         changes: dict[str, Change] = {}
+        beat = began >= self._next_beat
+        # Before anything is read: if the store cannot promise the time, no line may be lost.
+        tick_time = self._runtime.timeline.next() if beat or news else 0
         more = False
         for source in news:
             if source.live is not None:
@@ -79,12 +85,12 @@ class Ticker:
                 more |= slice.size == most
                 if slice.rows:
                     changes[source.id] = slice.rows
-        beat = began >= self._next_beat
+                self._runtime.publish_errors(source)
         if beat:
             self._next_beat = max(self._next_beat + self._beat, began)
             self._housekeeping.run()
         if beat or news:
-            self._runtime.tick_briefly(changes, progress=beat)
+            self._runtime.tick_briefly(changes, time=tick_time, progress=beat)
         if more:
             self._adapt(time.thread_time() - worked)
             return 0

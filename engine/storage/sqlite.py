@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
@@ -13,7 +14,9 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import SqlError
-from engine.storage.store import StoredItem, StoredUpdates, TextRow
+from engine.storage.store import StoredItem, StoredUpdates, StoreError, TextRow
+
+_logger = logging.getLogger(__name__)
 
 VERSION = 1
 """The layout of the database; another one is refused."""
@@ -37,6 +40,9 @@ class SqliteStore:
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
+        self._folder = folder
+        self._failing = False
+        """Whether the last transaction could not be written."""
         self._folder_lock = _hold(folder)
         try:
             self._database = sqlite3.connect(
@@ -61,7 +67,7 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; raises SqlError when the disk does not take it."""
+        """All or nothing; raises StoreError when the disk does not take it."""
         with self._lock:
             try:
                 self._database.execute("BEGIN IMMEDIATE")
@@ -71,10 +77,21 @@ class SqliteStore:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):
-                    raise SqlError(
-                        f"could not write to the data folder: {error}", "58030"
-                    ) from error
+                    self._note_failure(error)
+                    raise StoreError(f"could not write to the data folder: {error}") from error
                 raise
+            self._note_success()
+
+    def _note_failure(self, error: sqlite3.Error) -> None:
+        """Log that the disk takes nothing, once until it does again."""
+        if not self._failing:
+            self._failing = True
+            _logger.warning("could not write to the data folder %s: %s", self._folder, error)
+
+    def _note_success(self) -> None:
+        if self._failing:
+            self._failing = False
+            _logger.warning("the data folder %s can be written to again", self._folder)
 
     def items(self) -> list[StoredItem]:
         rows = self._database.execute("SELECT id, sql FROM items ORDER BY number")

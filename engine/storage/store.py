@@ -6,9 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from engine.errors import SqlError
+
 TextRow: TypeAlias = tuple[str | None, ...]
 """A row as the text forms of its values, None for NULL: how `engine.types` writes and reads them.
 """
+
+
+class StoreError(SqlError):
+    """What was to be stored is not: the disk is full, or failed. Nothing of it was done."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "58030")
 
 
 @dataclass(frozen=True)

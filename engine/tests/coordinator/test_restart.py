@@ -252,3 +252,47 @@ def test_a_schema_survives(tmp_path: Path) -> None:
                 await engine.rows("SELECT a FROM other.t")
 
     asyncio.run(scenario())
+
+
+def test_a_disk_that_takes_nothing_is_logged_once_and_costs_no_line(
+    tmp_path: Path, words: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with Engine(EngineOptions(data=tmp_path / "data", tick=10)) as engine:
+            await engine.run(
+                source_sql(words),
+                f"CREATE MATERIALIZED VIEW v AS {COUNTS}",
+                "CREATE TABLE t (a int)",
+            )
+            assert len(await engine.rows("SELECT * FROM v")) == 2
+            database = engine.coordinator._runtime.store._database  # type: ignore[attr-defined]
+            database.execute("PRAGMA query_only = ON")
+            engine.world.pass_time(2 * RESERVED / 1000)
+            append(words, "c", "c")
+
+            async def is_logged() -> bool:
+                return "could not write to the data folder" in caplog.text
+
+            await wait_for(is_logged, "the log")
+            for _ in range(2):
+                with pytest.raises(SqlError, match="could not write to the data folder") as caught:
+                    await engine.run("INSERT INTO t VALUES (1)")
+                assert caught.value.code == "58030"
+            assert len(await engine.rows("SELECT * FROM v")) == 2
+            append(words, "d")
+            database.execute("PRAGMA query_only = OFF")
+
+            async def goes_on() -> bool:
+                rows = sorted(await engine.rows("SELECT * FROM v"))
+                return rows == [("a", 2), ("b", 1), ("c", 2), ("d", 1)]
+
+            await wait_for(goes_on, "every line")
+            await engine.run("INSERT INTO t VALUES (2)")
+            assert await engine.rows("SELECT * FROM t") == [(2,)]
+
+    asyncio.run(scenario())
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.split(str(tmp_path))[0] for line in lines] == [
+        "could not write to the data folder ",
+        "the data folder ",
+    ]
