@@ -44,11 +44,10 @@ def room_for_nesting() -> Iterator[None]:
 
     A chain of a thousand `+` is a tree a thousand levels deep.
     """
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, _FRAMES))
+    if sys.getrecursionlimit() < _FRAMES:
+        # Never lowered again: the limit is that of all threads, and others may be deep.
+        sys.setrecursionlimit(_FRAMES)
     try:
         yield
     except RecursionError:
         raise SqlError("expression is nested too deeply", "54001") from None
-    finally:
-        sys.setrecursionlimit(limit)

@@ -27,6 +27,7 @@ from engine.sql.statements import (
     Drop,
 )
 from engine.storage import StoredItem
+from engine.worker import off_loop
 
 _KINDS = {
     CreateSource: Kind.SOURCE,
@@ -66,12 +67,22 @@ class Definitions:
             replaced = self._catalog.closure([existing], cascade=False)
         else:
             self._catalog.check_free(schema, name)
-        prepared = [self.preparation.prepare(statement, self._catalog.next_id(), schema, name)]
+        id = self._catalog.next_id()
+        if isinstance(statement, CreateView):
+            # The query may be long; the catalog does not change until this statement is done.
+            prepare = self.preparation.prepare
+            prepared = [await off_loop(prepare, statement, id, schema, name)]
+        else:
+            prepared = [self.preparation.prepare(statement, id, schema, name)]
         created = prepared[0].item
         if any(item.id in created.dependencies for item in replaced):
             raise SqlError(f"'{created.full_name}' cannot be replaced by a query that reads it")
         if getattr(statement, "materialized", False):
-            prepared.append(self.preparation.primary_index(prepared[0], replaced))
+            query = prepared[0].query
+            flow = None
+            if query is not None and query.is_large:
+                flow = await off_loop(query.dataflow, self._runtime.environment)
+            prepared.append(self.preparation.primary_index(prepared[0], replaced, flow))
         await self._change(prepared, replaced)
         return tag
 

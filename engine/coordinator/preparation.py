@@ -108,8 +108,10 @@ class Preparation:
         """A view's query, against the catalog as it is now."""
         return self._runtime.compile(statement.query, maintained=True)
 
-    def primary_index(self, prepared: Prepared, replaced: Sequence[Item]) -> Prepared:
-        """The index that comes with a materialized view or source."""
+    def primary_index(
+        self, prepared: Prepared, replaced: Sequence[Item], flow: Dataflow | None = None
+    ) -> Prepared:
+        """The index that comes with a materialized view or source; `flow` is the view's."""
         item = prepared.item
         free = {gone.name for gone in replaced}
         name = f"{item.name}_primary_idx"
@@ -119,7 +121,7 @@ class Preparation:
         index = index_item(self._catalog.next_id(), name, item, definition)
         collection = None
         if prepared.query is not None:
-            collection = self._maintained(item, prepared.query)
+            collection = self._maintained(item, prepared.query, flow)
         elif isinstance(prepared.collection, Source):
             collection = self._arranged(prepared.collection)
         return Prepared(index, collection)
@@ -134,10 +136,11 @@ class Preparation:
         assert isinstance(source, Source)
         return self._arranged(source)
 
-    def _maintained(self, item: Item, query: Query) -> Maintained:
+    def _maintained(self, item: Item, query: Query, flow: Dataflow | None = None) -> Maintained:
         since = self._runtime.graph.upper - 1
         inputs = {id: self._runtime.collection(id) for id in query.inputs}
-        flow = query.dataflow(self._runtime.environment, (), since)
+        if flow is None:
+            flow = query.dataflow(self._runtime.environment, (), since)
         return Maintained(
             item.id,
             item.name,

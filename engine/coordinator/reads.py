@@ -19,9 +19,6 @@ from engine.zset import Row, Value, ZSet
 _FEW_ROWS = 256
 """Rows that are read in one step, whatever a join makes of them."""
 
-MANY_PARAMETERS = 200
-"""Parameters from which on the code of a query is generated in a worker thread."""
-
 END_OF_TIME = ENDLESS
 """The time of what can no longer change: a constant, or a file that was read and is not tailed."""
 
@@ -151,8 +148,10 @@ async def _result(
     time: int,
     transaction: Transaction | None,
 ) -> ZSet:
-    if len(parameters) > MANY_PARAMETERS:
+    if query.is_large:
         flow = await off_loop(query.dataflow, runtime.environment, parameters, time, transaction)
+        for collection in inputs.values():
+            collection.check_readable(time)
     else:
         flow = query.dataflow(runtime.environment, parameters, time, transaction)
     stored = {id: c for id, c in inputs.items() if isinstance(c, Stored)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from sqlglot import exp
 
@@ -29,6 +30,9 @@ _WAYS_AROUND = {
     "mz_logical_timestamp": "it may stand alone on one side of a comparison in WHERE, joined to "
     "other conditions by AND: mz_logical_timestamp() <= expression",
 }
+LARGE = 500
+"""Nodes of expressions from which a query is large."""
+
 _ALWAYS_THE_SAME = {"version", "mz_version", "current_database", "pg_postmaster_start_time"}
 
 
@@ -70,6 +74,7 @@ def _compiled(tree: exp.Query, binder: Binder) -> Query:
         environment=binder.environment,
         program=program,
         finishing=finishing,
+        is_large=_is_large(program),
     )
 
 
@@ -77,6 +82,11 @@ def _optimised(plan: Plan) -> Program:
     program = shared(decorrelate(without_offsets(plan)))
     bindings = tuple((name, with_safe_keys(pushed(part))) for name, part in program.bindings)
     return pruned(Program(bindings, with_safe_keys(pushed(program.result))))
+
+
+def _is_large(program: Program) -> bool:
+    nodes = (_ for part in _parts(program) for s in part.expressions for _ in walk(s.node))
+    return next(islice(nodes, LARGE, None), None) is not None
 
 
 def _parts(program: Program) -> Iterable[Plan]:

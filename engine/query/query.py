@@ -47,6 +47,8 @@ class Query:
     environment: Environment
     program: Program
     finishing: Finishing
+    is_large: bool = False
+    """Whether to build its dataflow takes so long that a worker thread should do it."""
 
     def dataflow(
         self,

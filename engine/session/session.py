@@ -28,7 +28,7 @@ from engine.sql import statements as s
 from engine.sql.parser import parse_statement, parse_statements
 from engine.worker import off_loop
 
-LONG_STATEMENT = 20_000
+LONG_STATEMENT = 2_000
 """Characters from which on a statement is parsed and planned in a worker thread."""
 
 _log = logging.getLogger(__name__)
