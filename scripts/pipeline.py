@@ -38,6 +38,10 @@ ASK_EVERY = 1.0
 """Seconds between two questions which views the server serves."""
 GRACE = 5.0
 """Seconds that a child has to end before it is killed."""
+MANY_VIEWS = 20
+"""Views from which on this is the wrong tool; docs/scaling.md has the figures."""
+MB_PER_VIEW = 31
+"""Memory of the two processes of a view."""
 SHORTEST_SHOWN = 0.1
 """Seconds: a shorter delay is shown as this one, never as 0.0."""
 
@@ -123,7 +127,8 @@ def log(message: str) -> None:
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/pipeline",
-        description="Run tail_view.py | post_deltas.py for each view, and restart what ends.",
+        description="Run tail_view.py | post_deltas.py for each view, and restart what ends. "
+        f"From about {MANY_VIEWS} views on, take server --tail instead: it needs one process.",
     )
     parser.add_argument("views", nargs="*", metavar="VIEW", help="NAME or SCHEMA.NAME")
     parser.add_argument(
@@ -160,6 +165,8 @@ async def run_all(options: argparse.Namespace) -> int:
     post = ["--server", options.server]
     post += ["--body-limit", options.body_limit] if options.body_limit else []
 
+    _recommend_tail(len(options.views))
+
     def supervise(view: str) -> Awaitable[None]:
         return Pipeline(view, tail, post).supervise()
 
@@ -177,6 +184,15 @@ async def run_all(options: argparse.Namespace) -> int:
     return 1
 
 
+def _recommend_tail(views: int) -> None:
+    """Log that there is a better tool for so many views, if there is."""
+    if views > MANY_VIEWS:
+        log(
+            f"{views} views take {2 * views} processes and {views * MB_PER_VIEW} MB: from about "
+            f"{MANY_VIEWS} views on, the server reads them better itself (server --tail)"
+        )
+
+
 async def _supervise_all(server: str, supervise: Callable[[str], Awaitable[None]]) -> None:
     """Supervise the pipelines of all views of the server, and of those that it serves later."""
     running: dict[str, asyncio.Future[None]] = {}
@@ -184,6 +200,8 @@ async def _supervise_all(server: str, supervise: Callable[[str], Awaitable[None]
         while True:
             with suppress(requests.RequestException):  # the server is away: ask again
                 served = await asyncio.to_thread(served_views, server)
+                if len(served) > len(running):
+                    _recommend_tail(len(served))
                 for view in set(served) - running.keys():
                     running[view] = asyncio.ensure_future(supervise(view))
             await asyncio.sleep(ASK_EVERY)

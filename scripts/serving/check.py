@@ -36,19 +36,19 @@ class CheckError(Exception):
     """A proof has failed; the text says how."""
 
 
-def check() -> int:
+def check(*, has_pipes: bool = True) -> int:
     """Run the check, print a line per view, and return the exit status."""
     try:
-        return asyncio.run(_check())
+        return asyncio.run(_check(has_pipes))
     except KeyboardInterrupt:
         return 130
 
 
-async def _check() -> int:
+async def _check(has_pipes: bool) -> int:
     port, engine_port = free_port(), free_port()
     dsn = embedded_dsn(engine_port)
     try:
-        async with _demo(port, engine_port) as demo, asyncio.timeout(PATIENCE):
+        async with _demo(port, engine_port, has_pipes) as demo, asyncio.timeout(PATIENCE):
             follower = Stream(f"http://{HOST}:{port}", demo_views())
             await run_until_first_ends([_prove(follower, dsn), follower.run(), _fail_at_end(demo)])
     except TimeoutError:
@@ -66,9 +66,10 @@ async def _fail_at_end(demo: Child) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _demo(port: int, engine_port: int) -> AsyncIterator[Child]:
+async def _demo(port: int, engine_port: int, has_pipes: bool) -> AsyncIterator[Child]:
     """Run the demo as a process of its own; it has ended, with its children, at the end."""
     options = ["--source", "generated", "--rate", str(_RATE)]
+    options += [] if has_pipes else ["--no-pipes"]
     ports = ["--port", str(port), "--engine-port", str(engine_port)]
     demo = Child(python_module("scripts.serving.demo", *options, *ports))
     try:

@@ -23,7 +23,7 @@ from scripts.supervisor import PartError
 def main() -> int:
     options = parse_arguments()
     if options.check:
-        return check()
+        return check(has_pipes=not options.no_pipes)
     try:
         ports = (
             usable_port(options.port, "--port"),
@@ -33,7 +33,7 @@ def main() -> int:
             print("demo: asking Wikimedia for its events", flush=True)
         source, label = choose_source(options.source, options.rate)
         with working_folder(options.keep) as folder:
-            plan = make_plan(folder, *ports, source, label)
+            plan = make_plan(folder, *ports, source, label, has_pipes=not options.no_pipes)
             return Session(plan, lambda: announcement(plan, label)).run()
     except (DemoError, FolderError, PortError, PartError, SqlFileError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)

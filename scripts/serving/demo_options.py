@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.ports import parse_port
-from scripts.serving.plan import ENGINE_PORT, PORT
+from scripts.serving.plan import ENGINE_PORT, PORT, add_pipes_option
 from scripts.sources.options import parse_rate
 
 _DEFAULTS: dict[str, Any] = {
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="prove that it works, on free ports, and end; goes with no other option",
+        help="prove that it works, on free ports, and end; goes with no option but --no-pipes",
     )
+    add_pipes_option(parser)
     return parser

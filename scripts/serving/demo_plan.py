@@ -22,6 +22,10 @@ PROBE = 3.0
 _QUERY = "SELECT * FROM top10"
 
 
+_PIPES = "tail_view.py | post_deltas.py for each view; --no-pipes: by the server itself"
+_NO_PIPES = "read by the server itself (server --tail)"
+
+
 class DemoError(Exception):
     """The demo cannot be started; the text says why."""
 
@@ -32,7 +36,13 @@ def demo_views() -> tuple[str, ...]:
 
 
 def make_plan(
-    folder: Path, port: int, engine_port: int, source: tuple[str, ...], label: str
+    folder: Path,
+    port: int,
+    engine_port: int,
+    source: tuple[str, ...],
+    label: str,
+    *,
+    has_pipes: bool = True,
 ) -> Plan:
     """Return the plan of the demo: `source` is its mode with options, `label` describes it."""
     file = folder / "recentchanges"
@@ -42,6 +52,7 @@ def make_plan(
         dsn=embedded_dsn(engine_port),
         engine_port=engine_port,
         sql=(FOLDER,),
+        has_pipes=has_pipes,
         variables={"source": str(file)},
         server_options=("--about", label),
         source=Part("source", module("scripts.sources", *source, "--stay", file)),
@@ -97,6 +108,7 @@ def announcement(plan: Plan, label: str) -> str:
         "",
         f"    open      {plan.url}",
         f"    source    {label}",
+        f"    changes   {_PIPES if plan.has_pipes else _NO_PIPES}",
         "",
         "    to look at each hop, from the first to the last:",
         *(f"              {hop}" for hop in hops),

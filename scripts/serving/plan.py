@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ class Plan:
     sql: tuple[Path, ...]
     views: tuple[str, ...] = ()
     serves_all: bool = False
+    has_pipes: bool = True
+    """Whether pipelines post the changes; if not, the server reads them itself."""
     watches: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     server_options: tuple[str, ...] = ()
@@ -65,17 +68,30 @@ class Plan:
     def server(self) -> Part:
         listen = f"{HOST}:{self.port}"
         views = ("--views-from", self.view_list)
-        command = module("server", "--listen", listen, *self.server_options, *views)
+        options = self.server_options if self.has_pipes else (*self.server_options, "--tail")
+        command = module("server", "--listen", listen, *options, *views)
         return Part("server", command, "listening on")
 
     @property
-    def pipeline(self) -> Part:
+    def pipeline(self) -> Part | None:
+        """The pipelines of all views, or None if the server reads the changes itself."""
+        if not self.has_pipes:
+            return None
         return Part("pipeline", module("scripts.pipeline", "--all"))
 
     @property
     def view_list(self) -> Path:
         """The file that names the views to serve, one a line; the server reads it again."""
         return self.data / "views"
+
+
+def add_pipes_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-pipes",
+        action="store_true",
+        help="have the server read the changes itself (server --tail), instead of by "
+        "tail_view.py | post_deltas.py for each view",
+    )
 
 
 def embedded_dsn(port: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scripts.ports import PortError, parse_port, usable_port
 from scripts.serving.folder import FolderError, make_folder
-from scripts.serving.plan import ENGINE_PORT, PORT, Plan, embedded_dsn
+from scripts.serving.plan import ENGINE_PORT, PORT, Plan, add_pipes_option, embedded_dsn
 from scripts.serving.session import Session
 from scripts.sql_files.options import add_set_option, variables
 from scripts.sql_files.statements import SqlFileError, read_statements
@@ -75,6 +75,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="PORT",
         help="of the embedded engine; 0: a free one (%(default)s)",
     )
+    add_pipes_option(parser)
     options = parser.parse_args(arguments)
     _check(parser, options)
     return options
@@ -121,6 +122,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         sql=tuple(options.sql),
         views=tuple(options.views),
         serves_all=options.all,
+        has_pipes=not options.no_pipes,
         watches=options.watch,
         variables=values,
         server_options=tuple(server_options),

@@ -58,7 +58,8 @@ class Session:
             await self._apply_sql(replace=plan.watches)
             await asyncio.to_thread(self._list_views)
             await supervisor.start(plan.server)
-            await supervisor.start(plan.pipeline)
+            if plan.pipeline is not None:
+                await supervisor.start(plan.pipeline)
             show(self._announce())
             work = [supervisor.wait(), self._show_states(), self._follow_engine()]
             if plan.watches:

@@ -83,9 +83,10 @@ class Demo(Process):
             connection.close()
 
 
-def test_it_proves_itself() -> None:
+@pytest.mark.parametrize("options", [[], ["--no-pipes"]])
+def test_it_proves_itself(options: list[str]) -> None:
     checked = subprocess.run(
-        python_module("scripts.serving.demo", "--check"),
+        python_module("scripts.serving.demo", "--check", *options),
         cwd=ROOT,
         capture_output=True,
         text=True,

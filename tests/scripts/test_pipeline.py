@@ -212,3 +212,12 @@ def test_the_delays_grow_with_jitter() -> None:
     delays = [float(seconds) for seconds in found]
     assert len(set(delays)) > 1
     assert all(delay <= 0.55 * 2**number for number, delay in enumerate(delays))
+
+
+@pytest.mark.parametrize(("views", "is_told"), [(20, False), (21, True)])
+def test_for_many_views_another_tool_is_recommended(
+    views: int, is_told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline._recommend_tail(views)
+    printed = capsys.readouterr().err
+    assert ("21 views take 42 processes" in printed and "server --tail" in printed) == is_told
