@@ -19,7 +19,8 @@ from pathlib import Path
 
 from engine.coordinator import Coordinator, EngineOptions
 from engine.errors import SqlError
-from engine.session.listener import Limits, Listener
+from engine.session.client import Limits
+from engine.session.listener import Listener
 
 _SPARE_FILES = 64
 """File descriptors that are needed beside those of the clients."""

@@ -89,6 +89,16 @@ class Engine:
         assert isinstance(collection, Stored)
         return collection.history
 
+    async def ticks(self, count: int) -> None:
+        """Wait until time was closed that many times, each time with a beat of housekeeping."""
+        for _ in range(count):
+            before = self.coordinator.now
+
+            async def has_passed(before: int = before) -> bool:
+                return self.coordinator.now > before
+
+            await wait_for(has_passed, "a tick")
+
     async def peek(
         self, sql: str, as_of: int | None = None, read: ReadTransaction | None = None
     ) -> PeekResult:

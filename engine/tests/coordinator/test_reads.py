@@ -31,7 +31,7 @@ def test_all_reads_of_a_transaction_have_one_time(words: Path) -> None:
                 return len(await engine.rows("SELECT * FROM v")) == 3
 
             await wait_for(has_grown, "the appended line")
-            await asyncio.sleep(0.05)
+            await engine.ticks(5)
             for sql in ("SELECT * FROM v", "SELECT * FROM t", "SELECT * FROM mz_objects"):
                 assert (await engine.peek(sql, read=read)).time == first.time
             assert (await engine.peek("SELECT * FROM v", read=read)).rows == first.rows
@@ -84,7 +84,7 @@ def test_a_clock_that_jumps_changes_no_history(words: Path, jump: int) -> None:
             append(words, "c")
             while ("c", 1) not in tail.sum(2**62):
                 await tail.read()
-            await asyncio.sleep(0.05)
+            await engine.ticks(5)
             engine.world.offset -= jump
             append(words, "d")
             while ("d", 1) not in tail.sum(2**62):

@@ -255,7 +255,7 @@ async def test_a_cursor(client: Conversation) -> None:
     assert tags(await client.query("FETCH ALL c")) == ["FETCH 3"]
     assert tags(await client.query("FETCH 9 c WITH (timeout = '20ms')")) == ["FETCH 0"]
     task = asyncio.create_task(client.query("FETCH 9 c WITH (timeout = '10s')"))
-    await asyncio.sleep(0.01)
+    await until(lambda: client.session._executor.interruption._task)
     client.session.interrupt()
     assert error(await task)["C"] == "57014"
     await client.query("ROLLBACK")
