@@ -1,24 +1,22 @@
-"""The engine: rate, growth, memory, latency, and databases that recompute beside it."""
+"""The engine: rate, growth, memory, latency, and databases that recompute."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 import msgspec
-import psycopg2
 
 from scripts.benchmarks._engine import Engine, Peak, lines
-from scripts.benchmarks._recompute import BATCH, duckdb_seconds, sqlite_seconds
-from scripts.benchmarks.report import Bar, Measure, Report
+from scripts.benchmarks._engine_latency import measure_latency
+from scripts.benchmarks._recompute import compare_recomputing
+from scripts.benchmarks.report import Bar, Measure, Part, Report
 
 _MB = 1024 * 1024
 _PORTION = 20_000
@@ -47,9 +45,9 @@ def run(options: argparse.Namespace) -> Report:
             rate(options, Path(folder)),
             growth(options, Path(folder)),
             keys(Path(folder)),
-            latency(options, Path(folder)),
+            measure_latency(options, Path(folder)),
             file_at_start(options, Path(folder)),
-            recompute(Path(folder)),
+            compare_recomputing(Path(folder)),
         ]
     return Report(
         "engine: the four views of sql/ over generated events of about 1 KB",
@@ -58,13 +56,10 @@ def run(options: argparse.Namespace) -> Report:
         [
             "rates and costs are processor time of the engine's process, so that other load on the "
             "machine does not count; latencies are wall time",
-            "'dropped' and 'kept' say whether what msgspec decoded was let go at once or kept in a "
-            "list; the bar takes the latter, as whoever uses the result must",
+            "'dropped' and 'kept': results of msgspec are freed at once, or all are kept; the bar "
+            "takes the latter, since a program that uses a result keeps it",
         ],
     )
-
-
-Part = tuple[list[Measure], list[Bar]]
 
 
 # Rate
@@ -220,89 +215,11 @@ def keys(folder: Path) -> Part:
     return measures, []
 
 
-# Latency
-
-
-def latency(options: argparse.Namespace, folder: Path) -> Part:
-    """From the append of an event to the row of a COPY that shows it, in wall time."""
-    source = folder / "latency"
-    source.write_bytes(b"")
-    total = int(options.seconds * options.rate)
-    given = list(lines(total))
-    written = [0.0] * total
-    overslept: list[float] = []
-    arrived: list[float] = []
-    with Engine(source) as engine:
-        engine.create_views()
-        engine.wait_for(0)
-        reader = threading.Thread(target=_follow, args=(engine.dsn, total, arrived), daemon=True)
-        reader.start()
-        time.sleep(0.5)
-        began = time.perf_counter()
-        with source.open("ab", buffering=0) as file:
-            for number, line in enumerate(given):
-                due = began + number / options.rate
-                if (left := due - time.perf_counter()) > 0:
-                    time.sleep(left)
-                    overslept.append((time.perf_counter() - due) * 1000)
-                written[number] = time.perf_counter()
-                file.write(line)
-        reader.join(60)
-    if len(arrived) < total:
-        raise RuntimeError(f"only {len(arrived)} of {total} events arrived")
-    delays = [(a - w) * 1000 for a, w in zip(arrived, written, strict=True)]
-    middle, late = median(delays), quantiles(delays, n=100)[98]
-    at = f"{options.rate} events/s"
-    return [
-        Measure(f"append to COPY row at {at}, median", middle, "ms"),
-        Measure(f"append to COPY row at {at}, p99", late, "ms"),
-        Measure(
-            "lateness of the feeder's own sleep, p99",
-            quantiles(overslept, n=100)[98],
-            "ms",
-            note="what the machine's load alone costs a process that waits",
-        ),
-    ], [
-        Bar("append to COPY row, median", middle, "<=", 10, "ms"),
-        Bar("append to COPY row, p99", late, "<=", 40, "ms"),
-    ]
-
-
-class _Rows:
-    """Takes the text of a COPY of `counter`; notes when each count was first reached."""
-
-    def __init__(self, total: int, arrived: list[float]) -> None:
-        self._total = total
-        self._arrived = arrived
-        self._rest = b""
-
-    def write(self, data: bytes | str) -> int:
-        text = data if isinstance(data, bytes) else data.encode()
-        now = time.perf_counter()
-        *rows, self._rest = (self._rest + text).split(b"\n")
-        for row in rows:
-            _, progressed, diff, count = row.split(b"\t")
-            if progressed == b"f" and diff == b"1":
-                self._arrived.extend([now] * (int(count) - len(self._arrived)))
-        if len(self._arrived) >= self._total:
-            raise EOFError
-        return len(data)
-
-
-def _follow(dsn: str, total: int, arrived: list[float]) -> None:
-    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
-        tail = "COPY (TAIL counter WITH (SNAPSHOT = false, PROGRESS)) TO STDOUT"
-        try:
-            cursor.copy_expert(tail, _Rows(total, arrived))
-        except (EOFError, psycopg2.Error):
-            return
-
-
 # A file at start
 
 
 def file_at_start(options: argparse.Namespace, folder: Path) -> Part:
-    """A large file is there when the engine starts with its catalog: rate, and memory meanwhile."""
+    """Measure rate and memory while the engine reads a large file at its start."""
     source, data = folder / "large", folder / "data"
     source.write_bytes(b"")
     with Engine(source, "--data", data) as engine:
@@ -329,39 +246,3 @@ def file_at_start(options: argparse.Namespace, folder: Path) -> Part:
         Measure(f"{name}: most memory", memory.peak / _MB, "MB"),
         Measure(f"{name}: memory afterwards", after / _MB, "MB"),
     ], []
-
-
-# Recomputing
-
-
-def recompute(folder: Path) -> Part:
-    """A batch of 100 events at several lengths of history, beside databases that compute anew."""
-    batches = 5
-    measures = []
-    for history in (1_000, 10_000, 50_000):
-        given = list(lines(history + 20 * BATCH))
-        texts = [line[6:-1].decode() for line in given]
-        parts = [texts[history + n * BATCH :][:BATCH] for n in range(batches)]
-        duck = [seconds * 1000 for seconds in duckdb_seconds(texts[:history], parts)]
-        lite = [seconds * 1000 for seconds in sqlite_seconds(texts[:history], parts)]
-        ours = [_batches(folder / "batches", given, history)]
-        for name, samples in (("engine", ours), ("duckdb", duck), ("sqlite", lite)):
-            at = f"{name}: {BATCH} more events after {history:,}"
-            measures.append(Measure(at, median(samples), "ms", samples))
-    return measures, []
-
-
-def _batches(source: Path, given: list[bytes], history: int) -> float:
-    """Processor milliseconds for one batch, over many of them: the clock is coarse."""
-    source.write_bytes(b"".join(given[:history]))
-    with Engine(source) as engine:
-        engine.create_views()
-        engine.wait_for(history)
-        time.sleep(0.2)
-        began = engine.child.cpu()
-        rest = range(history, len(given), BATCH)
-        for first in rest:
-            with source.open("ab") as file:
-                file.write(b"".join(given[first : first + BATCH]))
-            engine.wait_for(first + BATCH)
-        return (engine.child.cpu() - began) / len(rest) * 1000

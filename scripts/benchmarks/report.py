@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from dataclasses import asdict, dataclass, field
+from typing import TypeAlias
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Bar:
     @property
     def met(self) -> bool:
         return self.value <= self.limit if self.relation == "<=" else self.value >= self.limit
+
+
+Part: TypeAlias = tuple[list[Measure], list[Bar]]
+"""The measures and bars of one part of a benchmark."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,28 @@ def test_help_is_printed_from_anywhere(clone: Path, tmp_path: Path, script: str)
     status, printed = run(clone, script, "--help", cwd=tmp_path)
     assert status == 0, printed
     assert printed.startswith(f"usage: scripts/{script}")
+
+
+WITHOUT_TEST_PACKAGES = """\
+#!/bin/sh
+exec "{python}" -c '
+import runpy, sys
+sys.modules.update(dict.fromkeys(("duckdb", "playwright", "pytest")))  # importing them fails
+sys.argv[:] = ["bench", *sys.argv[3:]]
+runpy.run_module("scripts.benchmarks", run_name="__main__")
+' "$@"
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["engine", "--help"], ["engine", "-h"]])
+def test_help_of_the_benchmarks_needs_the_runtime_only(
+    clone: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    locks = tmp_path / "locks"
+    (clone / "scripts" / "venv").write_text(f'#!/bin/sh\necho "$1" >> {locks}\necho ./python\n')
+    (clone / "python").write_text(WITHOUT_TEST_PACKAGES.format(python=sys.executable))
+    (clone / "python").chmod(0o755)
+    status, printed = run(clone, "bench", *arguments, cwd=tmp_path)
+    assert status == 0, printed
+    assert printed.startswith("usage: scripts/bench")
+    assert locks.read_text() == "requirements.lock\n"

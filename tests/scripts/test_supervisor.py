@@ -1,0 +1,114 @@
+"""The supervisor restarts a part that dies, and gives up one that can never start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.procfs import is_running
+from scripts.supervisor import Part, PartError, Supervisor, run_until_first_ends
+from tests.support.processes import wait_until
+
+SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+
+
+def part(script: str, ready: str | None = "ready") -> Part:
+    return Part("part", [sys.executable, "-c", script], ready)
+
+
+def supervise(check: Callable[[Supervisor, list[str]], Awaitable[None]]) -> list[str]:
+    """Run `check` with a supervisor; returns the lines that it has shown."""
+    lines: list[str] = []
+
+    async def run() -> None:
+        async with asyncio.timeout(30):
+            async with Supervisor({"GREETING": "hello"}, show=lines.append) as supervisor:
+                await check(supervisor, lines)
+
+    asyncio.run(run())
+    return lines
+
+
+def pids(lines: list[str]) -> list[int]:
+    return [int(found) for found in re.findall(r"started \(pid=(\d+)\)", "\n".join(lines))]
+
+
+def test_output_has_the_name_of_the_part_once() -> None:
+    async def check(supervisor: Supervisor, lines: list[str]) -> None:
+        await supervisor.start(
+            part("import os; print('part: ' + os.environ['GREETING'], flush=True);" + SLEEP)
+        )
+
+    assert supervise(check)[1:] == ["part      | hello", "part      | ready"]
+
+
+def test_a_part_that_is_killed_is_started_again_and_all_end_with_the_block() -> None:
+    async def check(supervisor: Supervisor, lines: list[str]) -> None:
+        await supervisor.start(part(SLEEP))
+        os.kill(pids(lines)[0], signal.SIGKILL)
+        await asyncio.to_thread(
+            wait_until,
+            lambda: len(pids(lines)) == 2 and lines[-1] == "part      | ready",
+            "the part is ready again",
+        )
+
+    lines = supervise(check)
+    ends = [line for line in lines if "ended with status -9; starting again in" in line]
+    assert len(ends) == 1
+    assert not any(map(is_running, pids(lines)))
+
+
+@pytest.mark.parametrize("status", [0, 1, 2])
+def test_a_part_that_ends_before_it_was_ready_cannot_be_started(status: int) -> None:
+    async def check(supervisor: Supervisor, lines: list[str]) -> None:
+        with pytest.raises(PartError, match=f"part ended with status {status}"):
+            await supervisor.start(part(f"raise SystemExit({status})"))
+
+    assert len(pids(supervise(check))) == 1
+
+
+def test_a_wrong_command_line_fails_it_later_too(tmp_path: Path) -> None:
+    """As after an update of the program under a running supervisor."""
+    flag = tmp_path / "updated"
+    script = f"import os; os.path.exists({str(flag)!r}) and exit(2);" + SLEEP
+
+    async def check(supervisor: Supervisor, lines: list[str]) -> None:
+        await supervisor.start(part(script))
+        flag.touch()
+        os.kill(pids(lines)[0], signal.SIGKILL)
+        with pytest.raises(PartError, match="part ended with status 2"):
+            await supervisor.wait()
+
+    supervise(check)
+
+
+def test_a_part_without_a_ready_line_is_ready_at_once() -> None:
+    async def check(supervisor: Supervisor, lines: list[str]) -> None:
+        await supervisor.start(part("import time; time.sleep(60)", None))
+
+    assert len(pids(supervise(check))) == 1
+
+
+def test_the_first_that_ends_or_fails_cancels_the_others() -> None:
+    cancelled = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def fail() -> None:
+        raise PartError("broken")
+
+    with pytest.raises(PartError, match="broken"):
+        asyncio.run(run_until_first_ends([wait(), fail()]))
+    assert cancelled == [True]
