@@ -227,7 +227,7 @@ class History:
                 self.fold_cache.put(frontier, message)
         return message
 
-    def snapshot(self, base: ReadBase) -> Snapshot:
+    def extend_base(self, base: ReadBase) -> Snapshot:
         """Bring a base, which must not be below the log, to the head."""
         epoch = self.epochs.current
         assert epoch is not None

@@ -98,7 +98,7 @@ class StatusBoard:
             reason = f"what is posted has been behind the engine for {limit // 1000} s"
         return Status(history.view, "stale" if reason else "live", reason)
 
-    def report(self, now: int, *, listeners: int) -> ViewReport:
+    def make_report(self, now: int, *, listeners: int) -> ViewReport:
         """Report how the view is."""
         history, status = self._history, self.status(now)
         problem = self._failures.reason

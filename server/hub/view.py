@@ -43,7 +43,7 @@ class View:
         return self.failures.reason is not None
 
     def report(self, now: int) -> ViewReport:
-        return self.board.report(now, listeners=len(self.listeners))
+        return self.board.make_report(now, listeners=len(self.listeners))
 
     # --- listeners ---------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class View:
             and decide.is_worth_sending(base, asked, now, is_failing=self.is_failing)
             and (log is None or log.size_since(base.upper) <= self._limits.fold_at_once)
         ):
-            return self.history.snapshot(base)
+            return self.history.extend_base(base)
         self.wants_base = True
         return None
 
@@ -216,7 +216,7 @@ class View:
         self._follow_history()
         if extended.message is not None:
             self.feed.pending.append(Pending(extended.message, self.history.head))
-            self._trim(now)
+            self._trim_log(now)
         return extended.outcome
 
     def on_answer(self, question: Question, epoch: str, base: ReadBase | None, now: int) -> bool:
@@ -227,7 +227,7 @@ class View:
         if base is not None:
             self.wants_base = False
         self._follow_history()
-        self._settle(question)
+        self._decide_epochs(question)
         return True
 
     def on_failure(self, reason: str, now: int, *, of_base: bool) -> None:
@@ -252,7 +252,7 @@ class View:
         # The first part of a log that begins with this very POST is still to be flushed.
         self.feed.flushed = self.history.log.lower if self.history.log is not None else 0
 
-    def _settle(self, question: Question) -> None:
+    def _decide_epochs(self, question: Question) -> None:
         """Decide about listeners whose epoch was unknown; serve all that are not live."""
         for listener in self.listeners:
             if listener.state is State.CHECKING_EPOCH:
@@ -267,7 +267,7 @@ class View:
 
     def maintain(self, now: int) -> None:
         """Trim, schedule audits, send the status; about once a second."""
-        self._trim(now)
+        self._trim_log(now)
         if self._folder is not None and self._folder not in self._fanout.queue:
             self._folder = self.history.folding = None
         if self.history.wants_audit(now):
@@ -280,7 +280,7 @@ class View:
         if self.board.is_due(now):
             self._send_status(now)
 
-    def _trim(self, now: int) -> None:
+    def _trim_log(self, now: int) -> None:
         pins = [base.upper for base in self._fanout.slow.bases_on_their_way(self.feed)]
         if self.history.base is not None and self._fanout.queue.count(self.feed):
             pins.append(self.history.base.upper)

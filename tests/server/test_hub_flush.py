@@ -97,6 +97,8 @@ def test_a_break_of_the_history_drops_what_is_pending() -> None:
     world.ask_now(server, is_base=True)
     assert server.view.feed.pending == []
     assert server.view.feed.flushed == 0
+    world.pass_time(LIMITS.recreate_patience)
+    world.ask_now(server, is_base=True)
     server.turn()
     (base,) = received(client_of(follower))
     assert base.epoch == world.engine.epoch
