@@ -34,6 +34,7 @@ from engine.types import (
     array_of,
     by_name,
 )
+from engine.types.base import bounded_int, shorten
 from engine.types.numeric import PRECISION
 
 _TYPES: dict[str, SqlType] = {
@@ -92,9 +93,11 @@ def modifiers(data_type: exp.Expr) -> tuple[int, ...]:
     found: list[int] = []
     for parameter in data_type.expressions:
         text = parameter.name or parameter.sql("postgres")
-        if not text.lstrip("-").isdigit():
-            raise SqlError(f"expected a number as type modifier, found {text}", "22023")
-        found.append(int(text))
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdecimal()):
+            raise SqlError(f"expected a number as type modifier, found {shorten(text)}", "22023")
+        number = bounded_int(digits, INT4.most)
+        found.append(number if digits == text else -number)
     return tuple(found)
 
 
@@ -148,6 +151,8 @@ def limit_fraction(moment: datetime, decimals: int) -> datetime:
         raise SqlError("timestamp out of range", "22008") from None
 
 
+_LONGEST = 10_485_760
+"""Characters that varchar(n) and char(n) may have at most, as in PostgreSQL."""
 _TEXT_LIMITS = {
     (VARCHAR, False): limit_length,
     (BPCHAR, False): pad_to_length,
@@ -186,7 +191,7 @@ def apply_modifiers(node: Node, numbers: tuple[int, ...], *, assigned: bool = Fa
         return _numeric(node, numbers)
     if len(numbers) == 1:
         (number,) = numbers
-        if type_ in (VARCHAR, BPCHAR) and number >= 1:
+        if type_ in (VARCHAR, BPCHAR) and 1 <= number <= _LONGEST:
             limit = _TEXT_LIMITS[type_, assigned]
             function = Function(type_.name, (type_, INT4), type_, limit, can_fail=assigned)
             return _limited(node, function, number)

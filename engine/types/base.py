@@ -15,6 +15,12 @@ def shorten(text: str) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
+def bounded_int(digits: str, most: int) -> int:
+    """The number of these digits, or `most + 1` if it is larger; Python refuses very long ones."""
+    significant = digits.lstrip("0") or "0"
+    return most + 1 if len(significant) > len(str(most)) else min(int(significant), most + 1)
+
+
 def invalid_syntax(sql_name: str, text: str, detail: str = "") -> SqlError:
     """The error for a text that is not of the type (22P02)."""
     reason = f"{detail}: " if detail else ""

@@ -98,8 +98,8 @@ class Numeric(SqlType):
         groups = struct.unpack_from(f">{count}h", data, 8)
         if not all(0 <= group < 10_000 for group in groups):
             raise invalid_binary(self.sql_name, data)
-        digits = int("".join(f"{group:04d}" for group in groups) or "0")
-        value = Decimal(-digits if sign else digits).scaleb(4 * (weight - count + 1), _EXACT)
+        digits = Decimal("".join(f"{group:04d}" for group in groups) or "0")
+        value = (digits.copy_negate() if sign else digits).scaleb(4 * (weight - count + 1), _EXACT)
         try:
             return normalise(value)
         except Overflow:

@@ -29,6 +29,7 @@ from engine.types import (
     Jsonb,
     SqlType,
 )
+from engine.types.base import bounded_int
 from engine.types.jsonb import JsonValue, read_number
 
 _LOOSE: dict[str, Any] = {"strict": False, "variadic": True}
@@ -65,6 +66,8 @@ def build_concat_ws(arguments: list[Node], _: SqlType | None) -> Node:
     return Call(TEXT, function, tuple(map(as_text, arguments)))
 
 
+_MOST_PLACES = 65535
+_WIDEST = 10_000
 _DIRECTIVE = re.compile(r"%(?:(?P<place>\d+)\$)?(?P<left>-)?(?P<width>\d+)?(?P<kind>.?)", re.DOTALL)
 
 
@@ -79,14 +82,14 @@ def format_text(form: str | None, *texts: str | None) -> str | None:
         kind = match["kind"]
         if kind == "%":
             return "%"
-        place = int(match["place"] or following + 1)
+        place = bounded_int(match["place"], _MOST_PLACES) if match["place"] else following + 1
         following = place
         if kind not in ("s", "I", "L"):
             raise SqlError(f'unrecognized format() type specifier "{kind}"', "22023")
         if not 1 <= place <= len(texts):
             raise SqlError("too few arguments for format()", "22023")
         text = _formatted(kind, texts[place - 1])
-        width = min(int(match["width"] or 0), 10_000)
+        width = min(bounded_int(match["width"] or "0", _WIDEST), _WIDEST)
         return text.ljust(width) if match["left"] else text.rjust(width)
 
     return _DIRECTIVE.sub(fill, form)

@@ -43,12 +43,6 @@ def microseconds(duration: timedelta) -> int:
     return duration // MICROSECOND
 
 
-def whole_days(count: int) -> Interval:
-    """An interval of so many microseconds, of which whole days are counted as days."""
-    days = int(math.copysign(abs(count) // DAY, count))
-    return Interval(days=days, microseconds=count - days * DAY)
-
-
 # Moments and intervals
 
 

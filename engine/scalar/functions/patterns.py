@@ -21,9 +21,16 @@ from engine.types.base import shorten
 # LIKE
 
 
+_LONGEST_LIKE = 8192
+
+
 @lru_cache(maxsize=1024)
 def like_matcher(pattern: str, escape: str, ignore_case: bool) -> Callable[[str], Any]:
     """Compile a LIKE pattern to a match function; raises SqlError 22025."""
+    if len(pattern) > _LONGEST_LIKE:
+        raise SqlError(
+            f"LIKE pattern exceeds maximum length of {_LONGEST_LIKE} characters", "54000"
+        )
     if len(escape) > 1:
         raise SqlError(f'invalid escape string "{shorten(escape)}"', "22019")
     pieces = [""]

@@ -10,8 +10,11 @@ from engine.scalar.data_types import apply_modifiers, modifiers, type_of
 from engine.scalar.nodes import Constant, Node, Parameter
 from engine.scalar.translation.translator import Translator, translates
 from engine.types import BOOL, INT4, INT8, INTERVAL, NUMERIC, UNKNOWN
+from engine.types.base import bounded_int, shorten
 from engine.types.interval_type import FIELDS, limited, unit_of
 from engine.types.interval_type import parse as parse_interval
+
+_MOST_PARAMETERS = 65535
 
 
 @translates(exp.Column)
@@ -52,9 +55,10 @@ def null(translator: Translator, tree: exp.Null) -> Node:
 @translates(exp.Parameter)
 def parameter(translator: Translator, tree: exp.Parameter) -> Node:
     name = tree.name
-    if not name.isdigit() or not 0 < int(name) <= 65535:
-        raise not_supported(f"the operator or parameter {tree.sql('postgres')}")
-    return Parameter(translator.scope.parameters.get(int(name), UNKNOWN), int(name))
+    number = bounded_int(name, _MOST_PARAMETERS) if name.isascii() and name.isdecimal() else 0
+    if not 0 < number <= _MOST_PARAMETERS:
+        raise not_supported(f"the operator or parameter {shorten(tree.sql('postgres'))}")
+    return Parameter(translator.scope.parameters.get(number, UNKNOWN), number)
 
 
 @translates(exp.Interval)
@@ -67,12 +71,12 @@ def interval(translator: Translator, tree: exp.Interval) -> Node:
     first, last = unit, unit
     if isinstance(unit, exp.IntervalSpan):
         first, last = unit.this, unit.expression
-    decimals = int(last.expression.name) if isinstance(last, exp.Dot) else 6
+    decimals = bounded_int(last.expression.name, 6) if isinstance(last, exp.Dot) else 6
     names = [_field(part.this if isinstance(part, exp.Dot) else part) for part in (first, last)]
     if first is not last and FIELDS.index(names[0]) >= FIELDS.index(names[1]):
         raise SqlError(f"invalid range of an interval: {names[0]} to {names[1]}", "42601")
     if decimals > 6:
-        raise SqlError(f"SECOND precision must be (0, 6), have SECOND({decimals})", "22023")
+        raise SqlError("SECOND precision must be (0, 6), found more", "22023")
     start = names[0] if first is not last else "year"
     value = parse_interval(tree.this.name, names[1], start)
     return Constant(INTERVAL, limited(value, start, names[1], decimals))

@@ -13,6 +13,7 @@ from engine.scalar.nodes import JsonGet, Node, Session
 from engine.scalar.translation.translator import Translator, translates
 from engine.types import (
     DATE,
+    INT8,
     JSONB,
     TEXT,
     TIMESTAMP,
@@ -21,6 +22,7 @@ from engine.types import (
     Array,
     array_of,
 )
+from engine.types.base import bounded_int
 
 
 @translates(exp.JSONExtract, exp.JSONExtractScalar)
@@ -94,10 +96,16 @@ def constant_key(tree: exp.Expr) -> str | int | None:
             return part.this
         raise not_supported(f"the key {part.sql('postgres')} of ->")
     if isinstance(tree, exp.Literal):
-        return tree.name if tree.is_string else int(tree.name)
+        return tree.name if tree.is_string else _index(tree.name)
     if isinstance(tree, exp.Neg) and isinstance(tree.this, exp.Literal):
-        return -int(tree.this.name)
+        index = _index(tree.this.name)
+        return None if index is None else -index
     return None
+
+
+def _index(text: str) -> int | None:
+    """An index of an array; None for a number that is none."""
+    return bounded_int(text, INT8.most) if text.isascii() and text.isdecimal() else None
 
 
 def literal_of(key: str | int) -> exp.Expr:

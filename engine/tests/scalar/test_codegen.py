@@ -241,3 +241,35 @@ def test_equal_sources_are_compiled_once() -> None:
     for _ in range(2):
         compile_rows(scalars("a + b + 4711", COLUMNS))
     assert code._compile.cache_info().hits > before
+
+
+LONG = "9" * 5000
+"""More digits than Python converts to an integer."""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"1::varchar({LONG})",
+        f"1::numeric({LONG}, 2)",
+        f"${LONG}",
+        f"'{LONG}'::int",
+        f"('[{LONG}]'::jsonb -> 0)::int8",
+        f"interval '{LONG} days'",
+        f"interval '1' second({LONG})",
+        f"format('%{LONG}$s', 'x')",
+        f"'1e{LONG}'::numeric",
+        f"timestamp '{LONG}-01-01'",
+        "'a' LIKE repeat('%a', 5000)",
+    ],
+)
+def test_numbers_of_any_length_are_refused_in_words(sql: str) -> None:
+    with pytest.raises(SqlError):
+        value(sql)
+
+
+def test_numbers_of_any_length_that_may_be_cut_are_cut() -> None:
+    assert len(value(f"format('%{LONG}s', 'x')")) == 10_000
+    assert value("('1e-100000000'::jsonb)::bigint") == 0
+    assert value(f"'[1]'::jsonb -> {LONG}") is None
+    assert value(f"'[1]'::jsonb -> -{LONG}") is None
