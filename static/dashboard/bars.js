@@ -24,7 +24,7 @@ export class Bars {
     this.#still = still;
   }
 
-  /** Show these bars, as `ranking` gives them. */
+  /** Show these bars, as `ranking` returns them. */
   show(bars) {
     const before = this.#orderChanges(bars) ? this.#tops() : null;
     this.#removeAllBut(new Set(bars.map(({ key }) => key)));

@@ -23,7 +23,7 @@ export class PulseChart {
     });
   }
 
-  /** @param {(?number)[]} seconds as `Pulse.until` gives them */
+  /** @param {(?number)[]} seconds as `Pulse.until` returns them */
   show(seconds) {
     const highest = Math.max(1, ...seconds);
     for (const [at, bar] of this.#bars.entries()) {

@@ -3,7 +3,7 @@
  *
  * Each view keeps the changes above the common frontier aside. That is the greatest frontier which
  * every view has reached and at which the rows of every view are known: a base and a folded delta
- * say nothing about the times within their interval, so they count at `upper - 1`, and the common
+ * do not tell apart the times within their interval, so they count at `upper - 1`, and the common
  * frontier never lies inside of one.
  */
 
@@ -105,7 +105,7 @@ function sizeOf({ rows, updates }) {
 
 /**
  * Whether a change counts wholly below `frontier`. The end of a view, if its times are not known,
- * counts at once: no later time will tell.
+ * counts at once: no later time is to come.
  *
  * @param {CoreChange} change
  * @param {number} frontier

@@ -73,7 +73,7 @@ export class ViewGroup {
     throw new Error(`expected a view that this stream follows (${names}), found ${name}`);
   }
 
-  /** The views that keep the common time from advancing, and since when. */
+  /** The views that the common time waits for, and since when. */
   get waitingFor() {
     return [...this.views.values()]
       .filter(({ standing: { state } }) => state === "waiting" || state === "stale")

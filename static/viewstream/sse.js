@@ -90,7 +90,7 @@ export class EventStream {
       if (done) return { code: 1006, reason: "" };
       this.onactivity?.();
       for (const { name, data } of parser.push(decoder.decode(value, { stream: true }))) {
-        // The server's close frame, so to say; it then ends the response.
+        // What a close frame is to a websocket; the response ends after it.
         if (name === "close") return JSON.parse(data);
         this.onmessage?.({ data });
       }

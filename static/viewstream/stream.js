@@ -232,7 +232,7 @@ export class Stream {
     this.#leave();
     this.#state = "retrying";
     this.#retry.schedule(ordered);
-    // Only what the server says is worth reading: other reasons are texts of browsers.
+    // Only the server's reasons are for people; the others are texts of browsers.
     this.#showState(code >= 4400 ? reason : "");
     this.#report({ type: "disconnected", code, reason, retryAt: this.retryAt });
   }

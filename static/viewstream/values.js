@@ -69,15 +69,29 @@ export function readValue(type, text, int8 = "number") {
  * @returns {(row: TextRow) => any}
  */
 export function rowReader(columns, int8 = "number") {
-  const readers = columns.map(({ type }) => readerOf(type, int8));
-  /** @type {(row: TextRow, at: number) => Value} */
-  const value = (row, at) => {
-    const text = /** @type {?string} */ (row[at]);
-    const read = readers[at];
-    return text === null || !read ? text : read(text);
+  const fields = columns.map(({ name, type }) => ({ name, read: readerOf(type, int8) }));
+  return (row) => {
+    /** @type {Record<string, Value>} */
+    const object = {};
+    for (const [at, { name, read }] of fields.entries()) {
+      const text = /** @type {?string} */ (row[at]);
+      const value = text === null || read === null ? text : read(text);
+      if (name === "__proto__") define(object, name, value);
+      else object[name] = value;
+    }
+    return object;
   };
-  // Not by assignment: a column may be named __proto__.
-  return (row) => Object.fromEntries(columns.map(({ name }, at) => [name, value(row, at)]));
+}
+
+/**
+ * Set a property that an assignment would take for something else.
+ *
+ * @param {object} object
+ * @param {string} name
+ * @param {Value} value
+ */
+function define(object, name, value) {
+  Object.defineProperty(object, name, { value, enumerable: true, writable: true });
 }
 
 /**

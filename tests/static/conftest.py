@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.static.apps import App
+from tests.support.npm import TOOLS, install, run, system_node
+from tests.support.processes import ROOT
 from tests.support.scripted_stream import ScriptedStream
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -75,3 +80,28 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
 @pytest.fixture
 def page(new_page: Callable[..., Page]) -> Page:
     return new_page(reduced_motion="reduce")
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as `npm pack` makes it."""
+    system_node()
+    install(TOOLS)
+    folder = tmp_path_factory.mktemp("pack")
+    result = run(["npm", "pack", "--pack-destination", folder], ROOT / "static" / "viewstream")
+    assert result.returncode == 0, result.stderr
+    return next(folder.glob("*.tgz"))
+
+
+@pytest.fixture
+def app(archive: Path, tmp_path: Path) -> App:
+    modules = tmp_path / "node_modules"
+    modules.mkdir()
+    for package in install(TOOLS).iterdir():
+        if not package.name.startswith("."):
+            (modules / package.name).symlink_to(package)
+    with tarfile.open(archive) as tar:
+        tar.extractall(modules, filter="data")
+    (modules / "package").rename(modules / "viewstream")
+    (tmp_path / "package.json").write_text('{"type": "module", "private": true}')
+    return App(tmp_path)

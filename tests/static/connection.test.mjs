@@ -243,6 +243,16 @@ test("reports connections, resumes and bases", () => {
   ]);
 });
 
+test("reports why it gave a connection up", () => {
+  const { world, stream } = live();
+  const events = [];
+  stream.onConnection((event) => events.push(event));
+  world.pass(15_000);
+  assert.deepEqual(events, [
+    { type: "disconnected", code: 1006, reason: "silence", retryAt: world.time + 500 },
+  ]);
+});
+
 test("a WebSocket that cannot be made is a lost connection, and not an uncaught error", () => {
   const world = new World();
   class Forbidden {

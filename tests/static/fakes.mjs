@@ -1,4 +1,4 @@
-// A world in which clock, randomness and network do what a test says, and messages to send in it.
+// A world whose clock, randomness and network are in the hands of a test, and messages for it.
 
 import { follow } from "../../static/viewstream/index.js";
 import { receive } from "../../static/viewstream/state.js";

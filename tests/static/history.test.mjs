@@ -81,6 +81,16 @@ test("the bytes are bounded, whatever the time", () => {
   assert.ok(count > 20 && count <= 50, `${count} changes of 2,000 bytes`);
 });
 
+test("updates that cancel are kept, too, and count", () => {
+  const { world, view } = live({ keep: { time: "1h", bytes: 100_000 } });
+  for (let time = 10; time < 100; time += 1) {
+    const updates = Array.from({ length: 100 }, (_, at) => [time, at % 2 ? -1 : 1, BOB]);
+    world.send(delta(time, time + 1, [...updates, [time, 1, BOB]]));
+  }
+  const count = view.kept.to - view.kept.from;
+  assert.ok(count > 2 && count < 10, `${count} changes of about 14,000 bytes`);
+});
+
 test("progress without changes takes no memory", () => {
   const { world, view } = live({ keep: { time: "1h", bytes: 1_000 } });
   for (let time = 10; time < 5_000; time += 1) world.send(delta(time, time + 1));

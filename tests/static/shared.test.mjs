@@ -7,7 +7,7 @@ import { KEEP, LINGER, share } from "../../static/viewstream/shared.js";
 import { viewStore } from "../../static/viewstream/svelte.js";
 import { ALICE, BOB, base, delta, World } from "./fakes.mjs";
 
-/** Let the global timers run when the test says so. */
+/** Replace the global timers; returns a function that lets time pass. */
 function replaceTimers(context) {
   const { setTimeout, clearTimeout } = globalThis;
   const timers = new Map();

@@ -131,6 +131,24 @@ test("every function that visits all rows pauses every 256 rows", () => {
   assert.equal(finish(difference(rows, rows)).pauses, 20);
 });
 
+/** All orders of a list. */
+function orders(list) {
+  if (list.length < 2) return [list];
+  return list.flatMap((first, at) =>
+    orders(list.filter((_, other) => other !== at)).map((rest) => [first, ...rest]),
+  );
+}
+
+test("buffered deltas are applied in the order of their intervals, whatever order they came in", () => {
+  const intervals = [5, 10, 15, 20].map((lower) => ({ ...delta, lower, upper: lower + 5 }));
+  for (const order of orders(intervals)) {
+    const state = new ViewState("v");
+    for (const each of order) receiveAtOnce(state, each);
+    receiveAtOnce(state, base);
+    assert.equal(state.request, "v@1-u1:25");
+  }
+});
+
 test("a disconnect makes room in the buffer", () => {
   const state = new ViewState("v", { maxBuffered: 3 });
   for (let connection = 0; connection < 5; connection += 1) {

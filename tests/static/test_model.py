@@ -1,4 +1,4 @@
-"""Random histories and messages in any order: what a client says it has, it has exactly."""
+"""Random histories and messages in any order: the rows are those of the reported position."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def follow(copy: Rows, change: Change) -> None:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
 @given(st.lists(counts, min_size=2, max_size=2), st.lists(steps, max_size=25))
-def test_what_a_client_holds_is_the_view_at_its_frontier(
+def test_the_rows_of_a_client_are_those_of_the_view_at_its_frontier(
     histories: list[Counts], script: list[tuple[str, int, int, int, bool]]
 ) -> None:
     state = ViewState("v")

@@ -142,7 +142,7 @@ test("a folded delta counts when it is whole, and the common time is never withi
   assert.deepEqual(shown(), [[5], [5]]);
 });
 
-test("a view that has ended does not hold the others back", () => {
+test("a view that has ended does not delay the others", () => {
   const { world, shown } = following({ together: true });
   world.send(of("total", base(END, [row(7)])), of("bars", base(10, [row(1)])));
   assert.deepEqual(shown(), [[7], [1]]);
@@ -159,7 +159,7 @@ test("a view that ends while it is followed shows its last rows", () => {
   assert.deepEqual(shown(), [[9], [1]]);
 });
 
-test("a refused view does not hold the others back; one that is stale does, since when", () => {
+test("a refused view does not delay the others; one that is stale does, since when", () => {
   const { world, stream, shown } = following({ together: true });
   world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
   world.pass(1_000);
@@ -173,7 +173,7 @@ test("a refused view does not hold the others back; one that is stale does, sinc
   assert.deepEqual(stream.waitingFor, []);
 });
 
-test("a view that is refused from the beginning does not hold the others back", () => {
+test("a view that is refused from the beginning does not delay the others", () => {
   const { world, shown } = following({ together: true });
   world.send(of("bars", status("refused", "no view 'bars'")), of("total", base(10, [row(1)])));
   assert.deepEqual(shown(), [[1], []]);
@@ -187,6 +187,24 @@ test("times of two starts of the engine are never compared", () => {
   world.send(of("bars", base(11, [row(2)], { epoch: "2-u2" })));
   assert.deepEqual(shown(), [[1], [1]]);
   world.send(of("bars", delta(11, 12, [], { epoch: "2-u2" })));
+  assert.deepEqual(shown(), [[2], [2]]);
+});
+
+test("after a restart of the engine its times may be lower", () => {
+  const { world, stream, shown } = following({ together: true });
+  world.send(of("total", base(10, [row(1)])), of("bars", base(10, [row(1)])));
+  for (const name of ["total", "bars"]) world.send(of(name, base(3, [row(2)], { epoch: "2-u1" })));
+  assert.deepEqual(shown(), [[2], [2]]);
+  assert.equal(stream.view("total").asOf, 3);
+});
+
+test("within a start of the engine the common time never goes back", () => {
+  const { world, stream, shown } = following({ together: true });
+  world.send(of("bars", status("refused", "not served")), of("total", base(20, [row(2)])));
+  assert.equal(stream.view("total").asOf, 20);
+  world.send(of("bars", base(10, [row(1)])), of("bars", status("live")));
+  assert.deepEqual(shown(), [[2], []], "the bars at 10 are older than the total");
+  world.send(of("bars", delta(10, 20, step(15, 1, 2))));
   assert.deepEqual(shown(), [[2], [2]]);
 });
 

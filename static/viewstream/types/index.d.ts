@@ -126,7 +126,7 @@ export interface Stream<Views = AnyViews> {
   readonly state: "connecting" | "open" | "retrying" | "refused" | "paused" | "closed";
   /** When the stream connects again, as `Date.now()`; null if no retry is scheduled. */
   readonly retryAt: number | null;
-  /** The views that keep the common time from advancing, and since when. */
+  /** The views that the common time waits for, and since when. */
   readonly waitingFor: readonly (Standing & { readonly view: string })[];
   /** Call `listener(moment)` when all views have reached a later common time. */
   readonly onChange: (listener: (moment: Moment<Views>) => void) => Unsubscribe;
