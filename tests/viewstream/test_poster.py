@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import socket
 
 import pytest
 
@@ -136,3 +138,39 @@ def test_a_frontier_that_is_refused_or_invalid_is_an_error() -> None:
         frontier_of(Answer(200, {"epoch": 1, "frontier": 7}))
     with pytest.raises(ProtocolError, match="expected an epoch such as"):
         frontier_of(Answer(200, {"epoch": "x", "frontier": 7}))
+
+
+def test_neither_proxies_nor_netrc_of_the_environment_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert frontier_of(Answer(200, {"epoch": "1-u1", "frontier": 7})) == Position("1-u1", 7)
+
+
+@pytest.mark.parametrize(("bundle", "verify"), [(None, True), ("", True), ("/ca.pem", "/ca.pem")])
+def test_certificates_are_verified(
+    bundle: str | None, verify: bool | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    if bundle is not None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    assert Poster("https://example.test", "v")._session.verify == verify
+
+
+def test_a_server_that_does_not_answer_is_reported_in_plain_words() -> None:
+    reported: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with contextlib.ExitStack() as stack:
+
+        def start_server(_: float) -> None:
+            stack.enter_context(ScriptedHttp(port=port))
+
+        poster = Poster(f"http://127.0.0.1:{port}", "v", report=reported.append, sleep=start_server)
+        poster.post(b"{}")
+    assert reported == [
+        "the server does not answer: Connection refused; trying again",
+        "the server takes deltas again",
+    ]
