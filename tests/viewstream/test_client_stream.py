@@ -272,10 +272,11 @@ def test_over_a_real_socket_a_cut_connection_is_resumed() -> None:
     over_a_real_socket(play)
 
 
-def test_a_refusal_for_good_ends_it() -> None:
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_refusal_for_good_ends_it(status: int) -> None:
     async def play(stream: ScriptedStream) -> None:
-        stream.refuse_with = 404
-        with pytest.raises(FollowError, match=r"404: .*refused by the script"):
+        stream.refuse_with = status
+        with pytest.raises(FollowError, match=rf"{status}: .*refused by the script"):
             await Stream(stream.url, ["v"]).run()
 
     over_a_real_socket(play)

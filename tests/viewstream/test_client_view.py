@@ -201,7 +201,7 @@ def test_a_block_that_ignored_a_refusal_ends_with_it() -> None:
             asyncio.run(run(server.url))
 
 
-@pytest.mark.parametrize("code", [4400, 4403, 4404])
+@pytest.mark.parametrize("code", [4400, 4401, 4403, 4404])
 def test_a_close_code_of_a_refusal_is_one(code: int) -> None:
     async def run(url: str) -> None:
         async with follow(url, "v") as stream:

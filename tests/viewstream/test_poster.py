@@ -12,7 +12,7 @@ from tests.support.scripted_http import Answer, ScriptedHttp
 from viewstream.poster import TIMEOUTS, Poster, RefusedError
 from viewstream.protocol import Position, ProtocolError
 
-TRIES = 40
+TRIES = 25
 LONGEST_DELAY, LONGEST_RETRY_AFTER = 5.0, 60.0
 """As documented, and not as the module has them: a change of these is a change of behaviour."""
 
