@@ -22,6 +22,7 @@ from typing import Any
 import requests
 
 from scripts.child import INHERITED, ROOT, Child
+from scripts.outage_log import OutageLog
 from viewstream.backoff import Backoff
 from viewstream.exit_status import ExitStatus
 from viewstream.names import split_view_name
@@ -30,6 +31,8 @@ from viewstream.urls import DEFAULT_URL, is_server_url
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
 """Bounds, in seconds, of the delay before a restart."""
+RECOVERED = 12.0
+"""Seconds after which a run ends an outage: an engine that is away is noticed within 10 s."""
 SETTLED = 30.0
 """Seconds after which a run counts as a success, so that the delays begin short again."""
 ENDED_DELAY = 10.0
@@ -58,6 +61,7 @@ class Pipeline:
         self._tail = [sys.executable, str(ROOT / "tail_view.py"), view, *tail]
         self._post = [sys.executable, str(ROOT / "post_deltas.py"), view, *post]
         self._backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
+        self._outage = OutageLog(lambda line: print(line, file=sys.stderr, flush=True))
 
     async def supervise(self) -> None:
         """Run until cancelled, or until a script is refused for good."""
@@ -72,11 +76,15 @@ class Pipeline:
     def _delay_after(self, failure: str | None) -> float:
         """Return the seconds to wait before the next run, and log them after a failure."""
         if failure is None:
+            self._recover()
             return ENDED_DELAY
         delay = self._backoff.next_delay()
         shown = max(delay, SHORTEST_SHOWN)
-        log(f"{self._view}: {failure}; starting again in {shown:.1f} s")
+        self._outage.add(f"pipeline: {self._view}: {failure}", f"; starting again in {shown:.1f} s")
         return delay
+
+    def _recover(self) -> None:
+        self._outage.recover(f"pipeline: {self._view}: runs again")
 
     async def run_once(self) -> str | None:
         """Run both scripts to their end; return the failure, or None if the view has ended.
@@ -93,7 +101,11 @@ class Pipeline:
             async with self._child(self._post, stdin=pipe.fileno(), stdout=INHERITED) as post:
                 # Only the children have the pipe open, so each notices the end of the other.
                 pipe.close()
-                tailed, posted = await asyncio.gather(tail.ended(), post.ended())
+                recovery = asyncio.get_running_loop().call_later(RECOVERED, self._recover)
+                try:
+                    tailed, posted = await asyncio.gather(tail.ended(), post.ended())
+                finally:
+                    recovery.cancel()
         if tailed == posted == ExitStatus.ENDED:
             return None
         if ExitStatus.REFUSED in (tailed, posted):
@@ -102,18 +114,30 @@ class Pipeline:
 
     async def _ask_position(self) -> str | None:
         """Return the server's position, or None if it does not answer; raises GivenUpError."""
-        async with self._child([*self._post, "--frontier"]) as child:
+        command = [*self._post, "--frontier"]
+        async with self._child(command, stderr=subprocess.PIPE) as child:
             status = await child.ended()
+            if child.popen.stderr is not None:
+                self._outage.add_output(child.popen.stderr.read())
         if status == ExitStatus.REFUSED:
             raise GivenUpError
         return child.output.strip() if status == ExitStatus.ENDED else None
 
     @asynccontextmanager
     async def _child(
-        self, command: Sequence[str], *, stdin: int = subprocess.DEVNULL, stdout: int | None = None
+        self,
+        command: Sequence[str],
+        *,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int | None = None,
+        stderr: int | None = None,
     ) -> AsyncIterator[Child]:
-        """Start a child; it has ended when the block has, however the block ends."""
-        child = Child(command, stdin=stdin, stdout=stdout, stderr=INHERITED)
+        """Start a child; it has ended when the block has, however the block ends.
+
+        Its stderr goes to the outage log, if its stdout is given.
+        """
+        on_output = None if stdout is None else self._outage.add_output
+        child = Child(command, stdin=stdin, stdout=stdout, stderr=stderr, on_output=on_output)
         try:
             yield child
         finally:

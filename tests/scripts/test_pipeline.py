@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -204,20 +205,40 @@ def test_nothing_is_left_when_it_is_killed() -> None:
         wait_until(lambda: not any(map(is_alive, pids)), "the children end too")
 
 
-def test_the_delays_grow_with_jitter() -> None:
-    with running(Engine([play()], ids=[""])) as (process, _wire, _server):
-        process.wait_for(r"(?s)(starting again.*){4}")
-        found = re.findall(r"again in ([\d.]+) s", process.stderr)
-    assert "0.0" not in found
-    delays = [float(seconds) for seconds in found]
-    assert len(set(delays)) > 1
-    assert all(delay <= 0.55 * 2**number for number, delay in enumerate(delays))
+def test_an_outage_is_a_line_of_each_script_however_long_it_lasts() -> None:
+    """The view is unknown, so each run fails. `test_backoff.py` tests the delays."""
+    with running(Engine([play()], ids=[""])) as (process, wire, _server):
+        asked = lambda: sum("mz_objects" in statement for statement in wire.statements)  # noqa: E731
+        wait_until(lambda: asked() >= 4, "four runs")
+        lines = process.stderr.splitlines()
+    assert lines[0] == "tail_view: top10: unknown view 'top10'"
+    assert re.fullmatch(
+        r"pipeline: top10: tail_view.py ended with 1 and post_deltas.py with 0; starting again in"
+        r" 0\.\d s",
+        lines[1],
+    )
+    assert len(lines) == 2
 
 
-@pytest.mark.parametrize(("views", "is_told"), [(20, False), (21, True)])
-def test_for_many_views_another_tool_is_recommended(
-    views: int, is_told: bool, capsys: pytest.CaptureFixture[str]
+def test_the_end_of_an_outage_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pipeline._recommend_tail(views)
-    printed = capsys.readouterr().err
-    assert ("21 views take 42 processes" in printed and "server --tail" in printed) == is_told
+    monkeypatch.setattr(pipeline, "RECOVERED", 0.1)
+    engine = Engine([play(progress(50))], ids=["", "u7"])
+    said = ""
+
+    async def run(wire: ScriptedWire, server: ScriptedHttp) -> None:
+        nonlocal said
+        one = pipeline.Pipeline("top10", ["--dsn", wire.dsn], ["--server", server.url])
+        supervising = asyncio.create_task(one.supervise())
+        async with asyncio.timeout(60):
+            while "runs again" not in said:
+                await asyncio.sleep(0.05)
+                said += capsys.readouterr().err
+        supervising.cancel()
+        await asyncio.gather(supervising, return_exceptions=True)
+
+    with ScriptedWire(engine) as wire, ScriptedHttp(Server()) as server:
+        asyncio.run(run(wire, server))
+    assert said.splitlines()[0] == "tail_view: top10: unknown view 'top10'"
+    assert said.splitlines()[2:] == ["pipeline: top10: runs again"]
