@@ -23,7 +23,7 @@ from engine.session.client import Limits
 from engine.session.listener import Listener
 
 _SPARE_FILES = 64
-"""File descriptors that are needed beside those of the clients."""
+"""File descriptors that are needed besides those of the clients."""
 _FEW = 500
 """Connections below which a default that the system lowers is worth a line."""
 
@@ -171,7 +171,7 @@ def positive(text: str) -> int:
 
 
 def clock(offset_file: Path | None) -> Callable[[], int]:
-    """The wall clock in milliseconds, moved by what the file says (nothing while it says none)."""
+    """Return the wall clock in milliseconds, plus the number in the file, if there is one."""
     if offset_file is None:
         return _wall_clock
 
@@ -205,7 +205,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    gc.freeze()  # what was imported is here to stay: looking through it would hold up the loop
+    gc.freeze()  # modules stay: to search them would block the event loop
     await coordinator.start()
     try:
         host, port = await _listen(listener, *arguments.listen)
@@ -247,7 +247,7 @@ async def _listen(listener: Listener, host: str, port: int) -> tuple[str, int]:
     try:
         return await listener.start(host, port)
     except OSError as error:
-        # asyncio puts words of its own around the system's; the number brings these back.
+        # asyncio wraps the system's message in its own; the number finds it again.
         known = isinstance(error, socket.gaierror) or not error.errno
         reason = error.strerror if known else os.strerror(error.errno or 0)
         raise OSError(f"cannot listen on {host}:{port}: {str(reason).lower()}") from error

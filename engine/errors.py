@@ -1,4 +1,4 @@
-"""What the engine answers when it cannot do what it was asked."""
+"""Errors that are sent to the client."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class SqlError(Exception):
 
 
 def not_supported(what: str, hint: str | None = None) -> SqlError:
-    """The error for a construct that the engine refuses; `hint` tells the way around."""
+    """The error for a construct that the engine refuses; `hint` names the way around."""
     return SqlError(f"{what} is not supported", "0A000", hint=hint)

@@ -1,4 +1,4 @@
-"""What a name in a query stands for: the words between catalog and query compiler."""
+"""Relations and columns as the catalog describes them to the query compiler."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ class Relation:
 
 class Resolver(Protocol):
     def resolve(self, parts: tuple[str, ...]) -> Relation:
-        """The relation that a name (one to three parts) stands for; raises SqlError."""
+        """Return the relation of a name of one to three parts; raises SqlError."""

@@ -23,7 +23,7 @@ class Catalog:
         self._dependents: dict[str, dict[str, None]] = {}
         self._last_id = 0
         self.version = 0
-        """Rises with each change: what was compiled at one version still holds at the same."""
+        """Rises with each change; a compiled plan is valid for one version."""
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items.values())
@@ -37,7 +37,7 @@ class Catalog:
     # Names
 
     def qualify(self, name: Name) -> tuple[str, str]:
-        """The schema and name for an item that is to be created; raises SqlError."""
+        """The schema and name of an item to create; raises SqlError."""
         schema, item = self._split(name)
         if schema is None:
             return USER_SCHEMA, item
@@ -98,7 +98,7 @@ class Catalog:
     # Relations
 
     def resolve(self, parts: Name) -> Relation:
-        """The relation that a name in a query stands for; raises SqlError."""
+        """Return the relation of a name in a query; raises SqlError."""
         item = self.get(parts)
         if item.kind is Kind.INDEX:
             raise SqlError(f"'{item.full_name}' is an index and cannot be read")
@@ -174,11 +174,11 @@ class Catalog:
         Indexes go with their relation. Raises SqlError when another item depends on one of them
         and `cascade` is not given.
         """
-        goners: dict[str, Item] = {}
+        dropped: dict[str, Item] = {}
         wanted = {item.id: item for item in roots}
 
         def visit(item: Item) -> None:
-            if item.id in goners:
+            if item.id in dropped:
                 return
             if item.is_system:
                 raise SqlError(f"system item '{item.full_name}' cannot be modified", "42501")
@@ -197,8 +197,8 @@ class Catalog:
                         "2BP01",
                     )
                 visit(dependent)
-            goners[item.id] = item
+            dropped[item.id] = item
 
         for root in wanted.values():
             visit(root)
-        return list(goners.values())
+        return list(dropped.values())

@@ -1,4 +1,4 @@
-"""Time, state and the only writer: what stands between the sessions and the dataflows."""
+"""Time, state and the only writer, between the sessions and the dataflows."""
 
 from engine.coordinator.coordinator import Coordinator
 from engine.coordinator.options import EngineOptions

@@ -1,4 +1,4 @@
-"""What a dataflow can read: relations that hold their rows, and sources that read them again."""
+"""Collections that dataflows read: relations with stored rows, and sources that read a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SLICE_ROWS = 2048
 
 
 class Holder(Protocol):
-    """Somebody who still needs the changes of a collection after some time."""
+    """A read hold: a reader that still needs the changes of a collection after some time."""
 
     @property
     def needs_after(self) -> int:
@@ -33,7 +33,7 @@ class Holder(Protocol):
 
 @dataclass(eq=False)
 class Hold:
-    """Keeps the changes after a time for somebody who is about to read them."""
+    """Keeps the changes after a time for a reader that is about to begin."""
 
     needs_after: int
 
@@ -57,8 +57,8 @@ class Replay(Protocol):
 class Collection:
     """A relation at run time.
 
-    `users` counts who needs it: the catalog, dataflows above it, TAILs. `complete` is set when its
-    rows are all there; until then nobody can read it. `finished` says that it cannot change.
+    `users` counts the catalog, the dataflows above it, and its TAILs. It cannot be read until it
+    is complete, and it cannot change any more once it has `finished`.
     """
 
     def __init__(self, id: str, name: str, columns: tuple[Column, ...]) -> None:
@@ -92,15 +92,15 @@ class Collection:
         self.users += 1
 
     def release(self) -> list[Collection]:
-        """One user less; with the last one, what it holds is freed.
+        """Remove a user; the last one frees the collection.
 
-        Returns what was freed: nothing, or this and whatever only this needed.
+        Returns the collections that were freed: this one, and those that only this one used.
         """
         self.users -= 1
         return [self, *self.free()] if not self.users else []
 
     def free(self) -> list[Collection]:
-        """Give up files, rows and inputs; returns the inputs that nobody else needs."""
+        """Close files, drop rows and inputs; returns the inputs that have no other user."""
         return []
 
     @property
@@ -111,7 +111,7 @@ class Collection:
         self._complete.set()
 
     def fail(self, error: SqlError) -> None:
-        """It cannot go on: everybody who reads it, now or later, gets the error."""
+        """End it: every reader, now or later, gets the error."""
         self.error = error
         self._complete.set()
 
@@ -162,7 +162,7 @@ class Table(Stored):
 
 
 class StoredReplay:
-    """A replay from memory; it holds back the forgetting of what it has not given yet."""
+    """A replay from memory; a read hold on the changes that were not taken yet."""
 
     def __init__(self, collection: Stored, as_of: int) -> None:
         collection.check_readable(as_of)
@@ -190,7 +190,7 @@ class StoredReplay:
         return slice
 
     def fell_behind(self) -> None:
-        """Nothing to do: what is replayed is held until it was taken."""
+        """Ignore it: a replay keeps its changes until they are taken."""
 
     def close(self) -> None:
         self._collection.holders.discard(self)

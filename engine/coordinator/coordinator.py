@@ -1,4 +1,4 @@
-"""The coordinator: gives changes their times and is the only one that writes."""
+"""The coordinator: assigns times to changes, and is the only writer of state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from engine.sql.statements import CopyFrom, DdlStatement, WriteStatement
 from engine.zset import Value, ZSet
 
 _LAST_WRITE = 1.0
-"""Seconds that a write has to come to its end when the engine stops."""
+"""Seconds that a write may take to finish when the engine stops."""
 
 
 class Coordinator:
@@ -54,7 +54,7 @@ class Coordinator:
 
     @property
     def environment(self) -> Environment:
-        """What queries can ask of the engine itself."""
+        """The constants of the engine that queries can read."""
         return self._runtime.environment
 
     @property
@@ -63,7 +63,7 @@ class Coordinator:
 
     @property
     def resolver(self) -> Catalog:
-        """What names in queries stand for."""
+        """The resolver of names in queries."""
         return self._runtime.catalog
 
     @property
@@ -72,17 +72,17 @@ class Coordinator:
         return self._runtime.graph.upper - 1
 
     async def start(self) -> None:
-        """Restore what the data folder holds and begin to tick."""
+        """Restore the contents of the data folder, and begin to tick."""
         restore(self._runtime, self._definitions, parse_statement)
         self._ticker.start()
 
     async def stop(self) -> None:
-        """End all that runs; subscriptions raise SqlError (57P01). Harmless when done twice."""
+        """End every task; subscriptions raise SqlError (57P01). Harmless when done twice."""
         if self._stopped:
             return
         self._stopped = True
         with contextlib.suppress(TimeoutError):
-            # What is being stored is let through; what waits for something else is not.
+            # A write that is being stored may finish; one that waits for something else may not.
             await asyncio.wait_for(self._writer.acquire(), _LAST_WRITE)
         await self._ticker.stop()
         await self._runtime.stop()

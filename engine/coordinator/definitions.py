@@ -1,4 +1,4 @@
-"""CREATE and DROP: the catalog, what runs for it, and what is stored of it, changed together."""
+"""CREATE and DROP: change the catalog, the running dataflows and the store together."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Definitions:
         self.preparation = Preparation(runtime)
 
     async def execute(self, statement: DdlStatement) -> str:
-        """Change the catalog; returns the command tag. The caller lets in one at a time."""
+        """Change the catalog; returns the command tag. Calls must not overlap."""
         if isinstance(statement, Drop):
             return await self._drop(statement)
         if isinstance(statement, CreateIndex):
@@ -163,9 +163,9 @@ class Definitions:
                 raise _wrong_kind(item, kind)
             if item is not None:
                 roots.append(item)
-        goners = self._catalog.closure(roots, cascade=statement.cascade)
-        if goners:
-            await self._change([], goners)
+        dropped = self._catalog.closure(roots, cascade=statement.cascade)
+        if dropped:
+            await self._change([], dropped)
         return f"DROP {kind.value.upper()}"
 
     def _remove(self, item: Item) -> None:

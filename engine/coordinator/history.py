@@ -1,4 +1,4 @@
-"""What a relation holds, and held: its contents now, and the changes of a window of time."""
+"""The history of a relation: its contents now, and the changes of a window of time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class History:
         self.rows = 0
         """How many rows there are now, equal ones counted each."""
         self.updates = 0
-        """What the changes after `since` hold together: updates, large ones counted as several."""
+        """The number of updates after `since`, large ones counted as several."""
         self._times: list[int] = []
         self._changes: list[ZSet] = []
         self._sizes: list[int] = []
@@ -33,7 +33,7 @@ class History:
 
     @property
     def last_time(self) -> int:
-        """The time of the last change that is still told apart from the contents at `since`."""
+        """The time of the last change that is not compacted into the contents at `since`."""
         return self._times[-1] if self._times else self.since
 
     def append(self, time: int, change: ZSet) -> None:
@@ -51,7 +51,7 @@ class History:
             self.updates += self._sizes[-1]
 
     def _add_to_last(self, change: ZSet) -> None:
-        """More of a time that is not closed, and so read by nobody yet."""
+        """Add to a time that is not closed, and so was not read yet."""
         if not self._last_is_own:
             self._changes[-1] = dict(self._changes[-1])
             self._last_is_own = True
@@ -103,7 +103,7 @@ class History:
         return time
 
     def compact(self, since: int) -> None:
-        """Forget what tells apart the times before `since`."""
+        """Compact the times before `since` into one."""
         if since <= self.since:
             return
         self.since = since

@@ -1,4 +1,4 @@
-"""What is done now and then: forgetting old history, ending slow TAILs, refreshing statistics."""
+"""Compacts old history, ends slow TAILs and refreshes statistics, once in every tick."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Housekeeping:
             self._refresh_statistics()
 
     async def settle(self) -> None:
-        """Wait for what a thread is still storing."""
+        """Wait until the worker thread has stored its work."""
         if self._storing is not None:
             await self._storing
 
@@ -88,7 +88,7 @@ class Housekeeping:
     # What is stored
 
     def _store_soon(self) -> None:
-        """Let a thread do what would hold up the loop: promise more time, sum up old updates."""
+        """Reserve time and compact stored updates in a worker thread."""
         if self._storing is not None and not self._storing.done():
             return
         work: list[Callable[[], None]] = []

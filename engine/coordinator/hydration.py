@@ -1,4 +1,4 @@
-"""How new dataflows get what their inputs held before them, while everything else goes on."""
+"""Hydrates new dataflows with the history of their inputs, in slices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BUDGET = 0.004
 """Seconds of work in the background before the loop gets its turn."""
 
 ROWS_AT_ONCE = 2048
-"""Rows that are put through a dataflow in one step, without giving way to the loop."""
+"""Rows for one step of a dataflow, during which the event loop is blocked."""
 
 ROWS_AT_FIRST = 64
 """The same for the first step of a one-off SELECT, before it is known how long one takes."""
@@ -154,7 +154,7 @@ def _next_time(members: Sequence[Maintained], replays: Mapping[str, Replay]) -> 
 async def evaluate(
     flow: Dataflow, inputs: Mapping[str, Collection], time: int, pacer: Pacer
 ) -> ZSet:
-    """The result of a dataflow over what its inputs hold at `time`; all must be complete.
+    """The result of a dataflow over its inputs at `time`; all must be complete.
 
     Few rows may give many, in a join: so it is fed as many as it takes some milliseconds for.
     Raises SqlError (54000) when the result is too large to be held.
@@ -189,7 +189,7 @@ async def _add_step(
     limit: ResultSize,
     pacer: Pacer,
 ) -> float:
-    """Add what a step gives to the result, in slices; returns the seconds that the first took."""
+    """Add the output of a step to the result; returns the seconds that its first slice took."""
     began = perf_counter()
     change = flow.step_slice(time, changes)
     took = perf_counter() - began

@@ -1,4 +1,4 @@
-"""A query that is kept up to date: a view, an index, or what a TAIL of a query runs."""
+"""A query that is kept up to date: a view, an index, or the query of a TAIL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ErrorSink(Protocol):
 
 
 class Maintained(Stored):
-    """A dataflow, what it reads, and what came out of it.
+    """A dataflow with its inputs and the history of its output.
 
     While it catches up with its inputs `hydrate` steps it; then the `Graph` does.
     """
@@ -54,7 +54,7 @@ class Maintained(Stored):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether there is anybody to step it for."""
+        """Whether it has users to be stepped for."""
         return self.users > 0 and self.error is None
 
     @property
@@ -85,7 +85,7 @@ class Maintained(Stored):
         return self._flow.rows_absorbed if self._flow is not None else 0
 
     def absorb(self, changes: Mapping[str, Change]) -> None:
-        """Take up a portion of the inputs' change, which the next step puts through."""
+        """Buffer a portion of the inputs' change for the next step."""
         mine = {id: changes[id] for id in self.inputs if id in changes}
         if self._flow is None or not mine:
             return

@@ -1,4 +1,4 @@
-"""What an engine can be told when it is started."""
+"""Options of an engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a CREATE would make: checked, and built so far that to put it in place cannot fail."""
+"""Prepares CREATE: checks everything, so that installing the items cannot fail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.sql.statements import CreateIndex, CreateSchema, CreateSource, Creat
 
 @dataclass(frozen=True)
 class Prepared:
-    """An item that was checked and can be put in place without failing.
+    """An item that was checked and can be installed without failing.
 
     `collection` is what its rows are read from; `query` is a view's.
     """
@@ -32,7 +32,7 @@ class Prepared:
     query: Query | None = None
 
     def discard(self) -> None:
-        """Give up what it holds: it will not be put in place."""
+        """Free its resources: it will not be installed."""
         if self.collection is not None:
             self.collection.free()
 

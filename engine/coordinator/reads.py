@@ -1,4 +1,4 @@
-"""One-off reads: a SELECT is a fresh dataflow that is fed what its inputs hold at one time."""
+"""One-off reads: a SELECT is a new dataflow, fed with the contents of its inputs at one time."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class ReadTransaction:
 
     @cached_property
     def now(self) -> int:
-        """What now() gives in all statements of the transaction."""
+        """The value of now() in all statements of the transaction."""
         return self._runtime.environment.clock()
 
     def begin(self, time: int) -> None:
-        """Set the time, and hold the history there."""
+        """Set the time, and keep the history from being compacted there."""
         self.time = time
         self._runtime.reads[self] = (self._runtime.steady(), time)
 
     def close(self) -> None:
-        """Let go of the history; harmless when done twice."""
+        """Release the history; harmless when done twice."""
         self._runtime.reads.pop(self, None)
 
 
@@ -104,11 +104,11 @@ async def _peek(
         return time, await _result(runtime, query, inputs, parameters, time, transaction or read)
     finally:
         for collection in inputs.values():
-            runtime.let_go(collection)
+            runtime.release(collection)
 
 
 def check_timestamp(inputs: Mapping[str, Collection]) -> None:
-    """Raise SqlError when an input is a source whose rows nobody keeps."""
+    """Raise SqlError when an input is a source without an index."""
     unkept = sorted(c.name for c in inputs.values() if isinstance(c, Source))
     if unkept:
         raise SqlError(

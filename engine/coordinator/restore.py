@@ -1,4 +1,4 @@
-"""After a restart: what the store holds becomes catalog, tables and running views again."""
+"""Rebuilds catalog, tables and running views from the store after a restart."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Parse = Callable[[str], Statement | None]
 
 
 def restore(runtime: Runtime, definitions: Definitions, parse: Parse) -> None:
-    """Put in place what the store has; what can be no more is reported, and left out this time."""
+    """Install the stored items; one that is no longer valid is logged and left out."""
     runtime.catalog.last_id = runtime.store.last_id()
     built: list[Prepared] = []
     definitions.preparation.files_may_be_missing = True

@@ -1,4 +1,4 @@
-"""Everything that runs, and the tick that moves it: one change, one time, all readers told."""
+"""All running dataflows and subscriptions, and the tick that advances them to a new time."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ class Runtime:
         self.collections: dict[str, Collection] = {}
         """By id, what a query that is compiled now reads."""
         self.sources: set[Source] = set()
-        """Those of the catalog, and dropped ones that somebody still reads."""
+        """Those of the catalog, and dropped ones that still have readers."""
         self.subscriptions: dict[str, set[Subscription]] = {}
-        """By the id of what they read."""
+        """By the id of the collection that they read."""
         self.reads: dict[object, tuple[float, int]] = {}
-        """The transactions that hold the history: since when, and at which time."""
+        """The transactions that keep history from compaction: since when, and at which time."""
         self._hydrations: set[asyncio.Task[None]] = set()
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = count(1)
@@ -113,10 +113,10 @@ class Runtime:
 
     def _unlist(self, collection: Collection) -> None:
         collection.in_catalog = False
-        self.let_go(collection)
+        self.release(collection)
 
-    def let_go(self, collection: Collection) -> None:
-        """Release a collection; a dataflow that nobody needs any more is no longer stepped."""
+    def release(self, collection: Collection) -> None:
+        """Release a collection; a dataflow without users is no longer stepped."""
         freed = collection.release()
         for gone in freed:
             if isinstance(gone, Maintained):
@@ -143,7 +143,7 @@ class Runtime:
         return time
 
     async def tick_in_slices(self, changes: Mapping[str, Change], time: int) -> None:
-        """Do the same while the event loop runs; the caller holds `standing_still`."""
+        """Do the same while the event loop runs; the caller is within `reserved_time`."""
         await self._finish(self._tick_slices(changes, time, False))
 
     def tick_briefly(self, changes: Mapping[str, Change], *, time: int, progress: bool) -> None:
@@ -164,7 +164,7 @@ class Runtime:
             # The errors of views: mz_evaluation_errors must not be behind them.
             time = self.timeline.next()
             yield from self._advance(self.system.drain(), time, changed)
-        self._tell(changed, progress)
+        self._wake_readers(changed, progress)
 
     def _advance(
         self, changes: Mapping[str, Change], time: int, changed: set[str]
@@ -199,17 +199,17 @@ class Runtime:
             await asyncio.wait([self._rest_of_tick])
 
     @asynccontextmanager
-    async def standing_still(self) -> AsyncIterator[int]:
-        """A time that was taken and is not closed; nobody else ticks until it was."""
+    async def reserved_time(self) -> AsyncIterator[int]:
+        """A time that is taken and not closed; no other tick happens until it is closed."""
         async with self._still:
             await self.settled()
             yield self.timeline.next()
 
     @property
-    def is_standing_still(self) -> bool:
+    def is_paused(self) -> bool:
         return self._still.locked() or self._is_ticking
 
-    def _tell(self, changed: set[str], progress: bool) -> None:
+    def _wake_readers(self, changed: set[str], progress: bool) -> None:
         for id in self.subscriptions if progress else changed & self.subscriptions.keys():
             for subscription in self.subscriptions[id]:
                 if progress or id in changed:
@@ -233,7 +233,7 @@ class Runtime:
         """Begin to fill new dataflows, in the background; their inputs come before their users."""
         holds = [] if as_of is None else self._hold(members, as_of)
         task = asyncio.create_task(self._hydrate(members, as_of))
-        task.add_done_callback(partial(_let_go_of, holds))
+        task.add_done_callback(partial(_release_holds, holds))
         self._hydrations.add(task)
         task.add_done_callback(self._hydrations.discard)
 
@@ -264,7 +264,7 @@ class Runtime:
     async def _hydrate(self, members: Sequence[Maintained], as_of: int | None) -> None:
         async with self._still:
             await self.settled()
-            # What a source that nobody has read yet holds gets its time now.
+            # The lines of a source that was never read get their time now.
             if any(source.is_read and source.has_news() for source in self.sources):
                 self.tick({})
         members = [member for member in members if member.is_wanted]
@@ -275,14 +275,14 @@ class Runtime:
             await hydrate(members, self.graph, self.pacer, as_of)
         finally:
             for collection in inputs:
-                self.let_go(collection)
+                self.release(collection)
         async with self._still:
             await self.settled()
             for source in self.sources:
                 self.publish_errors(source)
             if self.system.has_pending:
                 self.tick({})
-        self._tell({member.id for member in members}, False)
+        self._wake_readers({member.id for member in members}, False)
 
     def publish_errors(self, source: Source) -> None:
         """Let the next tick show which lines the source has left out since the last call."""
@@ -308,7 +308,7 @@ class Runtime:
         readers.discard(subscription)
         if not readers:
             del self.subscriptions[subscription.collection.id]
-        self.let_go(subscription.collection)
+        self.release(subscription.collection)
 
     async def stop(self) -> None:
         """End all that runs."""
@@ -328,6 +328,6 @@ class Runtime:
         self.store.close()
 
 
-def _let_go_of(holds: Sequence[tuple[Collection, Hold]], _: asyncio.Task[None]) -> None:
+def _release_holds(holds: Sequence[tuple[Collection, Hold]], _: asyncio.Task[None]) -> None:
     for collection, hold in holds:
         collection.holders.discard(hold)

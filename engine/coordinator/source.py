@@ -1,4 +1,4 @@
-"""A file source at run time: which of its bytes came at which time, and who reads them."""
+"""A file source at run time: the times of its bytes, and its readers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _SEEN = {
 
 
 class Source(Collection):
-    """A source keeps no rows: who needs them reads the file again, from its first byte on.
+    """A source without stored rows: every reader reads the file again, from its first byte.
 
     Its history is a list of times and ends: the line that ends before an end, but not before the
-    one before, came at that time. It begins when somebody first reads the source: what the file
+    one before, came at that time. It begins when the source is first read: what the file
     holds then comes at one time. Before that time it counts as empty.
     """
 
@@ -42,7 +42,7 @@ class Source(Collection):
         self.bytes_read = 0
         self.rows_read = 0
         self.errors: ErrorCounts = {}
-        """Lines that were left out, by the reason; whoever publishes them clears this."""
+        """Lines that were left out, by the reason, until they are published."""
         self.errors_total = 0
         self.state = FileState.FOLLOWED
         """What was last seen of the file."""
@@ -101,7 +101,7 @@ class Source(Collection):
             _logger.warning("source %s: the file %s %s", self.name, self.file.path, _SEEN[state])
 
     def check_unchanged(self) -> None:
-        """Raise SqlError when the file no longer holds what other readers have read of it."""
+        """Raise SqlError when the file lost bytes that other readers have read."""
         self.has_news()
         self.look()
         if self.state is FileState.TRUNCATED:
@@ -114,12 +114,12 @@ class Source(Collection):
             )
 
     def read_live(self, most: int) -> Slice:
-        """What the live reader finds; its time is told by `stamp`."""
+        """Read with the live reader; `stamp` assigns the time afterwards."""
         assert self.live is not None
         return self.count(self.live.read(self.file.size, most), self.live.position)
 
     def stamp(self, time: int) -> None:
-        """Give `time` to what was read by the live reader, or, without one, is there."""
+        """Assign `time` to the bytes of the live reader, or, without one, to the whole file."""
         if self.finished or not self.is_read:
             return
         if self.live is not None:
@@ -139,12 +139,12 @@ class Source(Collection):
         return self._ends[index - 1] if index else 0
 
     def part_after(self, position: int) -> tuple[int, int] | None:
-        """The time and the end of the part that begins at `position`, or holds it."""
+        """The time and the end of the part that `position` is in."""
         index = bisect_right(self._ends, position)
         return (self._times[index], self._ends[index]) if index < len(self._ends) else None
 
     def compact(self, since: int) -> None:
-        """Forget what tells apart the times before `since`."""
+        """Compact the times before `since` into one."""
         if since <= self._since:
             return
         self._since = since
@@ -182,7 +182,7 @@ class Source(Collection):
         return self.users > self.in_catalog
 
     def rest(self) -> None:
-        """Give up the live reader when nobody is there for its rows."""
+        """Close the live reader when no dataflow needs its rows."""
         if self.live is not None and not self.is_read:
             self.live.close()
             self.live = None

@@ -1,4 +1,4 @@
-"""The rows of the system's relations: what the catalog has, statistics, evaluation errors."""
+"""The rows of the system relations: catalog, statistics, evaluation errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.catalog import Catalog, Item, fixed_rows, item_rows
 from engine.zset import Row, ZSet, add
 
 ERROR_TEXTS = 1000
-"""How many error texts of one relation are told apart; the others are counted together."""
+"""Different error texts of one relation that are counted; the others are counted together."""
 
 OTHER_ERRORS = "other errors"
 
@@ -51,7 +51,7 @@ class SystemRelations:
         del self._names[item.id]
 
     def replace(self, name: str, rows: Iterable[Row]) -> None:
-        """Let a relation hold exactly `rows`."""
+        """Replace the rows of a relation by `rows`."""
         new = dict.fromkeys(rows, 1)
         old = self._current.get(name, {})
         self._current[name] = new

@@ -1,4 +1,4 @@
-"""The beat of the engine: reads what files have new, gives it a time, tells everybody."""
+"""Reads new lines of files every few milliseconds, and closes time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ticker:
     """Takes a turn of the loop every few milliseconds: reads at most so much that it stays short.
 
     What is read gets a time of its own at once; when nothing is, time is closed every `tick`
-    milliseconds all the same, and readers are told.
+    milliseconds all the same, and progress rows are sent.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -59,10 +59,11 @@ class Ticker:
     def _turn(self) -> None:
         delay = SOON
         try:
-            if not self._runtime.is_standing_still:
+            if not self._runtime.is_paused:
                 delay = self._read_and_tick()
         except StoreError:
-            delay = _AFTER_A_DEFECT  # the store has logged it: time stands still until it writes
+            # The store has logged it; no time can be assigned until it can be written again.
+            delay = _AFTER_A_DEFECT
         except Exception:
             # A defect; a tick that is logged and retried is better than an engine that stops.
             _logger.exception("a tick failed")

@@ -1,4 +1,4 @@
-"""The engine's time: follows the wall clock, but never stands still and never goes back."""
+"""The engine's time: follows the wall clock, strictly increasing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from engine.storage import Store, StoreError
 
 LAST_TIME = 2**53 - 1
-"""The last time that a browser can tell from its neighbours."""
+"""The last integer that a float of 64 bits represents exactly, as browsers need it."""
 
 
 RESERVED = 10_000
@@ -74,6 +74,6 @@ class ReservedTimeline(Timeline):
         self._bound = bound
 
     def close(self) -> None:
-        """Take back what was promised and not used: the process ends in good order."""
+        """Give back the reserved time that was not used, at an orderly end."""
         with contextlib.suppress(StoreError):  # then the promise stays
             self._store.reserve_time(self.last + 1)

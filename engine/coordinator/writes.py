@@ -102,7 +102,7 @@ def _check_nulls(item: Item, change: ZSet) -> None:
 
 async def _commit(runtime: Runtime, changes: dict[str, ZSet]) -> None:
     """Make changes durable under their time, then visible; other ticks wait until then."""
-    async with runtime.standing_still() as time:
+    async with runtime.reserved_time() as time:
         stored: list[StoredUpdates] = []
         async with runtime.pacer:
             for table, change in changes.items():

@@ -1,4 +1,4 @@
-"""Writes what the server says: each function returns the bytes of one message.
+"""Encodes the messages of the server: each function returns the bytes of one.
 
 The names are those of PostgreSQL's documentation, chapter "Frontend/Backend Protocol", "Message
 Formats"; `engine.pgwire.reader` does the other direction.

@@ -1,4 +1,4 @@
-"""What a client says: one frozen dataclass for each message of the protocol.
+"""The messages of clients: one frozen dataclass for each message of the protocol.
 
 The names are those of PostgreSQL's documentation, chapter "Frontend/Backend Protocol", "Message
 Formats". `engine.pgwire.reader` makes them; `engine.pgwire.backend` writes what is answered.
@@ -15,7 +15,7 @@ BINARY = 1
 
 @dataclass(frozen=True)
 class SslRequest:
-    """Asks for TLS; the answer is one byte, `N`, after which the client begins anew."""
+    """Asks for TLS; the answer is one byte, `N`, after which the client starts again."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class CopyFail:
 
 @dataclass(frozen=True)
 class Unexpected:
-    """A well-framed message that the engine has no use for; `name` tells what it is."""
+    """A well-framed message that the engine does not support, by its name."""
 
     name: str
 

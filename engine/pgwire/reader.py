@@ -1,4 +1,4 @@
-"""Reads what a client sends: feed it bytes as they come, take whole messages out.
+"""Decodes the bytes of a client: feed them as they arrive, take whole messages out.
 
 There are two kinds of error. `MalformedMessageError` is about one message whose end is known, or
 that is too long: the client gets an error and may go on. After a `BrokenStreamError` the beginning
@@ -30,7 +30,7 @@ _HEADER = struct.Struct("!ci")
 class MalformedMessageError(SqlError):
     """A message whose contents are not as the protocol has them; the next one may be.
 
-    `in_query` tells that it was a simple query, after which the client sends no Sync.
+    `in_query` means that it was a simple query, after which the client sends no Sync.
     """
 
     in_query = False

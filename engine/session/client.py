@@ -39,7 +39,7 @@ class Limits:
     """`startup_timeout` is in seconds; the others are numbers of clients and bytes.
 
     `waiting_bytes` is what all clients together may have sent of messages that are not whole;
-    beyond it those are refused who send long ones.
+    beyond it clients that send long ones are refused.
     """
 
     max_connections: int = 1_000
@@ -115,7 +115,7 @@ class Client(asyncio.Protocol):
         self._arrived.set()
 
     def eof_received(self) -> bool:
-        # Nobody reads the answer of a client that has closed: what it waits for is ended.
+        # A client that has closed reads no answer: interrupt its statement.
         self._leave()
         return False
 
@@ -258,7 +258,7 @@ class Client(asyncio.Protocol):
             asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
 
     def shut_down(self) -> None:
-        """The engine ends: tell the client, do not wait for it, and end the session's task."""
+        """Send the client that the engine ends, without waiting for it, and end its task."""
         self._give_up(SqlError("terminating connection due to administrator command", "57P01"))
         if self.task is not None:
             self.task.cancel()

@@ -17,7 +17,7 @@ RowEncoder = Callable[[Row], bytes]
 
 
 def fields(columns: Sequence[Column], formats: Sequence[int]) -> list[backend.Field]:
-    """What RowDescription says of the columns."""
+    """The columns as RowDescription has them."""
     return [
         backend.Field(column.name, column.type.oid, column.type.size, format_code)
         for column, format_code in zip(columns, spread(formats, len(columns)), strict=True)

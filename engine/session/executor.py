@@ -1,4 +1,4 @@
-"""Runs the plans of one session: reads, writes, and what steers the session itself."""
+"""Runs the plans of one session: reads, writes, and statements about the session itself."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from engine.sql import statements as s
 from engine.zset import Value
 
 _WAYS_OUT = (s.Commit, s.Rollback, s.RollbackTo)
-"""What a failed transaction still takes."""
+"""Statements that a failed transaction accepts."""
 _NO_BLOCK = "cannot be run inside a transaction block"
 _HINT = "run it alone, outside of BEGIN and COMMIT (with autocommit)"
 
@@ -84,7 +84,7 @@ class Executor:
             self.close()
 
     def close(self) -> None:
-        """Undo and free everything that an open transaction holds."""
+        """Roll back an open transaction, and free its cursors."""
         self.state.close_portals()
         self.state.settings.end_transaction()
         self.transaction.rollback()
@@ -102,7 +102,7 @@ class Executor:
     async def execute(self, portal: Portal, limit: int = 0, *, describe: bool = False) -> None:
         """Run a portal: write its rows (at most `limit`, 0 for all) and how it ended.
 
-        `describe` says whether the rows' description is to be written before them.
+        With `describe` the description of the rows is written before them.
         """
         plan = portal.plan
         match plan:
@@ -280,7 +280,7 @@ class Executor:
         return f"DISCARD {what}"
 
     def _change_settings(self, change: Callable[[], None]) -> None:
-        """Change a setting, and tell the client if it is one that it follows."""
+        """Change a setting, and report it to the client if it is one that clients follow."""
         before = self.state.settings.reported()
         change()
         for name, value in self.state.settings.reported().items():

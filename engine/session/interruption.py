@@ -1,4 +1,4 @@
-"""Lets a cancel request end what a statement waits for."""
+"""Lets a cancel request interrupt a statement that waits or reads."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Interruption:
         self._closed = False
 
     def close(self) -> None:
-        """The client is gone: end what is within, and let nothing begin any more."""
+        """The client is gone: interrupt the statement, and let no other one begin."""
         self._closed = True
         self.interrupt()
 
     def interrupt(self) -> bool:
-        """End what is within, with SqlError 57014; returns whether anything is."""
+        """Interrupt the statement with SqlError 57014; returns whether one is running."""
         if self._task is None:
             return False
         self._requested = True

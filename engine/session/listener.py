@@ -36,7 +36,7 @@ class Listener:
         return address[0], address[1]
 
     async def stop(self) -> None:
-        """Stop listening, tell every client, and wait until their sessions are closed."""
+        """Stop listening, end every client, and wait until their sessions are closed."""
         if self._server is not None:
             self._server.close()
         clients = list(self._clients.values())

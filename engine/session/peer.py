@@ -1,4 +1,4 @@
-"""What a session writes to and reads from; the listener puts a socket behind it."""
+"""The client as a session sees it; the listener implements it with a socket."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Peer(Protocol):
         """Take bytes for the client; they may wait until `flush` or `drain`."""
 
     def flush(self) -> None:
-        """Send what was written as far as that goes at once; never waits."""
+        """Send the bytes that were written, as far as that needs no waiting."""
 
     async def drain(self) -> None:
-        """Send what was written, and wait until the client has taken most of it.
+        """Send the bytes that were written, and wait until most of them are sent.
 
-        Lets everybody else have a turn in any case, so that a long answer delays nobody.
+        Lets the event loop run other tasks in any case, so that a long answer delays no client.
         """
 
     async def receive(self) -> FrontendMessage | None:

@@ -1,4 +1,4 @@
-"""What a statement will do, once names are bound: its columns, its parameters, what it reads.
+"""Statements with their names bound: columns, parameters, and compiled queries.
 
 A plan is made when a statement is prepared, and run as often as it is executed.
 """
@@ -80,7 +80,7 @@ class FetchPlan:
 
 ReadPlan: TypeAlias = SelectPlan | TailPlan | AnswerPlan
 RowsPlan: TypeAlias = ReadPlan | FetchPlan
-"""What answers with rows."""
+"""Plans that answer with rows."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class Portal:
     formats: Sequence[int] = ()
     rows: Rows | None = None
     spare: Sequence[Row] = ()
-    """Rows that were taken from `rows` and not yet given out."""
+    """Rows that were taken from `rows` and not yet sent."""
     done: bool = False
 
     def close(self) -> None:

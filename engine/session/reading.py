@@ -1,4 +1,4 @@
-"""Opens what a plan reads, and sends its rows no faster than the client takes them."""
+"""Opens the rows of a plan, and sends them no faster than the client reads them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.session.upsert import UpsertRows
 from engine.zset import Row, Value
 
 SLICE = 250
-"""Rows that are encoded before everybody else gets a turn."""
+"""Rows that are encoded before the event loop runs other tasks."""
 
 
 class Reading:
@@ -76,7 +76,7 @@ class Reading:
         await self.send(portal.spare, encoder, last=False)
         portal.spare = ()
         if isinstance(rows, TailRows | UpsertRows):
-            # It may have nothing to say for long: what was written so far is not to wait for it.
+            # The next row may be late: send what was written so far.
             self._output.flush()
         while (batch := await rows.next()) is not None:
             await self.send(batch, encoder, last=rows.ended)

@@ -1,4 +1,4 @@
-"""Where a portal's rows come from: a finished answer, or a TAIL that goes on."""
+"""The rows of a portal: a finished answer, or a running TAIL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rows(Protocol):
         """Whether it is known that no row is left."""
 
     def close(self) -> None:
-        """Free what it holds; harmless when done twice."""
+        """Free the rows; harmless when done twice."""
 
 
 class FinishedRows:

@@ -66,7 +66,7 @@ class Session:
         self._executor.close()
 
     def ready(self) -> None:
-        """Tell the client that it may go on."""
+        """Send ReadyForQuery."""
         self._output.write(backend.ready_for_query(self._executor.transaction.status))
         self._output.flush()
 
@@ -134,7 +134,7 @@ class Session:
                 raise SqlError("there is no parameter $1", "42P02", hint="bind its value")
             with contextlib.closing(Portal(plan)) as portal:
                 await self._executor.execute(portal, describe=True)
-            # Let everybody else have a turn between the statements of a long list.
+            # Let other clients run between the statements of a long list.
             await asyncio.sleep(0)
         await self._executor.finish()
 

@@ -37,7 +37,7 @@ class Settings:
                 "22023",
             )
         self._before(local)
-        # Several spellings of one value are accepted; one of them is told.
+        # Several spellings of one value are accepted, and one of them is kept.
         self._values[setting.name] = setting.default if setting.values else value
 
     def reset(self, name: str | None) -> None:
@@ -48,7 +48,7 @@ class Settings:
             self.set(name, None)
 
     def end_transaction(self) -> None:
-        """Take back what was set LOCAL."""
+        """Undo every SET LOCAL."""
         if self._before_transaction is not None:
             self._values = self._before_transaction
             self._before_transaction = None
@@ -58,7 +58,7 @@ class Settings:
             self._before_transaction = dict(self._values)
 
     def reported(self) -> dict[str, str]:
-        """The settings that clients are told of."""
+        """The settings that are reported to clients."""
         return {
             setting.name: self.get(setting.name)
             for setting in SETTINGS.values()

@@ -1,4 +1,4 @@
-"""What a session keeps between statements: settings, prepared statements, portals."""
+"""The state of a session between statements: settings, prepared statements, portals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session's transaction: what it may still do, and the one time of all its reads.
+"""A session's transaction: its state, its writes, and the one time of all its reads.
 
 | status | begun by | ended by |
 |---|---|---|
@@ -53,7 +53,7 @@ class Transaction:
         self.in_block = True
 
     def fail(self) -> None:
-        """An error has happened: undo; a block stays, and takes nothing but a way back."""
+        """An error has happened: undo; a block stays, and accepts only COMMIT and ROLLBACK."""
         self.failed = self.in_block
         if not self.in_block:
             self._forget()
@@ -96,13 +96,13 @@ class Transaction:
         self._writes.append((write, parameters))
 
     def savepoint(self, name: str) -> None:
-        """Note a place to come back to; raises SqlError outside of a block."""
+        """Set a savepoint; raises SqlError outside of a block."""
         if not self.in_block:
             raise SqlError("SAVEPOINT can only be used in transaction blocks", "25P01")
         self._savepoints.append((name, len(self._writes)))
 
     def roll_back_to(self, name: str) -> None:
-        """Undo what was written since the savepoint, and an error; raises SqlError."""
+        """Drop the writes since the savepoint, and clear an error; raises SqlError."""
         index = self._find_savepoint(name)
         del self._writes[self._savepoints[index][1] :]
         del self._savepoints[index + 1 :]
@@ -123,7 +123,7 @@ class Transaction:
         return bool(self._writes)
 
     async def commit(self) -> None:
-        """Do what was to be written, and end; raises SqlError (then nothing was written)."""
+        """Carry out the writes, and end; raises SqlError (then nothing was written)."""
         writes = self._writes
         self._end()
         if writes:

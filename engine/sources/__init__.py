@@ -1,4 +1,4 @@
-"""Files as sources: bytes to lines, lines to rows; knows nothing of times or queries."""
+"""Files as sources: bytes to lines, lines to rows; without times or queries."""
 
 from engine.sources.file import FileReader, FileState, Slice, SourceFile
 from engine.sources.formats import LINE_NUMBER, RowFormat, row_format

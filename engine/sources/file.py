@@ -41,7 +41,7 @@ class FileState(enum.Enum):
 
 @dataclass
 class Slice:
-    """What one read gave: rows, how many bytes they were cut from, and the lines left out."""
+    """The result of one read: rows, the number of bytes they came from, the lines left out."""
 
     rows: Appended = field(default_factory=lambda: Appended([()]))
     size: int = 0

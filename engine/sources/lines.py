@@ -23,7 +23,7 @@ class Cutter(Protocol):
 
 
 class LineCutter:
-    """Takes a file's bytes piece by piece and gives its lines, without their newlines.
+    """Takes a file's bytes piece by piece, and returns its whole lines.
 
     A carriage return stays part of its line. A line of more than `longest` bytes is left out, and
     is never held in memory whole.

@@ -1,4 +1,4 @@
-"""SHOW: settings, and lists of what the catalog holds, which are queries over it."""
+"""SHOW: settings, and lists of items, which are queries over the catalog."""
 
 from __future__ import annotations
 

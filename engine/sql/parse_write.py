@@ -69,6 +69,6 @@ def _alias(table: exp.Expr) -> str | None:
 
 
 def fold(identifier: exp.Expr) -> str:
-    """The name that an identifier stands for: in lower case unless it is quoted."""
+    """The name of an identifier: in lower case unless it is quoted."""
     quoted = isinstance(identifier, exp.Identifier) and identifier.quoted
     return identifier.name if quoted else identifier.name.lower()

@@ -1,6 +1,6 @@
 """From text to the statements of `engine.sql.statements`.
 
-The modules beside this (`parse_read`, `parse_ddl`, ...) each read one kind of statement, token by
+The modules `parse_read`, `parse_ddl` and others each read one kind of statement, token by
 token; queries within them are parsed by sqlglot.
 """
 
@@ -98,7 +98,7 @@ def _parse_discard(tokens: TokenStream) -> s.Discard:
 
 
 def _parse_unlisten(tokens: TokenStream) -> s.Nothing:
-    """Accept `UNLISTEN ..`, which a connection pool says to be sure: nothing was listened to."""
+    """Accept `UNLISTEN ..`, which connection pools send: there is nothing to stop."""
     tokens.expect_words("UNLISTEN")
     if not tokens.take(TokenType.STAR):
         tokens.identifier()

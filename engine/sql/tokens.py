@@ -1,4 +1,4 @@
-"""The tokens of one statement, read from left to right by the small parsers beside this.
+"""The tokens of one statement, read from left to right by the parsers of this folder.
 
 What does not fit raises SqlError (42601), `Expected .., found ..`, at its place in the text.
 """
@@ -92,7 +92,7 @@ class TokenStream:
         return self.next(what)
 
     def identifier(self, what: str = "identifier") -> str:
-        """A name: as it stands if quoted, else in lower case."""
+        """A name: unchanged if it is quoted, else in lower case."""
         token = self.peek()
         if token is None or not _is_identifier(token):
             raise self.unexpected(what)
@@ -143,7 +143,7 @@ class TokenStream:
         raise self.unexpected("right parenthesis")
 
     def comma_separated(self) -> Iterator[TokenStream]:
-        """The rest, cut at its commas that stand in no parenthesis."""
+        """The rest, cut at its commas outside of parentheses."""
         while not self.at_end:
             start, depth = self._at, 0
             while not self.at_end and not (depth == 0 and self.at(TokenType.COMMA)):
@@ -161,12 +161,12 @@ class TokenStream:
         return rest
 
     def text(self) -> str:
-        """What is left, as it stands in the text; nothing is taken."""
+        """The text of the tokens that are left; none is taken."""
         rest = self._tokens[self._at :]
         return self.sql[rest[0].start : rest[-1].end + 1] if rest else ""
 
     def split_as_of(self) -> tuple[TokenStream, list[Token] | None]:
-        """Cut a trailing `AS OF expression` off the rest: what stands before it, and the latter.
+        """Cut a trailing `AS OF expression` off the rest: the tokens before it, and those of it.
 
         `AS OF` that a comma, a clause or nothing follows is an alias, and is left alone.
         """

@@ -1,4 +1,4 @@
-"""What survives the process: the catalog's statements, the rows of tables, and the time."""
+"""Storage that survives the process: statements of the catalog, rows of tables, the time."""
 
 from engine.storage.sqlite import SqliteStore
 from engine.storage.store import MemoryStore, Store, StoredItem, StoredUpdates, StoreError

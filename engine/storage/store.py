@@ -1,4 +1,4 @@
-"""What the coordinator keeps, and where: an interface, and the store that keeps nothing."""
+"""The interface of stores, and the store that keeps nothing."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Store(Protocol):
         """Sum up the updates with times up to `until`, at that time; rows that cancel are gone."""
 
     def time_bound(self) -> int:
-        """A time that no time given so far has reached."""
+        """A bound that every time so far is below."""
 
     def reserve_time(self, bound: int) -> None:
         """Promise that no time will reach `bound` before another promise is made."""

@@ -57,7 +57,7 @@ class Deallocate:
 
 @dataclass(frozen=True)
 class Begin:
-    """`tag` is what the client is told: `BEGIN`, or `START TRANSACTION`."""
+    """`tag` is the command tag: `BEGIN`, or `START TRANSACTION`."""
 
     tag: str = "BEGIN"
 
@@ -112,7 +112,7 @@ class Discard:
 
 @dataclass(frozen=True)
 class Nothing:
-    """A statement that is accepted and changes nothing; `tag` is what the client is told."""
+    """A statement that is accepted and changes nothing; `tag` is its command tag."""
 
     tag: str
 

@@ -18,7 +18,7 @@ class Select:
 
 @dataclass(frozen=True)
 class Tail:
-    """A TAIL or SUBSCRIBE, as `verb` says; `target` is a relation's name or a query."""
+    """A TAIL or SUBSCRIBE (the `verb`); `target` is a relation's name or a query."""
 
     target: Name | exp.Query
     snapshot: bool = True

@@ -121,12 +121,12 @@ def test_cascade_takes_dependents_first_and_each_once() -> None:
     a, b = view(made, "a", "s"), view(made, "b", "s")
     both = add(made, "c", "CREATE VIEW c AS SELECT a.a FROM a, b", "a", "b")
     on = index(made, "i", "c")
-    goners = made.closure([root], cascade=True)
-    assert sorted(item.name for item in goners) == ["a", "b", "c", "i", "s"]
-    order = {item.id: place for place, item in enumerate(goners)}
+    dropped = made.closure([root], cascade=True)
+    assert sorted(item.name for item in dropped) == ["a", "b", "c", "i", "s"]
+    order = {item.id: place for place, item in enumerate(dropped)}
     for item in (a, b, both, on):
         assert all(order[item.id] < order[below] for below in item.dependencies)
-    for item in goners:
+    for item in dropped:
         made.remove(item)
     assert made.find(("s",)) is None
     assert not made.dependents(root)
