@@ -20,6 +20,7 @@ from engine.query.plan import (
     Temporal,
     TopK,
     Values,
+    Window,
 )
 from engine.query.render import fused
 from engine.query.rewrite.share import Program
@@ -89,6 +90,10 @@ def _operator(plan: Plan) -> str:
             return f"reduce by ({_columns(plan.group)}) to ({_aggregates(plan.aggregates)})"
         case TopK():
             return _top_k(plan)
+        case Window():
+            by = f" by ({_columns(plan.group)})" if plan.group else ""
+            order = f" order by {_sort_keys(plan.order)}" if plan.order else ""
+            return f"window {_aggregates([plan.call])}{by}{order}"
         case Temporal():
             bounds = (f"time {relation} {_text(bound.node)}" for relation, bound in plan.bounds)
             return f"temporal filter {' AND '.join(bounds)}"

@@ -10,7 +10,7 @@ from engine.dataflow import operators as op
 from engine.dataflow.index import KeyFunction
 from engine.dataflow.operators.join import concatenate
 from engine.errors import SqlError
-from engine.query.aggregates.factory import aggregate_call
+from engine.query.aggregates.factory import aggregate_call, window_function
 from engine.query.ordering import row_key
 from engine.query.plan import (
     Distinct,
@@ -31,6 +31,7 @@ from engine.query.plan import (
     TopK,
     Union,
     Values,
+    Window,
 )
 from engine.query.predicates import conjunction, conjuncts, substituted
 from engine.query.rewrite.share import Program
@@ -115,6 +116,12 @@ class _Renderer:
                 return op.Reduce(key, calls, single=not plan.group)
             case TopK():
                 return self._top_k(plan)
+            case Window():
+                types = plan.input.types
+                order = row_key(types, plan.order)
+                peer = _columns(tuple(key.column for key in plan.order))
+                function = window_function(plan.call, plan.offset, types)
+                return op.Window(_columns(plan.group), order, peer, function)
             case Temporal():
                 return op.Temporal(interval_function(plan.bounds, evaluation))
             case FlatMap():

@@ -17,6 +17,7 @@ from engine.dataflow.operators.temporal import Temporal
 from engine.dataflow.operators.threshold import Threshold
 from engine.dataflow.operators.topk import TopK
 from engine.dataflow.operators.union import Union
+from engine.dataflow.operators.window import Window
 
 __all__ = [
     "AggregateCall",
@@ -33,4 +34,5 @@ __all__ = [
     "Threshold",
     "TopK",
     "Union",
+    "Window",
 ]

@@ -7,6 +7,14 @@ from operator import itemgetter
 from typing import Any
 
 from engine.dataflow.operators.reduce import Aggregate, AggregateCall, CountRows
+from engine.dataflow.operators.window import (
+    WindowFunction,
+    dense_rank,
+    rank,
+    row_number,
+    running,
+    shifted,
+)
 from engine.errors import not_supported
 from engine.query.aggregates.collect import ArrayAgg, First, JsonbAgg, JsonbObjectAgg, StringAgg
 from engine.query.aggregates.counting import BoolAnd, BoolOr, Count, Distinct
@@ -48,6 +56,23 @@ def aggregate_call(spec: AggregateSpec, types: Types) -> AggregateCall:
     if spec.accepts is not None:
         accepts = itemgetter(spec.accepts)
     return AggregateCall(aggregate, argument, accepts)
+
+
+def window_function(spec: AggregateSpec, offset: int, types: Types) -> WindowFunction:
+    """Build the window function of a call over rows with columns of those types."""
+    if spec.function in _RANKINGS:
+        return _RANKINGS[spec.function]
+    if spec.function in ("lag", "lead"):
+        default = spec.arguments[1] if len(spec.arguments) > 1 else None
+        return shifted(spec.arguments[0], offset, default)
+    return running(aggregate_call(spec, types))
+
+
+_RANKINGS: dict[str, WindowFunction] = {
+    "row_number": row_number,
+    "rank": rank,
+    "dense_rank": dense_rank,
+}
 
 
 def _nothing(row: Row) -> None:

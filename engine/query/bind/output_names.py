@@ -7,6 +7,7 @@ from sqlglot import exp
 from engine.query.bind.aggregate_calls import aggregate_name
 from engine.query.bind.names import name_of
 from engine.query.bind.table_calls import call_in_expression
+from engine.query.bind.window_calls import window_name
 
 UNNAMED = "?column?"
 
@@ -29,6 +30,8 @@ def _invented(tree: exp.Expr) -> str | None:
     if isinstance(tree, exp.Case):
         default = tree.args.get("default")
         return (_invented(default) if isinstance(default, exp.Column) else None) or "case"
+    if isinstance(tree, exp.Window):
+        return window_name(tree)
     if isinstance(tree, exp.Subquery):
         return _of_query(tree.this)
     for kind, name in _FIXED.items():

@@ -19,6 +19,7 @@ from engine.query.bind.stage import Stage
 from engine.query.bind.table_calls import call_in_expression
 from engine.query.bind.tables import bind_call_beside, bind_from
 from engine.query.bind.trees import only, outermost, present
+from engine.query.bind.windows import add_window
 from engine.query.plan import Apply, Distinct, Plan, Project, SortKey, TopK
 from engine.relation import Column
 from engine.scalar import Scalar
@@ -182,6 +183,7 @@ class _Output:
     ) -> None:
         self._binder = binder
         self._stage = stage
+        stage.add_window = add_window
         self._select = select
         self._order = order
         self._distinct_on = distinct_on

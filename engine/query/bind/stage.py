@@ -8,11 +8,13 @@ from sqlglot import exp
 
 from engine.errors import SqlError, not_supported
 from engine.query.bind.aggregate_calls import aggregate_name
+from engine.query.bind.binder import Binder, Tables
 from engine.query.bind.names import Names, number_of
 from engine.query.bind.rows import Rows
 from engine.query.bind.subqueries import in_expression
 from engine.query.bind.table_calls import call_in_expression
-from engine.query.bind.trees import chained, no_windows, only, operands, present, rebuilt
+from engine.query.bind.trees import chained, only, operands, present, rebuilt
+from engine.query.bind.window_calls import window_name
 from engine.query.plan import Plan
 from engine.scalar import Scalar
 from engine.types import BOOL
@@ -20,6 +22,12 @@ from engine.types import BOOL
 
 class Stage(Rows):
     """Rows in which columns are found by name, and subqueries are allowed."""
+
+    def __init__(self, binder: Binder, plan: Plan, names: Names, tables: Tables) -> None:
+        super().__init__(binder, plan, names, tables)
+        self.add_window: Callable[[Stage, exp.Window], exp.Expr] | None = None
+        """Adds the column of a window function; None where these are not allowed."""
+        self._windows: dict[exp.Window, exp.Expr] = {}
 
     def scalar(self, tree: exp.Expr, *, keep_unknown: bool = False) -> Scalar:
         """A tree as a typed expression over the plan's columns; raises SqlError."""
@@ -48,7 +56,8 @@ class Stage(Rows):
             return self.resolve(tree.this)
         if isinstance(tree, exp.Column):
             return self.column(tree)
-        no_windows(tree)
+        if isinstance(tree, exp.Window):
+            return self.window(tree)
         if call_in_expression(tree) is not None:
             raise not_supported(
                 "a table function inside an expression", "call it in FROM, and name its column"
@@ -97,6 +106,13 @@ class Stage(Rows):
         default = None if default is None else self.resolve(default)
         del self.reached[depth:]
         return exp.Case(this=operand, ifs=branches, default=default)
+
+    def window(self, tree: exp.Window) -> exp.Expr:
+        if self.add_window is None:
+            raise SqlError(f"window functions are not allowed here: {window_name(tree)}", "42P20")
+        if tree not in self._windows:
+            self._windows[tree] = self.add_window(self, tree)
+        return self._windows[tree]
 
     def known(self, tree: exp.Expr) -> exp.Expr | None:
         """The column that has the value of the whole tree, if the plan computes it; else None."""

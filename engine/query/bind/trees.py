@@ -41,23 +41,6 @@ def refuse(node: exp.Expr) -> SqlError:
     return not_supported(type(node).__name__.upper())
 
 
-def no_windows(node: exp.Expr) -> None:
-    """Raise SqlError if the node is a call of a window function."""
-    if isinstance(node, exp.Window):
-        raise not_supported(
-            f"the window function {_function_name(node.this)}(..) OVER (..)",
-            "for the first rows of each group use DISTINCT ON, or a LATERAL subquery with "
-            "ORDER BY and LIMIT",
-        )
-
-
-def _function_name(node: exp.Expr) -> str:
-    name = node.name if isinstance(node, exp.Anonymous) else ""
-    if not name and isinstance(node, exp.Func):
-        name = node.sql_name()
-    return (name or "function").lower()
-
-
 def rebuilt(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     """A copy of the node with every child changed."""
     arguments = {
@@ -75,13 +58,20 @@ def _changed(value: object, change: Callable[[exp.Expr], exp.Expr]) -> object:
 
 
 def outermost(tree: exp.Expr, wanted: Callable[[exp.Expr], bool]) -> Iterator[exp.Expr]:
-    """The wanted nodes, in order, without those inside others, subqueries or window calls."""
+    """The wanted nodes, in order, without those inside others or subqueries."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         if wanted(node):
             yield node
-        elif not isinstance(node, exp.Query | exp.Window):
+        elif isinstance(node, exp.Window):
+            # The call itself is no aggregate, but its arguments may be.
+            call, accepts = node.this, []
+            if isinstance(call, exp.Filter):
+                call, accepts = call.this, [call.expression]
+            parts = [*call.iter_expressions(), *accepts, *(node.args.get("partition_by") or [])]
+            waiting += reversed([*parts, *filter(None, [node.args.get("order")])])
+        elif not isinstance(node, exp.Query):
             waiting += reversed(list(node.iter_expressions()))
 
 

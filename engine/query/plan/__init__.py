@@ -34,6 +34,7 @@ from engine.query.plan.operators import (
     Threshold,
     TopK,
     Union,
+    Window,
 )
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "Types",
     "Union",
     "Values",
+    "Window",
     "at_most_one",
     "can_fail",
     "deepened",

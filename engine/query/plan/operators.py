@@ -225,6 +225,34 @@ class TopK(Over):
 
 
 @dataclass(frozen=True)
+class Window(Over):
+    """Each row with the value of a window function over the rows of its partition.
+
+    `offset` is the number of rows that lag (negative) or lead look away.
+    """
+
+    group: tuple[int, ...]
+    order: tuple[SortKey, ...]
+    call: AggregateSpec
+    offset: int = 0
+
+    @cached_property
+    def types(self) -> Types:
+        return (*self.input.types, self.call.type)
+
+    @property
+    def read(self) -> frozenset[int]:
+        """The columns that the value depends on."""
+        return self.call.columns.union(self.group, (key.column for key in self.order))
+
+    def moved(self, input: Plan, places: dict[int, int]) -> Window:
+        """The same over an input whose column `i` is now column `places[i]`."""
+        order = tuple(SortKey(places[k.column], k.descending, k.nulls_first) for k in self.order)
+        group = tuple(places[column] for column in self.group)
+        return Window(input, group, order, self.call.moved(places), self.offset)
+
+
+@dataclass(frozen=True)
 class Distinct(Over):
     """Each different row once."""
 

@@ -38,6 +38,7 @@ from engine.query.plan import (
     TopK,
     Union,
     Values,
+    Window,
     can_fail,
     exactly_one,
     is_linear,
@@ -113,6 +114,10 @@ class _Lowering:
                 return self._topk(plan)
             case Reduce():
                 return self._reduce(plan)
+            case Window():
+                places = {column: column + self._shift for column in range(plan.input.width)}
+                moved = plan.moved(self.lowered(plan.input), places)
+                return replace(moved, group=(*range(self._shift), *moved.group))
             case Join():
                 return self._join(plan)
             case OuterJoin():

@@ -29,6 +29,7 @@ from engine.query.plan import (
     TopK,
     Union,
     Values,
+    Window,
     with_inputs,
 )
 from engine.query.rewrite.share import Program
@@ -116,6 +117,8 @@ class _Pruner:
             return self._semi_join(plan, wanted)
         if isinstance(plan, Reduce):
             return self._reduce(plan, wanted)
+        if isinstance(plan, Window):
+            return self._window(plan, wanted)
         if isinstance(plan, Union | Negate):
             columns = sorted(wanted)
             inputs = tuple(self.only(part, columns) for part in plan.inputs)
@@ -178,6 +181,14 @@ class _Pruner:
         keys = _keys(plan.keys, _moved(left_keys, lefts), _moved(right_keys, rights))
         left, right = self.only(plan.left, lefts), self.only(plan.right, rights)
         return SemiJoin(left, right, keys, plan.anti), lefts
+
+    def _window(self, plan: Window, wanted: frozenset[int]) -> tuple[Plan, list[int]]:
+        width = plan.input.width
+        if width not in wanted:
+            return self._at_least(plan.input, wanted)
+        columns = sorted({column for column in wanted if column < width} | plan.read)
+        places = {old: new for new, old in enumerate(columns)}
+        return plan.moved(self.only(plan.input, columns), places), [*columns, width]
 
     def _reduce(self, plan: Reduce, wanted: frozenset[int]) -> tuple[Plan, list[int]]:
         groups = len(plan.group)

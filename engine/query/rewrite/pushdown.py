@@ -25,11 +25,14 @@ from engine.query.plan import (
     Threshold,
     TopK,
     Union,
+    Window,
     with_inputs,
 )
 from engine.query.predicates import conjuncts, equality, key_of, shifted, substituted
-from engine.scalar import Scalar
+from engine.scalar import Scalar, compile_value
+from engine.scalar.nodes import Call
 from engine.scalar.overloads import operator
+from engine.types import INT8
 
 
 def pushed(plan: Plan, predicates: Iterable[Scalar] = ()) -> Plan:
@@ -62,9 +65,34 @@ def pushed(plan: Plan, predicates: Iterable[Scalar] = ()) -> Plan:
     if isinstance(plan, FlatMap):
         below, above = _split(wanted, range(plan.input.width))
         return _filtered(replace(plan, input=pushed(plan.input, below)), above)
+    if isinstance(plan, Window):
+        below, above = _split(wanted, plan.group)
+        limited = pushed(plan.input, below)
+        limit = _most_rows(plan, above)
+        if limit is not None:
+            limited = TopK(limited, plan.group, plan.order, limit, None)
+        return _filtered(replace(plan, input=limited), above)
     if isinstance(plan, Reduce | TopK):
         return _pushed_into_groups(plan, wanted)
     return _filtered(with_inputs(plan, tuple(map(pushed, plan.inputs))), wanted)
+
+
+def _most_rows(plan: Window, predicates: list[Scalar]) -> Scalar | None:
+    """The number of rows of each partition that conditions on row_number() leave, if they do."""
+    number = Scalar.column(plan.input.width, plan.call.type)
+    for predicate in predicates:
+        node = predicate.node
+        if plan.call.function != "row_number" or not isinstance(node, Call):
+            continue
+        if node.function.name not in ("<", "<=", "=") or node.arguments[0] != number.node:
+            continue
+        bound = Scalar(node.arguments[1])
+        if bound.is_constant and not bound.parameters and not bound.session_functions:
+            most = compile_value(bound)(())
+            if isinstance(most, int):
+                most -= node.function.name == "<"
+                return Scalar.constant(max(0, most), INT8)
+    return None
 
 
 def _is_difference(plan: Plan) -> bool:

@@ -78,7 +78,7 @@ class Generator:
         kinds = [self._plain, self._plain, self._grouped, self._grouped]
         if depth > 0:
             kinds += [self._set_operation, self._top_k, self._distinct, self._lateral, self._cte]
-            kinds += [self._outer_joins]
+            kinds += [self._outer_joins, self._window]
         return self.random.choice(kinds)(depth, outer)
 
     def _plain(self, depth: int, outer: Columns) -> tuple[str, list[str]]:
@@ -148,6 +148,32 @@ class Generator:
             return f"SELECT DISTINCT * FROM ({inner}) AS {name}", kinds
         order = self._total_order(names, shuffled=False)
         return f"SELECT DISTINCT ON (x0) * FROM ({inner}) AS {name} ORDER BY {order}", kinds
+
+    def _window(self, depth: int, outer: Columns) -> tuple[str, list[str]]:
+        inner, kinds = self._query(depth - 1, outer)
+        total = self._total_order([f"x{at}" for at in range(len(kinds))])
+        partition = self.random.choice(["", "PARTITION BY x0 "])
+        direction = self.random.choice(["", " DESC"])
+        some = f"{partition}ORDER BY x{len(kinds) - 1}{direction} NULLS LAST"
+        call, kind = self.random.choice(
+            [
+                (f"row_number() OVER ({partition}ORDER BY {total})", "int8"),
+                (f"rank() OVER ({some})", "int8"),
+                (f"dense_rank() OVER ({some})", "int8"),
+                (f"count(*) OVER ({some})", "int8"),
+                (f"count(x0) OVER ({partition})", "int8"),
+                (f"max(x0) OVER ({some})", kinds[0]),
+                (f"lag(x0) OVER ({partition}ORDER BY {total})", kinds[0]),
+                (f"lead(x0, 2) OVER ({partition}ORDER BY {total})", kinds[0]),
+            ]
+        )
+        name, number = self._name("s"), len(kinds)
+        sql = f"SELECT *, {call} AS x{number} FROM ({inner}) AS {name}"
+        if call.startswith("row_number") and self._chance(0.5):
+            outside = self._name("s")
+            limit = self.random.choice(["<= 2", "= 1", "< 3"])
+            return f"SELECT * FROM ({sql}) AS {outside} WHERE x{number} {limit}", [*kinds, kind]
+        return sql, [*kinds, kind]
 
     def _lateral(self, depth: int, outer: Columns) -> tuple[str, list[str]]:
         groups, table = self._table(), self._table()

@@ -76,3 +76,16 @@ def test_offset_alone_keeps_only_the_first_rows_in_order() -> None:
     lines = plan("SELECT a FROM t ORDER BY a OFFSET 3")
     assert lines[0] == "union"
     assert "top-k order by #0 limit 3" in lines
+
+
+def test_the_first_row_numbers_are_a_top_k() -> None:
+    lines = plan(
+        "SELECT a, b FROM (SELECT a, b, row_number() OVER (PARTITION BY b ORDER BY a DESC) AS n "
+        "FROM t) AS s WHERE n <= 3"
+    )
+    assert "top-k of each (#4) order by #5 desc limit 3" in lines
+
+
+def test_a_window_function_that_is_not_read_is_not_computed() -> None:
+    lines = plan("SELECT a FROM (SELECT a, rank() OVER (ORDER BY c) AS n FROM t) AS s")
+    assert lines == ["map (#0)", "get t (u1)"]
