@@ -11,6 +11,7 @@ from server.hub.folding import FoldCache
 from server.hub.history import ReadBase
 from tests.server.hub_scenes import connect, last_base, live_world, post_rows, received
 from tests.server.simulated import LIMITS, VIEW
+from tests.server.world import World
 from viewstream.protocol import MAX_TIME, Base, Delta, Position
 
 
@@ -182,6 +183,38 @@ def test_a_new_epoch_is_not_compared_with_the_last_one() -> None:
     assert server.hub.report(VIEW, world.now).audit_mismatches == 0
 
 
+def test_a_base_of_the_last_epoch_is_not_compared_with_the_new_log() -> None:
+    """It was ahead of the old log; the new one reaches its time with other rows."""
+    world, _ = live_world()
+    server = world.servers[0]
+    world.engine.time += 10
+    world.ask_now(server, is_base=True)
+    world.engine.replace([("new", "1")])
+    world.ask_now(server, is_base=False)
+    epoch = world.engine.epoch
+    world.repost(server, epoch, 0, 1_001, world.engine.time + 5)
+    assert server.view.history.audit.checksum is None, "no base of this epoch was read"
+    world.engine.time += 5
+    world.ask_now(server, is_base=True)
+    world.ask_now(server, is_base=True)
+    assert server.hub.report(VIEW, world.now).audit_mismatches == 0
+
+
+def test_rows_without_a_log_are_those_of_a_recent_base() -> None:
+    world = World()
+    server = world.servers[0]
+    asked = server.hub.last_question(VIEW)
+    assert server.hub.snapshot(VIEW, asked, world.now) is None
+    world.ask_now(server, is_base=True)
+    asked = server.hub.last_question(VIEW)
+    snapshot = server.hub.snapshot(VIEW, asked, world.now)
+    assert snapshot is not None
+    assert snapshot.upper == world.engine.time
+    assert not server.hub.wants_base(VIEW)
+    assert server.hub.snapshot(VIEW, asked, world.now + 1_001) is None
+    assert server.hub.wants_base(VIEW)
+
+
 def test_a_view_that_has_ended_is_not_restarted() -> None:
     """No time is left above it for another log."""
     world, _ = live_world()
@@ -220,6 +253,10 @@ def test_the_fold_cache_is_bounded_and_keeps_what_was_used_last() -> None:
         assert folds.get(0) is not None, "it is used each time"
     assert folds.get(98) is not None
     assert folds.get(50) is None
+    exact = FoldCache(600)
+    exact.put(1, Message(b"x" * 300))
+    exact.put(2, Message(b"x" * 300))
+    assert exact.size == 600, "the bound itself is allowed"
     folds.put(100, Message(b"x" * 5000))
     assert folds.get(100) is not None, "the only one stays, for clients that share it"
     assert folds.size == 5000

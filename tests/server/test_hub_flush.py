@@ -6,7 +6,8 @@ import pytest
 
 from server.framing import MAX_DEFLATED_AT_ONCE, Encoding, Message
 from server.hub.history import ReadBase
-from server.hub.states import State
+from server.hub.states import Event, State
+from tests.server.event_reader import EventReader, ReadEvent
 from tests.server.hub_scenes import (
     client_of,
     connect,
@@ -128,6 +129,12 @@ class TwoViews:
         while self.hub.has_pending or self.hub.admit(0):
             self.hub.flush()
 
+    def events(self) -> list[ReadEvent]:
+        """The events that came since the last call."""
+        assert isinstance(self.client.reader, EventReader)
+        taken, self.client.reader.events = self.client.reader.events, []
+        return taken
+
     def frontiers(self) -> dict[str, int]:
         return {name: at.frontier for name, at in self.client.positions.items()}
 
@@ -149,6 +156,37 @@ def test_half_of_a_flush_moves_only_the_views_that_it_holds(encoding: Encoding) 
     deltas = [(one.view, one.lower, one.upper) for one in found if isinstance(one, Delta)]
     assert deltas == [("a", 1000, 1001), ("a", 1001, 1002), ("b", 1000, 1001)]
     assert all(listener.is_live for listener in views.client.listeners.values())
+
+
+def test_an_id_names_the_views_in_which_a_client_is_not_live() -> None:
+    """With what the client has by then: it can move without becoming live."""
+    views = TwoViews(Encoding.EVENTS)
+    listener = views.client.listeners["b"]
+    views.hub._fanout.move(listener, Event.BLOCKED)
+    for frontier in (1000, 1005):
+        listener.frontier = frontier
+        views.hub._fanout.move(listener, Event.LOG_RESTARTED)
+        views.post("a", views.frontiers()["a"])
+        views.hub.flush()
+        (event,) = views.events()
+        upper = views.frontiers()["a"]
+        assert event.id == f"a@1-u1:{upper} b@1-u1:{frontier}"
+    assert not listener.is_live
+
+
+def test_the_ids_within_one_write_advance_message_by_message() -> None:
+    views = TwoViews(Encoding.EVENTS)
+    views.post("b", 1000)
+    views.post("a", 1000)
+    views.post("a", 1001)
+    views.hub.flush()
+    assert [event.id for event in views.events()] == [
+        "a@1-u1:1001 b@1-u1:1000",
+        "a@1-u1:1002 b@1-u1:1000",
+        "a@1-u1:1002 b@1-u1:1001",
+    ]
+    assert views.client.group is not None
+    assert views.client.group.key.others == ()
 
 
 def test_a_client_that_is_live_in_one_of_its_views_is_in_the_group_of_that_view() -> None:

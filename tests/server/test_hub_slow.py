@@ -175,6 +175,20 @@ def test_no_more_clients_are_disconnected_than_needed() -> None:
     assert clients[0].closed_with[0] == TOO_SLOW
 
 
+def test_a_shared_message_is_freed_once_however_many_clients_are_disconnected() -> None:
+    world, _ = live_world()
+    sharing = [connect(world.servers[0]) for _ in range(4)]
+    alone = [connect(world.servers[0]) for _ in range(5)]
+    backlog, data = Backlog(), b"x" * 4_000
+    for client in sharing:
+        backlog.add(client, data)
+    for client in alone:
+        backlog.add(client, bytes(bytearray(300)))
+    chosen = backlog.excess(1_000)
+    assert set(chosen[:4]) == set(sharing)
+    assert chosen[4:] == alone[:2]
+
+
 def test_a_shared_message_is_counted_once_until_the_last_client_has_it() -> None:
     world, _ = live_world()
     one, other = connect(world.servers[0]), connect(world.servers[0])

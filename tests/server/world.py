@@ -256,7 +256,7 @@ class World:
             extra = EVENT_BYTES if client.encoding is Encoding.EVENTS else 0
             assert client.bytes - size <= 60 * (DELTA_BYTES + extra), "more than the changes"
         assert deltas == [60] * len(deltas)
-        assert all(9 <= count <= 13 for count in sums), "a checksum every 5 s"
+        assert all(12 <= count <= 13 for count in sums), "a checksum every 5 s"
         for server, count in zip(self.servers, reads, strict=True):
             assert server.questions[True] - count <= 1, "more reads than the audit needs"
             assert not server.view.history.mismatches
