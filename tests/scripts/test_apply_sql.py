@@ -59,7 +59,7 @@ def test_it_waits_for_an_engine_that_does_not_answer_and_for_the_file() -> None:
     )
 
 
-def test_a_lost_connection_is_made_again() -> None:
+def test_it_connects_again_after_a_lost_connection() -> None:
     lost = iter([True])
 
     def scenario(statement: str, session: Session) -> None:
@@ -136,7 +136,7 @@ def test_an_engine_of_an_unknown_version_is_refused(version: str) -> None:
         (["/nowhere.sql"], "No such file or directory: '/nowhere.sql'"),
     ],
 )
-def test_what_cannot_be_applied_is_said_in_one_line(arguments: list[str], message: str) -> None:
+def test_an_error_is_one_line(arguments: list[str], message: str) -> None:
     def scenario(statement: str, session: Session) -> None:
         if "VIEW IF NOT EXISTS counter" in statement:
             session.error("no room for this")
@@ -160,7 +160,7 @@ def test_the_file_that_the_engine_cannot_find_is_named(dsn: str, tmp_path: Path)
     ]
 
 
-def test_it_gives_up_in_the_end() -> None:
+def test_it_gives_up_after_the_wait() -> None:
     with ScriptedWire(lambda statement, session: None) as wire:
         dsn = wire.dsn
     with pytest.raises(SqlFileError, match=r"gave up after 0\.2 s: .*Connection refused"):

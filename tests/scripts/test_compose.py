@@ -62,7 +62,7 @@ def config(**environment: str) -> str:
     """What docker-compose makes of the file: YAML, each list item on a line of its own."""
     if shutil.which("docker-compose") is None:
         pytest.skip("docker-compose is not installed")
-    # It is a Python program of its own: ours must not tell it what a warning is.
+    # It is a Python program: our PYTHON* variables must not reach it.
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return subprocess.run(
         ["docker-compose", "config"],

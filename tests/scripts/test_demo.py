@@ -1,4 +1,4 @@
-"""`scripts/demo`: it proves itself, and nothing of it is left, however it ends."""
+"""`scripts/demo` proves that it works, heals, and leaves no process behind."""
 
 import asyncio
 import os
@@ -26,8 +26,6 @@ from scripts.serving.demo_plan import (
 )
 from scripts.serving.folder import FolderError
 from scripts.sources import live
-from scripts.sql_files.definitions import materialized_views
-from scripts.sql_files.statements import SqlFileError, Statement
 from tests.support.event_stream import EventStream, serve
 from tests.support.following import Witness, following
 from tests.support.processes import ROOT, Process, wait_until
@@ -36,7 +34,7 @@ SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"
 
 
 class Demo(Process):
-    """The demo on free ports; `log` is what it has printed."""
+    """The demo on free ports; `log` is the file with its output."""
 
     def __init__(self, log: Path, *options: str | Path) -> None:
         self.log = log
@@ -54,7 +52,7 @@ class Demo(Process):
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process id of each of its processes, by name."""
+        """The process id of each part, by name."""
         found = re.findall(r"(\w+) started \(pid=(\d+)\)", self.text)
         return {name: int(pid) for name, pid in found}
 
@@ -67,7 +65,7 @@ class Demo(Process):
     def wait_until_ready(self) -> None:
         wait_until(
             lambda: "Ctrl-C ends everything" in self.text or self.popen.poll() is not None,
-            "the demo says where to look",
+            "the demo prints where to look",
         )
         assert self.popen.poll() is None, self.text
 
@@ -84,7 +82,7 @@ class Demo(Process):
 
 
 @pytest.mark.parametrize("options", [[], ["--no-pipes"]])
-def test_it_proves_itself(options: list[str]) -> None:
+def test_check_proves_every_view(options: list[str]) -> None:
     checked = subprocess.run(
         python_module("scripts.serving.demo", "--check", *options),
         cwd=ROOT,
@@ -101,7 +99,7 @@ def test_it_proves_itself(options: list[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_nothing_is_left_however_it_is_ended(tmp_path: Path, number: signal.Signals) -> None:
+def test_no_process_is_left_after_any_signal(tmp_path: Path, number: signal.Signals) -> None:
     with Demo(tmp_path / "log", "--source", "generated") as demo:
         demo.wait_until_ready()
         # Four parts, and two scripts for each of three views.
@@ -161,7 +159,7 @@ def test_a_file_is_replayed_and_its_views_stay(tmp_path: Path) -> None:
         wait_until(lambda: demo.select("SELECT * FROM counter") == [(32,)], "all are counted")
 
 
-def test_a_port_in_use_is_said_at_once(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_at_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(PortError, match=rf"port {port} cannot be used .* give another --port"):
@@ -185,35 +183,13 @@ def test_auto_is_live_if_wikimedia_answers_else_generated(
     assert label == "generated events, about 50 a second (Wikimedia did not answer within 3 s)"
 
 
-def test_a_source_that_is_none_is_refused() -> None:
+def test_an_unknown_source_is_refused() -> None:
     with pytest.raises(DemoError, match=r"live, generated or a file of events .*, found 'nowhere'"):
         choose_source("nowhere", 50.0)
 
 
 def test_every_materialized_view_of_the_sql_is_served() -> None:
     assert demo_views() == ("counter", "top10", "useredits")
-
-
-@pytest.mark.parametrize(
-    ("sql", "view"),
-    [
-        ("create materialized view if not exists Edits as SELECT 1", "edits"),
-        ("CREATE OR REPLACE\n\tMATERIALIZED  VIEW\n\n  edits\nAS SELECT 1", "edits"),
-        ('CREATE MATERIALIZED VIEW "My ""best"" View" AS SELECT 1', 'My "best" View'),
-        ('CREATE MATERIALIZED VIEW Stats."Edits" AS SELECT 1', "stats.Edits"),
-        ("-- CREATE MATERIALIZED VIEW old\nCREATE MATERIALIZED VIEW /* */ new AS SELECT 1", "new"),
-        ("CREATE VIEW \"CREATE MATERIALIZED VIEW x\" AS SELECT 'CREATE MATERIALIZED VIEW y'", None),
-    ],
-)
-def test_a_materialized_view_is_found_however_it_is_written(sql: str, view: str | None) -> None:
-    assert materialized_views([Statement(Path(), sql)]) == (() if view is None else (view,))
-
-
-@pytest.mark.parametrize("name", ["db.public.edits", 'public."a.b"'])
-def test_a_view_that_has_no_name_to_be_served_by_is_refused(name: str) -> None:
-    statement = Statement(Path(), f"CREATE MATERIALIZED VIEW {name} AS SELECT 1")
-    with pytest.raises(SqlFileError, match=r"expected a .*name.*found|NAME or SCHEMA\.NAME"):
-        materialized_views([statement])
 
 
 @pytest.mark.parametrize(
@@ -233,7 +209,7 @@ def test_a_view_that_has_no_name_to_be_served_by_is_refused(name: str) -> None:
         ),
     ],
 )
-def test_options_that_cannot_be_are_refused(
+def test_contradicting_options_are_refused(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -241,7 +217,7 @@ def test_options_that_cannot_be_are_refused(
     assert message in capsys.readouterr().err
 
 
-def test_options_that_are_not_given_have_defaults() -> None:
+def test_options_have_defaults() -> None:
     options = parse_arguments(["--rate", "0"])
     assert (options.source, options.rate, options.keep, options.check) == ("auto", 0, None, False)
     assert (options.port, options.engine_port) == (8888, 6875)
@@ -250,7 +226,7 @@ def test_options_that_are_not_given_have_defaults() -> None:
     assert parse_arguments(["--check"]).check
 
 
-def test_a_folder_that_cannot_be_kept_is_said_in_plain_words(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_kept_is_refused_with_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     for path, reason in [

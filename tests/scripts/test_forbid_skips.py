@@ -1,4 +1,4 @@
-"""In CI a skipped test fails, unless it needs the folder that not everybody has."""
+"""In CI a skipped test fails, unless it needs the folder `../shared`."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""scripts/pipeline: resumes, starts again, asks an ended view again, and leaves nothing running."""
+"""`scripts/pipeline` resumes, restarts, gives up, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from viewstream.protocol import MAX_TIME
 
 
 class Server:
-    """Takes every delta and remembers where it stands, as the real one does."""
+    """Accepts every delta and keeps its position, as the real server does."""
 
     def __init__(self) -> None:
         self.position: tuple[str | None, int | None] = (None, None)
@@ -64,12 +64,12 @@ def copies(wire: ScriptedWire) -> list[str]:
 
 
 def both(process: Process) -> list[int]:
-    """The two children; none while there is another one, or one is missing."""
+    """Return the two children; none while one is missing."""
     found = children_of(process.popen.pid)
     return found if sorted(map(script_of, found)) == ["post_deltas", "tail_view"] else []
 
 
-def test_it_starts_from_the_present_and_resumes_where_the_server_stands() -> None:
+def test_it_starts_at_the_present_and_resumes_at_the_position_of_the_server() -> None:
     engine = Engine([play(progress(50), row(51, 1, "a"), progress(52)), play(progress(52))])
     with running(engine) as (process, wire, server):
         wait_until(lambda: server.deltas and server.deltas[-1].upper == 52, "it is posted")
@@ -80,7 +80,7 @@ def test_it_starts_from_the_present_and_resumes_where_the_server_stands() -> Non
 
 
 @pytest.mark.parametrize("name", ["tail_view", "post_deltas"])
-def test_it_starts_again_when_one_of_the_two_is_killed(name: str) -> None:
+def test_it_restarts_both_when_one_is_killed(name: str) -> None:
     with running(Engine([play(progress(50))])) as (process, wire, server):
         wait_until(lambda: server.deltas, "it is posted")
         (victim,) = (pid for pid in both(process) if script_of(pid) == name)
@@ -105,7 +105,7 @@ def test_it_waits_for_a_server_that_is_not_there_yet() -> None:
                 wait_until(lambda: server.deltas, "it is posted")
 
 
-def test_a_view_that_is_not_served_ends_it_with_the_sentence_of_the_server() -> None:
+def test_a_view_that_is_not_served_ends_it_with_the_servers_sentence() -> None:
     refusal = Answer(404, {"error": "the view 'top10' is not served here"})
     with (
         ScriptedWire(Engine([play(progress(50))])) as wire,
@@ -155,7 +155,7 @@ def test_the_other_views_go_on_without_one_that_is_not_served() -> None:
         (["top10", "--server", ""], "found ''"),
     ],
 )
-def test_what_can_never_work_is_refused_at_once(
+def test_arguments_that_can_never_work_are_refused(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -163,7 +163,7 @@ def test_what_can_never_work_is_refused_at_once(
     assert message in capsys.readouterr().err
 
 
-def test_an_ended_view_is_asked_again_quietly_and_not_at_once() -> None:
+def test_an_ended_view_is_looked_at_again_later_without_a_message() -> None:
     engine = Engine([play(wait=False)])
     with running(engine) as (process, wire, server):
         wait_until(
@@ -196,7 +196,7 @@ def test_a_signal_ends_it_and_both_children(number: signal.Signals) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's PR_SET_PDEATHSIG")
-def test_nothing_is_left_when_it_is_killed() -> None:
+def test_both_children_end_when_it_is_killed() -> None:
     with running(Engine([play(progress(50))])) as (process, _wire, server):
         wait_until(lambda: server.deltas, "it is posted")
         pids = both(process)
