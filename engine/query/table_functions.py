@@ -12,7 +12,7 @@ from engine.errors import SqlError
 from engine.regex import compile_regex
 from engine.scalar import Scalar, coerce
 from engine.scalar.functions.dates import add_interval
-from engine.scalar.functions.fields import date_bin
+from engine.scalar.functions.truncation import date_bin
 from engine.types import (
     DATE,
     INT2,

@@ -11,11 +11,14 @@ from engine.scalar.functions import (
     dates,
     fields,
     formatting,
+    intervals,
     json,
     math,
     patterns,
     session,
     text,
+    truncation,
+    zones,
 )
 
 __all__ = [
@@ -29,9 +32,12 @@ __all__ = [
     "dates",
     "fields",
     "formatting",
+    "intervals",
     "json",
     "math",
     "patterns",
     "session",
     "text",
+    "truncation",
+    "zones",
 ]
