@@ -155,7 +155,7 @@ class Health(Handler):
 
     def get(self) -> None:
         at, hub = now(), self.context.hub
-        views = {name: _health(hub.report(name, at)) for name in hub.names}
+        views = {name: _health(hub.report(name, at), hub.relations.get(name)) for name in hub.names}
         is_well = all(view["problem"] is None for view in views.values())
         self.answer(
             200,
@@ -167,10 +167,10 @@ class Health(Handler):
         )
 
 
-def _health(view: ViewReport) -> dict[str, Any]:
+def _health(view: ViewReport, relation: str | None) -> dict[str, Any]:
     fields = dataclasses.asdict(view)
     del fields["name"], fields["failure"]
-    return fields
+    return {"relation": relation, **fields}
 
 
 class Exposition(Handler):

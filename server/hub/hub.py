@@ -31,6 +31,8 @@ class Hub:
     ) -> None:
         self._limits = limits
         self._fanout = Fanout(limits)
+        self.relations: dict[str, str] = {}
+        """The full names of the relations, such as mz_catalog.mz_sources for mz_sources."""
         self._views = {name: View(name, limits, self._fanout) for name in names}
         self._on_work = on_work
         self._on_question = on_question
@@ -202,6 +204,10 @@ class Hub:
         """Note that the engine did not answer, or cannot read the view."""
         self._views[name].on_failure(reason, now, of_base=for_base)
         self._note_work()
+
+    def note_relation(self, name: str, relation: str) -> None:
+        """Note the full name of the relation that the engine found for a view."""
+        self.relations[name] = relation
 
     def note_tail(self, name: str, failure: str | None) -> None:
         """Note why the server's own TAIL of a view does not run, or that it does."""

@@ -137,7 +137,9 @@ class Poller:
             found = relations[view]
             if isinstance(found, EngineError):
                 hub.take_failure(view, str(found), now(), for_base=False)
-            elif not hub.take_answer(view, question, found.epoch, None, now()):
+                continue
+            hub.note_relation(view, str(found))
+            if not hub.take_answer(view, question, found.epoch, None, now()):
                 hub.request_epoch(view)
         await self._notify()
         return not all(isinstance(found, EngineError) for found in relations.values())

@@ -320,6 +320,8 @@ def test_a_name_without_schema_is_found_along_the_search_path(engine: FakeEngine
     engine.schema = "mz_catalog"
     with Served(engine, views=("mz_sources",)) as served:
         assert served.open("mz_sources").base() == engine.base("mz_sources")
+        wait_until(lambda: served.health("mz_sources")["relation"], "the relation to be found")
+        assert served.health("mz_sources")["relation"] == "mz_catalog.mz_sources"
     assert any('FROM "mz_catalog"."mz_sources"' in asked for asked in engine.statements)
 
 
