@@ -46,8 +46,8 @@ export class Stream {
   #reason = "";
   #isPausedByUser;
   #isFrozen = false;
-  /** Stops to watch the page; a stream that is paused does not. */
-  #unwatch = () => {};
+  /** Stops watching the page; null while the stream does not, as it is paused. @type {null | (() => void)} */
+  #unwatch = null;
   #connections = new Listeners();
 
   /**
@@ -113,15 +113,14 @@ export class Stream {
   pause = () => {
     this.#isPausedByUser = true;
     this.#isFrozen = false;
-    this.#unwatch();
+    this.#stopWatching();
     this.#pauseOrResume();
   };
 
   resume = () => {
     if (this.#state === "closed") return;
     this.#isPausedByUser = false;
-    this.#unwatch();
-    this.#unwatch = watchPage(this.#environment, {
+    this.#unwatch ??= watchPage(this.#environment, {
       wake: this.wake,
       pause: () => this.#freeze(true),
       resume: () => this.#freeze(false),
@@ -130,9 +129,14 @@ export class Stream {
   };
 
   close = () => {
-    this.#unwatch();
+    this.#stopWatching();
     this.#stop("closed");
   };
+
+  #stopWatching() {
+    this.#unwatch?.();
+    this.#unwatch = null;
+  }
 
   /** @param {boolean} isFrozen */
   #freeze(isFrozen) {

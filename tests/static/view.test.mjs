@@ -41,6 +41,17 @@ test("reports what changed, typed, at each consistent point", () => {
   assert.equal(view.asOf, 30);
 });
 
+test("a change names its view and its epoch", () => {
+  const { world, view } = live();
+  const names = [];
+  view.onChange((change) => names.push([change.view, change.epoch]));
+  world.send(base(3, [BOB], { epoch: "2-u2" }));
+  assert.deepEqual(names, [
+    ["v", "1-u1"],
+    ["v", "2-u2"],
+  ]);
+});
+
 test("an empty view is loaded, and empty", () => {
   const world = new World();
   const view = world.follow().view("v");
