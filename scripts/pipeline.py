@@ -93,7 +93,7 @@ class Pipeline:
         """
         position = await self._ask_position()
         if position is None:
-            return "the server did not say where it stands"
+            return "the server did not answer with its position"
         tail_command = [*self._tail, "--resume", position]
         async with self._child(tail_command, stdout=subprocess.PIPE) as tail:
             pipe = tail.popen.stdout

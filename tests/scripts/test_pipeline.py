@@ -21,6 +21,14 @@ from tests.support.scripted_wire import ScriptedWire
 from tests.support.tail_text import progress, row
 from viewstream.protocol import MAX_TIME
 
+QUICK = """
+import sys
+from scripts import pipeline
+pipeline.ENDED_DELAY = 3.0
+sys.exit(pipeline.main())
+"""
+"""scripts/pipeline, which looks at a view that has ended after 3 s and not after 10."""
+
 
 class Server:
     """Accepts every delta and keeps its position, as the real server does."""
@@ -38,7 +46,7 @@ class Server:
 
 def start(wire: ScriptedWire, server: ScriptedHttp, *views: str) -> Process:
     options = ["--dsn", wire.dsn, "--server", server.url]
-    return Process([sys.executable, "-m", "scripts.pipeline", *options, *(views or ["top10"])])
+    return Process([sys.executable, "-c", QUICK, *options, *(views or ["top10"])])
 
 
 @contextmanager
@@ -100,7 +108,9 @@ def test_it_waits_for_a_server_that_is_not_there_yet() -> None:
         with ScriptedHttp() as nobody:
             port = nobody.port
         with start(wire, nobody) as process:
-            process.wait_for("top10: the server did not say where it stands; starting again in")
+            process.wait_for(
+                "top10: the server did not answer with its position; starting again in"
+            )
             with ScriptedHttp(Server(), port=port) as server:
                 wait_until(lambda: server.deltas, "it is posted")
 
@@ -144,6 +154,8 @@ def test_the_other_views_go_on_without_one_that_is_not_served() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ([], "expected views or --all, and not both"),
+        (["--all", "top10"], "expected views or --all, and not both"),
         ([""], "expected a view as NAME or SCHEMA.NAME, found ''"),
         (["top10", "a.b.c"], "expected a view as NAME or SCHEMA.NAME, found 'a.b.c'"),
         (["top10", "public.top10"], "expected each view once, found 'public.top10' again"),
@@ -181,6 +193,31 @@ def test_an_ended_view_is_looked_at_again_later_without_a_message() -> None:
         assert (
             len(wire.statements) == asked + 6
         )  # version, path, epoch, COPY, path, epoch: asked once
+
+
+def test_all_views_of_the_server_have_a_pipeline_also_later_ones() -> None:
+    views = ["top10"]
+    accept = Server()
+
+    def script(request: Request) -> Answer:
+        if request.target == "/healthz":
+            return Answer(200, {"views": {view: {} for view in views}})
+        return accept(request)
+
+    with (
+        ScriptedWire(Engine([play(progress(50))])) as wire,
+        ScriptedHttp(script) as server,
+        start(wire, server, "--all") as process,
+    ):
+        wait_until(lambda: {delta.view for delta in server.deltas} == {"top10"}, "it is posted")
+        views.append("counter")
+        wait_until(
+            lambda: {delta.view for delta in server.deltas} == {"top10", "counter"},
+            "the later view is posted, too",
+        )
+        process.send(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert process.stderr == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
