@@ -43,7 +43,7 @@ GRACE = 5.0
 """Seconds that a child has to end before it is killed."""
 MANY_VIEWS = 20
 """Views from which on this is the wrong tool; docs/scaling.md has the figures."""
-MB_PER_VIEW = 31
+MB_PER_VIEW = 60
 """Memory of the two processes of a view."""
 SHORTEST_SHOWN = 0.1
 """Seconds: a shorter delay is shown as this one, never as 0.0."""
