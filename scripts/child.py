@@ -104,7 +104,7 @@ class Child:
 
     @property
     def output(self) -> str:
-        """What it has printed so far, of the captured streams."""
+        """Its output so far, of the captured streams."""
         return self._captured.decode(errors="replace")
 
     def wait_for(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:

@@ -1,4 +1,4 @@
-"""What Linux tells about processes in /proc: children, scripts, memory, processor time."""
+"""Reads /proc of Linux: the children, script, memory and processor time of a process."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _BOOL, _INT8 = 16, 20
 _NUMBERS = {21, 23, 700, 701}
 """int2, int4, float4 and float8, by the OIDs of PostgreSQL."""
 _INT8_TYPES = {"number": "number | bigint", "bigint": "bigint", "string": "string"}
-"""What the library makes of an int8, by its option `int8`."""
+"""The type of an int8 in the library, by its option `int8`."""
 
 Columns = Sequence[tuple[str, int]]
 """The columns of a view: name and OID of the type."""

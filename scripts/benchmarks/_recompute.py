@@ -21,7 +21,7 @@ _VIEWS = (
 
 
 def compare_recomputing(folder: Path) -> Part:
-    """A batch of 100 events at several lengths of history, beside databases that compute anew."""
+    """Compare a batch of 100 events, after several histories, with databases that recompute."""
     batches = 5
     measures = []
     for history in (1_000, 10_000, 50_000):

@@ -1,4 +1,4 @@
-"""What `scripts/demo` runs: `sql/` over a source of events, in a folder of its own."""
+"""Plans `scripts/demo`: `sql/` over a source of events, in a folder of its own."""
 
 from __future__ import annotations
 

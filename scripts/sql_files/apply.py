@@ -29,13 +29,13 @@ from viewstream.protocol import ProtocolError
 T = TypeVar("T")
 
 _NO_FILE_SOURCES = "found FILE"
-"""What Materialize v0.27 and later answer to a CREATE SOURCE .. FROM FILE."""
+"""Part of the answer of Materialize v0.27 and later to CREATE SOURCE .. FROM FILE."""
 _FILE_MISSING = "No such file or directory"
 _POLL = 0.1
 
 
 class Outcome(Enum):
-    """What was done for one relation of the files."""
+    """The result of applying one definition."""
 
     CREATED = "created"
     UNCHANGED = "unchanged"

@@ -18,7 +18,7 @@ FOLDER = ROOT / "sql"
 """The SQL of the demo."""
 
 WEBHOOK_FOLDER = FOLDER / "webhook"
-"""What replaces files of the same name in FOLDER on an engine without file sources."""
+"""Files that replace those of the same name in FOLDER on an engine without file sources."""
 
 _VARIABLE = re.compile(r"(?<!:):'(\w+)'")
 

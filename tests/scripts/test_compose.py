@@ -29,7 +29,7 @@ WEBHOOK = "http://engine:6876/api/webhook/materialize/public/wikimedia_posts"
 
 @dataclass
 class Service:
-    """What docker-compose makes of one service, as far as the tests look at it."""
+    """One service as docker-compose reads it, with the fields that the tests use."""
 
     command: list[str] = field(default_factory=list)
     ports: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ def services(profile: str, **environment: str) -> dict[str, Service]:
 
 
 def config(**environment: str) -> str:
-    """What docker-compose makes of the file: YAML, each list item on a line of its own."""
+    """Return the file as docker-compose reads it: YAML, each list item on its own line."""
     if shutil.which("docker-compose") is None:
         pytest.skip("docker-compose is not installed")
     # It is a Python program: our PYTHON* variables must not reach it.
@@ -108,7 +108,7 @@ def test_nothing_but_this_machine_reaches_the_ports(profile: str) -> None:
 
 
 def copied() -> list[str]:
-    """What the Dockerfile copies into the image."""
+    """Return the names that the Dockerfile copies into the image."""
     text = (ROOT / "Dockerfile").read_text()
     return [
         name for line in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE) for name in line.split()

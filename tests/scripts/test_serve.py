@@ -35,7 +35,7 @@ def own(tmp_path: Path) -> Iterator[Path]:
 
 
 def states(serve: Serve) -> list[str]:
-    """What it has printed about the views' states."""
+    """Return the states of the views that it has printed."""
     return [line[12:] for line in serve.output.splitlines() if line.startswith("views     | ")]
 
 

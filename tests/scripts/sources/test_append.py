@@ -27,7 +27,7 @@ EVENTS = [
 
 
 def rows(path: Path) -> list[bytes]:
-    """What the source's pattern makes of the file's whole lines; fails if they are not UTF-8."""
+    """Return the rows of the file's whole lines; fails if they are not UTF-8."""
     whole = path.read_bytes()
     assert whole.endswith(b"\n") or not whole
     whole.decode()

@@ -152,12 +152,12 @@ def test_it_stops_at_its_limit() -> None:
 
 
 def test_an_answer_that_is_lost_may_double_events_and_never_loses_one() -> None:
-    """What Materialize allows: `sql/webhook/` removes the doubles."""
+    """Materialize may get an event twice; `sql/webhook/` removes duplicates."""
     random = Random(7)
 
     def break_off(request: Request) -> Answer | None:
         if random.random() < 0.3:
-            if random.random() < 0.5:  # taken, but nobody hears of it
+            if random.random() < 0.5:  # taken, but the answer is lost
                 materialize.take(request)
             return Answer(None)
         return None

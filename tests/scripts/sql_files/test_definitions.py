@@ -1,4 +1,4 @@
-"""What a CREATE statement creates is found however it is written."""
+"""The relation that a CREATE statement creates is found in every spelling."""
 
 from pathlib import Path
 
