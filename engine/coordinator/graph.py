@@ -69,10 +69,10 @@ class Graph:
             changed.add(member.id)
 
     def _step(self, time: int, changes: Mapping[str, Change], changed: set[str]) -> Iterator[None]:
-        changed |= step_all(self.members, time, changes).keys()
+        changed.update(step_all(self.members, time, changes))
         yield
         while is_unfinished(self._members):
-            changed |= step_all(self.members, time, {}).keys()
+            changed.update(step_all(self.members, time, {}))
             yield
 
     def _defer(self, deferred: bool) -> None:

@@ -315,3 +315,18 @@ def test_a_tail_of_a_query_waits_for_its_inputs_whatever_the_window(tmp_path: Pa
             tail.check_order()
 
     asyncio.run(scenario())
+
+
+def test_a_change_is_sent_at_once_and_not_with_the_next_progress(words: Path) -> None:
+    async def scenario() -> None:
+        async with Engine(tick=3_600_000) as engine:
+            await engine.run(source_sql(words), f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
+            tail = await engine.tail("v")
+            while len(tail.updates) < 2:
+                await tail.read()
+            append(words, "c")
+            while len(tail.updates) < 3:
+                assert await tail.read()
+            assert tail.updates[-1].row == ("c", 1)
+
+    asyncio.run(scenario())
