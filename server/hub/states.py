@@ -34,7 +34,6 @@ class Event(Enum):
 
     __hash__ = object.__hash__
 
-    EPOCH_CONFIRMED = "the hub has come to the epoch that the client came with"
     EPOCH_DENIED = "an answer to a later question names another epoch"
     BASE_SENT = "a base was sent, all of it or the beginning"
     BASE_IN_VAIN = "the engine has no base that fits; the log reaches the position"
@@ -63,7 +62,6 @@ _RESUMING, _CATCHING_UP = State.RESUMING, State.CATCHING_UP
 _AHEAD, _LIVE, _GONE = State.AHEAD, State.LIVE, State.GONE
 
 TRANSITIONS: dict[tuple[State, Event], tuple[State, Action]] = {
-    (_CHECKING, Event.EPOCH_CONFIRMED): (_RESUMING, Action.SERVE),
     (_CHECKING, Event.EPOCH_DENIED): (_WAITING, Action.AWAIT_LATER_BASE),
     (_CHECKING, Event.LOG_RESTARTED): (_RESUMING, Action.SERVE),
     (_CHECKING, Event.EPOCH_CHANGED): (_CHECKING, Action.SERVE),

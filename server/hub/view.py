@@ -255,11 +255,8 @@ class View:
     def _decide_epochs(self, question: Question) -> None:
         """Decide about listeners whose epoch was unknown; serve all that are not live."""
         for listener in self.listeners:
-            if listener.state is State.CHECKING_EPOCH:
-                if self.history.has_epoch(listener.epoch):
-                    self._fanout.move(listener, Event.EPOCH_CONFIRMED)
-                elif question.number > listener.asked:
-                    self._fanout.move(listener, Event.EPOCH_DENIED)
+            if listener.state is State.CHECKING_EPOCH and question.number > listener.asked:
+                self._fanout.move(listener, Event.EPOCH_DENIED)
             if not listener.is_live:
                 self._fanout.queue.add(listener)
 

@@ -202,11 +202,17 @@ class Server:
                 self.noted.discard(name)
             assert not is_wanted or name in self.noted, "the poller knows nothing of it"
 
+    def flush(self) -> None:
+        """Flush, as the flusher does once it was called."""
+        self.is_work_due = len(self.hub._fanout.queue) > 0
+        self.hub.flush()
+        self.check_callbacks()
+
     def turn(self) -> None:
         """Do everything that the event loop would do by itself."""
         self.check_callbacks()
         while self.hub.has_pending or self.admit():
-            self.hub.flush()
+            self.flush()
         self.is_work_due = False
         self.check_callbacks()
 

@@ -43,6 +43,7 @@ def test_the_first_base_gives_the_checksum() -> None:
     scene.add(BOB)
     assert scene.audit.checksum == of(ALICE, BOB)
     assert scene.base(11, ALICE) is Finding.AGREES
+    assert scene.audit.compare(scene.log, 0) is Finding.NOTHING, "each base is compared once"
     assert scene.base(12, ALICE, BOB) is Finding.AGREES
 
 

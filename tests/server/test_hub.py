@@ -58,8 +58,20 @@ def test_a_changed_epoch_is_settled_by_the_answer_that_brought_it() -> None:
     asked = server.hub.last_question(VIEW)
     world.ask_now(server, is_base=False)
     assert server.hub.is_settled(VIEW, asked)
+    assert not server.hub.is_settled(VIEW, server.hub.last_question(VIEW))
     old = world.pipelines[0]
     assert world.repost(server, old.epoch, asked, old.posted, old.posted) is Outcome.ENDED
+
+
+def test_a_wish_for_the_epoch_ends_with_the_question_for_it() -> None:
+    """A question for a base takes long: it is no substitute."""
+    world, _ = live_world()
+    hub = world.servers[0].hub
+    hub.request_epoch(VIEW)
+    hub.ask(VIEW, for_base=True)
+    assert hub.wants_epoch(VIEW)
+    hub.ask(VIEW, for_base=False)
+    assert not hub.wants_epoch(VIEW)
 
 
 def test_a_late_answer_settles_nothing() -> None:
@@ -326,6 +338,28 @@ def test_a_recreated_view_gives_a_base_without_a_pipeline_after_a_while() -> Non
     world.ask_now(server, is_base=True)
     server.turn()
     assert [type(message) for message in received(client)] == [Base]
+
+
+def test_a_base_is_still_wanted_while_a_client_waits_or_the_view_fails() -> None:
+    world = World()
+    server = world.servers[0]
+    first, second = connect(server), connect(server)
+    server.turn()
+    server.hub.remove_client(first)
+    assert server.hub.wants_base(VIEW), "another client waits, and none was ever read"
+    server.hub.remove_client(second)
+    assert server.hub.wants_base(VIEW), "none was ever read"
+    world.ask_now(server, is_base=True)
+    first, second = connect(server), connect(server)
+    world.pass_time(2_000)
+    server.turn()
+    assert server.hub.wants_base(VIEW), "the base is old, and no log continues it"
+    server.hub.remove_client(first)
+    assert server.hub.wants_base(VIEW), "another client waits"
+    server.ask(is_base=True)
+    world.fail(server, server.asked[-1])
+    server.hub.remove_client(second)
+    assert server.hub.wants_base(VIEW), "to see when it can be read again"
 
 
 @pytest.mark.parametrize("count", [1, 3])

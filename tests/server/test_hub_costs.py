@@ -113,7 +113,7 @@ def test_a_base_is_read_for_the_audit_though_no_client_needs_one() -> None:
     server = world.servers[0]
     world.disconnect(follower)
     reads = []
-    for second in range(200):
+    for second in range(400):
         world.clock.now += 1000
         if second < 150:
             post_rows(world)
@@ -122,6 +122,17 @@ def test_a_base_is_read_for_the_audit_though_no_client_needs_one() -> None:
             reads.append(second)
             world.ask_now(server, is_base=True)
     assert reads == [59, 119, 154]
+
+
+def test_a_view_that_has_ended_is_read_no_more() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    for second in range(200):
+        world.clock.now += 1_000
+        lower = 1_000 if second == 0 else MAX_TIME
+        server.hub.take_delta(Delta(VIEW, world.engine.epoch, lower, MAX_TIME, []), world.now, 0)
+        server.hub.on_tick(world.now)
+        assert not server.hub.wants_base(VIEW)
 
 
 def test_doubt_ends_with_the_next_base_that_agrees() -> None:
@@ -242,7 +253,7 @@ def test_rows_of_a_base_above_the_head_are_at_its_own_time() -> None:
     post_rows(world, "later")
     snapshot = server.hub.snapshot(VIEW, server.hub.last_question(VIEW), world.now)
     assert snapshot is not None
-    assert snapshot.upper == 1001, "the base has it already"
+    assert (snapshot.upper, snapshot.delta) == (1001, None), "the base has it already"
 
 
 def test_the_fold_cache_is_bounded_and_keeps_what_was_used_last() -> None:

@@ -102,7 +102,7 @@ class Actions:
         self.world.check_snapshot(self.server(n))
 
     def flush(self, n: int) -> None:
-        self.server(n).hub.flush()
+        self.server(n).flush()
 
     def admit(self, n: int) -> None:
         self.server(n).admit()

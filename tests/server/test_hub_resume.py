@@ -31,6 +31,9 @@ def test_a_client_that_resumes_before_any_pipeline_is_answered_once() -> None:
     world.ask_now(server, is_base=False)
     server.turn()
     assert received(client) == []
+    world.repost(server, world.engine.epoch, 0, 990, 990)
+    server.turn()
+    assert client.listeners[VIEW].is_live, "the log begins where the client is"
 
 
 def test_an_answer_is_followed_by_the_status() -> None:

@@ -111,6 +111,15 @@ def test_an_old_delta_is_dropped_though_intervals_without_changes_follow() -> No
     assert (log.lower, log.size) == (10, 0)
 
 
+def test_a_pin_keeps_what_lies_above_it() -> None:
+    for pinned, lower in [(9, 0), (10, 10), (19, 10), (20, 20)]:
+        log = Log(0, 0)
+        for upper in (10, 20):
+            log.append(upper, Message(b"x" * 100), upper)
+        log.trim(max_bytes=100, oldest=100, pinned=pinned)
+        assert log.lower == lower
+
+
 def test_the_list_of_entries_is_cut() -> None:
     log = Log(0, 0)
     for upper in range(1, 2_000):
