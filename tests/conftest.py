@@ -1,3 +1,3 @@
-"""What all tests share: see `tests/support`."""
+"""Plugins of all tests; their helpers are in `tests/support`."""
 
 pytest_plugins = ["tests.support.forbid_skips"]

@@ -1,4 +1,4 @@
-"""What the docs name exists: links, commands, and the files in a picture's place."""
+"""Every link, command, file and place that the docs name exists."""
 
 import os
 import re

@@ -44,7 +44,7 @@ SUBSCRIBE_SINCE = (0, 27)
 PROGRESS_AT_AS_OF_SINCE = (0, 50)
 
 _NOT_INDEXED = "unable to automatically determine a query timestamp"
-"""What v0.26 answers to a SELECT of a view that is neither materialized nor indexed."""
+"""The error of v0.26 for a SELECT of a view that is neither materialized nor indexed."""
 
 _UNKNOWN_RELATION = re.compile(r"unknown catalog item|relation .* does not exist")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
@@ -83,7 +83,7 @@ class Dialect:
     clock: str
     """The function that gives the time of a SELECT: mz_logical_timestamp(), mz_now() since."""
     progress_offset: int
-    """What to add to the time of the first progress row to get the stream's lower bound.
+    """Added to the time of the first progress row, it gives the stream's lower bound.
 
     From v0.50 on that row is at the AS OF itself, whose updates a stream without snapshot omits.
     """

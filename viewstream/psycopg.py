@@ -23,7 +23,7 @@ _TIMESTAMPTZ = 1184
 
 
 class Output(Protocol):
-    """What a COPY is written to."""
+    """A destination of a COPY."""
 
     def write(self, data: bytes) -> None: ...
 

@@ -28,7 +28,7 @@ class Holder(Protocol):
         """The time after which changes are needed."""
 
     def fell_behind(self) -> None:
-        """What is needed is about to be forgotten, because it is too much."""
+        """Raised when history that is still needed would be compacted, because it is too large."""
 
 
 @dataclass(eq=False)

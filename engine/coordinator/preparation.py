@@ -127,7 +127,7 @@ class Preparation:
         return Prepared(index, collection)
 
     def collection_of_index(self, relation: Item) -> Maintained | None:
-        """What has to run so that the relation can be read; None when it can be already."""
+        """The work that makes the relation readable; None if it is readable already."""
         if self._catalog.is_maintained(relation):
             return None
         if isinstance(relation.definition, CreateView):

@@ -92,7 +92,7 @@ class Runtime:
         return compile_query(tree, self.catalog, self.environment, maintained=maintained)
 
     def collection(self, id: str) -> Collection:
-        """What a query reads under that id; raises SqlError when it was dropped since."""
+        """Return the relation of that id; raises SqlError if it was dropped."""
         found = self.collections.get(id)
         if found is None:
             raise SqlError(f"what the query reads has been dropped or changed since ({id})")

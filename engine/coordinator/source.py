@@ -45,7 +45,7 @@ class Source(Collection):
         """Lines that were left out, by the reason, until they are published."""
         self.errors_total = 0
         self.state = FileState.FOLLOWED
-        """What was last seen of the file."""
+        """The state of the file at the last look."""
         self._fingerprint: tuple[int, int] | None = None
         """Of a file that is not tailed, when it was read."""
         self.live: FileReader | None = None

@@ -35,7 +35,7 @@ class SubscribedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class SubscriptionOptions:
-    """What the client asked for.
+    """The options of the client's statement.
 
     Updates come from `as_of` on: with `snapshot` the contents at that time first, else only what
     is strictly later. Updates at or after `up_to` are left out, and the stream ends there.

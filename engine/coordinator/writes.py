@@ -23,7 +23,7 @@ from engine.zset import Row, Value, ZSet, add
 
 @dataclass(frozen=True)
 class CopiedRows:
-    """What a COPY FROM adds to a table."""
+    """Rows that a COPY FROM adds to a table."""
 
     table: str
     rows: ZSet

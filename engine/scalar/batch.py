@@ -24,7 +24,7 @@ from engine.zset import Appended, Row, ZSet
 Result: TypeAlias = tuple[ZSet, dict[str, int]]
 
 EVALUATION_ERRORS = (SqlError, ArithmeticError, ValueError, TypeError, LookupError)
-"""What evaluating a row may raise: SqlError, or what a function here forgot to put in its words.
+"""Errors of evaluating a row: SqlError, or one that a function here does not translate.
 
 The latter must not end a view either; it shows among the view's errors, and is a bug to be mended.
 """

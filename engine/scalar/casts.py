@@ -18,7 +18,7 @@ from engine.types import BPCHAR, NAME, TEXT, UNKNOWN, VARCHAR, Array, SqlType
 
 
 class Context(IntEnum):
-    """When a cast may happen; each allows what the ones before it allow."""
+    """The contexts of a cast; each allows all that the ones before it allow."""
 
     IMPLICIT = 0
     ASSIGNMENT = 1

@@ -113,14 +113,14 @@ def pad_to_length(text: str, length: int) -> str:
 
 
 def fit_length(text: str, length: int) -> str:
-    """What `varchar(length)` stores: surplus blanks are cut off, other surplus is 22001."""
+    """Cut a value to `varchar(length)`: surplus blanks go, any other surplus is 22001."""
     if text[length:].strip(" "):
         raise SqlError(f"value too long for type character varying({length})", "22001")
     return text[:length]
 
 
 def fit_and_pad(text: str, length: int) -> str:
-    """What `char(length)` stores: the same, and blanks up to the length."""
+    """Fit a value to `char(length)`: as varchar, padded with blanks to the length."""
     if text[length:].strip(" "):
         raise SqlError(f"value too long for type character({length})", "22001")
     return text[:length].ljust(length)

@@ -24,10 +24,10 @@ from engine.types.jsonb import decode, read_number
 from engine.zset import Appended
 
 MISSING = msgspec.UNSET
-"""What a path gives that is not there, which differs from JSON's null."""
+"""The result of a path that leads nowhere, which differs from JSON's null."""
 
 FAST_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeEncodeError)
-"""What a fast decoder raises where the slow one may still succeed, or knows the error's name."""
+"""Errors of a fast decoder after which the slow one may succeed, or give the right error."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What an expression may depend on besides its row: the engine, the time, and parameters."""
+"""The inputs of an expression besides its row: the engine, the time, and parameters."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Environment:
 class Transaction(Protocol):
     @property
     def now(self) -> int:
-        """What `now()` gives in all statements of the transaction."""
+        """The value of `now()` in all statements of the transaction."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Evaluation:
 
     @cached_property
     def now(self) -> int:
-        """What `now()` gives, in milliseconds: the same in all of the statement."""
+        """The value of `now()` in milliseconds, the same in all of the statement."""
         if self.transaction is not None:
             return self.transaction.now
         return self.environment.clock()

@@ -25,7 +25,7 @@ def json_item(value: Any, index: int) -> Any:
 
 
 def json_text(value: Any) -> str | None:
-    """What `->>` gives for a value that may be MISSING."""
+    """Apply `->>` to a value that may be MISSING."""
     return None if value is MISSING else as_text(value)
 
 

@@ -1,4 +1,4 @@
-"""What is done to an expression before code is written for it: values put in, constants folded."""
+"""Prepares an expression for the code writer: inserts values, folds constants."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What one client's connection does: statements, transactions, portals, and the listener."""
+"""One client's connection: statements, transactions, portals, and the listener."""

@@ -49,7 +49,7 @@ class Limits:
 
 
 class ClientRegistry(Protocol):
-    """What a client needs of its listener: limits, the other clients, the engine."""
+    """The part of the listener that a client needs: limits, the other clients, the engine."""
 
     coordinator: Coordinator
     limits: Limits

@@ -19,7 +19,7 @@ from engine.sql.statements import CopyFormat
 from engine.zset import Row, ZSet
 
 MAX_BYTES = 256 * 1024 * 1024
-"""What one COPY may bring: its rows become visible together, so they are in memory together."""
+"""Limit of one COPY: its rows become visible together, so they are in memory together."""
 
 
 class CopyOut:

@@ -29,7 +29,7 @@ _HEADER_BYTES = 1024 * 1024
 
 
 class FileState(enum.Enum):
-    """What became of the file; the values are those of `mz_source_statistics.file_state`."""
+    """The state of the file; the values are those of `mz_source_statistics.file_state`."""
 
     FOLLOWED = "followed"
     REPLACED = "replaced"
@@ -116,7 +116,7 @@ class SourceFile:
         return FileState.FOLLOWED if same else FileState.REPLACED
 
     def fingerprint(self) -> tuple[int, int] | None:
-        """What changes when the file is written: its size, and when that was."""
+        """Return the size and the modification time, which change when the file is written."""
         if self._descriptor < 0:
             return None
         status = os.fstat(self._descriptor)

@@ -51,7 +51,7 @@ class RowFormat(ABC):
         raise NotImplementedError
 
     def cutter(self, longest: int) -> Cutter:
-        """What cuts the file; a line or record of more than `longest` bytes is left out."""
+        """Return the splitter of the file, which omits records of more than `longest` bytes."""
         return LineCutter(longest)
 
     @abstractmethod

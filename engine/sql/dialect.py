@@ -234,7 +234,7 @@ def _select_from(values: exp.Values) -> exp.Select:
 
 
 _CLAUSES = ("with_", "order", "limit", "offset")
-"""What may stand around VALUES as it may around SELECT."""
+"""Clauses that are allowed around VALUES as around SELECT."""
 
 
 def parse_expression(tokens: Sequence[Token], sql: str) -> exp.Expr:

@@ -24,7 +24,7 @@ OBJECTS = (
     *("ROUTINE", "RULE", "SECRET", "SEQUENCE", "SERVER", "SINK", "STATISTICS", "SUBSCRIPTION"),
     *("TABLESPACE", "TRANSFORM", "TRIGGER", "TYPE", "UNIQUE", "UNLOGGED", "USER"),
 )
-"""What CREATE and DROP could name."""
+"""Kinds of objects that CREATE and DROP could name."""
 
 SHOWN = (
     *("CLUSTER", "CLUSTERS", "CONNECTIONS", "FUNCTIONS", "GRANTS", "NETWORK", "POLICIES"),

@@ -14,7 +14,7 @@ TextRow: TypeAlias = tuple[str | None, ...]
 
 
 class StoreError(SqlError):
-    """What was to be stored is not: the disk is full, or failed. Nothing of it was done."""
+    """The disk is full, or failed: nothing of the write was stored."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "58030")

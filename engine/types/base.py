@@ -1,4 +1,4 @@
-"""What every SQL type is: names, sizes, and conversions from and to text and binary."""
+"""The interface of every SQL type: names, sizes, conversions from and to text and binary."""
 
 from __future__ import annotations
 

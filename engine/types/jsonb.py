@@ -153,7 +153,7 @@ def canonical(value: JsonValue) -> str:
 
 
 def as_text(value: JsonValue) -> str | None:
-    """What `->>` gives: a string itself, None for JSON's null, else the canonical text."""
+    """Convert to text as `->>` does: a string itself, None for JSON's null, else canonical text."""
     kind = value.__class__
     if kind is str:
         return str(value)

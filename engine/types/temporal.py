@@ -82,7 +82,7 @@ def to_utc(local: datetime, zone: tzinfo) -> datetime:
 
 
 def to_local(moment: datetime, zone: tzinfo) -> datetime:
-    """What clocks in `zone` show at the naive UTC `moment`."""
+    """Return the local time in `zone` at the naive UTC `moment`."""
     try:
         return moment.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None, fold=0)
     except OverflowError:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass
 class EventStream:
-    """What the server sends, and what it was asked.
+    """The script of a server, and the requests that it got.
 
     Each connection follows the next one of `plans`, and the last plan for ever: a number of
     bytes after which the line is cut, None for never, or (status, headers) of a refusal. Who

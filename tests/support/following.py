@@ -16,7 +16,7 @@ PATIENCE = 40.0
 
 
 class Witness:
-    """What a client held, at every consistent point: (epoch, upper, rows)."""
+    """The rows of a client at every consistent point: (epoch, upper, rows)."""
 
     def __init__(self, follower: Stream) -> None:
         self.follower = follower

@@ -14,7 +14,7 @@ from viewstream.protocol import Delta, decode_delta
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent; header names are in lower case."""
+    """A request of a client; header names are in lower case."""
 
     method: str
     target: str
@@ -28,7 +28,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer; without a status the connection is broken off instead."""
+    """An answer; without a status the connection is cut instead."""
 
     status: int | None = 200
     body: Any = field(default_factory=dict)

@@ -31,7 +31,7 @@ class Connection:
         self._stream = stream
         self._handler = handler
         self.views = views
-        """What the client asked for: VIEW or VIEW@EPOCH:FRONTIER."""
+        """The client's request: VIEW or VIEW@EPOCH:FRONTIER."""
         self.ended = threading.Event()
         self.close_code: int | None = None
         self.close_reason: str | None = None

@@ -45,7 +45,7 @@ class Session:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self.memory: dict[str, Any] = {}
-        """What a scenario notes between the statements of one connection."""
+        """Notes of a scenario between the statements of one connection."""
 
     @property
     def is_gone(self) -> bool:

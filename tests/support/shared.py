@@ -1,4 +1,4 @@
-"""What a folder beside the clone holds, for those who have it: real events and recordings."""
+"""Real events and recordings, in an optional folder next to the clone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said to an engine: dialects, epochs, connection options."""
+"""Dialects, epochs and connection options."""
 
 from __future__ import annotations
 

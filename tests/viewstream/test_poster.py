@@ -18,7 +18,7 @@ LONGEST_DELAY, LONGEST_RETRY_AFTER = 5.0, 60.0
 
 
 def delays(answer: Answer) -> list[float]:
-    """What a poster waits while the server gives this answer `TRIES` times."""
+    """Return the delays of a poster while the server gives this answer `TRIES` times."""
     waited: list[float] = []
     answers = itertools.chain([answer] * TRIES, itertools.repeat(Answer()))
     with ScriptedHttp(lambda _: next(answers)) as server:

@@ -48,7 +48,7 @@ def running(engine: Engine, *options: str) -> Iterator[tuple[Process, ScriptedWi
 
 
 def read_until(process: Process, end: bytes) -> bytes:
-    """What it printed up to `end`."""
+    """Read its output up to `end`."""
     assert process.popen.stdout is not None
     printed = b""
     while not printed.endswith(end):

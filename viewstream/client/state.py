@@ -79,7 +79,7 @@ class ViewState:
 
     @property
     def resume(self) -> str:
-        """What to ask the server for: `VIEW`, or `VIEW@EPOCH:FRONTIER`."""
+        """The argument for the server: `VIEW`, or `VIEW@EPOCH:FRONTIER`."""
         position = self.position
         return self.view if position is None else f"{self.view}@{position}"
 

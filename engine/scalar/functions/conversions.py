@@ -224,7 +224,7 @@ def _jsonb_caster(target: SqlType) -> Callable[[Jsonb], Any]:
 
 
 def json_kind(value: Any) -> str:
-    """What `jsonb_typeof` calls a decoded value."""
+    """Name the type of a decoded value as `jsonb_typeof` does."""
     match value:
         case None:
             return "null"

@@ -32,7 +32,7 @@ def _as_text(get: Get) -> Callable[[Jsonb, Any], str | None]:
 
 
 def json_path(value: Any, path: tuple[str | None, ...]) -> Any:
-    """What the keys, and the indexes of arrays, lead to; MISSING if they lead nowhere."""
+    """Follow keys and indexes of arrays; MISSING if they lead nowhere."""
     for step in path:
         if step is None:
             return MISSING

@@ -47,7 +47,7 @@ class ShowCreate:
 
 @dataclass(frozen=True)
 class ShowParts:
-    """What a relation consists of: `select` asks the catalog for it, if there is such a one."""
+    """The contents of a relation: `select` asks the catalog for it, if there is such a one."""
 
     relation: Name
     select: Select

@@ -48,7 +48,7 @@ def receive_until(client: socket.socket, end: bytes) -> bytes:
 
 
 def receive_all(client: socket.socket) -> bytes:
-    """What comes until the engine closes."""
+    """Receive until the engine closes."""
     received = b""
     with contextlib.suppress(ConnectionResetError):
         while chunk := client.recv(65536):

@@ -1,4 +1,4 @@
-"""What tools ask of the catalog: psql's commands, and the introspection of libraries."""
+"""Queries of tools to the catalog: psql's commands, and the introspection of libraries."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Engine:
         return tag
 
     def history(self, name: str) -> History:
-        """What a relation holds and held."""
+        """The present and past rows of a relation."""
         runtime = self.coordinator._runtime
         collection = runtime.collections[runtime.catalog.get((name,)).id]
         assert isinstance(collection, Stored)
@@ -134,7 +134,7 @@ class Engine:
 
 
 class Tail:
-    """What a TAIL has given so far."""
+    """The output of a TAIL so far."""
 
     def __init__(self, subscription: Subscription, as_of: int | None) -> None:
         self.as_of = as_of

@@ -46,7 +46,7 @@ def test_all_reads_of_a_transaction_have_one_time(words: Path) -> None:
                     return True
                 return False
 
-            await wait_for(is_forgotten, "the time of the transaction is let go")
+            await wait_for(is_forgotten, "the time of the transaction is released")
 
     asyncio.run(scenario())
 

@@ -1,4 +1,4 @@
-"""What a data folder brings back: the catalog, the rows of tables, and times that go on."""
+"""A restart with a data folder: the catalog, the rows of tables, and times that go on."""
 
 from __future__ import annotations
 

@@ -299,7 +299,7 @@ def test_stopping_the_engine_ends_every_tail(words: Path) -> None:
 
 
 def test_a_tail_of_a_query_waits_for_its_inputs_whatever_the_window(tmp_path: Path) -> None:
-    """What it begins with is kept for it until the view that it reads is filled."""
+    """Its first rows are kept for it until the view that it reads is filled."""
     path = tmp_path / "words"
     path.write_text("".join(f"{number:07d}\n" for number in range(100_000)))
 

@@ -1,4 +1,4 @@
-"""What the server writes, byte for byte as PostgreSQL's documentation has it."""
+"""The server's messages, byte for byte as PostgreSQL's documentation has them."""
 
 from __future__ import annotations
 

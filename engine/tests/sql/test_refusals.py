@@ -1,4 +1,4 @@
-"""What the engine does not have is refused by its name, with SQLSTATE 0A000."""
+"""Each missing feature is refused by its name, with SQLSTATE 0A000."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ INVALID = [
         '"\\udc00\\ud800"',
     ),
 ]
-"""What is not JSON, each also inside of values that a decoder of fields skips."""
+"""Texts that are not JSON, each also inside of values that a decoder of fields skips."""
 
 
 class OneField(msgspec.Struct):
