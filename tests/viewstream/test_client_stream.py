@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosedOK
 
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served
 from tests.support.processes import wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.checksum import checksum
-from viewstream.client.stream import Stream
+from viewstream.client.stream import SILENCE, Stream, dial
 from viewstream.client.view import FollowError
 from viewstream.protocol import Base, Column, Delta, Message, Row, Status, encode
 
@@ -294,3 +296,38 @@ def test_a_refusal_for_now_is_asked_again() -> None:
             assert follower.closed_with == [4000]
 
     over_a_real_socket(play)
+
+
+def test_the_end_of_a_connection_wakes_those_who_wait() -> None:
+    async def play(stream: ScriptedStream) -> None:
+        async with following(stream, "v") as follower:
+            view = follower["v"]
+            first = await in_thread(lambda: stream.connection(0))
+            await in_thread(lambda: first.send(base(10, ALICE)))
+            await follower.until(lambda: view.standing.state == "live")
+            stream.refuse_with = 503  # so that nothing but the end is heard
+            await in_thread(first.cut)
+            await follower.until(lambda: view.standing.state == "connecting")
+            assert follower.connections == 1
+
+    over_a_real_socket(play)
+
+
+def test_the_documented_silence_is_the_default() -> None:
+    assert SILENCE == 15.0
+
+
+def test_messages_are_compressed_without_context_takeover() -> None:
+    """Each message by itself, so that the server compresses it once for all clients."""
+
+    async def open_one(url: str) -> list[Any]:
+        connection = await dial(url.replace("http", "ws") + "/view/stream?view=top10")
+        try:
+            return list(connection.protocol.extensions)  # type: ignore[attr-defined]
+        finally:
+            await connection.close()
+
+    with FakeEngine() as engine, Served(engine) as served:
+        (deflate,) = asyncio.run(open_one(served.url))
+    assert deflate.remote_no_context_takeover
+    assert deflate.local_no_context_takeover
