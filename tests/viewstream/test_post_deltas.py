@@ -135,12 +135,15 @@ def test_a_server_that_is_away_makes_the_writer_wait() -> None:
         ScriptedHttp(lambda _: Answer(503)) as server,
         running(server.url, "--body-limit", "100000") as process,
     ):
+        write(process, OPENING)
+        wait_until(lambda: server.requests, "it reads and posts")
         assert process.popen.stdin is not None
         pipe = process.popen.stdin.fileno()
         os.set_blocking(pipe, False)
-        text = OPENING + b"".join(row(time, 1, "x" * 1000) for time in range(11, 5011))
+        text = b"".join(row(time, 1, "x" * 1000) for time in range(11, 5011))
         sent, last = 0, time.monotonic()
-        while time.monotonic() - last < 1:  # for a second nothing was taken: it is full
+        # It is full once nothing was taken for long, and more than the pipe alone has room for.
+        while time.monotonic() - last < 1 or sent <= 100_000:
             try:
                 sent += os.write(pipe, text[sent : sent + 4096])
                 last = time.monotonic()
