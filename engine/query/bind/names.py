@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from engine.errors import SqlError
+from engine.errors import SqlError, not_supported
 from engine.query.plan import outer
 from engine.relation import Column
 from engine.types import SqlType
@@ -83,6 +83,10 @@ class Names:
                 raise ungrouped(_shown(column))
             if table and table in names.tables:
                 break
+            if not table and name in names.tables:
+                raise not_supported(
+                    f'a reference to the whole row of table "{name}"', f"name columns, or {name}.*"
+                )
             names, level = names.parent, level + 1
         raise SqlError(f'column "{_shown(column)}" does not exist')
 

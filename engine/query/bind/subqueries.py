@@ -42,6 +42,9 @@ def in_expression(rows: Rows, tree: exp.Expr) -> exp.Expr | None:
     """The columns that replace a subquery inside an expression; None if the tree is none."""
     if isinstance(tree, exp.Exists):
         return rows.add(rows.subquery(tree.this).as_table(), "exists")
+    if isinstance(tree, exp.Anonymous) and tree.name.lower() == "exists" and tree.expressions:
+        # sqlglot knows EXISTS of a SELECT only, and takes EXISTS (VALUES ..) for a function.
+        return rows.add(rows.subquery(tree.expressions[0]).as_table(), "exists")
     member = membership(tree)
     if member is not None:
         return _member_column(rows, *member)

@@ -45,7 +45,7 @@ from engine.query.plan import (
 )
 from engine.query.predicates import conjuncts
 from engine.query.rewrite.existence import keyed
-from engine.query.rewrite.outer_joins import Sides, equal_keys, nulls, unmatched
+from engine.query.rewrite.outer_joins import equal_keys, nulls, outer_join, unmatched
 from engine.scalar import Scalar
 from engine.scalar.nodes import Case, Constant
 from engine.types import BOOL
@@ -200,28 +200,8 @@ class _Lowering:
 
     def _outer_join(self, plan: OuterJoin) -> Plan:
         left, right = self.lowered(plan.left), self.lowered(plan.right)
-        shift, width = self._shift, plan.left.width
-        on: list[Scalar] = []
-        for predicate in conjuncts((plan.on,)):
-            # The condition reads outside's columns (once), the left row's, the right row's; the
-            # join has outside's with both.
-            scalar = self._scalar(predicate)
-            on.append(
-                scalar.moved({n: n if n < shift + width else n + shift for n in scalar.columns})
-            )
-        sides = Sides(left, right, equal_keys(left.columns(0, shift), right.columns(0, shift)), on)
-        matched = sides.matched()
-        columns = matched.columns()
-        lefts, rights = columns[: left.width], columns[left.width :]
-        parts: list[Plan] = [Project(matched, lefts + rights[shift:])]
-        if plan.kind in ("left", "full"):
-            rest = sides.unmatched_left(matched)
-            parts.append(Project(rest, rest.columns() + nulls(plan.right)))
-        if plan.kind in ("right", "full"):
-            rest = sides.unmatched_right(matched)
-            own = rest.columns()
-            parts.append(Project(rest, own[:shift] + nulls(plan.left) + own[shift:]))
-        return Union(tuple(parts))
+        on = [self._scalar(predicate) for predicate in conjuncts((plan.on,))]
+        return outer_join(plan, left, right, on, self._shift)
 
     def _partners(
         self, rows: Plan, subquery: Plan, when: Scalar | None

@@ -10,13 +10,48 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from engine.query.plan import Filter, Join, JoinKey, Plan, Project, SemiJoin
+from engine.query.plan import (
+    Filter,
+    Join,
+    JoinKey,
+    OuterJoin,
+    Plan,
+    Project,
+    SemiJoin,
+    Union,
+)
 from engine.query.predicates import key_of, shifted
 from engine.scalar import Scalar
 
 
+def outer_join(plan: OuterJoin, left: Plan, right: Plan, on: list[Scalar], shift: int) -> Plan:
+    """The outer join of both sides, each next to the same `shift` outer columns.
+
+    `on` reads the outer columns (once), the left row's, the right row's.
+    """
+    width = plan.left.width
+    places = [
+        scalar.moved({n: n if n < shift + width else n + shift for n in scalar.columns})
+        for scalar in on
+    ]
+    shared = equal_keys(left.columns(0, shift), right.columns(0, shift))
+    sides = _Sides(left, right, shared, places)
+    matched = sides.matched()
+    columns = matched.columns()
+    lefts, rights = columns[: left.width], columns[left.width :]
+    parts: list[Plan] = [Project(matched, lefts + rights[shift:])]
+    if plan.kind in ("left", "full"):
+        rest = sides.unmatched_left(matched)
+        parts.append(Project(rest, rest.columns() + nulls(plan.right)))
+    if plan.kind in ("right", "full"):
+        rest = sides.unmatched_right(matched)
+        own = rest.columns()
+        parts.append(Project(rest, own[:shift] + nulls(plan.left) + own[shift:]))
+    return Union(tuple(parts))
+
+
 @dataclass(frozen=True)
-class Sides:
+class _Sides:
     """The inputs of an outer join, and the keys and conditions that pair their rows."""
 
     left: Plan
