@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.child import ROOT
 from scripts.ports import PortError, parse_port, usable_port
 from scripts.serving.folder import FolderError, make_folder
 from scripts.serving.plan import ENGINE_PORT, PORT, Plan, add_pipes_option, embedded_dsn
@@ -137,7 +139,11 @@ def announcement(plan: Plan) -> str:
             f"    data      {plan.data} (kept; --data names another folder)",
             f"    psql      psql '{plan.dsn}'",
         ]
-    lines += [f"    health    curl {plan.url}/healthz"]
+    views = filter(None, plan.view_list.read_text("utf-8").split("\n"))
+    lines += [
+        f"    watch     {shlex.join([str(ROOT / 'scripts' / 'watch'), plan.url, *views])}",
+        f"    health    curl {plan.url}/healthz",
+    ]
     if plan.watches:
         lines += ["    watching  the SQL files: an edit is applied at once"]
     return "\n".join([*lines, "", "    Ctrl-C ends everything.", ""])

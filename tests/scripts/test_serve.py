@@ -100,6 +100,7 @@ def test_a_second_start_finds_its_data_and_changes_nothing(own: Path) -> None:
     assert serve.popen.returncode == 128 + signal.SIGTERM
     with Serve(own, "--sql", "orders.sql") as serve:
         serve.wait_for(r"^sql       \| unchanged orders, spend$")
+        serve.wait_for(rf"^    watch     .*/scripts/watch {serve.url} spend$")
         serve.wait_until_rows("spend", ("Ann", "4"), ("Bob", "4"))
     (own / "orders.sql").write_text(TABLE.replace("sum", "max"))
     with Serve(own, "--sql", "orders.sql") as serve:
