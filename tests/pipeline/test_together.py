@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.whole import Whole
-from tests.support.npm import TOOLS, install, system_node
+from tests.support.npm import INSTALLS, TOOLS, install, system_node
 from tests.support.processes import Process
+
+pytestmark = INSTALLS
 
 MOMENTS = 60
 

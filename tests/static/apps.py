@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.support.npm import node_for_vite, run
-from tests.support.processes import PATIENCE, ROOT
+from tests.support.processes import ROOT
 from tests.support.scripted_stream import Connection, ScriptedStream
 from viewstream.protocol import Base, Column, Status
 
@@ -70,4 +70,4 @@ class App:
 
 
 def expect_rows(page: Page, *rows: str) -> None:
-    expect(page.locator("ol li")).to_have_text(list(rows), timeout=PATIENCE * 1000)
+    expect(page.locator("ol li")).to_have_text(list(rows))

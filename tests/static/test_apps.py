@@ -13,6 +13,8 @@ from tests.support.processes import Process, wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.protocol import Delta
 
+pytestmark = INSTALLS
+
 SVELTE_CONFIG = """
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 

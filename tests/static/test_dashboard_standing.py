@@ -71,7 +71,7 @@ def test_rows_that_stay_wrong_are_shown_as_unverified(stream: ScriptedStream, pa
 
     stream.on_open = wrong
     page.goto(stream.url)
-    expect(page.locator("#standing-text")).to_have_text("Unverified", timeout=20_000)
+    expect(page.locator("#standing-text")).to_have_text("Unverified")
     assert [stream.connection(at).wait_closed() for at in (0, 1)] == [4001, 4001]
     assert editors(page) == ["Alice"]
     expect(page.locator("#notice")).to_contain_text("may be wrong")

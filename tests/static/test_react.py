@@ -13,6 +13,8 @@ from tests.support.processes import Process, wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.protocol import Delta
 
+pytestmark = INSTALLS
+
 REACT_MAIN = """
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

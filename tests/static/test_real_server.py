@@ -50,7 +50,7 @@ def test_the_page_says_that_its_views_are_not_served(chromium: Browser, init: st
         page.add_init_script(init)
         page.goto(url)
         notice = "The server refuses: no view 'counter'; there is other."
-        expect(page.locator("#notice-text")).to_have_text(notice, timeout=20_000)
+        expect(page.locator("#notice-text")).to_have_text(notice)
 
 
 def test_the_page_says_why_it_is_refused_itself(chromium: Browser) -> None:
@@ -62,7 +62,7 @@ def test_the_page_says_why_it_is_refused_itself(chromium: Browser) -> None:
         page.route_web_socket("**/view/stream?*", lambda ws: ws.close(code=4403, reason=sentence))
         page.goto(url)
         notice = f"The server refuses: {sentence}."
-        expect(page.locator("#notice-text")).to_have_text(notice, timeout=20_000)
+        expect(page.locator("#notice-text")).to_have_text(notice)
 
 
 def test_a_server_without_a_source_answers_null() -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.npm import TOOLS, node_for_vite, run, system_node, tool
+from tests.support.npm import INSTALLS, TOOLS, node_for_vite, run, system_node, tool
 from tests.support.processes import ROOT
+
+pytestmark = INSTALLS
 
 TESTS = ROOT / "tests" / "static"
 CHECKED = ["static", TESTS / "types", *sorted(TESTS.glob("*.mjs")), *sorted(TOOLS.glob("*.mjs"))]

@@ -15,6 +15,8 @@ import pytest
 from tests.support.processes import ROOT
 
 TOOLS = ROOT / "tests" / "static" / "tools"
+INSTALLS = pytest.mark.timeout(600)
+"""For tests that may be the first to install: that is a download."""
 NODE_FOR_VITE = (20, 19)
 """The oldest Node that the bundler in TOOLS runs on."""
 
