@@ -38,6 +38,22 @@ test("the snapshot is the same array until a row changes", () => {
   assert.equal(second[0], first[0], "an unchanged row keeps its object");
 });
 
+test("the array is copied once after each look at it, and not for each change", (context) => {
+  const { world, view } = live();
+  let upper = 10;
+  const change = () => {
+    world.send(delta(upper, upper + 1, [[upper, 1, BOB]]));
+    upper += 1;
+  };
+  view.snapshot();
+  const copies = context.mock.method(Array.prototype, "slice");
+  for (let count = 0; count < 5; count += 1) change();
+  assert.equal(copies.mock.callCount(), 1);
+  view.snapshot();
+  change();
+  assert.equal(copies.mock.callCount(), 2);
+});
+
 test("rows() can be sorted by the page, unlike the snapshot, which others see", () => {
   const { world, view } = live();
   world.send(delta(10, 20, [[12, 1, BOB]]));

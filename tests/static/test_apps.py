@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.static.apps import EPOCH, PAGE, App, example, expect_rows, send_views
-from tests.support.npm import run, system_node
+from tests.support.npm import INSTALLS, run, system_node
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.protocol import Delta

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.static.apps import BOB, EPOCH, PAGE, App, example, expect_rows, send_views
-from tests.support.npm import run, tool
+from tests.support.npm import INSTALLS, run, tool
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.protocol import Delta
