@@ -66,7 +66,7 @@ class Stage:
     sockets: list[FakeSocket | Exception]
     urls: list[str] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
-    now: float = 0.0
+    now: float = 1000.0
     lasts: float = 0.0
 
     async def dial(self, url: str) -> FakeSocket:
