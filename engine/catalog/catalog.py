@@ -124,6 +124,17 @@ class Catalog:
         found = (self._items[id] for id in self._dependents.get(item.id, ()))
         return [dependent for dependent in found if dependent.kind is not Kind.INDEX]
 
+    def all_dependents(self, item: Item) -> list[Item]:
+        """The items made from this one, with its indexes."""
+        return [self._items[id] for id in self._dependents.get(item.id, ())]
+
+    def find_quietly(self, name: Name) -> Item | None:
+        """The item of that name; None also where there is no such schema."""
+        try:
+            return self.find(name)
+        except SqlError:
+            return None
+
     # Changes
 
     def next_id(self) -> str:
@@ -157,6 +168,14 @@ class Catalog:
         self._names[item.schema, item.name] = item
         for dependency in item.dependencies:
             self._dependents.setdefault(dependency, {})[item.id] = None
+
+    def replace(self, item: Item) -> None:
+        """Put an item in the place of the one with its id, which may have another name."""
+        old = self._items[item.id]
+        self.version += 1
+        del self._names[old.schema, old.name]
+        self._items[item.id] = item
+        self._names[item.schema, item.name] = item
 
     def remove(self, item: Item) -> None:
         """Remove an item on which no other depends any more."""

@@ -14,6 +14,7 @@ from engine.coordinator.preparation import (
     index_sql,
     schema_item,
 )
+from engine.coordinator.renaming import renamed_items
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.errors import SqlError
@@ -25,6 +26,7 @@ from engine.sql.statements import (
     CreateView,
     DdlStatement,
     Drop,
+    Rename,
 )
 from engine.storage import StoredItem
 from engine.worker import off_loop
@@ -48,6 +50,8 @@ class Definitions:
         """Change the catalog; returns the command tag. Calls must not overlap."""
         if isinstance(statement, Drop):
             return await self._drop(statement)
+        if isinstance(statement, Rename):
+            return await self._rename(statement)
         if isinstance(statement, CreateIndex):
             await self._create_index(statement)
             return "CREATE INDEX"
@@ -148,6 +152,30 @@ class Definitions:
         built = [new.collection for new in prepared if isinstance(new.collection, Maintained)]
         if built:
             self._runtime.build_with_others(built)
+
+    async def _rename(self, statement: Rename) -> str:
+        kind = Kind(statement.kind)
+        tag = f"ALTER {kind.value.upper()}"
+        item = self._catalog.find(statement.name)
+        if item is None:
+            if statement.if_exists:
+                return tag
+            item = self._catalog.get(statement.name)
+        if item.is_system:
+            raise SqlError(f"system item '{item.full_name}' cannot be modified", "42501")
+        if item.kind is not kind:
+            raise _wrong_kind(item, kind)
+        self._catalog.check_free(item.schema, statement.new_name)
+        new = renamed_items(self._catalog, item, statement.new_name)
+        await asyncio.to_thread(self._runtime.store.replace_sql, [_stored(each) for each in new])
+        self._runtime.system.take_out([self._catalog[each.id] for each in new])
+        for each in new:
+            self._catalog.replace(each)
+        self._runtime.system.put_back(new)
+        if item.id in self._runtime.collections:
+            self._runtime.collections[item.id].name = statement.new_name
+        self._runtime.tick({})
+        return tag
 
     # Removal
 

@@ -50,6 +50,23 @@ class SystemRelations:
             self._change("mz_evaluation_errors", {(item.id, item.name, text, count): -1})
         del self._names[item.id]
 
+    def take_out(self, items: Iterable[Item]) -> None:
+        """Remove the rows of items whose names are about to change; `put_back` must follow."""
+        for item in items:
+            for name, row in item_rows(self._catalog, item):
+                self._change(name, {row: -1})
+
+    def put_back(self, items: Iterable[Item]) -> None:
+        """Add the rows of items under their new names."""
+        for item in items:
+            for name, row in item_rows(self._catalog, item):
+                self._change(name, {row: 1})
+            old, self._names[item.id] = self._names[item.id], item.name
+            if old != item.name:
+                for text, count in self._errors.get(item.id, {}).items():
+                    change = {(item.id, old, text, count): -1, (item.id, item.name, text, count): 1}
+                    self._change("mz_evaluation_errors", change)
+
     def replace(self, name: str, rows: Iterable[Row]) -> None:
         """Replace the rows of a relation by `rows`."""
         new = dict.fromkeys(rows, 1)

@@ -303,5 +303,7 @@ def _kind(statement: s.DdlStatement) -> str:
             return "CREATE VIEW"
         case s.CreateIndex():
             return "CREATE INDEX"
+        case s.Rename(kind):
+            return f"ALTER {kind.upper()}"
         case s.Drop(kind):
             return f"DROP {kind.upper()}"

@@ -71,6 +71,22 @@ def parse_drop(tokens: TokenStream) -> s.Drop:
     return s.Drop(kind.lower(), tuple(names), if_exists, cascade)
 
 
+def parse_alter(tokens: TokenStream) -> s.Rename:
+    tokens.expect_words("ALTER")
+    if tokens.at_words("SYSTEM") or tokens.at_words("DEFAULT"):
+        raise not_supported(f"ALTER {tokens.next('a kind of object').text.upper()}")
+    tokens.take_words("MATERIALIZED")
+    kind = _expect_kind(tokens, "ALTER")
+    if_exists = tokens.take_words("IF", "EXISTS")
+    name = tokens.name()
+    if kind == "SCHEMA" or not tokens.take_words("RENAME", "TO"):
+        action = tokens.next("RENAME TO").text.upper()
+        raise not_supported(f"ALTER {kind} .. {action}", hint="only RENAME TO is, of items")
+    new_name = tokens.identifier("the new name")
+    tokens.expect_end()
+    return s.Rename(kind.lower(), name, new_name, if_exists)
+
+
 def _schema_name(name: s.Name) -> str:
     """The schema of `schema` or `database.schema`."""
     if len(name) > 2 or (len(name) == 2 and name[0] != "materialize"):

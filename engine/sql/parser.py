@@ -22,7 +22,7 @@ from engine.sql.parse_cursor import (
     parse_fetch,
     parse_types,
 )
-from engine.sql.parse_ddl import parse_create, parse_drop
+from engine.sql.parse_ddl import parse_alter, parse_create, parse_drop
 from engine.sql.parse_read import (
     parse_explain,
     parse_select,
@@ -141,6 +141,7 @@ _PARSERS: dict[str, Callable[[TokenStream], s.Statement]] = {
     "UNLISTEN": _parse_unlisten,
     "CREATE": parse_create,
     "DROP": parse_drop,
+    "ALTER": parse_alter,
     "INSERT": parse_insert,
     "UPDATE": parse_update,
     "DELETE": parse_delete,

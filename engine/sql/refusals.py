@@ -11,7 +11,7 @@ from engine.errors import not_supported
 from engine.sql.tokens import TokenStream
 
 STATEMENTS = (
-    *("ALTER", "ANALYZE", "CALL", "CHECKPOINT", "CLUSTER", "COMMENT", "DO", "GRANT", "IMPORT"),
+    *("ANALYZE", "CALL", "CHECKPOINT", "CLUSTER", "COMMENT", "DO", "GRANT", "IMPORT"),
     *("INSPECT", "LISTEN", "LOAD", "LOCK", "MERGE", "MOVE", "NOTIFY", "RAISE", "REASSIGN"),
     *("REFRESH", "REINDEX", "REVOKE", "SECURITY", "TRUNCATE", "VACUUM", "VALIDATE"),
 )

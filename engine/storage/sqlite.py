@@ -113,6 +113,12 @@ class SqliteStore:
             )
             database.execute("UPDATE numbers SET value = ? WHERE name = 'last_id'", (last_id,))
 
+    def replace_sql(self, items: Sequence[StoredItem]) -> None:
+        with self._transaction() as database:
+            database.executemany(
+                "UPDATE items SET sql = ? WHERE id = ?", [(item.sql, item.id) for item in items]
+            )
+
     def append(self, changes: Sequence[StoredUpdates]) -> None:
         with self._transaction() as database:
             for change in changes:

@@ -51,6 +51,9 @@ class Store(Protocol):
     ) -> None:
         """Add and remove items; a table's updates go with it."""
 
+    def replace_sql(self, items: Sequence[StoredItem]) -> None:
+        """Replace the statements of items that are stored."""
+
     def append(self, changes: Sequence[StoredUpdates]) -> None:
         """Add updates of tables."""
 
@@ -81,6 +84,9 @@ class MemoryStore:
     def change_items(
         self, created: Sequence[StoredItem], dropped: Iterable[str], last_id: int
     ) -> None:
+        pass
+
+    def replace_sql(self, items: Sequence[StoredItem]) -> None:
         pass
 
     def append(self, changes: Sequence[StoredUpdates]) -> None:

@@ -41,6 +41,7 @@ from engine.sql.statements.definitions import (
     Format,
     JsonFormat,
     RegexFormat,
+    Rename,
     TextFormat,
 )
 from engine.sql.statements.names import (
@@ -98,6 +99,7 @@ __all__ = [
     "Read",
     "RegexFormat",
     "Release",
+    "Rename",
     "ResetVariable",
     "Rollback",
     "RollbackTo",

@@ -133,6 +133,16 @@ class Drop:
     cascade: bool = False
 
 
+@dataclass(frozen=True)
+class Rename:
+    """`ALTER kind name RENAME TO new_name`; `kind` is as that of `Drop`."""
+
+    kind: str
+    name: Name
+    new_name: str
+    if_exists: bool = False
+
+
 DdlStatement: TypeAlias = (
-    CreateSchema | CreateSource | CreateTable | CreateView | CreateIndex | Drop
+    CreateSchema | CreateSource | CreateTable | CreateView | CreateIndex | Drop | Rename
 )
