@@ -32,6 +32,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; returns the process's exit status."""
     arguments = _parser().parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="engine: %(message)s")
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # the client gets the error
     try:
         asyncio.run(_serve(arguments))
     except (OSError, SqlError) as error:
