@@ -41,6 +41,9 @@ from engine.zset import Row, Value
 SORTED_AT_ONCE = 4096
 """The number of rows that are sorted at once."""
 
+_NARROW = 8
+"""Columns beyond which fewer rows are sorted at once."""
+
 _SAMPLES = 16
 """The number of keys of each sorted piece that are sampled to choose the cuts."""
 
@@ -116,7 +119,8 @@ def in_order(
     key = row_key(types, order)
     pieces: list[list[_Keyed]] = []
     remaining = iter(rows)
-    while piece := [(key(row), row) for row in islice(remaining, SORTED_AT_ONCE)]:
+    at_once = max(64, SORTED_AT_ONCE * _NARROW // max(_NARROW, len(types)))
+    while piece := [(key(row), row) for row in islice(remaining, at_once)]:
         piece.sort(key=_first)
         pieces.append(piece[:most])
         yield []

@@ -66,7 +66,7 @@ class Query:
         """
         evaluation = Evaluation(environment or self.environment, time, parameters, transaction)
         try:
-            return render(self.program, evaluation)
+            return render(self.program, evaluation, is_large=self.is_large)
         except RecursionError as error:
             raise SqlError("statement is nested too deeply", "54001") from error
 

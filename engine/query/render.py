@@ -44,9 +44,9 @@ Source = int | str
 """Where a change comes from: the number of a node, or the id of an input."""
 
 
-def render(program: Program, evaluation: Evaluation) -> Dataflow:
-    """A fresh dataflow that computes the program."""
-    renderer = _Renderer(evaluation)
+def render(program: Program, evaluation: Evaluation, *, is_large: bool = False) -> Dataflow:
+    """Build a dataflow that computes the program; all code of a large one is compiled at once."""
+    renderer = _Renderer(evaluation, is_large)
     for name, plan in program.bindings:
         renderer.locals[name] = renderer.source(plan)
     output = renderer.source(program.result)
@@ -54,8 +54,9 @@ def render(program: Program, evaluation: Evaluation) -> Dataflow:
 
 
 class _Renderer:
-    def __init__(self, evaluation: Evaluation) -> None:
+    def __init__(self, evaluation: Evaluation, is_large: bool) -> None:
         self._evaluation = evaluation
+        self._is_large = is_large
         self.nodes: list[Node] = []
         self.locals: dict[int, Source] = {}
 
@@ -85,6 +86,8 @@ class _Renderer:
         source = self.source(below)
         origin = below.id if isinstance(below, Get) else None
         function = compile_batch(scalars, conjunction(predicates), self._evaluation, origin)
+        if self._is_large:
+            function.prepare()
         return self._add(op.Compute(function), (source,))
 
     def _joined(self, plan: Join, columns: Sequence[int]) -> Source:

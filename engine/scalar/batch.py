@@ -66,6 +66,10 @@ class BatchFunction:
         self._origin = origin
         self._can_fail = any(node.can_fail for node in roots(nodes, condition))
 
+    def prepare(self) -> None:
+        """Compile the code now, and not when the first rows come: a large one takes long."""
+        self._by_row  # noqa: B018 -- computed by being read
+
     def __call__(self, rows: Mapping[Row, int]) -> Result:
         if not rows:
             return {}, {}

@@ -56,7 +56,8 @@ class GroupedStage(Stage):
             accepts = base.predicate(condition, "FILTER")
             base.reached.append(condition)
         scalars = [base.scalar(tree) for tree in call.arguments]
-        order = [base.scalar(ordered.this) for ordered in call.order]
+        written = dict(zip(call.arguments, scalars, strict=True))
+        order = [written.get(item.this) or base.scalar(item.this) for item in call.order]
         if accepts is not None:
             base.reached.pop()
         read = [number for scalar in scalars for number in scalar.columns]
