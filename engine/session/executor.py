@@ -30,6 +30,7 @@ from engine.session.reading import Reading
 from engine.session.state import Prepared, State
 from engine.session.transaction import Transaction
 from engine.sql import statements as s
+from engine.sql.statements.definitions import command_of
 from engine.zset import Value
 
 _WAYS_OUT = (s.Commit, s.Rollback, s.RollbackTo)
@@ -235,7 +236,7 @@ class Executor:
             case s.Declare() | s.Fetch() | s.Execute():
                 raise AssertionError("has a plan of its own")
         if self.transaction.in_block or self.in_series:
-            raise SqlError(f"{_kind(statement)} {_NO_BLOCK}", "25001", hint=_HINT)
+            raise SqlError(f"{command_of(statement)} {_NO_BLOCK}", "25001", hint=_HINT)
         if isinstance(statement, s.CreateTable) and statement.unenforced:
             names = ", ".join(dict.fromkeys(statement.unenforced))
             self.notice(f"constraints of tables are not enforced: {names}", "0A000")
@@ -289,21 +290,3 @@ class Executor:
 
     def notice(self, message: str, code: str) -> None:
         self._output.write(backend.notice_response(SqlError(message, code)))
-
-
-def _kind(statement: s.DdlStatement) -> str:
-    match statement:
-        case s.CreateSchema():
-            return "CREATE SCHEMA"
-        case s.CreateSource():
-            return "CREATE SOURCE"
-        case s.CreateTable():
-            return "CREATE TABLE"
-        case s.CreateView():
-            return "CREATE VIEW"
-        case s.CreateIndex():
-            return "CREATE INDEX"
-        case s.Rename(kind):
-            return f"ALTER {kind.upper()}"
-        case s.Drop(kind):
-            return f"DROP {kind.upper()}"

@@ -3,7 +3,7 @@
 | file | schema |
 |---|---|
 | `mz_catalog` | Materialize's names, and this engine's statistics |
-| `pg_catalog` | PostgreSQL's, for its clients |
+| `pg_tables`, `pg_catalog` | PostgreSQL's, for its clients: columns, and rows |
 | `information_schema` | the SQL standard's, for tools |
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from engine.catalog.catalog import Catalog
 from engine.catalog.items import Item, Kind
-from engine.catalog.system import information_schema, mz_catalog, pg_catalog
+from engine.catalog.system import information_schema, mz_catalog, pg_catalog, pg_tables
 from engine.catalog.system.mz_catalog import STATISTICS
 from engine.catalog.system.tables import NamedRow
 
@@ -21,7 +21,7 @@ __all__ = ["STATISTICS", "add_system_items", "fixed_rows", "item_rows"]
 
 _SCHEMAS = {
     "mz_catalog": mz_catalog.TABLES,
-    "pg_catalog": pg_catalog.TABLES,
+    "pg_catalog": pg_tables.TABLES,
     "information_schema": information_schema.TABLES,
 }
 

@@ -146,3 +146,22 @@ class Rename:
 DdlStatement: TypeAlias = (
     CreateSchema | CreateSource | CreateTable | CreateView | CreateIndex | Drop | Rename
 )
+
+
+def command_of(statement: DdlStatement) -> str:
+    """The words with which the statement begins, for messages."""
+    match statement:
+        case CreateSchema():
+            return "CREATE SCHEMA"
+        case CreateSource():
+            return "CREATE SOURCE"
+        case CreateTable():
+            return "CREATE TABLE"
+        case CreateView():
+            return "CREATE VIEW"
+        case CreateIndex():
+            return "CREATE INDEX"
+        case Rename(kind):
+            return f"ALTER {kind.upper()}"
+        case Drop(kind):
+            return f"DROP {kind.upper()}"
