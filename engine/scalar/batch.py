@@ -26,7 +26,7 @@ Result: TypeAlias = tuple[ZSet, dict[str, int]]
 EVALUATION_ERRORS = (SqlError, ArithmeticError, ValueError, TypeError, LookupError)
 """Errors of evaluating a row: SqlError, or one that a function here does not translate.
 
-The latter must not end a view either; it shows among the view's errors, and is a bug to be mended.
+The latter must not end a view either: it is counted among the view's errors, and is a bug.
 """
 _FAILED = (*EVALUATION_ERRORS, *FAST_ERRORS)
 
@@ -77,7 +77,7 @@ class BatchFunction:
             try:
                 return self._by_column(rows)
             except _FAILED:
-                pass  # row by row it is found out which one it is, and in which words
+                pass  # evaluated row by row, the row that fails gets its own error
         return self._by_row(rows)
 
     @cached_property
@@ -214,7 +214,7 @@ def _guarded(lines: list[str]) -> list[str]:
 
 
 def error_text(error: Exception) -> str:
-    """How an error is counted: by SQL's message, or as what it is: a fault of a function here."""
+    """The text under which an error is counted: its message, or that of an internal error."""
     if isinstance(error, SqlError):
         return error.message
     return f"internal error: {type(error).__name__}: {error}"

@@ -74,7 +74,7 @@ def posix_time_zone(name: str) -> tzinfo:
 
 
 def to_utc(local: datetime, zone: tzinfo) -> datetime:
-    """The naive UTC moment at which clocks in `zone` show `local`."""
+    """The naive UTC moment of the local time `local` in `zone`."""
     try:
         return local.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
     except OverflowError:

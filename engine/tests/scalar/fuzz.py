@@ -28,6 +28,7 @@ from engine.types import (
     TIME,
     TIMESTAMP,
     TIMESTAMPTZ,
+    UUID,
     Array,
     SqlType,
     array_of,
@@ -77,6 +78,7 @@ LITERALS: dict[SqlType, tuple[str, ...]] = {
         '{"a":{"b":[1]}}',
         '"s"',
     ),
+    UUID: ("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "00000000000000000000000000000000"),
 }
 UNITS = ("year", "mons", "week", "isodow", "epoch", "us", "timezone", "fortnight", "")
 _TYPES = tuple(LITERALS)

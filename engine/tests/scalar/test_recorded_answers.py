@@ -1,6 +1,6 @@
 """Expressions are answered as a real Materialize answered them: type, text, or an error.
 
-The recordings lie beside the clone. `known_differences.tsv` has what v0.26.0 answers otherwise;
+The recordings are in `../shared`. `known_differences.tsv` has what v0.26.0 answers otherwise;
 what v26.28 answers is answered here. Cases of the same kinds, which always run, are in `cases/`.
 """
 

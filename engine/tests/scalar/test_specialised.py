@@ -67,7 +67,7 @@ def test_like_with_an_escape_character(text: str, pattern: str, escape: str) -> 
 @pytest.mark.parametrize(("type_", "value"), VALUES, ids=repr)
 @pytest.mark.parametrize("function", ["date_part", "date_trunc"])
 def test_fields(function: str, type_: SqlType, value: Any, field: str) -> None:
-    """Where there is no such function (date_trunc of a time) both forms say so."""
+    """Both forms give the same value, or the same error (date_trunc of a time)."""
     columns = {"v": type_, "f": TEXT}
     constant = outcome(f"{function}('{field}', v)", columns, (value, field))
     assert constant == outcome(f"{function}(f, v)", columns, (value, field))
