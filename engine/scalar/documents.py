@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from engine.scalar.nodes import Call, IsNull, JsonGet, Node, walk
-from engine.types.jsonb import decode, read_number
+from engine.types.jsonb import SHALLOW, decode, may_be_deep, read_number
 from engine.zset import Appended
 
 MISSING = msgspec.UNSET
@@ -130,6 +130,12 @@ class Decoder:
         ).decode
         """Raises one of FAST_ERRORS for what is not JSON, but also for what is no object."""
 
+    def checked(self, text: str | bytes) -> Any:
+        """Decode with `fast` what is not nested too deeply, whatever the recursion limit is."""
+        if len(text) > SHALLOW and may_be_deep(text):
+            raise RecursionError
+        return self.fast(text)
+
     def slow(self, text: str) -> Any:
         """The same struct, for any JSON; raises SqlError for what is not JSON."""
         return self._build(decode(text))
@@ -211,7 +217,7 @@ class SharedDocument:
         found: list[Any] | Exception | None = rows.shared.get(decoder)
         if found is None:
             try:
-                found = self._decode(rows, decoder.fast)
+                found = self._decode(rows, decoder)
             except FAST_ERRORS as error:
                 found = error  # the others need not try again
             rows.shared[decoder] = found
@@ -219,7 +225,9 @@ class SharedDocument:
             raise found
         return found
 
-    def _decode(self, rows: Appended, decode: Callable[[str | bytes], Any]) -> list[Any]:
+    def _decode(self, rows: Appended, decoder: Decoder) -> list[Any]:
+        decode, checked = decoder.fast, decoder.checked
         if self._index == 0 and rows.utf8 is not None:
-            return list(map(decode, rows.utf8))
-        return [None if text is None else decode(text) for text in rows.columns[self._index]]
+            return [decode(text) if len(text) <= SHALLOW else checked(text) for text in rows.utf8]
+        texts = rows.columns[self._index]
+        return [None if text is None else checked(text) for text in texts]

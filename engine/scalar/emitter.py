@@ -65,7 +65,7 @@ class Emitter(Writer):
     def document(self, document: Node, decoder: Decoder) -> str:
         """Emit the decoding of a whole document; return the variable of the struct."""
         text = self.value(document.children[0])
-        decode = self.name("decode", decoder.fast)
+        decode = self.name("decode", decoder.checked)
         self.slow_names[decode] = decoder.slow
         test = f"None if {text} is None else " if _is_nullable_document(document) else ""
         return self.assign(f"{test}{decode}({text})")
@@ -125,6 +125,8 @@ class Emitter(Writer):
         reader = json_access.READERS.get(function.name)
         if reader is not None and isinstance(argument := node.arguments[0], JsonGet):
             return self.assign(reader.format(self._raw(argument)))
+        if function.strict and any(_is_null(argument) for argument in node.arguments):
+            return "None"
         atoms = [self.value(argument) for argument in node.arguments]
         if function.template == "{0}":
             return atoms[0]
@@ -258,6 +260,10 @@ class Emitter(Writer):
         if len(path) > 1 or _is_nullable_document(document):
             field = f"None if {owner} is None else {field}"
         return self.assign(field)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Constant) and node.value is None
 
 
 def _specialised(node: Call) -> Callable[..., Any] | None:

@@ -28,6 +28,8 @@ from engine.types.numeric import plain
 
 MAX_DEPTH: Final = 1000
 """Arrays and objects may be nested this deep."""
+SHALLOW: Final = 2 * MAX_DEPTH
+"""A text of so many characters cannot be nested too deeply."""
 
 R = TypeVar("R")
 
@@ -88,6 +90,8 @@ _encode = msgspec.json.Encoder(
 
 def decode(text: str) -> JsonValue:
     """Parse JSON; raises SqlError 22P02, or 54001 where it is nested too deeply."""
+    if len(text) > SHALLOW and may_be_deep(text):
+        check_depth(text)
     try:
         return _decode(text)
     except msgspec.ValidationError:  # an integer of thousands of digits
@@ -118,6 +122,13 @@ def _invalid(text: str, reason: str) -> SqlError:
     return invalid_syntax("jsonb", text, reason.removeprefix("JSON is malformed: "))
 
 
+def may_be_deep(text: str | bytes) -> bool:
+    """Whether the text has more opening brackets than there may be levels."""
+    if isinstance(text, bytes):
+        return text.count(b"[") + text.count(b"{") > MAX_DEPTH
+    return text.count("[") + text.count("{") > MAX_DEPTH
+
+
 def check_depth(text: str) -> None:
     """Raise SqlError if JSON `text` is nested deeper than MAX_DEPTH."""
     depth = 0
@@ -131,7 +142,7 @@ def check_depth(text: str) -> None:
             depth -= 1
 
 
-_BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def deeply(function: Callable[..., R], *arguments: Any) -> R:
