@@ -88,6 +88,20 @@ test("random histories: all views are what they were at the common time", () => 
   assert.ok(process.env.MODEL_SEED !== undefined || moved > 10_000, `${moved} moments`);
 });
 
+test("what is shown is not kept aside any more", () => {
+  const common = new CommonTime(["a", "b"]);
+  for (const name of ["a", "b"]) common.push(coreChange(name, null, 1, [[0, 1, row(0)]], false));
+  common.advance();
+  assert.equal(common.aside, 0);
+  for (let upper = 1; upper < 100; upper += 1) {
+    for (const name of ["a", "b"]) {
+      common.push(coreChange(name, upper, upper + 1, [[upper, 1, row(upper)]], true));
+    }
+    common.advance();
+    assert.equal(common.aside, 0);
+  }
+});
+
 test("what is kept aside while a view is stale is bounded by the size of the view", () => {
   const common = new CommonTime(["a", "b"]);
   common.push(coreChange("a", null, 1, [[0, 1, row(0)]], false));
