@@ -120,8 +120,8 @@ def test_no_turn_of_the_event_loop_does_more_than_a_slice_of_a_large_base(
         await follower.close()
         await server.stop()
         assert sum(turns.work["collected"].values()) >= ROWS
-        assert turns.most("collected") <= COLLECT_SLICE
-        assert turns.most("encoded") <= ENCODE_SLICE
+        assert turns.most("collected") <= COLLECT_SLICE <= 2_000
+        assert turns.most("encoded") <= ENCODE_SLICE <= 5_000
         return base
 
     base = asyncio.run(asyncio.wait_for(run(), 60))

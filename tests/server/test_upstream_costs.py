@@ -142,6 +142,21 @@ def test_a_post_while_the_engine_is_away_is_refused_after_one_question() -> None
     poll(VIEWS, post, 0)
 
 
+def test_posts_that_come_all_the_time_do_not_ask_an_absent_engine_all_the_time() -> None:
+    async def post(hub: Hub, poller: Poller, reader: FakeReader) -> None:
+        reader.failure = AWAY
+
+        async def post_for_ever() -> None:
+            while True:
+                await poller.offer(Delta("v0", "2000-u1", 5, 5, []))
+
+        posting = asyncio.create_task(post_for_ever())
+        await asyncio.sleep(MINUTES)
+        posting.cancel()
+
+    assert len(poll(VIEWS[:1], post, 0).rounds) <= 2.6 * MINUTES
+
+
 class ReplacedEngine(FakeEngine):
     """Its view is another one each time that it is looked up."""
 
