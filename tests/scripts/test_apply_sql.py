@@ -154,10 +154,9 @@ def test_the_file_that_the_engine_cannot_find_is_named(dsn: str, tmp_path: Path)
     with apply_sql(*arguments) as process:
         assert process.wait() == 1
     reason = f"10_wikimedia.sql: the engine cannot find the source's file '{missing}'"
-    assert process.stderr.splitlines() == [
-        f"apply_sql: waiting: {reason}",
-        f"apply_sql: gave up after 0.2 s: {reason}",
-    ]
+    *waiting, last = process.stderr.splitlines()
+    assert last == f"apply_sql: gave up after 0.2 s: {reason}"
+    assert set(waiting) <= {f"apply_sql: waiting: {reason}"}  # none if the first try was too slow
 
 
 def test_it_gives_up_after_the_wait() -> None:
