@@ -31,11 +31,6 @@ class History:
         self._last_is_own = False
         """Whether the last change is a dict of this object's making, to be added to."""
 
-    @property
-    def last_time(self) -> int:
-        """The time of the last change that is not compacted into the contents at `since`."""
-        return self._times[-1] if self._times else self.since
-
     def append(self, time: int, change: ZSet) -> None:
         add(self.contents, change)
         self.rows += sum(change.values())

@@ -142,9 +142,7 @@ def _without_oid_alias(node: exp.Cast) -> exp.Expr:
     if to in _TEXTS and isinstance(value, exp.Cast) and value.args.get(OID_ALIAS):
         return catalog_expression(f"{value.args[OID_ALIAS]} name", [value])
     if to in ("regproc", "regprocedure"):
-        return (
-            exp.Literal.string(value.name.removeprefix("pg_catalog.")) if value.is_string else value
-        )
+        return _function_name(value)
     if to == "regtype" and value.is_string:
         return _regtype(node, value.name.removeprefix("pg_catalog."))
     if to not in _OID_ALIASES:
