@@ -226,6 +226,26 @@ def test_rows_without_a_log_are_those_of_a_recent_base() -> None:
     assert server.hub.wants_base(VIEW)
 
 
+def test_rows_need_a_base_that_can_be_brought_to_the_head() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+
+    def has_rows() -> bool:
+        asked = server.hub.last_question(VIEW)
+        return server.hub.snapshot(VIEW, asked, world.now) is not None
+
+    assert has_rows()
+    server.ask(is_base=True)
+    world.fail(server, server.asked[-1])  # so that any base would do
+    post_rows(world, "x" * LIMITS.fold_at_once)
+    assert not has_rows(), "so much is not folded at once"
+    history = server.view.history
+    history.base = make_read_base(10, upper=history.head)
+    assert has_rows()
+    history.base = make_read_base(10, upper=999)
+    assert not has_rows(), "the log does not reach down to it"
+
+
 def test_a_view_that_has_ended_is_not_restarted() -> None:
     """No time is left above it for another log."""
     world, _ = live_world()
