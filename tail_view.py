@@ -129,7 +129,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--dsn",
         default=os.environ.get("VIEWSTREAM_DSN", DEFAULT_DSN),
-        help="the engine (VIEWSTREAM_DSN; %(default)s)",
+        help="the engine (default: $VIEWSTREAM_DSN, or 127.0.0.1:6875)",
     )
     options = parser.parse_args()
     try:

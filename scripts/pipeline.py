@@ -86,6 +86,10 @@ class Pipeline:
     def _recover(self) -> None:
         self._outage.recover(f"pipeline: {self._view}: runs again")
 
+    def _recover_if_running(self, tail: Child, post: Child) -> None:
+        if tail.is_running and post.is_running:
+            self._recover()
+
     async def run_once(self) -> str | None:
         """Run both scripts to their end; return the failure, or None if the view has ended.
 
@@ -101,7 +105,9 @@ class Pipeline:
             async with self._child(self._post, stdin=pipe.fileno(), stdout=INHERITED) as post:
                 # Only the children have the pipe open, so each notices the end of the other.
                 pipe.close()
-                recovery = asyncio.get_running_loop().call_later(RECOVERED, self._recover)
+                recovery = asyncio.get_running_loop().call_later(
+                    RECOVERED, lambda: self._recover_if_running(tail, post)
+                )
                 try:
                     tailed, posted = await asyncio.gather(tail.ended(), post.ended())
                 finally:

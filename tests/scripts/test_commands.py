@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.child import ROOT
 from tests.support.clone import make_clone
 
 SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"
@@ -60,6 +61,39 @@ def test_help_is_printed_from_anywhere(clone: Path, tmp_path: Path, script: str)
     status, printed = run(clone, script, "--help", cwd=tmp_path)
     assert status == 0, printed
     assert printed.startswith(f"usage: scripts/{script}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            ["-m", module]
+            for module in ("server", "engine", "scripts.pipeline", "scripts.apply_sql")
+        ),
+        *(["-m", f"scripts.{name}"] for name in ("view_types", "serving.serve", "serving.demo")),
+        *(["-m", f"scripts.{name}"] for name in ("sources", "faultkit", "benchmarks")),
+        ["tail_view.py"],
+        ["post_deltas.py"],
+    ],
+    ids=lambda command: command[-1],
+)
+def test_help_shows_no_secret(command: list[str]) -> None:
+    secrets = {
+        "VIEWSTREAM_DSN": "host=127.0.0.1 user=me password=sesame",
+        "VIEWSTREAM_TOKEN": "sesame",
+        "VIEWSTREAM_URL": "http://127.0.0.1:8888",
+    }
+    ended = subprocess.run(
+        [sys.executable, *command, "--help"],
+        cwd=ROOT,
+        env={**os.environ, **secrets},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "usage:" in ended.stdout
+    assert "sesame" not in ended.stdout + ended.stderr
 
 
 WITHOUT_TEST_PACKAGES = """\

@@ -260,7 +260,7 @@ def test_an_outage_is_a_line_of_each_script_however_long_it_lasts() -> None:
 def test_the_end_of_an_outage_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pipeline, "RECOVERED", 0.1)
+    monkeypatch.setattr(pipeline, "RECOVERED", 1.0)
     engine = Engine([play(progress(50))], ids=["", "u7"])
     said = ""
 

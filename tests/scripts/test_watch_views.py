@@ -51,7 +51,7 @@ class Terminal:
         self.text = ""
 
     def shows(self, text: str) -> bool:
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):  # an ended process closes its side
             self.text += os.read(self._descriptor, 1 << 16).decode(errors="replace")
         return text in self.text
 
@@ -68,6 +68,8 @@ def test_a_terminal_shows_the_rows_and_their_changes(serve: Serve) -> None:
         wait_until(lambda: terminal.shows("3 rows, live"), "the new row is shown")
         assert "Eve" in terminal.text
         terminal.process.send(signal.SIGINT)
+        # A terminal that nobody reads would block the last picture.
+        wait_until(lambda: terminal.shows("") and not terminal.process.is_running, "it ends")
         assert terminal.process.wait() == 130
 
 
