@@ -113,9 +113,10 @@ class Supervisor:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        for task in self._tasks:
+        # The last one first, so that no part reports that another one went away.
+        for task in reversed(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def run_until_first_ends(work: Iterable[Coroutine[Any, Any, None]]) -> None:

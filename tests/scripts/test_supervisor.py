@@ -112,3 +112,16 @@ def test_the_first_that_ends_or_fails_cancels_the_others() -> None:
     with pytest.raises(PartError, match="broken"):
         asyncio.run(run_until_first_ends([wait(), fail()]))
     assert cancelled == [True]
+
+
+def test_parts_end_in_the_reverse_order_of_their_starts() -> None:
+    farewell = (
+        "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye')));"
+    )
+
+    async def check(supervisor: Supervisor, lines: list[str]) -> None:
+        for name in ("engine", "server", "pipeline"):
+            await supervisor.start(Part(name, [sys.executable, "-c", farewell + SLEEP], "ready"))
+
+    ends = [line.split()[0] for line in supervise(check) if line.endswith("bye")]
+    assert ends == ["pipeline", "server", "engine"]
