@@ -130,7 +130,8 @@ async def watch(options: argparse.Namespace) -> None:
 
 def main() -> int:
     options = parse_arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell ignores SIGINT for a job
+        signal.signal(number, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         asyncio.run(watch(options))
