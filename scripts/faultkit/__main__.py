@@ -39,16 +39,21 @@ async def run(
     kinds: set[str] | None = None,
     rate: float = 200,
     editors: int = 500,
+    pipes: bool = True,
     report: Callable[[str], None] = print,
 ) -> list[tuple[Fault, Proof]]:
     """Inject `count` faults of the seed's schedule, and prove each; raises FaultError."""
-    world = World(folder, seed, rate, editors)
+    world = World(folder, seed, rate, editors, pipes=pipes)
     proved: list[tuple[Fault, Proof]] = []
     fault: Fault | None = None
     try:
         await world.start()
         await prove(world)
-        chosen = (one for one in schedule(seed) if kinds is None or one.kind in kinds)
+        chosen = (
+            one
+            for one in schedule(seed)
+            if (kinds is None or one.kind in kinds) and (pipes or not one.needs_pipes)
+        )
         for fault in islice(chosen, count):
             await inject(world, fault)
             proved.append((fault, await prove(world)))
@@ -83,6 +88,11 @@ def parse_arguments() -> argparse.Namespace:
         choices=sorted({kind for kind, _ in DECK}),
         help="inject only these kinds",
     )
+    add(
+        "--no-pipes",
+        action="store_true",
+        help="let the servers read the changes themselves (--tail), without pipelines",
+    )
     add("--keep", type=Path, metavar="FOLDER", help="write the processes' logs there")
     return parser.parse_args()
 
@@ -104,6 +114,7 @@ def main() -> int:
                     kinds=set(options.kinds) if options.kinds else None,
                     rate=options.rate,
                     editors=options.editors,
+                    pipes=not options.no_pipes,
                     report=lambda text: print(text, flush=True),
                 )
             )

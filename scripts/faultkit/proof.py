@@ -84,9 +84,9 @@ def _wrong(world: World, memory: dict[str, float]) -> list[str]:
     if world.hostile is not None:
         wrong += world.hostile.wrong
     wrong += [
-        f"{name} has {memory[name]:.0f} MB, more than {bound}"
-        for name, bound in BOUNDS.items()
-        if memory[name] > bound
+        f"{name} has {size:.0f} MB, more than {BOUNDS[name]}"
+        for name, size in memory.items()
+        if size > BOUNDS[name]
     ]
     return wrong + world.failures()
 

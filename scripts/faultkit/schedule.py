@@ -40,6 +40,11 @@ class Fault:
     seconds: float
     chance: float
 
+    @property
+    def needs_pipes(self) -> bool:
+        """Whether it hits a part that a server with `--tail` replaces."""
+        return self.kind == "posts" or self.target.split()[0] in ("pipeline", *SCRIPTS)
+
     def __str__(self) -> str:
         return f"{self.kind} {self.target} ({self.seconds:.1f} s)"
 

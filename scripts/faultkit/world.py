@@ -38,9 +38,15 @@ PATIENCE = 60.0
 
 
 class World:
-    """All processes and clients. `folder` gets files and logs; `rate` is in events a second."""
+    """All processes and clients. `folder` gets files and logs; `rate` is in events a second.
 
-    def __init__(self, folder: Path, seed: int, rate: float, editors: int) -> None:
+    Without `pipes` there are no pipelines: each server reads the changes itself (`--tail`).
+    """
+
+    def __init__(
+        self, folder: Path, seed: int, rate: float, editors: int, *, pipes: bool = True
+    ) -> None:
+        self._pipes = pipes
         self.folder = folder
         self.file = folder / "recentchanges"
         self.clock = folder / "clock"
@@ -64,7 +70,9 @@ class World:
         for side in SIDES:
             self.services[f"server {side}"] = self._service(
                 *(f"server-{side}", "server", "--dsn", self.dsn),
-                *("--listen", f"{HOST}:{self.ports[side]}", *VIEWS),
+                *("--listen", f"{HOST}:{self.ports[side]}"),
+                *(() if pipes else ("--tail",)),
+                *VIEWS,
                 ready="listening on",
             )
         self._replaced: set[str] = set()
@@ -86,6 +94,8 @@ class World:
             for proxy in (self.posts[side], self.lines[side], self.slow_lines[side]):
                 await proxy.start()
             await self.services[f"server {side}"].start()
+            if not self._pipes:
+                continue
             runner = self._service(
                 *(f"pipeline-{side}", "scripts.pipeline", "--dsn", self.dsn),
                 *("--server", f"http://{HOST}:{self.posts[side].port}", *VIEWS),
@@ -149,7 +159,7 @@ class World:
     def memory(self) -> dict[str, int]:
         """Return the resident bytes of each service, and of the largest process of each script."""
         sizes = {name: memory_of(one.pid) for name, one in self.services.items()}
-        for name in ("tail_view", "post_deltas"):
+        for name in ("tail_view", "post_deltas") if self._pipes else ():
             pids = [pid for side in SIDES for pid in self.scripts(name, side)]
             sizes[name] = max(map(memory_of, pids), default=0)
         return sizes

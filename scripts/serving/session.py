@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psycopg2
@@ -14,7 +14,7 @@ import requests
 from scripts.serving.plan import Plan
 from scripts.serving.views import describe_views, views_to_serve, write_list
 from scripts.sql_files.apply import Application, NotYetError, kept, summary
-from scripts.sql_files.statements import SqlFileError, list_files, read_statements
+from scripts.sql_files.statements import SqlFileError, Statement, list_files, read_statements
 from scripts.supervisor import Supervisor, run_until_first_ends
 
 _RETRY = 0.2
@@ -75,15 +75,21 @@ class Session:
             try:
                 await asyncio.to_thread(application.run, self._plan.dsn)
                 break
+            except SqlFileError:
+                self._show_kept(statements, application)  # it may be the reason
+                raise
             except NotYetError as error:
                 if str(error) != shown:
                     shown = str(error)
                     show(f"sql       | waiting: {shown}")
                 await asyncio.sleep(_RETRY)
-        for line in kept(statements, application.outcomes):
-            show(f"sql       | {line}")
+        self._show_kept(statements, application)
         if statements:
             show(f"sql       | {summary(application.outcomes)}")
+
+    def _show_kept(self, statements: Sequence[Statement], application: Application) -> None:
+        for line in kept(statements, application.outcomes, option="--watch, which replaces"):
+            show(f"sql       | {line}")
 
     async def _watch(self, applied: object) -> None:
         """Apply SQL files again when they change; an error is shown, and waits for an edit."""

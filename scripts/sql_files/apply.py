@@ -41,6 +41,7 @@ class Outcome(Enum):
     UNCHANGED = "unchanged"
     REPLACED = "replaced"
     KEPT = "kept"
+    NOT_EMPTY = "kept with their rows"
 
 
 class NotYetError(Exception):
@@ -62,7 +63,12 @@ def apply(
     again as they were. Raises SqlFileError.
     """
     application = Application(statements, replace)
-    _retry(lambda: application.run(dsn), wait, log)
+    try:
+        _retry(lambda: application.run(dsn), wait, log)
+    except SqlFileError:
+        for line in kept(statements, application.outcomes):  # it may be the reason
+            log(line)
+        raise
     return application.outcomes
 
 
@@ -76,13 +82,22 @@ def summary(outcomes: dict[str, Outcome]) -> str:
     return "; ".join(parts) or "nothing to apply"
 
 
-def kept(statements: Sequence[Statement], outcomes: dict[str, Outcome]) -> list[str]:
-    """Return a line for each relation that differs from its file and was kept."""
-    definitions = filter(None, map(definition_of, statements))
+def kept(
+    statements: Sequence[Statement], outcomes: dict[str, Outcome], option: str = "--replace"
+) -> list[str]:
+    """Return a line for each relation that differs from its file and was kept.
+
+    `option` is the one that replaces.
+    """
+    advice = {
+        Outcome.KEPT: f"kept; use {option}",
+        Outcome.NOT_EMPTY: "kept, since it has rows; to lose them: DROP TABLE {} CASCADE",
+    }
     return [
-        f"{one.statement.file.name}: {one.name} differs from the file; kept; use --replace"
-        for one in definitions
-        if outcomes.get(one.name) is Outcome.KEPT
+        f"{one.statement.file.name}: {one.name} differs from the file; "
+        + advice[outcomes[one.name]].format(quote_view(one.name))
+        for one in filter(None, map(definition_of, statements))
+        if outcomes.get(one.name) in advice
     ]
 
 
@@ -92,7 +107,8 @@ def _connect(dsn: str) -> psycopg2.extensions.connection:
     except psycopg2.OperationalError as error:
         raise NotYetError(_first_line(error)) from error
     except psycopg2.Error as error:
-        raise SqlFileError(f"expected a DSN, found {dsn!r}: {_first_line(error)}") from error
+        # The DSN is not shown: it may have a password.
+        raise SqlFileError(f"expected a DSN as libpq reads it: {_first_line(error)}") from error
 
 
 def read_dialect(
@@ -193,6 +209,8 @@ class Application:
             self.outcomes[definition.name] = Outcome.REPLACED if was_dropped else Outcome.CREATED
         elif is_same(cursor, definition, existing):
             self.outcomes.setdefault(definition.name, Outcome.UNCHANGED)
+        elif existing.kind == "TABLE" and _has_rows(cursor, definition):
+            self.outcomes[definition.name] = Outcome.NOT_EMPTY  # no file can bring them back
         elif self._replace or definition.may_replace:
             self._replace_existing(cursor, definition, existing, self._items[number + 1 :])
             self.outcomes[definition.name] = Outcome.REPLACED
@@ -238,6 +256,12 @@ class Application:
         for _, existing in dropped:
             cursor.execute(existing.sql)
         self._dropped.clear()
+
+
+def _has_rows(cursor: Cursor, definition: Definition) -> bool:
+    cursor.execute(f"SELECT count(*) > 0 FROM {quote_view(definition.name)}")  # noqa: S608 -- quoted
+    (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def _drop(cursor: Cursor, definition: Definition, existing: Existing) -> None:

@@ -35,11 +35,20 @@ def test_every_kind_of_fault_comes_once_in_each_deck() -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("kinds", "seed", "count"),
-    [({"replace", "clock"}, 11, 3), ({"posts", "websockets"}, 5, 4), ({"stop", "disk"}, 2, 3)],
+    ("kinds", "seed", "count", "pipes"),
+    [
+        ({"replace", "clock"}, 11, 3, True),
+        ({"posts", "websockets"}, 5, 4, True),
+        ({"stop", "disk"}, 2, 3, True),
+        ({"replace", "kill", "restart"}, 5, 4, False),
+    ],
 )
-def test_the_pipeline_heals(kinds: set[str], seed: int, count: int, tmp_path: Path) -> None:
-    proved = asyncio.run(run(tmp_path, seed, count, kinds=kinds, rate=100, editors=200))
+def test_the_pipeline_heals(
+    kinds: set[str], seed: int, count: int, pipes: bool, tmp_path: Path
+) -> None:
+    proved = asyncio.run(
+        run(tmp_path, seed, count, kinds=kinds, rate=100, editors=200, pipes=pipes)
+    )
     assert len(proved) == count
     assert all(proof.compared > 100 for _, proof in proved)
 

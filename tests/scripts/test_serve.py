@@ -104,7 +104,7 @@ def test_a_second_start_finds_its_data_and_changes_nothing(own: Path) -> None:
         serve.wait_until_rows("spend", ("Ann", "4"), ("Bob", "4"))
     (own / "orders.sql").write_text(TABLE.replace("sum", "max"))
     with Serve(own, "--sql", "orders.sql") as serve:
-        serve.wait_for("orders.sql: spend differs from the file; kept; use --replace")
+        serve.wait_for("orders.sql: spend differs from the file; kept; use --watch, which replaces")
         serve.wait_until_rows("spend", ("Ann", "4"), ("Bob", "4"))
 
 

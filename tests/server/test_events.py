@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import socket
 import ssl
@@ -290,6 +291,8 @@ def test_a_slow_client_gets_the_difference(served: Served) -> None:
 
 def test_curl_shows_the_stream(served: Served) -> None:
     served.post(900, 1001)
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
     command = ["curl", "-sN", "--max-time", "20", f"{served.url}/view/stream?view=top10"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as curl:
         assert curl.stdout is not None

@@ -146,6 +146,30 @@ def test_an_insert_runs_when_a_table_of_its_file_is_new(dsn: str, run: Run) -> N
     assert rows(dsn, "t") == [("1",), ("2",)]
 
 
+def test_a_table_with_rows_is_never_replaced(dsn: str, run: Run) -> None:
+    run("CREATE TABLE t (a int)", "CREATE MATERIALIZED VIEW v AS SELECT a FROM t")
+    text_query(dsn, "INSERT INTO t VALUES (1)")
+    edited = (
+        "CREATE TABLE t (a int, b int)",
+        "CREATE MATERIALIZED VIEW v AS SELECT a + 1 AS a FROM t",
+    )
+    assert run(*edited, replace=True) == {"t": "kept with their rows", "v": "replaced"}
+    assert (rows(dsn, "t"), rows(dsn, "v")) == ([("1",)], [("2",)])
+    text_query(dsn, "DELETE FROM t")
+    assert run(*edited, replace=True) == {"t": "replaced", "v": "replaced"}
+
+
+def test_a_kept_relation_is_named_before_the_error_that_it_causes(dsn: str, tmp_path: Path) -> None:
+    file = tmp_path / "t.sql"
+    file.write_text("CREATE TABLE t (a int)")
+    apply(dsn, read_statements([file], {}), wait=0)
+    file.write_text("CREATE TABLE t (a int, b int); CREATE VIEW v AS SELECT b FROM t")
+    lines: list[str] = []
+    with pytest.raises(SqlFileError, match='column "b" does not exist'):
+        apply(dsn, read_statements([file], {}), wait=0, log=lines.append)
+    assert lines == ["t.sql: t differs from the file; kept; use --replace"]
+
+
 def test_outcomes_are_one_line() -> None:
     outcomes = {"a": Outcome.UNCHANGED, "b": Outcome.CREATED, "c": Outcome.UNCHANGED}
     assert summary(outcomes) == "created b; unchanged a, c"
