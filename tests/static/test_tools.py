@@ -76,3 +76,11 @@ def test_the_core_is_small_in_a_bundle(tmp_path: Path) -> None:
     result = run([node_for_vite(), *arguments], ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
     assert len(gzip.compress(bundle.read_bytes(), 9)) < 10_000
+
+
+def test_the_lock_has_no_engines_of_optional_packages() -> None:
+    """npm would leave those out for which its own Node is too old, though a newer one runs them."""
+    packages = json.loads((TOOLS / "package-lock.json").read_text("utf-8"))["packages"]
+    optional = {name for name, package in packages.items() if package.get("optional")}
+    assert optional
+    assert not [name for name in optional if "engines" in packages[name]]
