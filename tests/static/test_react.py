@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.static.apps import BOB, EPOCH, PAGE, App, example, expect_rows, send_views
@@ -142,9 +143,14 @@ def test_hot_reload_leaves_one_connection(
     page = new_page()
     source = (app.folder / "src" / "App.tsx").read_text()
     address = ["--host", "127.0.0.1", "--port", str(port), "--strictPort"]
-    with Process(app.vite(*address), cwd=app.folder) as vite:
+    # Where CI is set, Vite would print its address in colours.
+    with Process(app.vite(*address), cwd=app.folder, env={"NO_COLOR": "1"}) as vite:
         assert vite.popen.stdout is not None
-        wait_until(lambda: b"Local:" in vite.popen.stdout.readline(), "the dev server")  # type: ignore[union-attr]
+        for line in vite.popen.stdout:
+            if b"Local:" in line:
+                break
+        else:
+            pytest.fail(f"the dev server has ended: {vite.stderr}")
         page.goto(f"http://127.0.0.1:{port}/")
         expect_rows(page, "<b>Alice</b>: 12", "Bob: 9")
         for number in range(6):
