@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.ports import free_port
 from tests.support.processes import Process, wait_until
 
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
@@ -118,12 +119,6 @@ def copy(source: socket.socket, target: socket.socket) -> None:
     for end in (source, target):
         with contextlib.suppress(OSError):  # it may have gone already
             end.shutdown(socket.SHUT_RDWR)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def answers(port: int) -> bool:

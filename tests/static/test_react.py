@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from scripts.ports import free_port
 from tests.static.apps import BOB, EPOCH, PAGE, App, example, expect_rows, send_views
 from tests.support.npm import INSTALLS, run, tool
 from tests.support.processes import Process, wait_until
@@ -112,12 +112,6 @@ def test_a_stream_and_its_view_share_a_connection(
     stream.connection(0).close(1001, "retry=30")
     expect_rows(page, "retrying", "bigint,bigint")
     assert len(stream.connections) == 1
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def save_shows(app: App, source: str, page: Page, rows: list[str]) -> bool:
