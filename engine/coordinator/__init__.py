@@ -3,7 +3,7 @@
 from engine.coordinator.coordinator import Coordinator
 from engine.coordinator.options import EngineOptions
 from engine.coordinator.reads import END_OF_TIME, PeekResult, ReadTransaction
-from engine.coordinator.subscription import SubscribedRow, Subscription
+from engine.coordinator.subscription import SubscribedChange, Subscription
 from engine.coordinator.write_plans import CopyTarget, Write
 from engine.coordinator.writes import CopiedRows
 
@@ -15,7 +15,7 @@ __all__ = [
     "EngineOptions",
     "PeekResult",
     "ReadTransaction",
-    "SubscribedRow",
+    "SubscribedChange",
     "Subscription",
     "Write",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -15,22 +15,23 @@ from engine.relation import Column
 from engine.zset import Row, ZSet
 
 BATCH_ROWS = 4096
-"""The most rows in a batch, progress rows aside."""
+"""The most updates in a batch."""
 
 Verb = Literal["TAIL", "SUBSCRIBE"]
 
 
-class SubscribedRow(NamedTuple):
-    """A change of `diff` copies of `row` at `time`, or, if `progressed`, a progress row.
+class SubscribedChange(NamedTuple):
+    """Updates at `time` as (row, diff), all or a part of them; none: a progress row.
 
-    A progress row promises that no later row has a time strictly below its own; its `diff` and
-    `row` are None.
+    A progress row promises that no later update has a time strictly below its own.
     """
 
     time: int
-    progressed: bool
-    diff: int | None
-    row: Row | None
+    updates: Sequence[tuple[Row, int]]
+
+    @property
+    def is_progress(self) -> bool:
+        return not self.updates
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Subscription:
         self.options = options
         self.started_at = graph.upper - 1
         self.sent = 0
-        """The number of rows that were read so far."""
+        """The number of updates that were read so far."""
         self._graph = graph
         self._progress_at = 0
         """The time of the last progress row."""
@@ -84,7 +85,9 @@ class Subscription:
         self._snapshot = options.snapshot
         self._begun = options.verb == "TAIL" or not options.progress
         """Whether the progress row at the AS OF was sent, if there is one."""
-        self._waiting: Iterator[SubscribedRow] | None = None
+        self._waiting: Iterator[tuple[Row, int]] | None = None
+        """The updates at `_waiting_time` that were not read."""
+        self._waiting_time = 0
         self._news = asyncio.Event()
         self._error: SqlError | None = None
         self._closed = False
@@ -92,11 +95,11 @@ class Subscription:
         collection.acquire()
         collection.holders.add(self)
 
-    async def next_batch(self) -> list[SubscribedRow] | None:
-        """Wait for new rows, in time order and never empty; None when none can come any more.
+    async def next_batch(self) -> list[SubscribedChange] | None:
+        """Wait for changes, in time order and never none; None when none can come any more.
 
-        A batch is bounded (some thousand rows): a large snapshot comes in several. Raises SqlError
-        when the subscription cannot go on. May be cancelled without loss.
+        A batch is bounded (some thousand updates): a large snapshot comes in several. Raises
+        SqlError when the subscription cannot go on. May be cancelled without loss.
         """
         while True:
             self._news.clear()
@@ -106,32 +109,35 @@ class Subscription:
                 return None
             await self._news.wait()
 
-    def ready(self) -> list[SubscribedRow]:
-        """Return the rows that can be read without waiting."""
+    def ready(self) -> list[SubscribedChange]:
+        """Return the changes that can be read without waiting."""
         if self._error is not None:
             raise self._error
         if self.collection.error is not None:
             raise self.collection.error
         if self._closed:
             return []
-        batch: list[SubscribedRow] = []
+        batch: list[SubscribedChange] = []
         if not self._begun:
             self._begun = True
             self._progress_at = self.options.as_of
-            batch.append(SubscribedRow(self.options.as_of, True, None, None))
+            batch.append(SubscribedChange(self.options.as_of, ()))
         if not self.collection.is_complete:
             return batch
-        while len(batch) < BATCH_ROWS and (self._waiting is not None or self._find_more()):
+        room = BATCH_ROWS
+        while room and (self._waiting is not None or self._find_more()):
             assert self._waiting is not None
-            batch += islice(self._waiting, BATCH_ROWS - len(batch))
-            if len(batch) < BATCH_ROWS:
+            if updates := list(islice(self._waiting, room)):
+                batch.append(SubscribedChange(self._waiting_time, updates))
+            room -= len(updates)
+            if room:
                 self._waiting = None
-        self.sent += len(batch)
+        self.sent += BATCH_ROWS - room
         self._append_progress(batch)
         return batch
 
     def _find_more(self) -> bool:
-        """Put the next time's rows into `_waiting`; returns whether there are any."""
+        """Put the next time's updates into `_waiting`; returns whether there is such a time."""
         if self._snapshot:
             return self._take_snapshot()
         found = self._next_change()
@@ -139,7 +145,7 @@ class Subscription:
             return False
         time, change = found
         self._frontier = time + 1
-        self._waiting = (SubscribedRow(time, False, diff, row) for row, diff in change.items())
+        self._waiting, self._waiting_time = iter(change.items()), time
         return True
 
     def _take_snapshot(self) -> bool:
@@ -154,7 +160,7 @@ class Subscription:
         if time >= self._end:
             return False
         contents = dict(self.collection.history.at(min(time, self._graph.upper - 1)))
-        self._waiting = (SubscribedRow(time, False, diff, row) for row, diff in contents.items())
+        self._waiting, self._waiting_time = iter(contents.items()), time
         return True
 
     def _next_change(self) -> tuple[int, ZSet] | None:
@@ -168,7 +174,7 @@ class Subscription:
         """The time from which on updates are left out."""
         return ENDLESS + 1 if self.options.up_to is None else self.options.up_to
 
-    def _append_progress(self, batch: list[SubscribedRow]) -> None:
+    def _append_progress(self, batch: list[SubscribedChange]) -> None:
         if self._waiting is not None or self.collection.finished:
             return
         upper = min(self._graph.upper, self._end)
@@ -177,7 +183,7 @@ class Subscription:
         self._frontier = max(self._frontier, upper)
         wanted = self.options.progress and upper > self._progress_at
         if wanted and (batch or self._progress_due):
-            batch.append(SubscribedRow(upper, True, None, None))
+            batch.append(SubscribedChange(upper, ()))
             self._progress_at = upper
             self._progress_due = False
 

@@ -27,6 +27,10 @@ _NULL = _INT32.pack(-1)
 MAX_COLUMNS = 32_767
 
 
+_COPY_HEADS = [b"d" + _INT32.pack(size + 4) for size in range(2048)]
+"""The head of a CopyData message by the size of what it carries."""
+
+
 class Field(NamedTuple):
     """A column of a result: its type by PostgreSQL's numbers, its format 0 (text) or 1."""
 
@@ -155,6 +159,14 @@ def copy_in_response(width: int) -> bytes:
 
 def copy_data(data: bytes) -> bytes:
     return _message(b"d", data)
+
+
+def copy_data_of_each(parts: Sequence[bytes]) -> bytes:
+    """A CopyData message for each of many parts."""
+    heads, most = _COPY_HEADS, len(_COPY_HEADS)
+    if max(map(len, parts), default=0) >= most:
+        return b"".join(map(copy_data, parts))
+    return b"".join([heads[len(part)] + part for part in parts])
 
 
 def copy_done() -> bytes:

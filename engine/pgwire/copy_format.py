@@ -36,6 +36,11 @@ def escape(value: str) -> str:
     return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
 
 
+def has_special(value: str) -> bool:
+    """Whether `escape` would change the value."""
+    return any(character in value for character in "\\\n\r\t")
+
+
 def csv_row(values: Iterable[str | None], dialect: Dialect) -> bytes:
     """One line of CSV; a value is quoted where it could be read as something else."""
     cells = [(dialect.null or "") if value is None else quoted(value, dialect) for value in values]

@@ -10,11 +10,12 @@ from engine.errors import SqlError
 from engine.pgwire import backend, copy_format, messages
 from engine.relation import Column
 from engine.session import encode
+from engine.session.change_text import ChangeText
 from engine.session.peer import Peer
 from engine.session.plan import CopyFromPlan
 from engine.session.portal import Portal
 from engine.session.reading import Reading
-from engine.session.rows import Rows
+from engine.session.rows import Rows, TailRows
 from engine.sql.statements import CopyFormat
 from engine.zset import Row, ZSet
 
@@ -40,6 +41,9 @@ class CopyOut:
             count = await self._reading.stream(portal, rows, encoder)
             head = b"" if count else copy_format.BINARY_HEADER
             self._peer.write(backend.copy_data(head + copy_format.BINARY_TRAILER))
+        elif isinstance(rows, TailRows) and form == CopyFormat():
+            text = ChangeText(rows.columns, progress=rows.progress)
+            count = await self._reading.stream_changes(portal, rows, text)
         else:
             if form.header:
                 names = [column.name for column in columns]

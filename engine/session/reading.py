@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.coordinator import Coordinator
 from engine.query import Query
 from engine.session import encode
+from engine.session.change_text import ChangeText
 from engine.session.parameters import with_values
 from engine.session.peer import Peer
 from engine.session.plan import AnswerPlan, ReadPlan, SelectPlan, TailPlan, as_of_time
@@ -18,6 +19,8 @@ from engine.zset import Row, Value
 
 SLICE = 250
 """Rows that are encoded before the event loop runs other tasks."""
+TEXT_SLICE = 500
+"""The same for changes in COPY's text, which costs a tenth."""
 
 
 class Reading:
@@ -62,7 +65,7 @@ class Reading:
         )
         if asked.upsert_key:
             return UpsertRows(subscription, asked.upsert_key, progress=asked.progress)
-        return TailRows(subscription, len(plan.target.columns), progress=asked.progress)
+        return TailRows(subscription, progress=asked.progress)
 
     async def _time(self, as_of: Query | None) -> int | None:
         if as_of is None:
@@ -81,6 +84,29 @@ class Reading:
         while (batch := await rows.next()) is not None:
             await self.send(batch, encoder, last=rows.ended)
             count += len(batch)
+        portal.done = True
+        return count
+
+    async def stream_changes(self, portal: Portal, rows: TailRows, text: ChangeText) -> int:
+        """Send all rows of a TAIL as they come, in COPY's text; returns their number."""
+        count = undrained = 0
+        self._output.flush()
+        while (batch := await rows.next_changes()) is not None:
+            for time, updates in batch:
+                if not updates and rows.progress:
+                    self._output.write(text.progress(time))
+                    count += 1
+                for start in range(0, len(updates), TEXT_SLICE):
+                    part = updates[start : start + TEXT_SLICE]
+                    self._output.write(text.updates(time, part))
+                    undrained += len(part)
+                    if undrained > TEXT_SLICE:
+                        await self._output.drain()
+                        undrained = 0
+                count += len(updates)
+            if not rows.ended:
+                await self._output.drain()
+                undrained = 0
         portal.done = True
         return count
 

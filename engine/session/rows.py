@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from engine.coordinator import Subscription
+from engine.coordinator import SubscribedChange, Subscription
 from engine.relation import Column
 from engine.types import BOOL, INT8, NUMERIC
 from engine.zset import Row
@@ -51,16 +51,26 @@ class FinishedRows:
 class TailRows:
     """The rows of a TAIL, each led by its time, [whether it is a progress row,] and its diff."""
 
-    def __init__(self, subscription: Subscription, width: int, *, progress: bool) -> None:
+    def __init__(self, subscription: Subscription, *, progress: bool) -> None:
+        self.columns = subscription.columns
+        """The columns of the relation, without those that lead the rows."""
+        self.progress = progress
+        """Whether progress rows are wanted."""
         self._subscription = subscription
-        self._nulls: Row = (None,) * width
-        self._progress = progress
+        self._nulls: Row = (None,) * len(subscription.columns)
 
     async def next(self) -> list[Row] | None:
         while (batch := await self._subscription.next_batch()) is not None:
             if rows := self._rows(batch):
                 return rows
         return None
+
+    async def next_changes(self) -> list[SubscribedChange] | None:
+        """The next changes instead of their rows; None at the end. May be cancelled without loss.
+
+        Progress rows are among them even if they are not wanted.
+        """
+        return await self._subscription.next_batch()
 
     def ready(self) -> list[Row]:
         return self._rows(self._subscription.ready())
@@ -72,18 +82,17 @@ class TailRows:
     def close(self) -> None:
         self._subscription.close()
 
-    def _rows(self, batch: Sequence[tuple[int, bool, int | None, Row | None]]) -> list[Row]:
+    def _rows(self, batch: Sequence[SubscribedChange]) -> list[Row]:
         rows: list[Row] = []
-        last, number = -1, Decimal(0)
-        for time, progressed, diff, row in batch:
-            if time != last:
-                last, number = time, Decimal(time)
-            if progressed:
-                if self._progress:
+        for change in batch:
+            number = Decimal(change.time)
+            if change.is_progress:
+                if self.progress:
                     rows.append((number, True, None, *self._nulls))
-            elif row is not None:
-                lead = (number, False, diff) if self._progress else (number, diff)
-                rows.append(lead + row)
+            elif self.progress:
+                rows += [(number, False, diff, *row) for row, diff in change.updates]
+            else:
+                rows += [(number, diff, *row) for row, diff in change.updates]
         return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from engine.coordinator import SubscribedRow, Subscription
+from engine.coordinator import SubscribedChange, Subscription
 from engine.relation import Column
 from engine.session.rows import tail_columns
 from engine.types import TEXT
@@ -49,16 +49,16 @@ class UpsertRows:
     def close(self) -> None:
         self._subscription.close()
 
-    def _rows(self, batch: Sequence[SubscribedRow]) -> list[Row]:
+    def _rows(self, batch: Sequence[SubscribedChange]) -> list[Row]:
         rows: list[Row] = []
-        for time, progressed, diff, row in batch:
+        for time, updates in batch:
             if time > self._time:
                 rows += self._complete()
                 self._time = time
-            if row is not None and diff is not None:
+            for row, diff in updates:
                 key = tuple(row[place] for place in self._key)
                 self._changes.setdefault(key, []).append((diff, row))
-            elif progressed and self._progress:
+            if not updates and self._progress:
                 nulls = (None,) * (1 + len(self._key) + len(self._others))
                 rows.append((Decimal(time), True, *nulls))
         return rows

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from engine.coordinator import (
     Coordinator,
     EngineOptions,
     PeekResult,
     ReadTransaction,
-    SubscribedRow,
+    SubscribedChange,
     Subscription,
 )
 from engine.coordinator.collection import Stored
@@ -133,6 +133,21 @@ class Engine:
         return Tail(await self.coordinator.subscribe(relation, **options), options.get("as_of"))
 
 
+class SubscribedRow(NamedTuple):
+    """One row of a TAIL; `diff` and `row` of a progress row are None."""
+
+    time: int
+    progressed: bool
+    diff: int | None
+    row: Row | None
+
+
+def _rows(change: SubscribedChange) -> list[SubscribedRow]:
+    if change.is_progress:
+        return [SubscribedRow(change.time, True, None, None)]
+    return [SubscribedRow(change.time, False, diff, row) for row, diff in change.updates]
+
+
 class Tail:
     """The output of a TAIL so far."""
 
@@ -144,7 +159,7 @@ class Tail:
     async def read(self) -> bool:
         """Take the next batch; false at the end."""
         batch = await asyncio.wait_for(self.subscription.next_batch(), PATIENCE)
-        self.got += batch or []
+        self.got += [row for change in batch or [] for row in _rows(change)]
         return batch is not None
 
     async def until(self, time: int) -> ZSet:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from engine.coordinator import PeekResult, ReadTransaction, SubscribedRow
+from engine.coordinator import PeekResult, ReadTransaction, SubscribedChange
 from engine.errors import SqlError
 from engine.relation import Column, Relation
 from engine.types import INT4, INT8, TEXT, SqlType
@@ -45,20 +45,20 @@ class FakeWrite:
 @dataclass
 class FakeSubscription:
     columns: tuple[Column, ...]
-    waiting: list[SubscribedRow] = field(default_factory=list)
+    waiting: list[SubscribedChange] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     finished: bool = False
     closed: bool = False
 
-    def feed(self, *rows: SubscribedRow) -> None:
-        self.waiting += rows
+    def feed(self, *changes: SubscribedChange) -> None:
+        self.waiting += changes
         self.arrived.set()
 
     def finish(self) -> None:
         self.finished = True
         self.arrived.set()
 
-    async def next_batch(self) -> list[SubscribedRow] | None:
+    async def next_batch(self) -> list[SubscribedChange] | None:
         while not self.waiting:
             if self.finished:
                 return None
@@ -66,9 +66,9 @@ class FakeSubscription:
             await self.arrived.wait()
         return self.ready()
 
-    def ready(self) -> list[SubscribedRow]:
-        rows, self.waiting = self.waiting, []
-        return rows
+    def ready(self) -> list[SubscribedChange]:
+        changes, self.waiting = self.waiting, []
+        return changes
 
     @property
     def ended(self) -> bool:

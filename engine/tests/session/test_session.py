@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from engine.coordinator import SubscribedRow
+from engine.coordinator import SubscribedChange
 from engine.pgwire import messages as m
 from engine.pgwire.reader import MalformedMessageError
 from engine.tests.session.conversation import (
@@ -181,9 +181,7 @@ async def test_ddl_stands_alone(client: Conversation) -> None:
 async def test_a_copy_of_a_tail_goes_on_until_it_ends(client: Conversation) -> None:
     task = asyncio.create_task(client.query("COPY (TAIL v WITH (PROGRESS)) TO STDOUT"))
     subscription = await _subscription(client)
-    subscription.feed(
-        SubscribedRow(5, False, -2, ("a\\b", None)), SubscribedRow(7, True, None, None)
-    )
+    subscription.feed(SubscribedChange(5, [(("a\\b", None), -2)]), SubscribedChange(7, ()))
     subscription.finish()
     answer = await task
     assert [body for kind, body in answer if kind == "d"] == [
@@ -224,10 +222,10 @@ async def test_a_client_that_does_not_read_is_not_sent_more(client: Conversation
     task = asyncio.create_task(client.query("COPY (TAIL v) TO STDOUT"))
     subscription = await _subscription(client)
     client.writable.clear()
-    subscription.feed(SubscribedRow(1, False, 1, ("first", 1)))
+    subscription.feed(SubscribedChange(1, [(("first", 1), 1)]))
     await until(lambda: not subscription.waiting)
     for _ in range(20):
-        subscription.feed(SubscribedRow(2, False, 1, ("second", 1)))
+        subscription.feed(SubscribedChange(2, [(("second", 1), 1)]))
         await asyncio.sleep(0)
     assert len(subscription.waiting) == 20
     client.writable.set()
@@ -249,7 +247,7 @@ async def test_a_cursor(client: Conversation) -> None:
     assert client.coordinator.subscriptions == []
     assert tags(await client.query("FETCH 5 c WITH (timeout = '0s')")) == ["FETCH 0"]
     (subscription,) = client.coordinator.subscriptions
-    subscription.feed(*[SubscribedRow(1, False, 1, ("x", n)) for n in range(5)])
+    subscription.feed(SubscribedChange(1, [(("x", n), 1) for n in range(5)]))
     answer = await client.query("FETCH 2 c")
     assert rows(answer) == [(b"1", b"1", b"x", b"0"), (b"1", b"1", b"x", b"1")]
     assert tags(await client.query("FETCH ALL c")) == ["FETCH 3"]
@@ -272,7 +270,7 @@ async def test_a_cursor_needs_a_transaction(client: Conversation) -> None:
 async def test_a_fetch_is_cancelled_while_it_gathers(client: Conversation) -> None:
     await client.query("BEGIN; DECLARE c CURSOR FOR TAIL v; FETCH 1 c WITH (timeout = '0s')")
     (subscription,) = client.coordinator.subscriptions
-    subscription.feed(SubscribedRow(1, False, 1, ("x", 1)))
+    subscription.feed(SubscribedChange(1, [(("x", 1), 1)]))
     task = asyncio.create_task(client.query("FETCH 9 c WITH (timeout = '10s')"))
     await until(lambda: not subscription.waiting)
     client.session.interrupt()

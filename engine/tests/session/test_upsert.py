@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.coordinator import SubscribedRow
+from engine.coordinator import SubscribedChange
 from engine.relation import Column
 from engine.session.upsert import UpsertRows, upsert_columns
 from engine.types import INT4, TEXT
@@ -24,13 +24,13 @@ class Batches:
     def __init__(self, *batches: Sequence[tuple[int, int | None, str]]) -> None:
         self._batches = list(batches)
 
-    async def next_batch(self) -> list[SubscribedRow] | None:
+    async def next_batch(self) -> list[SubscribedChange] | None:
         return self.ready() if self._batches else None
 
-    def ready(self) -> list[SubscribedRow]:
+    def ready(self) -> list[SubscribedChange]:
         changes = self._batches.pop(0) if self._batches else ()
         return [
-            SubscribedRow(time, diff is None, diff, (text[1:], int(text[0])) if diff else None)
+            SubscribedChange(time, [((text[1:], int(text[0])), diff)] if diff else ())
             for time, diff, text in changes
         ]
 
