@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from pathlib import Path
@@ -65,6 +66,19 @@ def cpu_of(pid: int) -> float:
     """Return the seconds of processor time that a process has used, user and system."""
     fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def precise_cpu_of(pid: int) -> float:
+    """Return the seconds of processor time of a process's living threads, to the nanosecond.
+
+    `cpu_of` counts ticks of 10 ms, and whole ticks of what ran at the tick: too coarse for small
+    loads.
+    """
+    nanoseconds = 0
+    for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            nanoseconds += int(thread.read_text().split()[0])
+    return nanoseconds / 1e9
 
 
 def _stat(pid: int) -> list[str]:

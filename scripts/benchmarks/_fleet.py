@@ -1,206 +1,123 @@
-"""Many plain websocket clients in one process: they connect, read messages, and count them.
+"""Many plain websocket clients in one process, `_fleet.c`: they connect, read frames, count them.
 
-They do as little as possible, so that they keep up with a server that has the other core.
+It is a program in C, so that on two cores the clients do not cost more than the server that is
+measured.
 """
 
 from __future__ import annotations
 
-import re
-import select
-import socket
-import struct
-import time
-from collections.abc import Callable
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
-_REQUEST = (
-    "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
-)
-_OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-"""The extension that browsers offer."""
-_CHUNK = 1 << 20
-_AT_ONCE = 256
-"""Handshakes at one time: no more than the backlog of a listening socket."""
+from scripts.child import Child
+
+_SOURCE = Path(__file__).with_name("_fleet.c")
+_COMPILERS = ("cc", "gcc", "clang", "tcc")
 
 
-_UPPER = b'"upper":'
-_NUMBER = re.compile(rb"\d+(?=,)")
-_LONGEST_UPPER = 32
+class FleetError(Exception):
+    """The clients cannot be built, or lost their server; the text has the reason."""
 
 
-class FleetClient:
-    """One socket. `messages` counts frames with at least the fleet's `smallest` bytes.
+@dataclass(frozen=True)
+class Received:
+    """What all clients together received since the last report.
 
-    `upper` is that of the last delta: merged deltas are fewer frames, but the same progress.
+    `p50` and `p99` are the milliseconds from a stamp to its receipt; `largest` is in bytes.
     """
 
-    __slots__ = (
-        "_head",
-        "_skip",
-        "_smallest",
-        "_tail",
-        "is_open",
-        "largest",
-        "messages",
-        "socket",
-        "upper",
-    )
-
-    def __init__(self, connection: socket.socket, smallest: int) -> None:
-        self.socket = connection
-        self.messages = 0
-        self.largest = 0
-        self.is_open = False
-        self._smallest = smallest
-        self.upper = 0
-        self._head = b""
-        self._skip = 0
-        self._tail = b""
-
-    def look(self, data: bytes | memoryview) -> None:
-        """Find the last `upper` in received bytes, which may be cut anywhere."""
-        text = self._tail + data
-        found = _NUMBER.match(text, text.rfind(_UPPER) + len(_UPPER)) if _UPPER in text else None
-        if found is not None:
-            self.upper = int(found[0])
-        self._tail = text[-_LONGEST_UPPER:]
-
-    def feed(self, data: bytes | memoryview) -> None:
-        """Parse received bytes: the answer of the handshake, then frames."""
-        position = 0
-        if not self.is_open:
-            self._head += bytes(data)
-            end = self._head.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            if not self._head.startswith(b"HTTP/1.1 101 "):
-                raise RuntimeError(f"expected a websocket, found {self._head[:200]!r}")
-            self.is_open = True
-            data, self._head = self._head[end + 4 :], b""
-        while True:
-            if self._skip:
-                step = min(self._skip, len(data) - position)
-                position += step
-                self._skip -= step
-            if position >= len(data):
-                return
-            head = self._head + bytes(data[position : position + 10 - len(self._head)])
-            needed = 2 if len(head) < 2 or head[1] < 126 else (4 if head[1] == 126 else 10)
-            if len(head) < needed:
-                self._head = head
-                return
-            position += needed - len(self._head)
-            self._head = b""
-            size = head[1]
-            if size == 126:
-                (size,) = struct.unpack_from("!H", head, 2)
-            elif size == 127:
-                (size,) = struct.unpack_from("!Q", head, 2)
-            self._skip = size
-            self.largest = max(self.largest, size)
-            if head[0] & 0x0F == 1 and size >= self._smallest:
-                self.messages += 1
-
-    @property
-    def is_between_frames(self) -> bool:
-        return not self._skip and not self._head
+    messages: int
+    stamps: int
+    p50: float
+    p99: float
+    largest: int
 
 
 class Fleet:
-    """`count` clients of one server. Use as a context manager."""
+    """`count` clients of the server at a port of 127.0.0.1. Use as a context manager.
+
+    A message is a text frame of at least `smallest` bytes.
+    """
 
     def __init__(
-        self,
-        address: tuple[str, int],
-        path: str = "/",
-        *,
-        count: int,
-        smallest: int = 0,
-        deflates: bool = False,
+        self, port: int, path: str = "/", *, count: int, smallest: int = 0, deflates: bool = False
     ) -> None:
-        self._address = address
-        host, port = address
-        offer = _OFFER if deflates else ""
-        self._request = _REQUEST.format(path=path, host=host, port=port, offer=offer).encode()
-        self._count = count
-        self._smallest = smallest
-        self._poll = select.epoll()
-        self.clients: dict[int, FleetClient] = {}
-        self._stalled: set[int] = set()
-        self.follows = False
-        """Whether to find each client's `upper`, which costs the fleet some time."""
-        self._chunk = bytearray(_CHUNK)
+        self.count = count
+        compiler = find_compiler()
+        self._folder = tempfile.TemporaryDirectory(prefix="viewstream-fleet-")
+        program = _compile(compiler, Path(self._folder.name))
+        words = [str(program), str(port), path, str(count), str(smallest)]
+        if deflates:
+            words.append("deflate")
+        self._child = Child(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def connect(self, patience: float = 120.0) -> None:
-        """Connect all clients, and wait for their handshakes."""
-        opening: set[int] = set()
-        deadline = time.monotonic() + patience
-        while len(self.clients) < self._count or opening:
-            while len(self.clients) < self._count and len(opening) < _AT_ONCE:
-                opening.add(self._open())
-            self.read(0.05)
-            opening = {fd for fd in opening if not self.clients[fd].is_open}
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(opening)} handshakes were not answered")
+    def connect(self) -> float:
+        """Connect all clients; return the seconds until all handshakes were answered."""
+        return float(self._order("open"))
 
-    def _open(self) -> int:
-        connection = socket.create_connection(self._address, 30)
-        connection.sendall(self._request)
-        connection.setblocking(False)
-        self._poll.register(connection, select.EPOLLIN)
-        self.clients[connection.fileno()] = FleetClient(connection, self._smallest)
-        return connection.fileno()
+    def wait_for_messages(self, number: int) -> float:
+        """Wait until each client has received `number` messages; return seconds since `connect`."""
+        return float(self._order(f"messages {number}"))
 
-    def stall(self, fds: list[int]) -> None:
-        """Let these clients read nothing any more."""
-        for fd in fds:
-            self._poll.unregister(fd)
-            self._stalled.add(fd)
+    def wait_for_stamp(self, stamp: int) -> None:
+        """Wait until each client has received this stamp, or a later one."""
+        self._order(f"stamp {stamp}")
 
-    def read(self, seconds: float) -> int:
-        """Wait for bytes for up to `seconds`, read once from each client; return the bytes read."""
-        received = 0
-        view = memoryview(self._chunk)
-        for fd, _ in self._poll.poll(seconds):
-            client = self.clients[fd]
-            size = client.socket.recv_into(self._chunk)
-            if size == 0:
-                raise RuntimeError("the server closed a connection")
-            received += size
-            client.feed(view[:size])
-            if self.follows:
-                client.look(view[:size])
-        return received
+    def report(self) -> Received:
+        """Return what was received since the last report."""
+        messages, stamps, p50, p99, largest = self._order("report").split()
+        return Received(int(messages), int(stamps), float(p50), float(p99), int(largest))
 
-    def read_until(self, condition: Callable[[], bool], patience: float = 120.0) -> None:
-        deadline = time.monotonic() + patience
-        while not condition():
-            self.read(0.01)
-            if time.monotonic() > deadline:
-                raise TimeoutError("messages did not arrive in time")
+    def stall(self) -> None:
+        """Let all clients read nothing from now on."""
+        self._order(f"stall {self.count}")
 
-    def read_for(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            self.read(left)
-
-    @property
-    def messages(self) -> int:
-        """The number of messages of all clients together."""
-        return sum(client.messages for client in self.clients.values())
-
-    def has_reached(self, head: int) -> bool:
-        """Return whether every client has received deltas up to `head`."""
-        return all(client.upper >= head for client in self.clients.values())
+    def _order(self, line: str) -> str:
+        assert self._child.popen.stdin is not None
+        assert self._child.popen.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended, so there is no answer
+            os.write(self._child.popen.stdin.fileno(), f"{line}\n".encode())
+        answer = self._child.popen.stdout.readline().decode().strip()
+        if not answer:
+            self._child.wait()
+            raise FleetError(f"after the order {line!r}: {self._child.output.strip()}")
+        return answer
 
     def close(self) -> None:
-        for client in self.clients.values():
-            client.socket.close()
-        self._poll.close()
+        self._child.close()
+        self._folder.cleanup()
 
     def __enter__(self) -> Fleet:
-        self.connect()
+        try:
+            self.connect()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def find_compiler() -> str:
+    """Return the C compiler on PATH; raises FleetError if there is none."""
+    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    if compiler is None:
+        raise FleetError(f"expected a C compiler on PATH, one of {', '.join(_COMPILERS)}")
+    return compiler
+
+
+def _compile(compiler: str, folder: Path) -> Path:
+    """Compile the clients into `folder`; return the program."""
+    program = folder / "fleet"
+    done = subprocess.run(
+        [compiler, "-O2", "-o", program, _SOURCE], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise FleetError(f"{compiler} cannot compile {_SOURCE.name}: {done.stderr.strip()}")
+    return program

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.child import Child, ChildError, python_module
-from scripts.procfs import cpu_of, memory_of
+from scripts.procfs import memory_of, precise_cpu_of
 
 _LISTENING = r":(\d+)\s*$"
 
@@ -32,15 +31,9 @@ class Measured(Child):
         self.popen.stdin.flush()
         return self.popen.stdout.readline().decode().strip()
 
-    def order_in_thread(self, line: str) -> threading.Thread:
-        """Call `order` in a thread, which ends with the answer."""
-        thread = threading.Thread(target=self.order, args=(line,))
-        thread.start()
-        return thread
-
     def cpu(self) -> float:
-        """Return the seconds of processor time that it has used."""
-        return cpu_of(self.pid)
+        """Return the seconds of processor time that its threads have used."""
+        return precise_cpu_of(self.pid)
 
     def memory(self) -> int:
         """Return its resident bytes."""

@@ -1,8 +1,14 @@
-"""Peers of the fan-out benchmark: small servers that send one message to many websockets.
+"""Peers of the server's benchmarks: small servers that send one message to many websockets.
 
-Each is a process (`python -m scripts.benchmarks._peers NAME`) that prints its port and takes orders
-on stdin: `RATE SECONDS SIZE` sends RATE text messages of SIZE bytes a second to every client, and
-answers with their number. They make their messages up, and so read none.
+Each is a process (`python -m scripts.benchmarks._peers NAME`) that prints its port and takes
+orders, lines on stdin:
+
+    hello SIZE                      send SIZE bytes to each client that connects from now on
+    send RATE SECONDS SIZE BURST    send BURST messages of SIZE bytes to each client, RATE times
+                                    a second; answers with their number and the last stamp
+
+A message begins with a stamp, `@NANOSECONDS@` of the monotonic clock. `_peers.cjs` has the peers on
+Node.
 """
 
 from __future__ import annotations
@@ -10,24 +16,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from server.framing import frame
 
-NODE_SCRIPT = Path(__file__).with_name("_peer_ws.cjs")
+
+def stamped(size: int) -> tuple[int, str]:
+    """Return a message of `size` characters, and the stamp that it begins with."""
+    stamp = time.monotonic_ns()
+    return stamp, f"@{stamp}@".ljust(size, "x")
 
 
-def schedule(rate: float, seconds: float) -> list[float]:
-    """Return the times of the messages, in seconds from now."""
-    return [n / rate for n in range(int(rate * seconds))]
+def due_times(rate: float, seconds: float) -> Iterator[float]:
+    """Yield the monotonic times at which to send, from now on."""
+    begin = time.monotonic()
+    for number in range(int(rate * seconds)):
+        yield begin + number / rate
 
 
 def _answer(key: str) -> str:
@@ -35,59 +43,83 @@ def _answer(key: str) -> str:
     return base64.b64encode(digest).decode()
 
 
-def _accept(listener: socket.socket) -> socket.socket:
-    """Accept the next client, and answer its handshake."""
-    connection, _ = listener.accept()
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += connection.recv(4096)
-    key = head.decode().partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
-    connection.sendall(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {_answer(key)}\r\n\r\n".encode()
-    )
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
-
-
 def _announce(listener: socket.socket) -> None:
     print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
 
 
-def bare_loop() -> None:
-    """Send by a loop of `socket.send` over sockets."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    sockets: list[socket.socket] = []
+class BareLoop:
+    """A loop of `socket.send` over sockets, without an event loop: the limit of Python."""
 
-    def accept() -> None:
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self._sockets: list[socket.socket] = []
+        self._hello = b""
+
+    def run(self) -> None:
+        threading.Thread(target=self._accept_all, daemon=True).start()
+        _announce(self._listener)
+        for line in sys.stdin:
+            kind, *numbers = line.split()
+            if kind == "hello":
+                self._hello = frame(b"x" * int(numbers[0]))
+                print("ok", flush=True)
+            else:
+                self._send(*map(float, numbers))
+
+    def _accept_all(self) -> None:
         while True:
-            sockets.append(_accept(listener))
+            connection, _ = self._listener.accept()
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(4096)
+            key = head.decode().partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
+            connection.sendall(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"Sec-WebSocket-Accept: {_answer(key)}\r\n\r\n".encode()
+            )
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._hello:
+                connection.sendall(self._hello)
+            self._sockets.append(connection)
 
-    threading.Thread(target=accept, daemon=True).start()
-    _announce(listener)
-    for line in sys.stdin:
-        rate, seconds, size = line.split()
-        data = frame(b"x" * int(size))
-        due = schedule(float(rate), float(seconds))
-        begin = time.monotonic()
-        for moment in due:
-            wait = begin + moment - time.monotonic()
-            if wait > 0:
-                time.sleep(wait)
-            for connection in sockets:
-                connection.send(data)
-        print(len(due), flush=True)
+    def _send(self, rate: float, seconds: float, size: float, burst: float) -> None:
+        count = stamp = 0
+        for due in due_times(rate, seconds):
+            time.sleep(max(0.0, due - time.monotonic()))
+            for _ in range(int(burst)):
+                stamp, text = stamped(int(size))
+                data = frame(text.encode())
+                for connection in self._sockets:
+                    connection.send(data)
+                count += 1
+        print(count, stamp, flush=True)
 
 
-def bare_bases() -> None:
-    """Send one message of the given size to each client when it connects."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    _announce(listener)
-    data = frame(b"x" * int(sys.argv[2]))
-    while True:
-        connection = _accept(listener)
-        connection.sendall(data)
-        connection.detach()
+class _Orders:
+    """Takes orders from stdin without blocking the event loop."""
+
+    def __init__(self, send: Callable[[str], None]) -> None:
+        self._send = send
+        self.hello = ""
+
+    async def take(self) -> None:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            kind, *numbers = line.split()
+            if kind == "hello":
+                self.hello = "x" * int(numbers[0])
+                print("ok", flush=True)
+            else:
+                await self._send_all(*map(float, numbers))
+
+    async def _send_all(self, rate: float, seconds: float, size: float, burst: float) -> None:
+        count = stamp = 0
+        for due in due_times(rate, seconds):
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            for _ in range(int(burst)):
+                stamp, text = stamped(int(size))
+                self._send(text)
+                count += 1
+        print(count, stamp, flush=True)
 
 
 async def websockets_broadcast() -> None:
@@ -95,16 +127,52 @@ async def websockets_broadcast() -> None:
     from websockets.asyncio.server import ServerConnection, broadcast, serve
 
     connections: set[ServerConnection] = set()
+    orders = _Orders(lambda text: broadcast(connections, text))
 
     async def handler(connection: ServerConnection) -> None:
         connections.add(connection)
+        if orders.hello:
+            await connection.send(orders.hello)
         await connection.wait_closed()
 
     async with serve(
         handler, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=4096
     ) as server:
         _announce(server.sockets[0])
-        await _take_orders(lambda text: broadcast(connections, text))
+        await orders.take()
+
+
+async def picows_send() -> None:
+    """Send by `send` of picows, to be run on uvloop."""
+    from picows import WSListener, WSMsgType, WSTransport, ws_create_server
+
+    transports: set[WSTransport] = set()
+
+    def send(text: str) -> None:
+        data = text.encode()
+        for transport in transports:
+            transport.send(WSMsgType.TEXT, data)
+
+    orders = _Orders(send)
+
+    class Listener(WSListener):  # type: ignore[misc, unused-ignore] # where picows is missing
+        def on_ws_connected(self, transport: WSTransport) -> None:
+            transports.add(transport)
+            if orders.hello:
+                transport.send(WSMsgType.TEXT, orders.hello.encode())
+
+        def on_ws_disconnected(self, transport: WSTransport) -> None:
+            transports.discard(transport)
+
+    server = await ws_create_server(lambda request: Listener(), "127.0.0.1", 0, backlog=4096)
+    _announce(server.sockets[0])
+    await orders.take()
+
+
+def _run_on_uvloop() -> None:
+    import uvloop
+
+    uvloop.run(picows_send())
 
 
 async def tornado_write_message() -> None:
@@ -116,61 +184,32 @@ async def tornado_write_message() -> None:
 
     handlers: set[WebSocketHandler] = set()
 
-    class Handler(WebSocketHandler):
-        def open(self, *args: str, **kwargs: str) -> None:
-            self.set_nodelay(True)
-            handlers.add(self)
-
-        def on_close(self) -> None:
-            handlers.discard(self)
-
     def send(text: str) -> None:
         for handler in handlers:
             handler.write_message(text)
 
+    orders = _Orders(send)
+
+    class Handler(WebSocketHandler):
+        def open(self, *args: str, **kwargs: str) -> None:
+            self.set_nodelay(True)
+            handlers.add(self)
+            if orders.hello:
+                self.write_message(orders.hello)
+
+        def on_close(self) -> None:
+            handlers.discard(self)
+
     sockets = bind_sockets(0, "127.0.0.1", backlog=4096)
     HTTPServer(Application([("/.*", Handler)])).add_sockets(sockets)
     _announce(sockets[0])
-    await _take_orders(send)
-
-
-async def _take_orders(send: Callable[[str], None]) -> None:
-    """Take orders from stdin without blocking the event loop."""
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        rate, seconds, size = line.split()
-        text = "x" * int(size)
-        due = schedule(float(rate), float(seconds))
-        begin = time.monotonic()
-        for moment in due:
-            await asyncio.sleep(max(0.0, begin + moment - time.monotonic()))
-            send(text)
-        print(len(due), flush=True)
-
-
-def install_ws() -> tuple[list[str], str] | None:
-    """Install `ws` into a temporary folder; return the command of its peer, and the folder.
-
-    Returns None if Node or npm is missing, or `ws` cannot be installed.
-    """
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        return None
-    folder = tempfile.mkdtemp(prefix="viewstream-ws-")
-    done = subprocess.run(
-        [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, "ws@8"],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        shutil.rmtree(folder)
-        return None
-    return [node, str(NODE_SCRIPT), folder], folder
+    await orders.take()
 
 
 PEERS: dict[str, Callable[[], None]] = {
-    "bare": bare_loop,
-    "bare-bases": bare_bases,
+    "bare": lambda: BareLoop().run(),
     "websockets": lambda: asyncio.run(websockets_broadcast()),
+    "picows": _run_on_uvloop,
     "tornado": lambda: asyncio.run(tornado_write_message()),
 }
 

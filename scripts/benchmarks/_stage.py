@@ -16,6 +16,7 @@ class Stage:
 
     def __init__(self, sql: str, view: str, *options: str) -> None:
         self.view = view
+        self._posters: list[Poster] = []
         self.engine, self.dsn = start_engine()
         connection = psycopg2.connect(self.dsn)
         connection.autocommit = True
@@ -24,13 +25,14 @@ class Stage:
                 cursor.execute(statement)
         connection.close()
         self.server = start_server(self.dsn, *options, view)
-        self.address = ("127.0.0.1", self.server.port)
 
     def poster(self) -> Poster:
-        """Return a poster that begins at the upper of the server's first base."""
+        """Return a poster that begins at the upper of the first base; it closes with the stage."""
         while (health := self.health())["base_upper"] is None:
             time.sleep(0.05)
-        return Poster(self.server.port, self.view, health["epoch"], health["base_upper"])
+        poster = Poster(self.server.port, self.view, health["epoch"], health["base_upper"])
+        self._posters.append(poster)
+        return poster
 
     def health(self) -> Any:
         return get_json(self.server.port, "/healthz")["views"][self.view]
@@ -39,5 +41,7 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for poster in self._posters:
+            poster.close()
         self.server.close()
         self.engine.close()

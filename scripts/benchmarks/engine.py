@@ -23,6 +23,23 @@ _PORTION = 20_000
 """Events of which the cost is measured, early and late."""
 
 
+BRIEF = ("--repeat", "1", "--history", "100000", "--file-mb", "64", "--seconds", "5")
+SMALL = (
+    "--repeat",
+    "1",
+    "--events",
+    "2000",
+    "--history",
+    "2000",
+    "--file-mb",
+    "1",
+    "--seconds",
+    "1",
+    "--rate",
+    "100",
+)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--repeat", type=int, default=3, help="runs of the rate (default %(default)s)")

@@ -1,35 +1,57 @@
-"""Server time for each delta and client, compared with other servers."""
+"""Server time and latency of each delta and client, compared with other servers."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
 import statistics
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from scripts.benchmarks._contenders import LABELS, Peers, prepared_peers
 from scripts.benchmarks._fleet import Fleet
 from scripts.benchmarks._measured import Measured
-from scripts.benchmarks._peers import install_ws
+from scripts.benchmarks._peers import due_times, stamped
 from scripts.benchmarks._poster import Poster
 from scripts.benchmarks._stage import Stage
-from scripts.benchmarks.report import Bar, Measure, Report
+from scripts.benchmarks.report import Bar, Measure, Part, Report
 
 OURS = "viewstream"
-NAMES = {
-    OURS: "viewstream",
-    "bare": "a loop of socket.send",
-    "ws": "ws on Node",
-    "websockets": "websockets.broadcast",
-    "tornado": "Tornado write_message",
-}
-LIMITS = {"bare": 1.2, "ws": 0.8, "websockets": 0.75, "tornado": 0.3}
+FRAME_OF_A_DELTA = 118
+"""Bytes of a delta around the text of its one row."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Bursts of deltas, `rate` times a second. `left_out` are peers that cannot keep up with it."""
+
+    name: str
+    clients: int
+    rate: float
+    burst: int
+    seconds: float
+    left_out: tuple[str, ...] = ()
+
+
+def scenes(options: argparse.Namespace) -> list[Scene]:
+    """Return the scenes; those of single deltas come first, since their bars are the strictest."""
+    clients, seconds = options.clients, options.seconds
+    slow = ("tornado", "websockets")
+    return [
+        Scene(f"{clients:,} clients, 4 deltas/s", clients, 4, 1, seconds),
+        Scene(f"{clients:,} clients, 4 bursts/s of 20", clients, 4, 20, seconds, ("tornado",)),
+        Scene(f"{clients:,} clients, 300 deltas/s", clients, 300, 1, seconds / 5, ("tornado",)),
+        Scene(f"{10 * clients:,} clients, 4 deltas/s", 10 * clients, 4, 1, seconds, slow),
+    ]
+
+
+BRIEF = ("--rounds", "2", "--seconds", "3")
+SMALL = ("--clients", "10", "--rounds", "1", "--seconds", "1")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--clients", type=int, default=1000)
+    parser.add_argument("--clients", type=int, default=1000, help="and ten times as many")
     parser.add_argument("--size", type=int, default=500, help="bytes of a delta")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contender")
     parser.add_argument("--seconds", type=float, default=5, help="of one turn")
@@ -37,101 +59,112 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Contender:
-    """A server with its clients; `costs` has microseconds per delta and client."""
+    """A server with its clients. `costs` has microseconds per delta and client, `p50` ms."""
 
     name: str
-    child: Measured
+    server: Measured
     fleet: Fleet
     poster: Poster | None = None
-    costs: dict[float, list[float]] = field(default_factory=dict)
+    costs: list[float] = field(default_factory=list)
+    p50: list[float] = field(default_factory=list)
+    p99: list[float] = field(default_factory=list)
 
-    def turn(self, rate: float, seconds: float, size: int) -> None:
-        """Send for `seconds`, and record the server's processor time."""
-        before, received = self.child.cpu(), self.fleet.messages
+    def turn(self, scene: Scene, size: int) -> None:
+        """Send for the scene's seconds, and record processor time and latency."""
+        before = self.server.cpu()
         if self.poster is None:
-            order = self.child.order_in_thread(f"{rate} {seconds} {size}")
-            while order.is_alive():
-                self.fleet.read(0.01)
-            count = int(rate * seconds)
+            order = f"send {scene.rate} {scene.seconds} {size} {scene.burst}"
+            count, stamp = map(int, self.server.order(order).split())
         else:
-            count = self._post(self.poster, rate, seconds, size)
-        due = count * len(self.fleet.clients)
+            count, stamp = _post(self.poster, scene, size)
+        self.fleet.wait_for_stamp(stamp)
+        received = self.fleet.report()
+        due = count * self.fleet.count
+        if received.stamps != due:
+            raise RuntimeError(f"{self.name}: expected {due} deltas, found {received.stamps}")
+        self.costs.append((self.server.cpu() - before) / due * 1e6)
+        self.p50.append(received.p50)
+        self.p99.append(received.p99)
 
-        def has_all() -> bool:
-            if self.poster is None:
-                return self.fleet.messages - received >= due
-            return self.fleet.has_reached(self.poster.head)
 
-        try:
-            self.fleet.read_until(has_all, 60)
-        except TimeoutError as error:
-            arrived = self.fleet.messages - received
-            reason = f"{NAMES[self.name]} at {rate:g}/s: {arrived} of {due} messages arrived"
-            raise TimeoutError(reason) from error
-        cost = (self.child.cpu() - before) / due * 1e6
-        self.costs.setdefault(rate, []).append(cost)
-
-    def _post(self, poster: Poster, rate: float, seconds: float, size: int) -> int:
-        count = int(rate * seconds)
-        row = ("x" * (size - 118), "1")  # the rest is the frame of a delta around one row
-        begin = time.monotonic()
-        for n in range(count):
-            while (left := begin + n / rate - time.monotonic()) > 0:
-                self.fleet.read(left)
-            poster.post([row])
-        poster.settle()
-        return count
+def _post(poster: Poster, scene: Scene, size: int) -> tuple[int, int]:
+    count = stamp = 0
+    for due in due_times(scene.rate, scene.seconds):
+        time.sleep(max(0.0, due - time.monotonic()))
+        for _ in range(scene.burst):
+            stamp, text = stamped(size - FRAME_OF_A_DELTA)
+            poster.post([(text, "1")])
+            count += 1
+    poster.settle()
+    return count, stamp
 
 
 def run(options: argparse.Namespace) -> Report:
-    with contextlib.ExitStack() as stack:
-        contenders = list(_contenders(stack, options))
-        for rate in (4.0, 300.0):
-            seconds = options.seconds if rate < 100 else options.seconds / 10
-            for _ in range(options.rounds):
-                for contender in contenders:
-                    contender.turn(rate, seconds, options.size)
-    return _report(contenders, options)
+    measures, bars = [], []
+    with prepared_peers() as peers:
+        for scene in scenes(options):
+            with contextlib.ExitStack() as stack:
+                contenders = list(_contenders(stack, scene, peers, options.size))
+                for _ in range(options.rounds):
+                    for contender in contenders:
+                        contender.turn(scene, options.size)
+            part = _part(scene, contenders)
+            measures += part[0]
+            bars += part[1]
+    notes = [
+        f"Server CPU per (delta x client), and latency from the delta's making; {options.size} "
+        "bytes. viewstream gets each delta by a POST; the peers make theirs up.",
+        *peers.notes,
+    ]
+    return Report("fanout", measures, bars, notes)
 
 
-def _contenders(stack: contextlib.ExitStack, options: argparse.Namespace) -> list[Contender]:
+def _contenders(
+    stack: contextlib.ExitStack, scene: Scene, peers: Peers, size: int
+) -> list[Contender]:
     stage = stack.enter_context(Stage("CREATE TABLE fanout (name text, n int8)", "fanout"))
-    smallest = options.size // 2
-    path = "/view/stream?view=fanout"
-    fleet = Fleet(stage.address, path, count=options.clients, smallest=smallest)
-    fleet.follows = True
-    contenders = [Contender(OURS, stage.server, stack.enter_context(fleet), stage.poster())]
-    commands = {
-        name: [sys.executable, "-m", "scripts.benchmarks._peers", name]
-        for name in ("bare", "websockets", "tornado")
-    }
-    ws = install_ws()
-    if ws is not None:
-        commands["ws"], folder = ws
-        stack.callback(shutil.rmtree, folder)
-    for name, command in commands.items():
-        child = stack.enter_context(Measured(command))
-        fleet = Fleet(("127.0.0.1", child.port), count=options.clients, smallest=smallest)
-        contenders.append(Contender(name, child, stack.enter_context(fleet)))
+    servers = {OURS: stage.server}
+    for name in peers.commands:
+        if name not in scene.left_out:
+            servers[name] = stack.enter_context(peers.start(name))
+    contenders = []
+    for name, server in servers.items():
+        path = "/view/stream?view=fanout" if name == OURS else "/"
+        fleet = Fleet(server.port, path, count=scene.clients, smallest=size // 2)
+        contenders.append(Contender(name, server, stack.enter_context(fleet)))
+    contenders[0].poster = stage.poster()
     return contenders
 
 
-def _report(contenders: list[Contender], options: argparse.Namespace) -> Report:
-    measures, bars = [], []
-    for rate in (4.0, 300.0):
-        values = {one.name: statistics.median(one.costs[rate]) for one in contenders}
-        for one in contenders:
-            name = f"{NAMES[one.name]}, {rate:g} deltas/s"
-            measures.append(Measure(name, values[one.name], "us", one.costs[rate]))
-        if rate == 4.0:
-            for peer, limit in LIMITS.items():
-                if values.get(peer):
-                    ratio = values[OURS] / values[peer]
-                    bars.append(Bar(f"against {NAMES[peer]}", ratio, "<=", limit))
-    notes = [
-        f"Server CPU per (delta x client), {options.clients} clients, {options.size} bytes. "
-        "viewstream gets each delta by a POST; the peers make theirs up."
-    ]
-    if all(one.name != "ws" for one in contenders):
-        notes.append("ws was left out: Node or npm is missing, or ws could not be installed.")
-    return Report("fanout", measures, bars, notes)
+def _part(scene: Scene, contenders: list[Contender]) -> Part:
+    measures, costs, p50 = [], {}, {}
+    for one in contenders:
+        label = LABELS.get(one.name, one.name)
+        costs[one.name] = statistics.median(one.costs)
+        p50[one.name] = statistics.median(one.p50)
+        latency = f"p50 {p50[one.name]:.3g} ms, p99 {statistics.median(one.p99):.3g} ms"
+        measures.append(
+            Measure(f"{scene.name}: {label}", costs[one.name], "us", one.costs, latency)
+        )
+    return measures, list(_bars(scene, costs, p50))
+
+
+def _bars(scene: Scene, costs: dict[str, float], p50: dict[str, float]) -> Iterator[Bar]:
+    def against(peer: str, values: dict[str, float], what: str, limit: float) -> Iterator[Bar]:
+        if peer in values:
+            ratio = values[OURS] / values[peer]
+            yield Bar(f"{scene.name}: {what} against {LABELS[peer]}", ratio, "<=", limit)
+
+    if scene.burst > 1:
+        yield Bar(f"{scene.name}: CPU", costs[OURS], "<=", 0.7, "us")
+        yield from against("uwebsockets", p50, "p50", 1)
+    elif scene.rate > 100:
+        yield Bar(f"{scene.name}: CPU", costs[OURS], "<=", 2.0, "us")
+        yield Bar(f"{scene.name}: p50", p50[OURS], "<=", 8, "ms")
+    elif "tornado" in costs:
+        yield from against("bare", costs, "CPU", 1.12)
+        yield from against("picows", costs, "CPU", 1)
+        yield from against("websockets", costs, "CPU", 0.75)
+        yield from against("tornado", costs, "CPU", 0.3)
+    else:
+        yield from against("picows", p50, "p50", 1.2)

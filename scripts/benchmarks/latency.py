@@ -20,6 +20,9 @@ from scripts.benchmarks.report import Bar, Measure, Report
 from scripts.child import INHERITED, Child
 from viewstream.protocol import Base, Delta, Message, Row, decode
 
+BRIEF = ("--seconds", "10")
+SMALL = ("--seconds", "1", "--rate", "20")
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=100, help="lines a second")

@@ -37,6 +37,10 @@ SINGLE = 2_000
 PATIENCE = 60.0
 
 
+BRIEF = ("--rows", "500000", "--rounds", "2")
+SMALL = ("--rows", "5000", "--rounds", "1")
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=2_000_000, metavar="N")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")

@@ -17,6 +17,10 @@ _PATH = "/view/stream?view=slow"
 _LARGE = [("x" * 4000, str(n)) for n in range(50)]
 
 
+BRIEF = ("--rounds", "3")
+SMALL = ("--quick", "10", "--stalled", "10", "--deltas", "3", "--rounds", "1")
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", type=int, default=500, help="clients that read")
     parser.add_argument("--stalled", type=int, default=500, help="clients that do not read")
@@ -59,10 +63,11 @@ class _Scene:
     def __init__(self, stack: contextlib.ExitStack, quick: int) -> None:
         self.stage = stack.enter_context(Stage(_TABLE, "slow"))
         self.fleet = stack.enter_context(
-            Fleet(self.stage.address, _PATH, count=quick, smallest=250)
+            Fleet(self.stage.server.port, _PATH, count=quick, smallest=250)
         )
         self.poster: Poster = self.stage.poster()
         self.times: list[float] = []
+        self._delivered = 0
 
     def turn(self, deltas: int) -> None:
         """Post deltas one by one; record the median time until all quick clients have one."""
@@ -74,15 +79,14 @@ class _Scene:
         self.times.append(statistics.median(times))
 
     def _deliver(self, rows: list[tuple[str, str]]) -> None:
-        due = self.fleet.messages + len(self.fleet.clients)
+        self._delivered += 1
         self.poster.post(list(rows))
-        self.fleet.read_until(lambda: self.fleet.messages >= due)
+        self.fleet.wait_for_messages(self._delivered)
 
     def stall(self, stack: contextlib.ExitStack, count: int) -> int:
         """Add clients that read nothing, and post until all of them are blocked."""
-        others = Fleet(self.stage.address, _PATH, count=count)
-        stack.enter_context(others)
-        others.stall(list(others.clients))
+        others = stack.enter_context(Fleet(self.stage.server.port, _PATH, count=count))
+        others.stall()
         while self.stalled() < count:
             self._deliver(_LARGE)
         return count

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
-import time
 from dataclasses import dataclass, field
 
+from scripts.benchmarks._contenders import LABELS, Peers, prepared_peers
 from scripts.benchmarks._fleet import Fleet
 from scripts.benchmarks._measured import Measured
 from scripts.benchmarks._stage import Stage
-from scripts.benchmarks.report import Bar, Measure, Report
-from server.framing import Encoding, Message, deflate
-from viewstream.protocol import MAX_TIME, Base, Column, encode
+from scripts.benchmarks.report import Bar, Measure, Part, Report
 
+OURS = "viewstream"
 _VIEW = """
     CREATE TABLE storm (id int8, name text, wiki text, count int8);
     INSERT INTO storm
     SELECT g, 'A user of some wiki, number ' || g::text, 'enwiki', g * 7
     FROM generate_series(1, {rows}) g
 """
+_SMALLEST_BASE = 10_000
+
+
+BRIEF = ("--rounds", "2")
+SMALL = ("--clients", "20", "--rows", "2000", "--rounds", "1")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,74 +40,59 @@ class _Storms:
     cpu: list[float] = field(default_factory=list)
     size: int = 0
 
-    def add(self, server: Measured, path: str, count: int) -> None:
+    def add(self, server: Measured, path: str, count: int, *, deflates: bool = False) -> None:
+        smallest = 1000 if deflates else _SMALLEST_BASE
         before = server.cpu()
-        seconds, self.size = _storm(("127.0.0.1", server.port), path, count)
-        self.seconds.append(seconds)
+        with Fleet(server.port, path, count=count, smallest=smallest, deflates=deflates) as fleet:
+            self.seconds.append(fleet.wait_for_messages(1))
+            self.size = fleet.report().largest
         self.cpu.append(server.cpu() - before)
 
 
 def run(options: argparse.Namespace) -> Report:
-    ours, bare, reads = _Storms(), _Storms(), []
+    with prepared_peers() as peers:
+        parts = [_part(options, peers, deflates=deflates) for deflates in (False, True)]
+    measures = [measure for part in parts for measure in part[0]]
+    bars = [bar for part in parts for bar in part[1]]
+    notes = [f"{options.clients} clients, {options.rows} rows each.", *peers.notes]
+    return Report("storm", measures, bars, notes)
+
+
+def _part(options: argparse.Namespace, peers: Peers, *, deflates: bool) -> Part:
+    """Measure with or without deflate; the peers send as many bytes as viewstream did."""
+    storms, reads = {OURS: _Storms()}, []
+    names = ["bare"] if deflates else list(peers.commands)
     for _ in range(options.rounds):
         with Stage(_VIEW.format(rows=options.rows), "storm") as stage:
             stage.poster().settle()  # so that the view is live
-            ours.add(stage.server, "/view/stream?view=storm", options.clients)
+            path = "/view/stream?view=storm"
+            storms[OURS].add(stage.server, path, options.clients, deflates=deflates)
             reads.append(stage.health()["base_reads"])
-        command = [sys.executable, "-m", "scripts.benchmarks._peers", "bare-bases", str(ours.size)]
-        with Measured(command) as child:
-            bare.add(child, "/", options.clients)
-    medians = [statistics.median(one.seconds) for one in (ours, bare)]
-    return Report(
-        "storm",
-        [
-            Measure("viewstream, until the last base", medians[0], "s", ours.seconds),
-            Measure("the same bytes by a bare loop", medians[1], "s", bare.seconds),
-            Measure("viewstream, processor", statistics.median(ours.cpu), "s", ours.cpu),
-            Measure("a bare loop, processor", statistics.median(bare.cpu), "s", bare.cpu),
-            Measure("reads of the view", max(reads), "", [float(one) for one in reads]),
-            *_compression(options.rows),
-        ],
-        [
-            Bar("against a bare loop", medians[0] / medians[1], "<=", 1.5),
-            Bar("reads of the view", max(reads), "<=", 3, ""),
-        ],
-        [f"{options.clients} clients, {options.rows} rows each, not compressed."],
-    )
+        for name in names:
+            with peers.start(name) as server:
+                server.order(f"hello {storms[OURS].size}")
+                storms.setdefault(name, _Storms()).add(server, "/", options.clients)
+    way = "deflated" if deflates else "plain"
+    return _measures(storms, way), list(_bars(storms, way, max(reads)))
 
 
-def _compression(rows: int) -> list[Measure]:
-    """Measure the cost of deflating a base, which is done once, and the size that it saves."""
-    plain = encode(
-        Base(
-            "storm",
-            "1606000000000-u7",
-            MAX_TIME,
-            [Column(name, "text") for name in ("id", "name", "wiki", "count")],
-            [
-                (str(g), f"A user of some wiki, number {g}", "enwiki", str(g * 7))
-                for g in range(rows)
-            ],
-        )
-    )
-    begin = time.process_time()
-    framed = Message(plain, None).encoded(Encoding.FRAMES)
-    middle = time.process_time()
-    deflated = deflate(plain)
-    end = time.process_time()
+def _measures(storms: dict[str, _Storms], way: str) -> list[Measure]:
+    measures = [Measure(f"{way}: size of the base", storms[OURS].size / 1024, "KB")]
+    for name, one in storms.items():
+        label = LABELS.get(name, name)
+        measures += [
+            Measure(f"{way}, wall: {label}", statistics.median(one.seconds), "s", one.seconds),
+            Measure(f"{way}, CPU: {label}", statistics.median(one.cpu), "s", one.cpu),
+        ]
+    return measures
+
+
+def _bars(storms: dict[str, _Storms], way: str, reads: float) -> list[Bar]:
+    ours, bare = storms[OURS], storms["bare"]
+    wall = statistics.median(ours.seconds) / statistics.median(bare.seconds)
+    cpu = statistics.median(ours.cpu) / statistics.median(bare.cpu)
     return [
-        Measure("a base, plain", len(framed) / 1024, "KB"),
-        Measure("a base, deflated", len(deflated) / 1024, "KB"),
-        Measure("framing it, once", (middle - begin) * 1000, "ms"),
-        Measure("deflating it, once", (end - middle) * 1000, "ms"),
+        Bar(f"{way}: wall against a bare loop", wall, "<=", 1.3),
+        Bar(f"{way}: CPU against a bare loop", cpu, "<=", 2.2),
+        Bar(f"{way}: reads of the view", reads, "<=", 3, ""),
     ]
-
-
-def _storm(address: tuple[str, int], path: str, count: int) -> tuple[float, int]:
-    """Return the seconds from the first connect to the last byte of the last base, and its size."""
-    fleet = Fleet(address, path, count=count, smallest=10_000)
-    begin = time.monotonic()
-    with fleet:
-        clients = list(fleet.clients.values())
-        fleet.read_until(lambda: all(one.messages and one.is_between_frames for one in clients))
-        return time.monotonic() - begin, max(one.largest for one in clients)

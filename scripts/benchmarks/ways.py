@@ -53,6 +53,10 @@ class Figures:
     rate: float
 
 
+BRIEF = ()
+SMALL = ("--views", "2", "--changes", "4")
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--views", type=int, default=20, metavar="N")
     parser.add_argument("--changes", type=int, default=200, metavar="N")
