@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from server.app import Bounds, CertificateError, Server
 from server.http.acceptor import SPARE_DESCRIPTORS, fit_descriptors, raise_descriptor_limit
+from server.http.reader_keys import ReaderKeyError
 from server.options import MAX_CLIENTS, Options, parse
+from server.terminal import Terminal
 from server.workers import Workers
 
 FEW_CLIENTS = 1_000
@@ -21,6 +23,7 @@ FEW_CLIENTS = 1_000
 
 def main(words: Sequence[str] | None = None, bounds: Bounds | None = None) -> int:
     """Run a server until a signal ends it; `bounds` are for tests."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until it can be handled
     options = parse(sys.argv[1:] if words is None else words)
     _log_as("server")
     # Tornado's logs report each misbehaving client; /metrics counts them.
@@ -83,11 +86,12 @@ async def _run(options: Options, bounds: Bounds, name: str) -> int:
         loop.add_signal_handler(number, ended.set)
     try:
         server = Server(options, bounds)
-    except CertificateError as error:
+    except (CertificateError, ReaderKeyError) as error:
         print(f"server: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except OSError as error:
         return _cannot_listen(options, error)
+    _reload_on_hangup(server, ended)
     _collect_garbage_rarely()
     sys.stderr.write(f"{name}: listening on {server.url}\n")  # in one piece: others write, too
     # A server without one of its tasks would look alive: end, so that a supervisor restarts it.
@@ -99,6 +103,20 @@ async def _run(options: Options, bounds: Bounds, name: str) -> int:
     failure.cancel()
     await server.stop()
     return 1 if failure.done() and not failure.cancelled() else 0
+
+
+def _reload_on_hangup(server: Server, ended: asyncio.Event) -> None:
+    """Reload on SIGHUP; end when it comes because the server's terminal was closed."""
+    terminal = Terminal()
+
+    def on_hangup() -> None:
+        if terminal.is_closed:
+            ended.set()
+        else:
+            server.reload()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def _collect_garbage_rarely() -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import random
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,8 @@ from server.http.handlers import (
     UnwantedBody,
     refuse_unwanted_body,
 )
+from server.http.reader_keys import ReaderKeyError, ReaderKeys
+from server.http.reader_token import ReaderToken
 from server.http.rows import Bodies, Rows
 from server.http.websocket import MAX_MESSAGE, Stream
 from server.hub.hub import Hub
@@ -98,7 +101,9 @@ class Server:
             stale_after=round(options.stale_after * 1000),
         )
         self._is_tailing = options.tail
-        tls = _tls_context(options)
+        self._options = options
+        self._reader_token = _reader_token(options)
+        self._tls = tls = _tls_context(options)
         host, port = options.listen
         sockets = bind_sockets(port, host, backlog=LISTEN_BACKLOG, reuse_port=options.processes > 1)
         self.url = _url(sockets[0].getsockname(), is_tls=tls is not None)
@@ -131,7 +136,7 @@ class Server:
             offer=self._poller.offer,
             wait_for_answer=self._poller.wait_for_answer,
             metrics=self._metrics,
-            access=Access(host, options.token, options.origin, options.host),
+            access=Access(host, options.token, options.origin, options.host, self._reader_token),
             max_clients=options.max_clients or MAX_CLIENTS,
             max_body=options.max_body,
             compresses=limits.compress_from is not None,
@@ -139,6 +144,7 @@ class Server:
             about=options.about,
         )
         self._connections = context.connections
+        self._expiry = context.expiry
         http = CountingServer(
             Site(context, str(options.static)),
             max_body_size=SMALL_BODY,
@@ -158,6 +164,23 @@ class Server:
                 task.result()
             if done:
                 return
+
+    def reload(self) -> None:
+        """Read the reader keys and the certificate again; keep those that cannot be used.
+
+        Clients with tokens of a key that is gone are disconnected.
+        """
+        try:
+            if self._reader_token is not None:
+                self._reader_token.keys.reload()
+                self._expiry.on_reload(self._reader_token.keys.is_known)
+            if self._tls is not None:
+                _tls_context(self._options)  # raises before the one in use is changed
+                _load_certificate(self._tls, self._options)
+        except (ReaderKeyError, CertificateError) as error:
+            log.error("kept what was read before: %s", error)
+        else:
+            log.info("the files of --reader-key, --certificate and --key were read again")
 
     async def stop(self) -> None:
         """Disconnect every client with the delay after which to return, spread out, and end."""
@@ -197,6 +220,7 @@ class Server:
             await asyncio.sleep(1)
             self._add_views()
             self.hub.on_tick(now())
+            self._expiry.on_tick(time.time())
             failures.update([self.hub.report(name, now()) for name in self.hub.names], now())
 
 
@@ -246,13 +270,25 @@ def _url(address: tuple[Any, ...], *, is_tls: bool) -> str:
     return f"{'https' if is_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def _reader_token(options: Options) -> ReaderToken | None:
+    if options.reader_key is None:
+        return None
+    keys = ReaderKeys(options.reader_key, options.reader_audience)
+    return ReaderToken(keys, options.reader_cookie)
+
+
 def _tls_context(options: Options) -> ssl.SSLContext | None:
     if options.certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    _load_certificate(context, options)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, options: Options) -> None:
+    assert options.certificate is not None
     try:
         context.load_cert_chain(options.certificate, options.key)
     except OSError as error:  # ssl.SSLError is one
         files = f"{options.certificate} and {options.key}"
         raise CertificateError(f"cannot serve TLS with {files}: {error}") from error
-    return context

@@ -189,6 +189,20 @@ class Options:
             variable="VIEWSTREAM_TOKEN",
         ),
     ] = None
+    reader_key: Annotated[
+        Path | None,
+        _Option(
+            "clients must send a token that a key of this file has signed: public keys (PEM or a "
+            "JSON Web Key Set), or shared secrets, one a line; read again on SIGHUP",
+            _FILE,
+        ),
+    ] = None
+    reader_audience: Annotated[
+        str | None, _Option("that the claim aud of a reader's token must name")
+    ] = None
+    reader_cookie: Annotated[
+        str | None, _Option("the name of a cookie in which browsers send the reader's token")
+    ] = None
     origin: Annotated[
         tuple[str, ...],
         _Option(
@@ -244,6 +258,8 @@ def parse(words: Sequence[str]) -> Options:
         parser.error("expected --certificate and --key together")
     if not options.views and options.views_from is None:
         parser.error("expected views, or --views-from FILE")
+    if options.reader_key is None and (options.reader_audience or options.reader_cookie):
+        parser.error("expected --reader-key FILE with --reader-audience or --reader-cookie")
     if options.processes > 1 and not options.tail:
         parser.error("expected --tail with --processes: a POST would reach one process only")
     if len(set(options.views)) != len(options.views):

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from server.terminal import Terminal
 from viewstream.backoff import Backoff
 
 log = logging.getLogger("server")
@@ -26,6 +27,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
 SETTLED = 30.0
 """Seconds after which a process counts as one that worked: delays begin short again."""
 _ENDING = {signal.SIGINT, signal.SIGTERM}
+_RELOADING = signal.SIGHUP
+"""Passed on to the processes, each of which reloads."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -62,15 +65,19 @@ class Workers:
             self._due.append((0.0, number, _Worker(number)))
 
     def run(self) -> int:
-        """Start the processes, replace those that die, and end all of them on SIGINT or SIGTERM."""
-        watched = {*_ENDING, signal.SIGCHLD}
+        """Start the processes, replace those that die, and pass signals on until one ends all."""
+        watched = {*_ENDING, _RELOADING, signal.SIGCHLD}
         signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+        terminal = Terminal()
         while True:
             self._start_due()
             wait = self._due[0][0] - time.monotonic() if self._due else 3600.0
             received = signal.sigtimedwait(watched, max(wait, 0))
-            if received is not None and received.si_signo in _ENDING:
+            number = None if received is None else received.si_signo
+            if number in _ENDING or (number == _RELOADING and terminal.is_closed):
                 return self._end()
+            if number == _RELOADING:
+                self._signal(_RELOADING)
             self._reap()
 
     def _start_due(self) -> None:
@@ -114,9 +121,12 @@ class Workers:
             )
             heapq.heappush(self._due, (time.monotonic() + delay, worker.number, worker))
 
-    def _end(self) -> int:
+    def _signal(self, number: signal.Signals) -> None:
         for pid in self._running:
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, number)
+
+    def _end(self) -> int:
+        self._signal(signal.SIGTERM)
         statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in self._running]
         return 0 if all(status == 0 for status in statuses) else 1
 

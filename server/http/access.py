@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPHeaders
 
+from server.http.grant import ALL, Grant
+from server.http.reader_token import ReaderToken
 from server.http.refusal import Refusal
 
 FOREIGN_HEADERS = {"Origin", "Forwarded", "Via", "X-Real-Ip"}
@@ -19,12 +21,22 @@ FOREIGN_HEADERS = {"Origin", "Forwarded", "Via", "X-Real-Ip"}
 
 
 class Access:
-    """The rules of one server, from its options `--token`, `--origin`, `--host` and `--listen`."""
+    """The rules of one server, from its options `--token`, `--origin`, `--host` and `--listen`.
+
+    `reader_token` has those of `--reader-key`; without it every reader that the other rules allow
+    may read every view.
+    """
 
     def __init__(
-        self, address: str, token: str | None, origins: Iterable[str], hosts: Iterable[str]
+        self,
+        address: str,
+        token: str | None,
+        origins: Iterable[str],
+        hosts: Iterable[str],
+        reader_token: ReaderToken | None = None,
     ) -> None:
         self._token = token
+        self._reader_token = reader_token
         self._origins = frozenset(origins)
         self._hosts: frozenset[str] | None = None
         """Names for which requests may come, besides this machine's own; None: any."""
@@ -63,6 +75,33 @@ class Access:
             return None
         return Refusal(403, f"the origin {origin!r} is not allowed: see --origin")
 
+    def find_grant(self, headers: HTTPHeaders, at: float) -> Grant | Refusal:
+        """Return what the request's token grants at a time in seconds since 1970.
+
+        Browsers send a cookie with the requests of every site's pages, so that one counts only
+        from pages of this server and of allowed origins.
+        """
+        if self._reader_token is None:
+            return ALL
+        is_own_page = headers.get("Sec-Fetch-Site") in (None, "none", "same-origin")
+        may_use_cookie = self.refuse_origin(headers) is None and (
+            is_own_page or self.allowed_origin(headers) is not None
+        )
+        return self._reader_token.check(headers, at, may_use_cookie=may_use_cookie)
+
+    def find_operator_grant(
+        self, headers: HTTPHeaders, version: str, remote_ip: str, at: float
+    ) -> Grant | Refusal:
+        """Return `ALL` for a request that may post, as pipelines and operators do.
+
+        For all others, return what their token grants. A browser on this machine is no program of
+        the operator's.
+        """
+        is_program = "Sec-Fetch-Site" not in headers
+        if is_program and self._refuse_sender(headers, version, remote_ip) is None:
+            return ALL
+        return self.find_grant(headers, at)
+
     def allowed_origin(self, headers: HTTPHeaders) -> str | None:
         """The request's origin, if `--origin` allows it: its pages may read the answer (CORS)."""
         origin = headers.get("Origin")
@@ -76,6 +115,17 @@ class Access:
         add a header, or speak HTTP/1.0), and those of a page in a local browser (which have an
         Origin or a foreign Host, and cannot send JSON without a preflight).
         """
+        refusal = self._refuse_sender(headers, version, remote_ip)
+        if refusal is not None or self._token is not None:
+            return refusal
+        content_type = headers.get("Content-Type", "")
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            return Refusal(
+                415, f"expected the Content-Type application/json, found {content_type!r}"
+            )
+        return None
+
+    def _refuse_sender(self, headers: HTTPHeaders, version: str, remote_ip: str) -> Refusal | None:
         if self._token is not None:
             return _refuse_token(headers, self._token)
         if not is_loopback(remote_ip):
@@ -88,11 +138,6 @@ class Access:
         host = headers.get("Host", "")
         if not is_loopback(_host_name(host)):
             return Refusal(403, f"without a token the Host must be this machine, found {host!r}")
-        content_type = headers.get("Content-Type", "")
-        if content_type.partition(";")[0].strip().lower() != "application/json":
-            return Refusal(
-                415, f"expected the Content-Type application/json, found {content_type!r}"
-            )
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from tornado.web import HTTPError, RequestHandler
 from server.flusher import now
 from server.http.access import Access
 from server.http.connection import Connection
+from server.http.expiry import Expiry
+from server.http.grant import Grant
 from server.http.refusal import Refusal, RefusalLog, refuse_view
 from server.hub.history import Outcome
 from server.hub.hub import Hub
@@ -67,6 +70,7 @@ class Context:
     """Whether this server reads the changes itself, so that nothing may be posted."""
     about: str | None = None
     connections: OpenConnections = field(default_factory=OpenConnections)
+    expiry: Expiry = field(default_factory=Expiry)
     refused: set[object] = field(default_factory=set)
     """Websockets that are open only to be closed with a reason."""
     refusal_log: RefusalLog = field(default_factory=RefusalLog)
@@ -102,6 +106,8 @@ class Handler(RequestHandler):
     def refuse(self, refusal: Refusal, **more: object) -> None:
         """Finish with a status and a sentence."""
         self.note_refusal(refusal)
+        if refusal.status == 401:
+            self.set_header("WWW-Authenticate", "Bearer")
         self.answer(refusal.status, {"error": refusal.sentence, **more})
 
     def note_refusal(self, refusal: Refusal) -> None:
@@ -117,15 +123,26 @@ class Handler(RequestHandler):
             sentence = error.log_message % error.args if error.args else error.log_message
         self.refuse(Refusal(status_code, sentence))
 
-    def is_served(self, name: str) -> bool:
-        """Whether the view is served; if it is not, refuse the request."""
-        if name in self.context.hub.names:
-            return True
-        self.refuse(self.refuse_view(name))
-        return False
+    def find_grant(self) -> Grant | Refusal:
+        """Return what the request's token grants."""
+        return self.context.access.find_grant(self.request.headers, time.time())
 
-    def refuse_view(self, name: str) -> Refusal:
-        return refuse_view(name, self.context.hub.names)
+    def find_operator_grant(self) -> Grant | Refusal:
+        """Return the same, and every view for a request that may post."""
+        request = self.request
+        return self.context.access.find_operator_grant(
+            request.headers, request.version, request.remote_ip or "", time.time()
+        )
+
+    def may_read(self, name: str, grant: Grant | Refusal) -> bool:
+        """Whether the view is served and granted; if it is not, refuse the request."""
+        if isinstance(grant, Refusal):
+            self.refuse(grant)
+            return False
+        refusal = refuse_view(name, self.context.hub.names, grant)
+        if refusal is not None:
+            self.refuse(refusal)
+        return refusal is None
 
 
 def allow_origin(handler: RequestHandler, access: Access) -> None:

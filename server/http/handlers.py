@@ -14,6 +14,7 @@ from tornado.web import StaticFileHandler, stream_request_body
 
 from server.flusher import now
 from server.http.access import Access, refuse_body
+from server.http.grant import ALL
 from server.http.handler import Handler, allow_origin
 from server.http.refusal import Refusal
 from server.hub.history import Outcome
@@ -29,6 +30,8 @@ given with `--static` get none: their author decides what they may load."""
 SMALL_BODY = 64 << 10
 """Bytes of a body where none is needed; a POST of a delta has a limit of its own."""
 NO_LIMIT = 1 << 62
+ALLOWED_HEADERS = "Accept, Authorization, If-None-Match, Last-Event-ID"
+"""Headers that pages of allowed origins may send."""
 DECODED_IN_PLACE = 256 << 10
 """Bytes of a body that are decoded in one turn of the event loop; above, in a worker thread."""
 RETRY_AFTER = 1
@@ -71,8 +74,6 @@ class Deltas(Handler):
             return
         refusal = self._refusal()
         if refusal is not None:
-            if refusal.status == 401:
-                self.set_header("WWW-Authenticate", "Bearer")
             self.refuse(refusal)
             return
         # `data_received` refuses a body that grows too large, with a sentence; Tornado would not.
@@ -104,7 +105,7 @@ class Deltas(Handler):
             self.refuse(Refusal(400, str(error)))
             return
         self._body.clear()
-        if not self.is_served(delta.view):
+        if not self.may_read(delta.view, ALL):
             return
         if self.context.is_tailing:
             sentence = f"this server reads {delta.view} from the engine itself (--tail)"
@@ -144,27 +145,25 @@ class Frontier(Handler):
         if len(names) != 1:
             self.refuse(Refusal(400, "expected one view: /view/frontier?view=NAME"))
             return
-        if self.is_served(names[0]):
+        if self.may_read(names[0], self.find_operator_grant()):
             view = self.context.hub.report(names[0], now())
             epoch = None if view.head is None else view.epoch
             self.answer(200, {"view": view.name, "epoch": epoch, "frontier": view.head})
 
 
 class Health(Handler):
-    """GET /healthz: 200 while the server runs, with the state of each view."""
+    """GET /healthz: 200 while the server runs, with the state of each view that may be read."""
 
     def get(self) -> None:
         at, hub = now(), self.context.hub
         views = {name: _health(hub.report(name, at), hub.relations.get(name)) for name in hub.names}
         is_well = all(view["problem"] is None for view in views.values())
-        self.answer(
-            200,
-            {
-                "status": "ok" if is_well else "degraded",
-                "clients": len(hub.clients),
-                "views": views,
-            },
-        )
+        body: dict[str, Any] = {"status": "ok" if is_well else "degraded"}
+        grant = self.find_operator_grant()
+        if not isinstance(grant, Refusal):  # a probe needs no token: it gets the status alone
+            body["clients"] = len(hub.clients)
+            body["views"] = {name: view for name, view in views.items() if grant.may_read(name)}
+        self.answer(200, body)
 
 
 def _health(view: ViewReport, relation: str | None) -> dict[str, Any]:
@@ -174,9 +173,16 @@ def _health(view: ViewReport, relation: str | None) -> dict[str, Any]:
 
 
 class Exposition(Handler):
-    """GET /metrics, in Prometheus' text format."""
+    """GET /metrics, in Prometheus' text format; it has the names of all views."""
 
     def get(self) -> None:
+        grant = self.find_operator_grant()
+        if isinstance(grant, Refusal):
+            self.refuse(grant)
+            return
+        if not grant.covers_all:
+            self.refuse(Refusal(403, "the token does not grant every view, which metrics name"))
+            return
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.finish(self.context.metrics.text())
 
@@ -185,6 +191,10 @@ class About(Handler):
     """GET /about.json: where the views' data come from (`--about`), or null."""
 
     def get(self) -> None:
+        grant = self.find_operator_grant()
+        if isinstance(grant, Refusal):
+            self.refuse(grant)
+            return
         self.answer(200, {"source": self.context.about})
 
 
@@ -196,7 +206,7 @@ class Preflight(Handler):
     def options(self) -> None:
         self.set_status(204)
         self.set_header("Access-Control-Allow-Methods", "GET")
-        self.set_header("Access-Control-Allow-Headers", "Accept, If-None-Match, Last-Event-ID")
+        self.set_header("Access-Control-Allow-Headers", ALLOWED_HEADERS)
         self.set_header("Access-Control-Max-Age", "600")
         self.finish()
 

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from server.http.grant import Grant
+
 log = logging.getLogger("server")
 
 MAX_REASON = 123
@@ -30,7 +32,7 @@ class Refusal:
 
     @property
     def close_code(self) -> int:
-        """The close code for a websocket that is refused: 4400, 4403, 4404 or 4503."""
+        """The close code for a websocket that is refused: 4400, 4401, 4403, 4404 or 4503."""
         return 4000 + self.status
 
     @property
@@ -42,9 +44,15 @@ class Refusal:
         return encoded[: MAX_REASON - 3].decode(errors="ignore") + "…"
 
 
-def refuse_view(name: str, served: Collection[str]) -> Refusal:
-    """Refuse a view that is not served, and name those that are."""
-    names = sorted(served)
+def refuse_view(name: str, served: Collection[str], grant: Grant) -> Refusal | None:
+    """Allow a view that is served and granted; name the others that are, if it is not served."""
+    if not grant.may_read(name):
+        return Refusal(403, f"the token does not grant the view {name!r}")
+    if name in served:
+        return None
+    names = sorted(filter(grant.may_read, served))
+    if not names:
+        return Refusal(404, f"no view {name!r}")
     listed = ", ".join(names[:NAMES_SHOWN])
     if len(names) > NAMES_SHOWN:
         listed += f" and {len(names) - NAMES_SHOWN} more"

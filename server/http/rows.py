@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from server.flusher import now
 from server.http.handler import Context, Handler
-from server.http.refusal import Refusal
+from server.http.refusal import Refusal, refuse_view
 from server.http.table import Format, Table, make_table
 from server.hub.history import Snapshot
 
@@ -114,8 +114,12 @@ class Rows(Handler):
         names = self.get_query_arguments("view", strip=False)
         if len(names) != 1:
             return Refusal(400, "expected one view: /view/rows?view=NAME")
-        if names[0] not in self.context.hub.names:
-            return self.refuse_view(names[0])
+        grant = self.find_grant()
+        if isinstance(grant, Refusal):
+            return grant
+        refusal = refuse_view(names[0], self.context.hub.names, grant)
+        if refusal is not None:
+            return refusal
         format_ = self._format()
         return format_ if isinstance(format_, Refusal) else _Request(names[0], format_)
 

@@ -9,13 +9,14 @@ from tornado.iostream import IOStream
 
 from server.framing import Encoding, parse_event_id
 from server.http.connection import Connection
+from server.http.grant import ALL, Grant
 from server.http.handler import Handler
 from server.http.refusal import Refusal, refuse_view
 from viewstream.protocol import Position, ProtocolError, parse_position
 
 COUNTED_CODES = {
     *(1000, 1001, 1003, 1005, 1006, 1009),
-    *(4000, 4001, 4008, 4400, 4403, 4404, 4503),
+    *(4000, 4001, 4008, 4400, 4401, 4403, 4404, 4440, 4503),
 }
 """Close codes with a counter of their own; a client may send any."""
 ABNORMAL = 1006
@@ -29,14 +30,18 @@ class Subscription:
     """The views of a client, each with the position from which it resumes."""
 
     wanted: dict[str, Position | None]
-    refused: dict[str, str]
-    """Views that are not served, each with a sentence."""
+    refused: dict[str, Refusal]
+    """Views that are not served or not granted, each with a refusal."""
+    grant: Grant = ALL
 
 
 def parse_subscription(
-    arguments: Sequence[str], served: Collection[str], last_event_id: str | None = None
+    arguments: Sequence[str],
+    served: Collection[str],
+    grant: Grant,
+    last_event_id: str | None = None,
 ) -> Subscription | Refusal:
-    """Parse the `view=` arguments; refuse them if they are malformed or none is served.
+    """Parse the `view=` arguments; refuse them if they are malformed, or none may be read.
 
     The positions of `last_event_id` replace those of the arguments.
     """
@@ -47,10 +52,11 @@ def parse_subscription(
             asked = {name: positions.get(name) for name in asked}
     except ProtocolError as error:
         return Refusal(400, str(error))
-    refused = {name: refuse_view(name, served).sentence for name in asked if name not in served}
+    answers = {name: refuse_view(name, served, grant) for name in asked}
+    refused = {name: refusal for name, refusal in answers.items() if refusal is not None}
     if len(refused) == len(asked):
-        return refuse_view(next(iter(asked)), served)
-    return Subscription({n: p for n, p in asked.items() if n not in refused}, refused)
+        return refused[next(iter(asked))]
+    return Subscription({n: p for n, p in asked.items() if n not in refused}, refused, grant)
 
 
 def parse_views(arguments: Sequence[str], served: Collection[str]) -> dict[str, Position | None]:
@@ -81,13 +87,16 @@ class StreamHandler(Handler):
     subscription: Subscription
 
     def check_subscription(self, last_event_id: str | None = None) -> Subscription | Refusal:
-        """Decide by host, origin, views, and the number of clients."""
+        """Decide by host, origin, token, views, and the number of clients."""
         headers, context = self.request.headers, self.context
         refusal = context.access.refuse_host(headers) or context.access.refuse_origin(headers)
         if refusal is not None:
             return refusal
+        grant = self.find_grant()
+        if isinstance(grant, Refusal):
+            return grant
         arguments = self.get_query_arguments("view", strip=False)
-        found = parse_subscription(arguments, context.hub.names, last_event_id)
+        found = parse_subscription(arguments, context.hub.names, grant, last_event_id)
         limit = context.max_clients
         if isinstance(found, Subscription) and len(context.hub.clients) >= limit:
             return Refusal(503, f"there are {limit} clients already, which is the limit")
@@ -101,9 +110,11 @@ class StreamHandler(Handler):
         )
         context.metrics.connections.inc()
         context.connections.add(self.connection)
-        for sentence in asked.refused.values():
-            self.note_refusal(Refusal(404, sentence))
-        context.hub.add_client(self.connection, asked.wanted, asked.refused)
+        context.expiry.add(self.disconnect, asked.grant)
+        for refusal in asked.refused.values():
+            self.note_refusal(refusal)
+        sentences = {name: refusal.sentence for name, refusal in asked.refused.items()}
+        context.hub.add_client(self.connection, asked.wanted, sentences)
 
     def disconnect(self, code: int, reason: str) -> None:
         """Close the connection; the hub writes nothing more to it."""
@@ -112,6 +123,7 @@ class StreamHandler(Handler):
     def on_disconnected(self, code: int) -> None:
         """Forget the client: its connection has been closed with this code."""
         self.context.metrics.closes.labels(code if code in COUNTED_CODES else "other").inc()
+        self.context.expiry.remove(self.disconnect)
         connection, self.connection = self.connection, None
         if connection is not None:
             self.context.connections.remove(connection)

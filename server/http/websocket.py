@@ -10,6 +10,7 @@ from tornado.websocket import WebSocketHandler, WebSocketProtocol
 from server.framing import Encoding
 from server.http.access import is_page
 from server.http.negotiate import Parameters, negotiate_deflate
+from server.http.reader_token import SUBPROTOCOL
 from server.http.refusal import Refusal
 from server.http.subscription import ABNORMAL, StreamHandler, Subscription
 
@@ -56,6 +57,10 @@ class Stream(WebSocketHandler, StreamHandler):
     def check_origin(self, origin: str) -> bool:
         """Allow all that got so far: `prepare` has decided."""
         return True
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Choose ours, if it is offered; the other one that is offered holds the token."""
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
     def get_compression_options(self) -> dict[str, object] | None:
         """Enable compression if the client accepts messages that are compressed once for all."""
