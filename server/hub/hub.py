@@ -200,9 +200,12 @@ class Hub:
         self._note_work()
         return is_timely
 
-    def take_failure(self, name: str, reason: str, now: int, *, for_base: bool) -> None:
-        """Note that the engine did not answer, or cannot read the view."""
-        self._views[name].on_failure(reason, now, of_base=for_base)
+    def take_failure(
+        self, name: str, reason: str, now: int, *, for_base: bool, is_missing: bool = False
+    ) -> None:
+        """Note that the engine did not answer, cannot read the view, or has no such view."""
+        view = self._views[name]
+        view.on_failure(reason, now, of_base=for_base, is_missing=is_missing)
         self._note_work()
 
     def note_relation(self, name: str, relation: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from server.framing import Message
 from server.hub.history import History
@@ -11,6 +12,13 @@ from viewstream.protocol import Status, encode
 
 NO_PIPELINE = "no pipeline has posted yet"
 RECREATED = "the view was recreated; no pipeline has posted to it yet"
+REPLACED = "the view was replaced; its rows are being read"
+DOUBT = "the rows that the engine answers are not what its TAIL came to"
+SILENCE = 7_500
+"""Milliseconds without a POST, or with a head that stands still, after which clients are sent that
+as the reason. A pipeline posts at least every 5 s."""
+MISSING_PATIENCE = 2_000
+"""Milliseconds that a view may be missing: one that is replaced is dropped and created again."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Failures:
         """Why the epoch could not be learned."""
         self.epoch_since = 0
         """When the first of these questions for the epoch failed."""
+        self.missing_since: int | None = None
+        """When the engine first answered that there is no such view."""
         self.tail: str | None = None
         """Why the server's own TAIL of the view does not run, if it has one."""
         self.count = 0
@@ -54,7 +64,12 @@ class Failures:
         """Why the engine does not give what is needed; None if it does."""
         return self.base or self.epoch
 
-    def note(self, reason: str, now: int, *, of_base: bool) -> None:
+    def note(self, reason: str, now: int, *, of_base: bool, is_missing: bool = False) -> None:
+        """Note a question that failed; `is_missing`: the engine has no view of that name."""
+        if not is_missing:
+            self.missing_since = None
+        elif self.missing_since is None:
+            self.missing_since = now
         if of_base:
             self.base = reason
             return
@@ -63,9 +78,13 @@ class Failures:
         self.epoch = reason
         self.count += 1
 
+    def may_return(self, now: int) -> bool:
+        """Whether the view is missing, but may be about to be created again."""
+        return self.missing_since is not None and now - self.missing_since < MISSING_PATIENCE
+
     def clear(self, *, of_base: bool) -> None:
         """Note an answer. Each has the epoch, and that to a question for a base the rows too."""
-        self.epoch = None
+        self.epoch = self.missing_since = None
         if of_base:
             self.base = None
 
@@ -79,32 +98,68 @@ class StatusBoard:
         self._limits = limits
         self._sent: Status | None = None
         self._sent_at = 0
-        self.message = encode_status(Status(history.view, "stale", NO_PIPELINE))
-        """The status that was sent last."""
+        self._shown = Status(history.view, "stale", NO_PIPELINE)
+        self.message = encode_status(self._shown)
+        """The status for clients that get a base or a first delta."""
 
     def status(self, now: int) -> Status:
-        """Return `live` while deltas come and keep up with the engine, else `stale`."""
+        """Return `live` while deltas come and keep up with the engine, else `stale`.
+
+        The reason of a `live` view is a failure that will make it stale if it lasts. A view that
+        is being replaced is `waiting` for a moment.
+        """
+        view = self._history.view
+        if self._history.awaits_log(now):
+            return Status(view, "waiting", REPLACED)
+        reason = self._stale_reason(now)
+        return Status(view, "stale", reason) if reason else Status(view, "live", self._trouble(now))
+
+    def _stale_reason(self, now: int) -> str:
         history, failures, limit = self._history, self._failures, self._limits.stale_after
-        reason = ""
         if history.posted_at is None:
-            reason = failures.tail or NO_PIPELINE
-        elif history.log is None:
-            reason = failures.tail or RECREATED
-        elif failures.epoch is not None and now - failures.epoch_since >= limit:
-            reason = failures.epoch  # its pipeline goes on to post that nothing has changed
-        elif now - history.posted_at >= limit and not history.has_ended:
-            reason = failures.epoch or failures.tail or f"nothing was posted for {limit // 1000} s"
-        elif history.engine_ahead is not None and now - history.engine_ahead[1] >= limit:
-            reason = f"what is posted has been behind the engine for {limit // 1000} s"
-        return Status(history.view, "stale" if reason else "live", reason)
+            return failures.tail or NO_PIPELINE
+        if failures.missing_since is not None and not failures.may_return(now):
+            return failures.epoch or failures.base or NO_PIPELINE
+        if history.log is None:
+            return failures.tail or RECREATED
+        if failures.epoch is not None and now - failures.epoch_since >= limit:
+            return failures.epoch  # its pipeline goes on to post that nothing has changed
+        if history.engine_ahead is not None and now - history.engine_ahead[1] >= limit:
+            return f"what is posted has been behind the engine for {limit / 1000:g} s"
+        return self._stopped(now, limit)
+
+    def _trouble(self, now: int) -> str:
+        """Return what is wrong though the rows are still fresh."""
+        failures, history = self._failures, self._history
+        if failures.missing_since is not None:
+            return ""
+        if failures.reason is not None:
+            return failures.reason
+        if history.audit.is_in_doubt:
+            return DOUBT
+        return self._stopped(now, SILENCE)
+
+    def _stopped(self, now: int, limit: int) -> str:
+        """Return why the head has not moved for `limit` though the view may still change."""
+        history, failures, log = self._history, self._failures, self._history.log
+        assert log is not None
+        assert history.posted_at is not None
+        if history.has_ended:
+            return ""
+        if now - history.posted_at >= limit:
+            return failures.epoch or failures.tail or f"nothing was posted for {limit / 1000:g} s"
+        if now - log.moved_at >= limit and history.engine_ahead is None:
+            stopped = f"the engine's time stands still since {_date(log.head)}"
+            return failures.epoch or failures.tail or stopped
+        return ""
 
     def make_report(self, now: int, *, listeners: int) -> ViewReport:
         """Report how the view is."""
         history, status = self._history, self.status(now)
         problem = self._failures.reason
         if problem is None and history.audit.is_in_doubt:
-            problem = "the rows that the engine answers are not what its TAIL came to"
-        if problem is None and status.state != "live":
+            problem = DOUBT
+        if problem is None and status.reason:
             problem = status.reason
         log, base = history.log, history.base
         return ViewReport(
@@ -128,10 +183,17 @@ class StatusBoard:
         return is_silent or self.status(now) != self._sent
 
     def renew(self, now: int) -> Message:
-        """Find the status, and return it as a message to send."""
-        self._sent, self._sent_at = self.status(now), now
-        self.message = encode_status(self._sent)
+        """Find the status, and return it as a message to send to all."""
+        self.refresh(now)
+        self._sent, self._sent_at = self._shown, now
         return self.message
+
+    def refresh(self, now: int) -> None:
+        """Let `message` be the present status."""
+        status = self.status(now)
+        if status != self._shown:
+            self._shown = status
+            self.message = encode_status(status)
 
     def waiting(self) -> Message:
         """Return the status for clients that have no base yet."""
@@ -141,3 +203,11 @@ class StatusBoard:
 
 def encode_status(status: Status) -> Message:
     return Message(encode(status))
+
+
+def _date(time: int) -> str:
+    """Return an engine's time, in milliseconds since 1970, for people."""
+    try:
+        return datetime.fromtimestamp(time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError):  # no date has so many digits
+        return str(time)

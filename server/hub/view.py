@@ -64,6 +64,7 @@ class View:
         """Send the listener what it can take now, if its client can be written to."""
         if not listener.client.is_ready:
             return
+        self.board.refresh(now)
         match listener.state:
             case State.CHECKING_EPOCH:
                 self.wants_epoch = True
@@ -230,10 +231,10 @@ class View:
         self._decide_epochs(question)
         return True
 
-    def on_failure(self, reason: str, now: int, *, of_base: bool) -> None:
+    def on_failure(self, reason: str, now: int, *, of_base: bool, is_missing: bool) -> None:
         """The engine did not answer, or cannot read the view."""
         before = self.failures.reason
-        self.failures.note(reason, now, of_base=of_base)
+        self.failures.note(reason, now, of_base=of_base, is_missing=is_missing)
         is_new = self.failures.reason != before
         for listener in self.listeners:
             reaches = self.history.reaches(listener.epoch, listener.frontier)
@@ -274,6 +275,8 @@ class View:
             for listener in self.listeners:
                 self._fanout.queue.add(listener)
         self._was_awaiting_log = is_awaiting_log
+        if self.failures.may_return(now):
+            self.wants_epoch = True
         if self.board.is_due(now):
             self._send_status(now)
 

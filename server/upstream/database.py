@@ -35,6 +35,7 @@ class EngineError(Exception):
     """A query failed. The text is for pages; `detail` is for the log.
 
     EngineError                 the engine answered with an error, or with nonsense
+    ├── UnknownViewError        it has no view of that name
     └── EngineAwayError         it did not answer
         └── BrokenConnectionError   the connection broke, or could not be made
     """
@@ -43,6 +44,10 @@ class EngineError(Exception):
         super().__init__(text)
         self.detail = detail
         """The report of libpq: it can name hosts and users, and is not for pages."""
+
+
+class UnknownViewError(EngineError):
+    """The engine has no view of that name, or not now: it may be about to be created again."""
 
 
 class EngineAwayError(EngineError):

@@ -15,7 +15,7 @@ from server.flusher import now
 from server.hub.history import Outcome, ReadBase
 from server.hub.hub import Hub
 from server.metrics import Metrics
-from server.upstream.database import EngineError
+from server.upstream.database import EngineError, UnknownViewError
 from server.upstream.reader import Reader, encode_base
 from viewstream.backoff import Backoff
 from viewstream.protocol import Delta
@@ -136,7 +136,7 @@ class Poller:
         for view, question in questions.items():
             found = relations[view]
             if isinstance(found, EngineError):
-                hub.take_failure(view, str(found), now(), for_base=False)
+                self._fail(view, found, for_base=False)
                 continue
             hub.note_relation(view, str(found))
             if not hub.take_answer(view, question, found.epoch, None, now()):
@@ -165,11 +165,15 @@ class Poller:
             reading = await self._reader.base(view)
             message = await encode_base(view, reading, self._compress_from)
         except EngineError as error:
-            self._hub.take_failure(view, str(error), now(), for_base=True)
+            self._fail(view, error, for_base=True)
             return
         base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
         self._metrics.base_reads.labels(view).inc()
         self._hub.take_answer(view, question, reading.epoch, base, now())
+
+    def _fail(self, view: str, error: EngineError, *, for_base: bool) -> None:
+        is_missing = isinstance(error, UnknownViewError)
+        self._hub.take_failure(view, str(error), now(), for_base=for_base, is_missing=is_missing)
 
     async def _notify(self) -> None:
         async with self._answered:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 import msgspec
 
 from server.framing import Message
-from server.upstream.database import Answer, Database, EngineError, unexpected_errors
+from server.upstream.database import (
+    Answer,
+    Database,
+    EngineError,
+    UnknownViewError,
+    unexpected_errors,
+)
 from server.upstream.pgtypes import type_name
 from viewstream.checksum import MODULUS, checksum
 from viewstream.engine import (
@@ -156,7 +162,7 @@ def _find_relation(
     try:
         return find_relation(view, [row[:3] for row in rows if row[3] == name], search_path)
     except LookupError as error:
-        return EngineError(f"the engine answers: {error}")
+        return UnknownViewError(f"the engine answers: {error}")
     except ProtocolError as error:
         return EngineError(f"the engine's answer makes no sense: {error}")
 

@@ -29,11 +29,12 @@ const NOTICES = {
   unverified: "The checksum of these rows differs from the server's: they may be wrong.",
 };
 
-/** The standing of the worst view, with that view's name. */
+/** The standing of the worst view, with that view's name; of equal ones, of one with a reason. */
 export function worst(views) {
+  const rank = ({ state, reason }) => 2 * ORDER.indexOf(state) + (reason === "" ? 1 : 0);
   return views
     .map(({ name, standing }) => ({ view: name, ...standing }))
-    .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))[0];
+    .sort((a, b) => rank(a) - rank(b))[0];
 }
 
 /**

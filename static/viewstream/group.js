@@ -165,12 +165,13 @@ export class ViewGroup {
     const { core, view } = this.#entry(name);
     const { status, replica, unverified } = core;
     const state = status?.state;
+    const reason = status?.reason ?? "";
     if (state === "waiting" || state === "stale" || state === "refused") {
-      this.#set(view.name, state, status?.reason ?? "");
+      this.#set(view.name, state, reason);
     } else if (replica === null) {
-      this.#set(view.name, "waiting", status?.reason ?? "");
+      this.#set(view.name, "waiting", reason);
     } else {
-      this.#set(view.name, unverified ? "unverified" : "live", "");
+      this.#set(view.name, unverified ? "unverified" : "live", reason);
     }
   }
 

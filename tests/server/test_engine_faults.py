@@ -265,7 +265,8 @@ def test_a_frozen_engine_is_not_called_live_though_its_pipeline_is_there(
         wait_until(is_stale, "the silence of the engine to be noticed", 20)
         assert "the engine does not answer" in watcher.status("stale").reason
         engine.thawed.set()
-        wait_until(lambda: not is_stale(), "the view to be live again", 20)
+        served.post(1001, 1002)
+        wait_until(lambda: served.health()["state"] == "live", "the view to be live again", 20)
 
 
 def test_rows_that_a_tail_left_out_are_found_though_nobody_needs_a_base(engine: FakeEngine) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
+
 from server.hub.history import Outcome
-from server.hub.status import NO_PIPELINE, RECREATED
+from server.hub.status import DOUBT, MISSING_PATIENCE, NO_PIPELINE, RECREATED, REPLACED, SILENCE
 from tests.server.hub_scenes import client_of, connect, live_world, post_rows, statuses
 from tests.server.simulated import LIMITS, VIEW, Server
 from tests.server.world import World
-from viewstream.protocol import Status
+from viewstream.protocol import MAX_TIME, Delta, Status
 
 STALE_AFTER = LIMITS.stale_after
 
@@ -42,16 +46,117 @@ def test_a_view_that_was_recreated_has_no_pipeline_yet() -> None:
     assert status(world) == ("live", "")
     world.engine.replace([])
     world.ask_now(world.servers[0], is_base=False)
-    assert status(world) == ("stale", RECREATED)
+    patience = LIMITS.recreate_patience
+    assert status(world, patience - 1) == ("waiting", REPLACED)
+    assert status(world, patience) == ("stale", RECREATED)
+
+
+def miss(world: World, *, is_base: bool = False) -> None:
+    """The engine answers that there is no such view."""
+    server = world.servers[0]
+    server.ask(is_base=is_base)
+    asked = server.asked.pop()
+    reason = "unknown view 'v'"
+    server.hub.take_failure(VIEW, reason, world.now, for_base=asked.is_base, is_missing=True)
+
+
+@pytest.mark.parametrize("is_base", [False, True])
+def test_a_view_that_was_dropped_is_stale_after_a_moment(is_base: bool) -> None:
+    world, _ = live_world()
+    miss(world, is_base=is_base)
+    assert status(world, MISSING_PATIENCE - 1) == ("live", "")
+    assert status(world, MISSING_PATIENCE) == ("stale", "unknown view 'v'")
+    world.ask_now(world.servers[0], is_base=is_base)
+    assert status(world, MISSING_PATIENCE) == ("live", "")
+
+
+def test_a_view_that_is_missing_is_asked_for_again_at_once_and_then_as_others() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    miss(world)
+    world.pass_time(1_000)
+    assert server.hub.wants_epoch(VIEW)
+    world.pass_time(MISSING_PATIENCE)
+    miss(world)
+    world.pass_time(1_000)
+    assert not server.hub.wants_epoch(VIEW)
+
+
+def test_a_page_is_never_shown_a_failure_of_a_view_that_is_edited() -> None:
+    world, (follower,) = live_world()
+    server, client = world.servers[0], client_of(follower)
+    world.read(follower)
+    miss(world)
+    world.pass_time(1_000)
+    server.turn()
+    world.engine.replace([("new", "1")])
+    world.ask_now(server, is_base=False)
+    for _ in range(3):
+        world.pass_time(1_000)
+        server.turn()
+        world.work(server)
+    shown = [one for one in world.read(follower) if isinstance(one, Status)]
+    assert {(one.state, one.reason) for one in shown} == {
+        ("live", ""),
+        ("waiting", "the view is being read"),
+    }
+    assert list(follower.state.list_rows()) == [("new", "1")]
+    assert client.closed_with is None
 
 
 def test_a_pipeline_that_is_silent() -> None:
     world, _ = live_world()
-    assert status(world, STALE_AFTER - 1) == ("live", "")
+    assert status(world, SILENCE - 1) == ("live", "")
+    assert status(world, SILENCE) == ("live", "nothing was posted for 7.5 s")
+    assert status(world, STALE_AFTER - 1) == ("live", "nothing was posted for 7.5 s")
     assert status(world, STALE_AFTER) == ("stale", "nothing was posted for 15 s")
-    world.clock.now += 10_000
-    repeat_post(world, world.servers[0])
-    assert status(world, STALE_AFTER - 1) == ("live", "")
+    world.clock.now += 5_000
+    world.engine.time += 5_000
+    world.work(world.servers[0])
+    assert status(world, SILENCE - 1) == ("live", "")
+
+
+def test_a_head_that_stands_still_though_its_pipeline_posts() -> None:
+    """A real v0.26.0 whose file does not grow after a restart: its TAIL repeats one time."""
+    world, _ = live_world()
+    server = world.servers[0]
+    moved_at, head = world.now, server.view.history.head
+    since = datetime.fromtimestamp(head // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    reason = f"the engine's time stands still since {since}"
+    while world.now < moved_at + STALE_AFTER:
+        left = moved_at + STALE_AFTER - world.now
+        assert status(world)[0] == "live"
+        if left <= STALE_AFTER - SILENCE:
+            assert status(world) == ("live", reason)
+        world.clock.now += min(1_000, left)
+        repeat_post(world, server)
+        world.ask_now(server, is_base=True)  # a SELECT has the same time
+    assert status(world) == ("stale", reason)
+    assert server.hub.report(VIEW, world.now).problem == reason
+    world.engine.time += 1
+    world.work(server)
+    assert status(world) == ("live", "")
+
+
+def test_a_view_that_has_ended_may_stand_still() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    head = server.view.history.head
+    delta = Delta(VIEW, world.engine.epoch, head, MAX_TIME, [])
+    server.hub.take_delta(delta, world.now, server.hub.last_question(VIEW))
+    assert status(world, 10 * STALE_AFTER) == ("live", "")
+
+
+def test_a_time_without_a_date_is_shown_as_a_number() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    head = server.view.history.head
+    delta = Delta(VIEW, world.engine.epoch, head, MAX_TIME - 1, [])
+    server.hub.take_delta(delta, world.now, server.hub.last_question(VIEW))
+    world.clock.now += STALE_AFTER - 1
+    delta = Delta(VIEW, world.engine.epoch, MAX_TIME - 1, MAX_TIME - 1, [])
+    server.hub.take_delta(delta, world.now, server.hub.last_question(VIEW))
+    assert status(world, 1)[1] == f"the engine's time stands still since {MAX_TIME - 1}"
 
 
 def test_an_engine_that_does_not_answer_though_its_pipeline_goes_on() -> None:
@@ -64,12 +169,14 @@ def test_an_engine_that_does_not_answer_though_its_pipeline_goes_on() -> None:
         repeat_post(world, server)
         fail_epoch(world, "the last reason")
     left = STALE_AFTER - (world.now - first)
-    assert status(world, left - 1) == ("live", "")
+    assert status(world) == ("live", "the last reason"), "pages are sent it at once"
+    assert status(world, left - 1) == ("live", "the last reason")
     assert status(world, left) == ("stale", "the last reason")
-    world.ask_now(server, is_base=False)
-    assert status(world, left) == ("live", "")
+    world.engine.time += 1
+    world.work(server)
+    assert status(world) == ("live", "")
     fail_epoch(world)
-    assert status(world, STALE_AFTER - 1) == ("live", ""), "the time begins again"
+    assert status(world, STALE_AFTER - 1)[0] == "live", "the time begins again"
 
 
 def test_a_silent_pipeline_is_explained_by_the_engine() -> None:
@@ -84,7 +191,7 @@ def test_a_base_that_cannot_be_read_is_a_problem_but_does_not_make_deltas_stale(
     server = world.servers[0]
     server.ask(is_base=True)
     world.fail(server, server.asked[-1], "too large")
-    assert status(world) == ("live", "")
+    assert status(world) == ("live", "too large")
     report = server.hub.report(VIEW, world.now)
     assert (report.problem, report.failure) == ("too large", "too large")
     world.ask_now(server, is_base=False)
@@ -104,14 +211,14 @@ def test_posts_that_stay_behind_the_engine() -> None:
     world.engine.time += 10
     world.ask_now(server, is_base=True)  # a later base does not begin the time again
     left = STALE_AFTER - (world.now - begun)
-    assert status(world, left - 1) == ("live", "")
+    assert status(world, left - 1)[0] == "live"
     assert status(world, left)[1] == "what is posted has been behind the engine for 15 s"
     pipeline = world.pipelines[-1]
     assert world.post(server, pipeline, 0, 9) is Outcome.TAKEN
     world.clock.now += 100
     assert status(world, left)[0] == "stale"
     assert world.post(server, pipeline, 0, 1) is Outcome.TAKEN
-    assert status(world, STALE_AFTER - 1) == ("live", "")
+    assert status(world, SILENCE - 1) == ("live", "")
 
 
 def test_a_base_at_the_head_is_not_ahead() -> None:
@@ -125,8 +232,8 @@ def test_the_report_names_the_first_problem() -> None:
     server = world.servers[0]
     assert server.hub.report(VIEW, world.now + STALE_AFTER).problem == "nothing was posted for 15 s"
     server.view.history.audit.is_in_doubt = True
-    doubt = "the rows that the engine answers are not what its TAIL came to"
-    assert server.hub.report(VIEW, world.now + STALE_AFTER).problem == doubt
+    assert status(world) == ("live", DOUBT)
+    assert server.hub.report(VIEW, world.now + STALE_AFTER).problem == DOUBT
     fail_epoch(world)
     assert server.hub.report(VIEW, world.now + STALE_AFTER).problem == "it is away"
 
@@ -135,12 +242,17 @@ def test_clients_are_sent_the_status_when_it_changes_and_every_few_seconds() -> 
     world, (follower,) = live_world()
     server, client = world.servers[0], client_of(follower)
     world.read(follower)
-    seen: list[tuple[int, str]] = []
+    seen: list[tuple[int, str, str]] = []
     for second in range(1, 25):
         world.pass_time(1_000)
         server.turn()
-        seen += [(second, one.state) for one in statuses(client)]
-    assert seen == [(1, "live"), (6, "live"), (11, "live"), (15, "stale"), (20, "stale")]
+        seen += [(second, one.state, one.reason) for one in statuses(client)]
+    half, whole = ("nothing was posted for 7.5 s", "nothing was posted for 15 s")
+    assert seen == [
+        *((1, "live", ""), (6, "live", "")),
+        *((8, "live", half), (13, "live", half)),
+        *((15, "stale", whole), (20, "stale", whole)),
+    ]
 
 
 def test_clients_without_rows_are_sent_waiting() -> None:

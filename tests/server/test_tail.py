@@ -10,7 +10,7 @@ from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.support.processes import wait_until
 from tests.support.scripted_cursor import row
-from viewstream.protocol import MAX_TIME, Base
+from viewstream.protocol import MAX_TIME, Base, Status
 
 TAIL = 'TAIL "public"."top10" WITH (SNAPSHOT = false, PROGRESS)'
 QUICK = {
@@ -134,13 +134,32 @@ def test_an_ended_view_is_live_until_its_epoch_changes(tailing: Served) -> None:
     assert tailing.health()["epoch"] == engine.epoch
 
 
-def test_a_tail_without_rows_is_live_by_its_heartbeats(tailing: Served) -> None:
+def test_a_tail_without_rows_is_live_by_its_progress(tailing: Served) -> None:
     begin(tailing)
     watcher = tailing.open()
     watcher.base()
-    for _ in range(6):  # one a second, twice `--stale-after`
+    for second in range(1, 7):  # one a second, twice `--stale-after`
+        tailing.engine.tail.progress(1000 + second)
         assert watcher.status("live").reason == ""
-    assert tailing.health()["head"] == 1000
+    assert tailing.health()["head"] >= 1005
+
+
+def test_a_tail_whose_time_stands_still_is_stale(tailing: Served) -> None:
+    """As v0.26.0's after a restart: progress at one time, for good."""
+    begin(tailing)
+    watcher = tailing.open()
+    watcher.base()
+    tail, reason = tailing.engine.tail, "the engine's time stands still since 1970-01-01 00:00:01"
+
+    def is_stale() -> bool:
+        tail.progress(1000)
+        status = watcher.next()
+        return isinstance(status, Status) and status.state == "stale" and reason in status.reason
+
+    wait_until(is_stale, "the standstill")
+    assert reason in tailing.health()["problem"]
+    tail.progress(1001)
+    assert watcher.status("live").reason == ""
 
 
 def test_a_tail_that_fails_is_reported_and_started_again(tailing: Served) -> None:

@@ -164,6 +164,11 @@ test("the page shows the state of its worst view", () => {
   }
 });
 
+test("of two live views the one with a reason is shown", () => {
+  const view = (name, reason) => ({ name, standing: { state: "live", reason, since: 0 } });
+  assert.equal(worst([view("a", ""), view("b", "why"), view("c", "")]).view, "b");
+});
+
 test("a notice says what is wrong, why, and what happens next", () => {
   const live = { state: "live", reason: "", view: "v" };
   assert.deepEqual(describe(live, true, null), { word: "Live", notice: "", countdown: "" });

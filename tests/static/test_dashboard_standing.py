@@ -82,9 +82,10 @@ def test_rows_that_stay_wrong_are_shown_as_unverified(stream: ScriptedStream, pa
     [
         ("waiting", "Waiting", "the engine does not answer"),
         ("stale", "Stale", "nothing was posted for 15 s"),
+        ("live", "Live", "nothing was posted for 7.5 s"),
     ],
 )
-def test_says_why_a_view_is_not_live(
+def test_says_what_is_wrong_with_a_view(
     stream: ScriptedStream, page: Page, state: Any, word: str, reason: str
 ) -> None:
     page.goto(stream.url)

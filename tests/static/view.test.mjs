@@ -123,6 +123,7 @@ test("the standing, from the first attempt to the end", () => {
   world.open();
   world.send(status("waiting", "the engine does not answer"));
   world.send(base(10, [ALICE]), status("live"));
+  world.send(status("live", "nothing was posted for 7.5 s"));
   world.send(status("stale", "no progress for 15 s"), delta(10, 20), status("live"));
   world.end();
   world.pass(500);
@@ -134,6 +135,7 @@ test("the standing, from the first attempt to the end", () => {
     ["connecting", ""],
     ["waiting", "the engine does not answer"],
     ["live", ""],
+    ["live", "nothing was posted for 7.5 s"],
     ["stale", "no progress for 15 s"],
     ["live", ""],
     ["connecting", ""],

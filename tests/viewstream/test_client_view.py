@@ -248,13 +248,13 @@ def test_the_standing_of_a_live_view() -> None:
     def script(connection: Connection) -> None:
         connection.send(base(10, ALICE))
         connection.send(Status("v", "stale", "no pipeline posts"))
-        connection.send(Status("w", "live"))
+        connection.send(Status("w", "live", "the engine does not answer"))
         connection.send(base(10, view="w"))
 
     async def use(stream: Stream) -> None:
         await stream.until(lambda: stream["w"].is_loaded)
         assert stream["v"].standing == ("stale", "no pipeline posts")
-        assert stream["w"].standing == ("live", "")
+        assert stream["w"].standing == ("live", "the engine does not answer")
         assert stream["w"].rows() == []
 
     play(script, use)

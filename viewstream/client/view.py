@@ -21,7 +21,8 @@ class Standing(NamedTuple):
     """The state of a view on its way from the engine, for people.
 
     `state` is `connecting`, `waiting` (for a base), `stale`, `unverified`, `live`, `refused` or
-    `closed`; `reason` is a sentence, or empty.
+    `closed`; `reason` is a sentence, or empty. That of a `live` view is a failure that will make it
+    `stale` if it lasts.
     """
 
     state: str
@@ -100,11 +101,12 @@ class View:
             return Standing("closed", str(self._end))
         if not self._is_connected:
             return Standing("connecting")
+        reason = "" if status is None else status.reason
         if status is not None and status.state != "live":
-            return Standing(status.state, status.reason)
+            return Standing(status.state, reason)
         if self.state.position is None:
-            return Standing("waiting")
-        return Standing("unverified" if self.state.is_unverified else "live")
+            return Standing("waiting", reason)
+        return Standing("unverified" if self.state.is_unverified else "live", reason)
 
     def rows(self) -> list[dict[str, Value]]:
         """Return the rows with Python values, in no order; one that is there twice comes twice."""

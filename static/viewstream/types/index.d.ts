@@ -39,7 +39,7 @@ export type State =
 
 export interface Standing {
   readonly state: State;
-  /** A sentence, or "". */
+  /** A sentence, or "". That of a live view is a failure that will make it stale if it lasts. */
   readonly reason: string;
   /** When this state began, in milliseconds as `Date.now()`. */
   readonly since: number;
