@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
-
-from tornado.httputil import HTTPHeaders
 
 from server.http.grant import ALL, Grant
 from server.http.reader_token import ReaderToken
@@ -45,7 +43,7 @@ class Access:
             names = (urlsplit(origin).hostname for origin in self._origins)
             self._hosts = hosts.union(filter(None, names))
 
-    def refuse_host(self, headers: HTTPHeaders) -> Refusal | None:
+    def refuse_host(self, headers: Mapping[str, str]) -> Refusal | None:
         """Allow requests for a name of this machine, or for an allowed name.
 
         DNS rebinding: a page's own name can resolve to this machine. Its browser then treats the
@@ -60,7 +58,7 @@ class Access:
             return None
         return Refusal(403, f"the host {host!r} is not allowed: see --host")
 
-    def refuse_origin(self, headers: HTTPHeaders) -> Refusal | None:
+    def refuse_origin(self, headers: Mapping[str, str]) -> Refusal | None:
         """Allow websockets from pages of this very host, and of allowed origins.
 
         Programs that are not browsers send neither Origin nor Sec-Fetch-Site, and are allowed.
@@ -75,7 +73,7 @@ class Access:
             return None
         return Refusal(403, f"the origin {origin!r} is not allowed: see --origin")
 
-    def find_grant(self, headers: HTTPHeaders, at: float) -> Grant | Refusal:
+    def find_grant(self, headers: Mapping[str, str], at: float) -> Grant | Refusal:
         """Return what the request's token grants at a time in seconds since 1970.
 
         Browsers send a cookie with the requests of every site's pages, so that one counts only
@@ -90,7 +88,7 @@ class Access:
         return self._reader_token.check(headers, at, may_use_cookie=may_use_cookie)
 
     def find_operator_grant(
-        self, headers: HTTPHeaders, version: str, remote_ip: str, at: float
+        self, headers: Mapping[str, str], version: str, remote_ip: str, at: float
     ) -> Grant | Refusal:
         """Return `ALL` for a request that may post, as pipelines and operators do.
 
@@ -102,12 +100,14 @@ class Access:
             return ALL
         return self.find_grant(headers, at)
 
-    def allowed_origin(self, headers: HTTPHeaders) -> str | None:
+    def allowed_origin(self, headers: Mapping[str, str]) -> str | None:
         """The request's origin, if `--origin` allows it: its pages may read the answer (CORS)."""
         origin = headers.get("Origin")
         return origin if origin in self._origins else None
 
-    def refuse_post(self, headers: HTTPHeaders, version: str, remote_ip: str) -> Refusal | None:
+    def refuse_post(
+        self, headers: Mapping[str, str], version: str, remote_ip: str
+    ) -> Refusal | None:
         """Allow posts with the token; without a token, posts of programs on this machine.
 
         `version` is the request's, such as "HTTP/1.1". Two kinds of requests come from this
@@ -125,7 +125,9 @@ class Access:
             )
         return None
 
-    def _refuse_sender(self, headers: HTTPHeaders, version: str, remote_ip: str) -> Refusal | None:
+    def _refuse_sender(
+        self, headers: Mapping[str, str], version: str, remote_ip: str
+    ) -> Refusal | None:
         if self._token is not None:
             return _refuse_token(headers, self._token)
         if not is_loopback(remote_ip):
@@ -141,7 +143,7 @@ class Access:
         return None
 
 
-def refuse_body(headers: HTTPHeaders, limit: int, *, may_stream: bool) -> Refusal | None:
+def refuse_body(headers: Mapping[str, str], limit: int, *, may_stream: bool) -> Refusal | None:
     """Refuse a body above `limit` bytes, and one of unknown size unless it `may_stream`."""
     length = headers.get("Content-Length", "0")
     if not length.isdecimal():
@@ -153,7 +155,7 @@ def refuse_body(headers: HTTPHeaders, limit: int, *, may_stream: bool) -> Refusa
     return None
 
 
-def _refuse_token(headers: HTTPHeaders, token: str) -> Refusal | None:
+def _refuse_token(headers: Mapping[str, str], token: str) -> Refusal | None:
     scheme, _, given = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return Refusal(401, "expected a token: Authorization: Bearer TOKEN")
@@ -162,7 +164,7 @@ def _refuse_token(headers: HTTPHeaders, token: str) -> Refusal | None:
     return None
 
 
-def is_page(headers: HTTPHeaders) -> bool:
+def is_page(headers: Mapping[str, str]) -> bool:
     """Whether a page's browser sent the request: such ones have an Origin that can be parsed."""
     origin = headers.get("Origin")
     return origin is not None and _netloc(origin) is not None

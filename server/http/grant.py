@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from viewstream.names import parse_view
+from viewstream.protocol import ProtocolError
+
 
 @dataclass(frozen=True)
 class Grant:
-    """What a reader's token permits.
+    """The views, and parts of views, that a reader's token permits.
 
     A grant for a whole view covers each part of it. A grant for a part does not cover the view.
     """
@@ -27,13 +30,16 @@ class Grant:
         """Whether every view may be read."""
         return self.views is None
 
-    def may_read(self, view: str) -> bool:
-        """Whether the whole view may be read."""
-        return self.views is None or view in self.views
-
-    def may_read_part(self, view: str, value: str | None) -> bool:
-        """Whether the part of the view with this value may be read."""
-        return self.may_read(view) or value in self.parts.get(view, ())
+    def may_read(self, name: str) -> bool:
+        """Whether a view, or a part of one such as `orders[tenant=42]`, may be read."""
+        if self.views is None or name in self.views:
+            return True
+        try:
+            asked = parse_view(name)
+        except ProtocolError:
+            return False
+        is_granted = asked.part is not None and asked.part.value in self.parts.get(asked.view, ())
+        return is_granted or asked.view in self.views
 
 
 ALL = Grant()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tornado.httputil import HTTPHeaders, parse_cookie
+from collections.abc import Mapping
+
+from tornado.httputil import parse_cookie
 
 from server.http.grant import Grant
 from server.http.reader_keys import ReaderKeys
@@ -21,7 +23,9 @@ class ReaderToken:
         self.keys = keys
         self._cookie = cookie
 
-    def check(self, headers: HTTPHeaders, at: float, *, may_use_cookie: bool) -> Grant | Refusal:
+    def check(
+        self, headers: Mapping[str, str], at: float, *, may_use_cookie: bool
+    ) -> Grant | Refusal:
         """Return what the token grants; the cookie is read if there is no other token."""
         token = _from_authorization(headers) or _from_subprotocol(headers)
         if token is None and may_use_cookie and self._cookie is not None:
@@ -31,13 +35,26 @@ class ReaderToken:
         return self.keys.check(token, at)
 
 
-def _from_authorization(headers: HTTPHeaders) -> str | None:
+def _from_authorization(headers: Mapping[str, str]) -> str | None:
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _from_subprotocol(headers: HTTPHeaders) -> str | None:
-    for protocol in headers.get("Sec-WebSocket-Protocol", "").split(","):
-        if protocol.strip().startswith(TOKEN_PREFIX):
-            return protocol.strip().removeprefix(TOKEN_PREFIX)
+def _from_subprotocol(headers: Mapping[str, str]) -> str | None:
+    for protocol in _offered(headers):
+        if protocol.startswith(TOKEN_PREFIX):
+            return protocol.removeprefix(TOKEN_PREFIX)
     return None
+
+
+def choose_subprotocol(headers: Mapping[str, str]) -> str | None:
+    """The server's answer to the subprotocols of a handshake, refused or not.
+
+    A browser drops a connection without an answer to its offer.
+    """
+    return SUBPROTOCOL if SUBPROTOCOL in _offered(headers) else None
+
+
+def _offered(headers: Mapping[str, str]) -> list[str]:
+    """The subprotocols of a handshake; the header's name is as Tornado spells it."""
+    return [one.strip() for one in headers.get("Sec-Websocket-Protocol", "").split(",")]

@@ -10,7 +10,7 @@ from tornado.websocket import WebSocketHandler, WebSocketProtocol
 from server.framing import Encoding
 from server.http.access import is_page
 from server.http.negotiate import Parameters, negotiate_deflate
-from server.http.reader_token import SUBPROTOCOL
+from server.http.reader_token import choose_subprotocol
 from server.http.refusal import Refusal
 from server.http.subscription import ABNORMAL, StreamHandler, Subscription
 
@@ -60,7 +60,7 @@ class Stream(WebSocketHandler, StreamHandler):
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Choose ours, if it is offered; the other one that is offered holds the token."""
-        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+        return choose_subprotocol(self.request.headers)
 
     def get_compression_options(self) -> dict[str, object] | None:
         """Enable compression if the client accepts messages that are compressed once for all."""
@@ -85,6 +85,8 @@ class Stream(WebSocketHandler, StreamHandler):
         assert self.ws_connection is not None
         stream = self.ws_connection.stream
         assert isinstance(stream, IOStream)
+        if stream.closed():  # the client has gone already
+            return
         if self._refusal is not None:
             self._close_refused(self._refusal, stream)
             return

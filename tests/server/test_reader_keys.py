@@ -63,13 +63,19 @@ def test_the_claims_name_views_and_parts(tmp_path: Path) -> None:
     keys = keys_of(tmp_path, SECRET)
     claims = {"views": ["top10"], "parts": {"orders": "42", "top10": "1", "sums": ["a", None]}}
     grant = granted(keys.check(token(**claims), NOW))
-    assert grant.may_read_part("orders", "42")
-    assert not grant.may_read_part("orders", "43")
-    assert not grant.may_read("orders"), "the whole view needs a claim of its own"
-    assert grant.may_read_part("top10", "2"), "the whole view has every part"
-    assert grant.may_read_part("sums", None)
-    assert not grant.may_read_part("orders", None)
-    assert not grant.may_read_part("other", "42")
+    for name, may_read in [
+        ("orders[tenant=42]", True),
+        ("orders[tenant='42']", True),
+        ("orders[tenant=43]", False),
+        ("orders[tenant is null]", False),
+        ("orders", False),  # the whole view needs a claim of its own
+        ("top10[user=2]", True),  # the whole view has every part
+        ("sums[of is null]", True),
+        ("sums[of=b]", False),
+        ("other[tenant=42]", False),
+        ("orders[tenant=42", False),
+    ]:
+        assert grant.may_read(name) is may_read, name
 
 
 def test_a_star_grants_every_view_and_no_claim_grants_none(tmp_path: Path) -> None:
