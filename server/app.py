@@ -38,6 +38,7 @@ from server.http.handlers import (
 )
 from server.http.reader_keys import ReaderKeyError, ReaderKeys
 from server.http.reader_token import ReaderToken
+from server.http.readiness import Readiness
 from server.http.rows import Bodies, Rows
 from server.http.websocket import MAX_MESSAGE, Stream
 from server.hub.hub import Hub
@@ -242,6 +243,7 @@ class Site(Application):
                 ("/view/rows", Rows, {**self._shared, "bodies": Bodies()}),
                 ("/view/.*", NotFound, self._shared),
                 ("/healthz", Health, self._shared),
+                ("/readyz", Readiness, self._shared),
                 ("/metrics", Exposition, self._shared),
                 ("/about.json", About, self._shared),
                 ("/viewstream/(.*)", LibraryFile, library),

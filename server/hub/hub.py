@@ -52,6 +52,10 @@ class Hub:
         """Report how a view is."""
         return self._views[name].report(now)
 
+    def unready_reasons(self, name: str, now: int) -> list[str]:
+        """Return why a new client of a view would get no base or no fresh deltas."""
+        return self._views[name].board.unready_reasons(now)
+
     @property
     def blocked(self) -> int:
         """How many clients cannot be written to."""

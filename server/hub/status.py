@@ -13,6 +13,7 @@ from viewstream.protocol import Status, encode
 NO_PIPELINE = "no pipeline has posted yet"
 RECREATED = "the view was recreated; no pipeline has posted to it yet"
 REPLACED = "the view was replaced; its rows are being read"
+NO_BASE = "no base has been read yet"
 DOUBT = "the rows that the engine answers are not what its TAIL came to"
 SILENCE = 7_500
 """Milliseconds without a POST, or with a head that stands still, after which clients are sent that
@@ -152,6 +153,16 @@ class StatusBoard:
             stopped = f"the engine's time stands still since {_date(log.head)}"
             return failures.epoch or failures.tail or stopped
         return ""
+
+    def unready_reasons(self, now: int) -> list[str]:
+        """Return why a new client would get no base or no fresh deltas; empty if it would."""
+        failures, status = self._failures, self.status(now)
+        reasons = [status.reason] if status.state == "stale" else []
+        if failures.reason is not None and not failures.may_return(now):
+            reasons.insert(0, failures.reason)
+        elif self._history.base_reads == 0:
+            reasons.insert(0, NO_BASE)
+        return list(dict.fromkeys(reasons))
 
     def make_report(self, now: int, *, listeners: int) -> ViewReport:
         """Report how the view is."""

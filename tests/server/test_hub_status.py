@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from server.hub.history import Outcome
-from server.hub.status import DOUBT, MISSING_PATIENCE, NO_PIPELINE, RECREATED, REPLACED, SILENCE
+from server.hub.status import (
+    DOUBT,
+    MISSING_PATIENCE,
+    NO_BASE,
+    NO_PIPELINE,
+    RECREATED,
+    REPLACED,
+    SILENCE,
+)
 from tests.server.hub_scenes import client_of, connect, live_world, post_rows, statuses
 from tests.server.simulated import LIMITS, VIEW, Server
 from tests.server.world import World
@@ -225,6 +233,39 @@ def test_a_base_at_the_head_is_not_ahead() -> None:
     world, _ = live_world()
     world.ask_now(world.servers[0], is_base=True)
     assert world.servers[0].view.history.engine_ahead is None
+
+
+def unready(world: World, after: int = 0) -> list[str]:
+    return world.servers[0].hub.unready_reasons(VIEW, world.now + after)
+
+
+def test_a_view_is_ready_when_bases_can_be_read_and_deltas_are_fresh() -> None:
+    world = World()
+    server = world.servers[0]
+    assert unready(world) == [NO_BASE, NO_PIPELINE]
+    world.ask_now(server, is_base=True)
+    assert unready(world) == [NO_PIPELINE]
+    world.work(server)
+    assert unready(world) == []
+    assert unready(world, STALE_AFTER) == ["nothing was posted for 15 s"]
+    server.ask(is_base=True)
+    world.fail(server, server.asked[-1], "too large")
+    assert unready(world) == ["too large"]
+    world.ask_now(server, is_base=True)
+    fail_epoch(world)
+    assert unready(world) == ["it is away"]
+    assert unready(world, STALE_AFTER) == ["it is away"]
+
+
+def test_a_view_that_is_edited_stays_ready() -> None:
+    world, _ = live_world()
+    miss(world)
+    assert unready(world) == []
+    assert unready(world, MISSING_PATIENCE) == ["unknown view 'v'"]
+    world.engine.replace([])
+    world.ask_now(world.servers[0], is_base=False)
+    assert unready(world) == []
+    assert unready(world, LIMITS.recreate_patience) == [RECREATED]
 
 
 def test_the_report_names_the_first_problem() -> None:
