@@ -31,6 +31,9 @@ from viewstream.names import split_view_name
 from viewstream.protocol import MAX_TIME, Position, ProtocolError, parse_position
 from viewstream.psycopg import connected, copy, look_up, read_dialect, sentence
 
+MOST_WAITING = 1 << 16
+"""Bytes of rows of one time that are printed at the latest: a pipe takes no more at once."""
+
 
 class EpochChangedError(Exception):
     """The engine or the view was replaced while a TAIL of it began."""
@@ -41,20 +44,43 @@ class Printer(pipes.Stdout):
 
     A view that is replaced just before its TAIL begins would otherwise be printed under the epoch
     of its predecessor. So the epoch is asked again, on a second connection, when a row has come.
+
+    psycopg2 writes row by row. The rows of one time are printed together, when a row of another
+    time comes: until then no reader can use them, since their time is not closed.
     """
 
     def __init__(self, dsn: str, view: str, epoch: str, text: TailText) -> None:
         self.has_begun = False
         self._dsn, self._view, self._epoch = dsn, view, epoch
         self._text = text
+        self._time = b""
+        """How a row of the time of the last one begins; empty before the first."""
+        self._waiting: list[bytes] = []
+        self._room = MOST_WAITING
 
     def write(self, data: bytes) -> None:
-        self._begin()
-        super().write(self._text.feed(data))
+        if self._time and data.startswith(self._time) and data.find(b"\n") == len(data) - 1:
+            self._waiting.append(data)
+            self._room -= len(data)
+            if self._room > 0:
+                return
+        else:
+            self._begin()
+            self._waiting.append(self._text.feed(data))
+            if self._text.is_passing:
+                time, tab, _ = data.partition(b"\t")
+                self._time = time + tab
+        self._print()
 
     def end(self) -> None:
         self._begin()
-        super().write(self._text.end())
+        self._waiting.append(self._text.end())
+        self._print()
+
+    def _print(self) -> None:
+        super().write(b"".join(self._waiting))
+        self._waiting.clear()
+        self._room = MOST_WAITING
 
     def _begin(self) -> None:
         if self.has_begun:

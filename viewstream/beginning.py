@@ -66,6 +66,11 @@ class TailText:
         self._rest = b""
         self._is_opened = False
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether `feed` returns from now on what it is given."""
+        return self._beginning.is_passed
+
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the COPY, cut anywhere; return what must be printed.
 

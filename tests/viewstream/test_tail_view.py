@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+import tail_view
 from tests.support.processes import ROOT, Process, wait_until
 from tests.support.recordings import TAIL_VERSIONS, TODAY, recorded_facts, recording
 from tests.support.scripted_tail import EPOCH, Engine, play, play_recording
 from tests.support.scripted_wire import ScriptedWire, Session
 from tests.support.tail_text import progress, row
+from viewstream import pipes
+from viewstream.beginning import TailText
 from viewstream.exit_status import ExitStatus
 from viewstream.protocol import MAX_TIME
 
@@ -507,3 +510,57 @@ def test_it_is_a_command_that_runs_from_anywhere(script: str, tmp_path: Path) ->
     done = subprocess.run([ROOT / script, "--help"], cwd=tmp_path, capture_output=True, timeout=30)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: {script} ".encode())
+
+
+# How often it writes
+
+
+def printer(monkeypatch: pytest.MonkeyPatch) -> tuple[tail_view.Printer, list[bytes]]:
+    """A printer whose epoch is proved and whose stream begins at 10, and what it has printed."""
+    printed: list[bytes] = []
+    monkeypatch.setattr(pipes.Stdout, "write", lambda _, data: printed.append(data))
+    text = TailText(EPOCH, 10)
+    printing = tail_view.Printer("", "top10", EPOCH, text)
+    printing.has_begun = True
+    printing.write(row(10, 1, "a"))
+    assert printed == [HEADER + progress(10) + row(10, 1, "a")]
+    printed.clear()
+    return printing, printed
+
+
+def test_rows_of_one_time_are_printed_when_another_time_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printing, printed = printer(monkeypatch)
+    for number in range(1000):
+        printing.write(row(10, 1, f"{number}"))
+    assert printed == []
+    for line in (progress(11), row(12, 1, "b"), row(123, 1, "c")):
+        printing.write(line)
+        assert printed.pop().endswith(line)
+    printing.write(row(123, 1, "d"))
+    printing.end()
+    assert printed == [row(123, 1, "d") + progress(MAX_TIME, 1)]
+
+
+def test_rows_of_one_time_wait_for_no_more_than_a_pipe_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printing, printed = printer(monkeypatch)
+    for number in range(5000):
+        printing.write(row(10, 1, f"{number:090}"))
+    assert [len(data) for data in printed] == [len(printed[0])] * len(printed)
+    assert 65_536 <= len(printed[0]) < 65_536 + 100
+    printing.write(progress(11))
+    assert b"".join(printed).count(b"\n") == 5001
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 1000])
+def test_pieces_that_are_no_rows_are_printed_at_once(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    printing, printed = printer(monkeypatch)
+    text = b"".join(row(time, 1, "x") + progress(time + 1) for time in (10, 11, 12))
+    for start in range(0, len(text), size):
+        printing.write(text[start : start + size])
+    assert b"".join(printed) == text
