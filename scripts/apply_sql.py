@@ -9,12 +9,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.sql_files.apply import apply, kept, read_dialect, summary
 from scripts.sql_files.options import add_set_option, variables
-from scripts.sql_files.statements import FOLDER, SqlFileError, read_statements, webhook_files
+from scripts.sql_files.statements import (
+    FOLDER,
+    WIKIS,
+    SqlFileError,
+    Statement,
+    read_statements,
+    webhook_files,
+)
 from viewstream.engine import DEFAULT_DSN
 
 
@@ -61,17 +68,21 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return options
 
 
-def demo_files(options: argparse.Namespace) -> list[Path]:
-    """Return the demo's SQL files for the version of the engine."""
+def demo_statements(options: argparse.Namespace, values: Mapping[str, str]) -> Sequence[Statement]:
+    """Return the demo's SQL for the version of the engine."""
     dialect = read_dialect(options.dsn, wait=options.wait, log=log)
     if dialect.has_file_sources:
-        return [FOLDER]
+        return read_statements([FOLDER], values)
     log(
         "this version has no file sources: taking sql/webhook/, to which"
         " scripts/source --post http://HOST:6876/api/webhook/materialize/public/wikimedia_posts"
         " posts events"
     )
-    return webhook_files()
+    statements = read_statements(webhook_files(), values)
+    return [
+        Statement(one.file, one.sql.replace("mz_logical_timestamp()", dialect.clock))
+        for one in statements
+    ]
 
 
 def log(message: str) -> None:
@@ -81,8 +92,11 @@ def log(message: str) -> None:
 def main() -> int:
     options = parse_arguments()
     try:
-        values = variables(options)
-        statements = read_statements(options.paths or demo_files(options), values)
+        values = {"wikis": str(WIKIS), **variables(options)}
+        if options.paths:
+            statements: Sequence[Statement] = read_statements(options.paths, values)
+        else:
+            statements = demo_statements(options, values)
         outcomes = apply(
             options.dsn, statements, wait=options.wait, replace=options.replace, log=log
         )

@@ -101,7 +101,7 @@ class Server:
             log_bytes=options.log_bytes,
             stale_after=round(options.stale_after * 1000),
         )
-        self._is_tailing = options.tail
+        self._is_tailed = options.is_tailed
         self._options = options
         self._reader_token = _reader_token(options)
         self._tls = tls = _tls_context(options)
@@ -123,7 +123,7 @@ class Server:
             reads_at_once=max(bounds.engine_connections - 1, 1),
             epoch_every=bounds.epoch_every,
         )
-        tailed = views if options.tail else ()
+        tailed = list(filter(self._is_tailed, views))
         self._tailer = Tailer(
             tailed,
             self.hub,
@@ -141,7 +141,7 @@ class Server:
             max_clients=options.max_clients or MAX_CLIENTS,
             max_body=options.max_body,
             compresses=limits.compress_from is not None,
-            is_tailing=options.tail,
+            is_tailed=self._is_tailed,
             about=options.about,
         )
         self._connections = context.connections
@@ -210,7 +210,7 @@ class Server:
                 self.hub.add_view(name)
                 self._metrics.add_view(name)
                 self._poller.add_view(name)
-                if self._is_tailing:
+                if self._is_tailed(name):
                     self._tailer.add_view(name)
                 self.hub.request_epoch(name)
                 log.info("view %s is served from now on", name)

@@ -163,6 +163,13 @@ class Options:
             "posted by pipelines"
         ),
     ] = False
+    posted: Annotated[
+        tuple[str, ...],
+        _Option(
+            "a view whose changes pipelines post in spite of --tail; can be repeated",
+            _Kind(view_name, "VIEW"),
+        ),
+    ] = ()
     processes: Annotated[
         int,
         _Option(
@@ -247,6 +254,10 @@ class Options:
         ),
     ] = 5.0
 
+    def is_tailed(self, view: str) -> bool:
+        """Return whether the server reads the view's changes itself: nobody may post them."""
+        return self.tail and view not in self.posted
+
 
 def parse(words: Sequence[str]) -> Options:
     """Read the command line; ends the process with a message if it is wrong."""
@@ -262,6 +273,8 @@ def parse(words: Sequence[str]) -> Options:
         parser.error("expected --reader-key FILE with --reader-audience or --reader-cookie")
     if options.processes > 1 and not options.tail:
         parser.error("expected --tail with --processes: a POST would reach one process only")
+    if options.posted and (not options.tail or options.processes > 1):
+        parser.error("expected --posted with --tail and one process")
     if len(set(options.views)) != len(options.views):
         parser.error("expected each view once")
     if options.token is not None and not re.fullmatch(r"[!-~]+", options.token):

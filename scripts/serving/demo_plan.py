@@ -13,7 +13,7 @@ from scripts.serving.folder import make_folder
 from scripts.serving.plan import ENGINE_PORT, Plan, embedded_dsn, module
 from scripts.sources import live
 from scripts.sql_files.definitions import materialized_views
-from scripts.sql_files.statements import FOLDER, read_statements
+from scripts.sql_files.statements import FOLDER, WIKIS, read_statements
 from scripts.supervisor import Part
 
 PROBE = 3.0
@@ -22,7 +22,12 @@ PROBE = 3.0
 _QUERY = "SELECT * FROM top10"
 
 
-_PIPES = "tail_view.py | post_deltas.py for each view; --no-pipes: by the server itself"
+PIPED = ("counter", "top10", "useredits")
+"""The views that come by pipes. A pipe costs two processes, so the server reads the others."""
+_PIPES = (
+    f"of {', '.join(PIPED)}: tail_view.py | post_deltas.py\n"
+    "              of all others, and with --no-pipes of these: read by the server itself"
+)
 _NO_PIPES = "read by the server itself (server --tail)"
 
 
@@ -32,7 +37,7 @@ class DemoError(Exception):
 
 def demo_views() -> tuple[str, ...]:
     """Return the views that `sql/` materializes: another file there is served, too."""
-    return materialized_views(read_statements([FOLDER], {"source": ""}))
+    return materialized_views(read_statements([FOLDER], {"source": "", "wikis": ""}))
 
 
 def make_plan(
@@ -53,7 +58,8 @@ def make_plan(
         engine_port=engine_port,
         sql=(FOLDER,),
         has_pipes=has_pipes,
-        variables={"source": str(file)},
+        piped=PIPED,
+        variables={"source": str(file), "wikis": str(WIKIS)},
         server_options=("--about", label),
         source=Part("source", module("scripts.sources", *source, "--stay", file)),
     )
@@ -78,7 +84,7 @@ def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
         raise DemoError(
             f"expected auto, live, generated or a file of events as --source, found {wish!r}"
         )
-    return ("replay", "--rate", str(rate), "--from", str(path)), f"{path}, {pace}"
+    return ("replay", "--rate", str(rate), "--now", "--from", str(path)), f"{path}, {pace}"
 
 
 @contextlib.contextmanager

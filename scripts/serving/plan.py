@@ -35,6 +35,8 @@ class Plan:
     serves_all: bool = False
     has_pipes: bool = True
     """Whether pipelines post the changes; if not, the server reads them itself."""
+    piped: tuple[str, ...] = ()
+    """With pipes: the views that have one, while the server reads the others; none: all have."""
     watches: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     server_options: tuple[str, ...] = ()
@@ -68,16 +70,17 @@ class Plan:
     def server(self) -> Part:
         listen = f"{HOST}:{self.port}"
         views = ("--views-from", self.view_list)
-        options = self.server_options if self.has_pipes else (*self.server_options, "--tail")
-        command = module("server", "--listen", listen, *options, *views)
+        tail = () if self.has_pipes and not self.piped else ("--tail",)
+        posted = (f"--posted={view}" for view in self.piped if self.has_pipes)
+        command = module("server", "--listen", listen, *self.server_options, *tail, *posted, *views)
         return Part("server", command, "listening on")
 
     @property
     def pipeline(self) -> Part | None:
-        """The pipelines of all views, or None if the server reads the changes itself."""
+        """The pipelines, or None if the server reads all changes itself."""
         if not self.has_pipes:
             return None
-        return Part("pipeline", module("scripts.pipeline", "--all"))
+        return Part("pipeline", module("scripts.pipeline", *(self.piped or ("--all",))))
 
     @property
     def view_list(self) -> Path:

@@ -35,7 +35,10 @@ def batches(options: argparse.Namespace, counts: Counts) -> Iterator[list[bytes]
         seen = live.read_seen(options.file) if options.file is not None else live.Seen()
         return live.events(options.url, seen, contact=options.contact, report=counts.report)
     if options.mode == "replay" and options.origin == "-" and options.rate is None:
-        return replay.arriving(sys.stdin.fileno())
+        arriving = replay.arriving(sys.stdin.fileno())
+        if not options.now:
+            return arriving
+        return (list(replay.at_present(batch, time.time)) for batch in arriving)
     events = _events(options)
     if not options.rate:
         return unpaced(events)
@@ -46,13 +49,12 @@ def batches(options: argparse.Namespace, counts: Counts) -> Iterator[list[bytes]
 
 def _events(options: argparse.Namespace) -> Iterable[bytes]:
     if options.mode == "replay":
-        if options.origin == "-":
-            return replay.events(sys.stdin.buffer)
-        return replay.events_of(Path(options.origin))
-    interval = 1 / options.rate if options.rate else 0.001
-    endless = generate.events(
-        options.seed, start=time.time(), interval=interval, editors=options.editors
-    )
+        is_piped = options.origin == "-"
+        recorded = (
+            replay.events(sys.stdin.buffer) if is_piped else replay.events_of(Path(options.origin))
+        )
+        return replay.at_present(recorded, time.time) if options.now else recorded
+    endless = generate.events(options.seed, editors=options.editors, clock=time.time)
     return islice(endless, options.count)
 
 

@@ -2,18 +2,20 @@
 
 The same arguments give the same bytes. The edits per editor are heavy-tailed, and the busiest
 editors change; a few are bots. There are several wikis, page creations, categorisations, and log
-events such as new accounts. Values that repeat are encoded once, in `vocabulary`; an event is a
-template filled with them, cheap enough for benchmarks.
+events. `stories` adds new accounts that edit, and pages that several people edit in turn. Values
+that repeat are encoded once, in `vocabulary`; an event is a template filled with them, cheap enough
+for benchmarks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
+from scripts.sources.stories import Stories
 from scripts.sources.vocabulary import Editor, Page, Summary, Vocabulary
 
 ORIGIN = 1_600_000_000.0
@@ -24,10 +26,15 @@ EDITORS = 20_000
 
 _BATCH = 1024
 _SKEW = 1.05
+_PAGE_SKEW = 1.2
+_LARGE_CHANGES = 0.04
+_LARGEST_PAGE = 2_000_000
 _TYPES = ("edit", "categorize", "log", "new")
 _SHARES = (68, 14, 10, 8)
+_CREATE = 0.1
+"""The share of log events that create an account."""
+_NEW_ACCOUNT = ("newusers", "create", '{"userid":%d}')
 _LOGS = (
-    ("newusers", "create", '{"userid":%d}'),
     ("newusers", "autocreate", '{"userid":%d}'),
     ("upload", "upload", '{"img_sha1":"%031x"}'),
     ("delete", "delete", "[]"),
@@ -43,15 +50,18 @@ def events(
     start: float = ORIGIN,
     interval: float = 0.03,
     editors: int = EDITORS,
+    clock: Callable[[], float] | None = None,
 ) -> Iterator[bytes]:
     """Yield events without end: each a JSON object in UTF-8, of about 1 KB, without a newline.
 
     `start` is the first event's time in Unix seconds, `interval` the seconds between two events,
-    `editors` the largest number of different editors.
+    `editors` the largest number of different editors, without new accounts. If there is a `clock`,
+    each event has the time at which it is taken.
     """
     random = Random(seed)  # noqa: S311 -- reproducible, not secret
     vocabulary = Vocabulary(random, editors)
     ranked = vocabulary.editors
+    stories = Stories(random, vocabulary)
     weights = list(accumulate((rank + 4) ** -_SKEW for rank in range(len(ranked))))
     number = 0
     while True:
@@ -63,7 +73,12 @@ def events(
             strict=True,
         ):
             number += 1
-            yield _event(random, number, start + (number - 1) * interval, kind, editor, summary)
+            time = start + (number - 1) * interval if clock is None else clock()
+            if kind == "log":
+                yield _log_event(random, number, time, editor, summary, stories)
+            else:
+                by, page = stories.cast(editor) if kind == "edit" else (editor, None)
+                yield _event(random, number, time, kind, by, page or _any_page(random, by), summary)
 
 
 def _swap_editors(random: Random, ranked: list[Editor]) -> None:
@@ -72,23 +87,29 @@ def _swap_editors(random: Random, ranked: list[Editor]) -> None:
     ranked[first], ranked[second] = ranked[second], ranked[first]
 
 
+def _any_page(random: Random, editor: Editor) -> Page:
+    pages = editor.home.pages
+    return pages[int(random.random() ** _PAGE_SKEW * len(pages))]
+
+
 def _event(
-    random: Random, number: int, time: float, kind: str, editor: Editor, summary: Summary
+    random: Random,
+    number: int,
+    time: float,
+    kind: str,
+    editor: Editor,
+    page: Page,
+    summary: Summary,
 ) -> bytes:
     wiki = editor.home
-    pages = wiki.pages
-    page = pages[int(random.random() ** 2 * len(pages))]
-    if kind == "log":
-        return _log_event(random, number, time, editor, page, summary)
-    size = int(random.paretovariate(1.2) * 400)
-    change = int(random.gauss(40, 300))
+    size, change = _sizes(random)
     revision = 1_300_000_000 + number
     minor = "true" if number & 3 == 0 else "false"
     if kind == "edit":
         fields = (
             f'"notify_url":"https://{wiki.domain}/w/index.php?diff={revision}&oldid='
             f'{revision - size}","minor":{minor},'
-            f'"length":{{"old":{size},"new":{max(0, size + change)}}},'
+            f'"length":{{"old":{size},"new":{size + change}}},'
             f'"revision":{{"old":{revision - size},"new":{revision}}}'
         )
     elif kind == "new":
@@ -106,11 +127,25 @@ def _event(
     return _fill(random, number, time, kind, editor, page, summary, fields)
 
 
+def _sizes(random: Random) -> tuple[int, int]:
+    """Return the size of a page in bytes, and its change: most are small, a few are very large."""
+    size = min(int(random.paretovariate(1.2) * 400), _LARGEST_PAGE)
+    change = int(random.gauss(40, 300))
+    if random.random() < _LARGE_CHANGES:
+        change = int(min(random.paretovariate(1.1) * 2_000, _LARGEST_PAGE))
+        if random.random() < 0.4:  # a removal, of a page that had so much
+            return size + change, -change
+    return size, max(-size, change)
+
+
 def _log_event(
-    random: Random, number: int, time: float, editor: Editor, page: Page, summary: Summary
+    random: Random, number: int, time: float, editor: Editor, summary: Summary, stories: Stories
 ) -> bytes:
-    action = random.randrange(len(_LOGS))
-    log_type, log_action, parameters = _LOGS[action]
+    log_type, log_action, parameters = random.choice(_LOGS)
+    page = _any_page(random, editor)
+    if random.random() < _CREATE:
+        log_type, log_action, parameters = _NEW_ACCOUNT
+        editor = stories.create_account()
     if log_type == "newusers":
         page = editor.page
     if "%" in parameters:

@@ -94,6 +94,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="INPUT",
         help="NDJSON, or a recording of the event stream; - is stdin (default)",
     )
+    mode.add_argument(
+        "--now",
+        action="store_true",
+        help="give events the present as their time, so that views of the last minutes have them",
+    )
 
     mode = modes.add_parser("generate", parents=[common, rated], help="make events up")
     mode.add_argument("--seed", type=int, default=1, help="the same seed, the same events")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from scripts.sources.strict import MAX_EVENT
 
 _LONGEST_LINE = MAX_EVENT + 64
+_TIMESTAMP = re.compile(rb'("timestamp":\s*)[0-9]+')
+_DT = re.compile(rb'("dt":\s*)"[^"]*"')
+# A quote within a string is escaped, so these find names of fields; the first is the event's own.
 _FRAMING = (b"event:", b"id:", b"retry:", b":")
 
 
@@ -30,6 +35,18 @@ def events_of(path: Path) -> Iterator[bytes]:
     """Yield the events of the file at `path`; raises OSError when the first is asked for."""
     with path.open("rb") as file:
         yield from events(file)
+
+
+def at_present(events: Iterable[bytes], clock: Callable[[], float]) -> Iterator[bytes]:
+    """Yield each event with the time at which it is taken in the place of its own.
+
+    Views of the last minutes have no rows of older events.
+    """
+    for event in events:
+        seconds = int(clock())
+        moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        event = _TIMESTAMP.sub(rb"\g<1>%d" % seconds, event, count=1)
+        yield _DT.sub(rb'\g<1>"%b"' % moment.encode(), event, count=1)
 
 
 def arriving(pipe: int) -> Iterator[list[bytes]]:

@@ -19,23 +19,70 @@ _ALPHABETS = {
     "en": _LATIN,
     "de": _LATIN + " für müh groß schön bäu",
     "fr": _LATIN + " çon é là œu",
+    "es": _LATIN + " ña ción é",
+    "pl": _LATIN + " łó szcz żę",
     "ru": "ба ве го да же зи ка ле мо ну по ры са ти уль фе хо ца че шу",  # noqa: RUF001 -- meant
+    "el": "α βο γε δη θω κα λι μο νε ξη πο ρα σι τα φω χει",  # noqa: RUF001 -- meant
     "ja": "あき かわ さと たに なか はま まつ やま よし わた 川 山 田 野",
+    "zh": "安 北 长 东 光 海 河 江 林 龙 南 山 西 新 云 州",
+    "ko": "가 나 다 마 바 사 한 강 산 서 울 동 남 북",
     "ar": "با تم جل حس دا رم سل شم عم فر قم كر لم مر نو",
+    "he": "אב בן גל דר חן טל ים כר לב מר נר עז רם שר",
+    "hi": "अ क ग च ज त द न प ब म य र ल व स ह",
+    "th": "กา ขา คำ จัน ดี ตา นา บัว ปา มา ยา ลา สา",
 }
 _SYLLABLES = {language: text.split() for language, text in _ALPHABETS.items()}
 # Wiki, language, domain, share of all events: roughly those of the real stream.
 _WIKIS = (
     ("enwiki", "en", "en.wikipedia.org", 26),
-    ("wikidatawiki", "en", "www.wikidata.org", 24),
-    ("commonswiki", "en", "commons.wikimedia.org", 22),
-    ("dewiki", "de", "de.wikipedia.org", 7),
-    ("frwiki", "fr", "fr.wikipedia.org", 6),
-    ("ruwiki", "ru", "ru.wikipedia.org", 5),
-    ("jawiki", "ja", "ja.wikipedia.org", 4),
-    ("arwiki", "ar", "ar.wikipedia.org", 3),
-    ("enwiktionary", "en", "en.wiktionary.org", 3),
+    ("wikidatawiki", "en", "www.wikidata.org", 20),
+    ("commonswiki", "en", "commons.wikimedia.org", 18),
+    ("dewiki", "de", "de.wikipedia.org", 6),
+    ("frwiki", "fr", "fr.wikipedia.org", 5),
+    ("ruwiki", "ru", "ru.wikipedia.org", 4),
+    ("eswiki", "es", "es.wikipedia.org", 4),
+    ("jawiki", "ja", "ja.wikipedia.org", 3),
+    ("zhwiki", "zh", "zh.wikipedia.org", 3),
+    ("arwiki", "ar", "ar.wikipedia.org", 2),
+    ("plwiki", "pl", "pl.wikipedia.org", 2),
+    ("hewiki", "he", "he.wikipedia.org", 1),
+    ("kowiki", "ko", "ko.wikipedia.org", 1),
+    ("hiwiki", "hi", "hi.wikipedia.org", 1),
+    ("thwiki", "th", "th.wikipedia.org", 1),
+    ("elwiki", "el", "el.wikipedia.org", 1),
+    ("enwiktionary", "en", "en.wiktionary.org", 2),
 )
+_TITLES = {
+    "en": (
+        "{0} River",
+        "Battle of {0}",
+        "{0} railway station",
+        "List of {0} episodes",
+        "2026 in {0}",
+        "{0} (disambiguation)",
+    ),
+    "de": ("Bahnhof {0}", "Liste der Straßen in {0}", "{0} (Begriffsklärung)"),
+    "fr": ("Gare de {0}", "Bataille de {0}", "{0} (homonymie)"),
+    "es": ("Estación de {0}", "Batalla de {0}", "{0} (desambiguación)"),
+}
+_HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "'; DROP VIEW top10; --",
+    "javascript:alert(1)",
+    '=HYPERLINK("https://example.org")',
+    "&lt;b&gt; & &amp;",
+    "\\N",
+    "__proto__",
+    "\u202egpj.exe",
+    "\u200b\u2060",
+    "\u00a0 \u3000",
+    "tab\there",
+    "a\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308 Zalgo",
+    "👩‍👩‍👧‍👦 family 🏳️‍🌈",
+    "Donaudampfschifffahrtsgesellschaft" * 6,
+)
+"""Names of pages and editors that a page must show as text. No wiki would allow all of them."""
 _NAMESPACES = {0: "", 1: "Talk:", 3: "User talk:", 4: "Project:", 10: "Template:", 14: "Category:"}
 _REMARKS = (
     "",
@@ -54,7 +101,11 @@ _REMARKS = (
     "تصحيح الرابط",
 )
 _SECTIONS = ("", "", "History", "References", "Early life", "Career", "External links")
-_PAGES_PER_WIKI = 400
+_PAGES_PER_WIKI = 2_000
+_HOSTILE_EVERY = 150
+"""Of so many pages, or editors, one has a hostile name."""
+_NEWCOMERS = 0.1
+"""New accounts, as a share of the editors: after so many, the same ones are created again."""
 
 
 def as_json(text: str) -> str:
@@ -109,10 +160,29 @@ class Vocabulary:
         shares = [share for *_, share in _WIKIS]
         homes = random.choices(range(len(_WIKIS)), shares, k=editors)
         self.editors = [self._editor(number, home) for number, home in enumerate(homes)]
+        self._newcomers: list[Editor] = []
+        self._newcomer_count = max(1, int(editors * _NEWCOMERS))
+
+    def newcomer(self, number: int) -> Editor:
+        """Return the editor that creates the account of that number."""
+        number %= self._newcomer_count
+        while len(self._newcomers) <= number:
+            home = self._random.randrange(len(_WIKIS))
+            user = f"{self._word(_WIKIS[home][1])} new {len(self._newcomers)}"
+            self._newcomers.append(self._named_editor(user, home))
+        return self._newcomers[number]
 
     def _word(self, language: str) -> str:
         syllables = self._random.choices(_SYLLABLES[language], k=self._random.randint(2, 3))
         return "".join(syllables).capitalize()
+
+    def _title(self, language: str, number: int) -> str:
+        if number % _HOSTILE_EVERY == _HOSTILE_EVERY - 1:
+            return _HOSTILE[number // _HOSTILE_EVERY % len(_HOSTILE)]
+        patterns = _TITLES.get(language, ())
+        if number % 3 or not patterns:
+            return f"{self._word(language)} {self._word(language)}"
+        return self._random.choice(patterns).format(self._word(language))
 
     def _page(self, domain: str, namespace: int, title: str) -> Page:
         title = _NAMESPACES.get(namespace, "") + title
@@ -129,9 +199,9 @@ class Vocabulary:
                 self._page(
                     domain,
                     random.choices(tuple(_NAMESPACES), (78, 6, 5, 4, 5, 2))[0],
-                    f"{self._word(language)} {self._word(language)}",
+                    self._title(language, number),
                 )
-                for _ in range(_PAGES_PER_WIKI)
+                for number in range(_PAGES_PER_WIKI)
             ]
         categories = [self._page(domain, 14, self._word(language)) for _ in range(40)]
         return Wiki(name, domain, pages, categories)
@@ -147,14 +217,18 @@ class Vocabulary:
         return Summary(as_json(comment), as_json(parsed))
 
     def _editor(self, number: int, home: int) -> Editor:
-        wiki = self.wikis[home]
-        bot = number < 40 and number % 3 == 0
         word = self._word(_WIKIS[home][1])
-        if bot:
+        if is_bot := number < 40 and number % 3 == 0:
             user = f"{word}Bot"
+        elif number % _HOSTILE_EVERY == _HOSTILE_EVERY - 1:
+            user = _HOSTILE[number // _HOSTILE_EVERY % len(_HOSTILE)]
         elif number % 4 == 3 and number > 40:  # a temporary account, for edits without a login
             user = f"~2026-{number:05}-{self._random.randint(10, 99)}"
         else:
             user = f"{word} {number}" if number > 400 else f"{word} {self._word(_WIKIS[home][1])}"
+        return self._named_editor(user, home, is_bot=is_bot)
+
+    def _named_editor(self, user: str, home: int, *, is_bot: bool = False) -> Editor:
+        wiki = self.wikis[home]
         page = self._page(wiki.domain, 2, f"User:{user}")
-        return Editor(as_json(user), "true" if bot else "false", wiki, page)
+        return Editor(as_json(user), "true" if is_bot else "false", wiki, page)

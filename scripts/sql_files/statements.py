@@ -17,6 +17,9 @@ from viewstream.names import quote_literal
 FOLDER = ROOT / "sql"
 """The SQL of the demo."""
 
+WIKIS = FOLDER / "wikis.csv"
+"""The demo's second data set, which is the variable `wikis` of its SQL."""
+
 WEBHOOK_FOLDER = FOLDER / "webhook"
 """Files that replace those of the same name in FOLDER on an engine without file sources."""
 

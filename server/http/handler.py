@@ -66,8 +66,8 @@ class Context:
     max_body: int
     compresses: bool
     """Whether permessage-deflate is negotiated."""
-    is_tailing: bool = False
-    """Whether this server reads the changes itself, so that nothing may be posted."""
+    is_tailed: Callable[[str], bool] = lambda view: False
+    """Whether the server reads a view's changes itself, so that nobody may post them."""
     about: str | None = None
     connections: OpenConnections = field(default_factory=OpenConnections)
     expiry: Expiry = field(default_factory=Expiry)

@@ -107,7 +107,7 @@ class Deltas(Handler):
         self._body.clear()
         if not self.may_read(delta.view, ALL):
             return
-        if self.context.is_tailing:
+        if self.context.is_tailed(delta.view):
             sentence = f"this server reads {delta.view} from the engine itself (--tail)"
             self.refuse(Refusal(403, f"{sentence}: nothing can be posted to it"))
             return

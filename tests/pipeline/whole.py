@@ -15,13 +15,13 @@ from typing import Self
 
 from scripts.ports import free_port
 from scripts.procfs import children_of, script_of
-from scripts.serving.demo_plan import demo_views
+from scripts.serving.demo_plan import PIPED
 from scripts.text_query import rows_at
 from tests.support.following import Witness
 from tests.support.processes import Process, start_engine, start_server, wait_until
 from viewstream.protocol import Row
 
-VIEWS = demo_views()
+VIEWS = PIPED
 POINTS = 15
 """The number of consistent points of each view that are proved."""
 

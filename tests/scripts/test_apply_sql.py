@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.sql_files.apply import apply
-from scripts.sql_files.statements import SqlFileError
+from scripts.sql_files.statements import WIKIS, SqlFileError
 from tests.support.processes import Process, start_engine, wait_until
 from tests.support.scripted_wire import TEXT, ScriptedWire, Session
 
@@ -52,11 +52,11 @@ def test_it_waits_for_an_engine_that_does_not_answer_and_for_the_file() -> None:
             ready.set()
             assert process.wait() == 0
     created = [statement for statement in creations(wire) if "CREATE SOURCE" not in statement]
-    assert len(created) == 4
-    assert "FROM FILE '/data/changes'" in creations(wire)[-5]
-    assert process.stderr.endswith(
-        "apply_sql: created wikimedia, recentchanges, counter, useredits, top10\n"
-    )
+    assert len(created) == 15
+    assert any("FROM FILE '/data/changes'" in statement for statement in creations(wire))
+    assert any(f"FROM FILE '{WIKIS}'" in statement for statement in creations(wire))
+    created = "apply_sql: created wikimedia, wikis, recentchanges, recent_edits, counter, "
+    assert created + "useredits, top10, top10_hour" in process.stderr
 
 
 def test_it_connects_again_after_a_lost_connection() -> None:
@@ -92,10 +92,14 @@ def test_a_version_without_file_sources_gets_a_webhook_source() -> None:
     created = [re.sub(r"--.*\n", "", statement) for statement in creations(wire)]
     assert "wikimedia_posts FROM WEBHOOK BODY FORMAT JSON" in created[0]
     assert "MATERIALIZED VIEW IF NOT EXISTS wikimedia AS" in created[1]
-    assert len(created) == 6
+    assert [statement.split()[1] for statement in created].count("MATERIALIZED") == 13
+    assert any("CREATE VIEW IF NOT EXISTS wikis AS" in statement for statement in created)
+    assert not any("mz_logical_timestamp" in statement for statement in created)
+    assert sum("mz_now() <" in statement for statement in created) == 6
     assert "scripts/source --post http://HOST:6876/api/webhook/" in process.stderr
-    assert process.stderr.endswith(
-        "apply_sql: created wikimedia_posts, wikimedia, recentchanges, counter, useredits, top10\n"
+    assert (
+        "apply_sql: created wikimedia_posts, wikimedia, wikis, recentchanges, recent_edits, "
+        "counter, useredits, top10, " in process.stderr
     )
 
 

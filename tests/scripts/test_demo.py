@@ -30,6 +30,20 @@ from tests.support.event_stream import EventStream, serve
 from tests.support.following import Witness, following
 from tests.support.processes import ROOT, Process, wait_until
 
+VIEWS = (
+    "biggest_changes",
+    "counter",
+    "edit_wars",
+    "editors",
+    "edits_by_language",
+    "edits_per_second",
+    "latest_edits",
+    "new_accounts",
+    "top10",
+    "top10_5min",
+    "top10_hour",
+    "useredits",
+)
 SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"
 
 
@@ -91,18 +105,14 @@ def test_check_proves_every_view(options: list[str]) -> None:
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
     lines = checked.stdout.splitlines()
-    assert [line.split()[:2] for line in lines] == [
-        ["ok", "counter"],
-        ["ok", "top10"],
-        ["ok", "useredits"],
-    ]
+    assert [line.split()[:2] for line in lines] == [["ok", view] for view in VIEWS]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_process_is_left_after_any_signal(tmp_path: Path, number: signal.Signals) -> None:
     with Demo(tmp_path / "log", "--source", "generated") as demo:
         demo.wait_until_ready()
-        # Four parts, and two scripts for each of three views.
+        # Four parts, and two scripts for each of the three views that come by pipes.
         wait_until(lambda: len(descendants_of(demo.pid)) >= 4 + 6, "all processes run")
         running = descendants_of(demo.pid)
         folder = demo.folder
@@ -150,7 +160,7 @@ def test_a_file_is_replayed_and_its_views_stay(tmp_path: Path) -> None:
         assert "16 events written" in demo.text
         assert f"source    {SAMPLE}, as fast as possible" in demo.text
         health = requests.get(f"http://127.0.0.1:{demo.port}/healthz", timeout=10).json()
-        assert set(health["views"]) == {"counter", "top10", "useredits"}
+        assert set(health["views"]) == set(VIEWS)
         demo.send(signal.SIGINT)
         assert demo.wait() == 130
     # Kept, and gone on from: the same file once more.
@@ -189,7 +199,7 @@ def test_an_unknown_source_is_refused() -> None:
 
 
 def test_every_materialized_view_of_the_sql_is_served() -> None:
-    assert demo_views() == ("counter", "top10", "useredits")
+    assert demo_views() == VIEWS
 
 
 @pytest.mark.parametrize(

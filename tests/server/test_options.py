@@ -83,6 +83,11 @@ def test_a_dsn_that_cannot_be_parsed_is_refused_without_being_shown(
         (["--listen", "8888"], "expected HOST:PORT, found '8888'"),
         (["--key", "k.pem"], "expected --certificate and --key together"),
         (["top10"], "expected each view once"),
+        (["--posted", "top10"], "expected --posted with --tail and one process"),
+        (
+            ["--tail", "--processes", "2", "--posted", "top10"],
+            "expected --posted with --tail and one process",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(

@@ -188,3 +188,11 @@ def test_nothing_can_be_posted_to_a_tailed_view(tailing: Served) -> None:
     assert refused.json()["error"] == (
         "this server reads top10 from the engine itself (--tail): nothing can be posted to it"
     )
+
+
+def test_a_view_can_be_left_to_a_pipeline_in_spite_of_tail(engine: FakeEngine) -> None:
+    with Served(engine, "--tail", "--posted", "top10", bounds=QUICK) as served:
+        engine.time = "999"
+        assert served.post(1000, 1001).status_code == 200
+        assert served.health()["state"] == "live"
+    assert engine.tail.declared == []

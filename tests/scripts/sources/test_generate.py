@@ -75,6 +75,51 @@ def test_the_busiest_change_places() -> None:
     assert any(top != tops[0] for top in tops)
 
 
+def test_new_accounts_edit_soon_after_they_are_created() -> None:
+    found = taken(5_000)
+    created: dict[str, int] = {}
+    edited = set()
+    for number, event in enumerate(found):
+        if event.get("log_action") == "create":
+            assert event["title"] == f"User:{event['user']}"
+            created.setdefault(event["user"], number)
+        elif event["type"] == "edit" and event["user"] in created:
+            edited.add(event["user"])
+    assert len(created) > 20
+    assert len(edited) > len(created) / 2
+
+
+def test_a_few_people_edit_one_article_in_turn() -> None:
+    edits = [event for event in taken(5_000) if event["type"] == "edit"]
+    pages: dict[tuple[str, str], list[str]] = {}
+    for event in edits:
+        if event["namespace"] == 0 and not event["bot"]:
+            pages.setdefault((event["wiki"], event["title"]), []).append(event["user"])
+    wars = [people for people in pages.values() if len(people) >= 8]
+    assert len(wars) >= 3
+    assert all(len(set(people)) < len(people) for people in wars)
+
+
+def test_a_few_changes_are_very_large_and_no_page_gets_less_than_nothing() -> None:
+    sizes = [event["length"] for event in taken(5_000) if event["type"] == "edit"]
+    assert all(size["old"] >= 0 and size["new"] >= 0 for size in sizes)
+    large = [size["new"] - size["old"] for size in sizes if abs(size["new"] - size["old"]) >= 5_000]
+    assert 0.002 < len(large) / len(sizes) < 0.05
+    assert min(large) < 0 < max(large)
+
+
+def test_names_are_hostile_at_times() -> None:
+    names = {event[field] for event in taken(40_000) for field in ("title", "user")}
+    assert {"<script>alert(1)</script>", "\u202egpj.exe", "\u00a0 \u3000", "tab\there"} <= names
+
+
+def test_a_clock_gives_each_event_its_time() -> None:
+    times = iter([1_000.5, 2_000.5, 2_001.0])
+    found = [json.loads(event) for event in islice(events(1, clock=lambda: next(times)), 3)]
+    assert [event["timestamp"] for event in found] == [1000, 2000, 2001]
+    assert found[1]["meta"]["dt"] == "1970-01-01T00:33:20Z"
+
+
 def test_ids_are_unique_and_times_advance_by_the_interval() -> None:
     found = [json.loads(event) for event in islice(events(1, start=1000.0, interval=0.5), 2000)]
     assert len({event["meta"]["id"] for event in found}) == 2000

@@ -1,6 +1,7 @@
 """Replay reads each form of file; a pace is kept, in batches, without a flood after a pause."""
 
 import io
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,18 @@ import pytest
 
 from scripts.sources import replay
 from scripts.sources.pace import lively, paced, steady, unpaced
+
+
+def test_events_get_the_present_as_their_time() -> None:
+    old = rb'{"meta":{"dt":"2023-07-29T07:51:39Z","id":"1"},"comment":"\"timestamp\": 3",'
+    old += rb'"timestamp":1690617099,"log_params":{"timestamp":7}}'
+    (new,) = replay.at_present([old], lambda: 1_700_000_000.9)
+    assert json.loads(new) == {
+        "meta": {"dt": "2023-11-14T22:13:20Z", "id": "1"},
+        "comment": '"timestamp": 3',
+        "timestamp": 1_700_000_000,
+        "log_params": {"timestamp": 7},
+    }
 
 
 @contextmanager

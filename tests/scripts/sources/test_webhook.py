@@ -16,7 +16,7 @@ import pytest
 from scripts.sources.append import FullError
 from scripts.sources.strict import MAX_EVENT
 from scripts.sources.webhook import MAX_BODY, Webhook, WebhookError
-from scripts.sql_files.statements import read_statements, webhook_files
+from scripts.sql_files.statements import WIKIS, read_statements, webhook_files
 from tests.support.processes import Process, start_engine, wait_until
 from tests.support.scripted_http import Answer, Request, ScriptedHttp
 
@@ -173,7 +173,7 @@ def test_an_answer_that_is_lost_may_double_events_and_never_loses_one() -> None:
 
 def test_the_views_count_each_event_once() -> None:
     """`sql/webhook/` and the demo's views, over a table in the place of the webhook source."""
-    source, *views = read_statements(webhook_files(), {})
+    source, *views = read_statements(webhook_files(), {"wikis": str(WIKIS)})
     assert "wikimedia_posts FROM WEBHOOK BODY FORMAT JSON" in source.sql
     engine, dsn = start_engine()
     with engine, closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
