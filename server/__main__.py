@@ -15,6 +15,7 @@ from server.http.acceptor import SPARE_DESCRIPTORS, fit_descriptors, raise_descr
 from server.http.reader_keys import ReaderKeyError
 from server.options import MAX_CLIENTS, Options, parse
 from server.terminal import Terminal
+from server.traceback_limit import TracebackLimit
 from server.workers import Workers
 
 FEW_CLIENTS = 1_000
@@ -48,6 +49,8 @@ def _log_as(name: str) -> None:
     """Begin each line of the log with `name`."""
     format_ = f"{name}: %(message)s"
     logging.basicConfig(format=format_, level=logging.INFO, stream=sys.stderr, force=True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(TracebackLimit())
 
 
 def _cannot_listen(options: Options, error: OSError) -> int:

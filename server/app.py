@@ -18,11 +18,10 @@ from tornado.web import Application
 
 from server.flusher import Flusher, now
 from server.http.acceptor import MAX_REQUESTS, Acceptor, CountingServer
-from server.http.access import Access
+from server.http.access import SMALL_BODY, Access, refuse_path, refuse_unwanted_body
 from server.http.events import EventStream, wants_events
 from server.http.handler import Context
 from server.http.handlers import (
-    SMALL_BODY,
     About,
     Deltas,
     Exposition,
@@ -33,12 +32,12 @@ from server.http.handlers import (
     OwnPage,
     Page,
     Preflight,
-    UnwantedBody,
-    refuse_unwanted_body,
+    Refused,
 )
 from server.http.reader_keys import ReaderKeyError, ReaderKeys
 from server.http.reader_token import ReaderToken
 from server.http.readiness import Readiness
+from server.http.refusal import Refusal
 from server.http.rows import Bodies, Rows
 from server.http.websocket import MAX_MESSAGE, Stream
 from server.hub.hub import Hub
@@ -233,6 +232,7 @@ class Site(Application):
 
     def __init__(self, context: Context, static: str) -> None:
         self._shared = {"context": context}
+        self._access = context.access
         page = {"path": static, "default_filename": "index.html"}
         library = {"path": str(STATIC / "viewstream"), "access": context.access}
         super().__init__(
@@ -249,6 +249,8 @@ class Site(Application):
                 ("/viewstream/(.*)", LibraryFile, library),
                 ("/(.*)", Page if static == str(STATIC) else OwnPage, page),
             ],
+            default_handler_class=NotFound,
+            default_handler_args=self._shared,
             websocket_max_message_size=MAX_MESSAGE,
             log_function=lambda handler: None,
         )
@@ -256,15 +258,25 @@ class Site(Application):
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """Choose by more than the path.
 
-        A large body is refused here: an ordinary handler runs only when the body has arrived.
+        The rules for all handlers are applied here: an ordinary handler runs only when the body
+        has arrived, and Tornado's own know no rules.
         """
-        if request.path != DELTAS and refuse_unwanted_body(request.headers) is not None:
-            return self.get_handler_delegate(request, UnwantedBody, self._shared)
+        refusal = self._refuse(request)
+        if refusal is not None:
+            return self.get_handler_delegate(request, Refused, {**self._shared, "refusal": refusal})
         if request.method == "OPTIONS" and request.path in CROSS_ORIGIN:
             return self.get_handler_delegate(request, Preflight, self._shared)
         if request.path == STREAM and wants_events(request):
             return self.get_handler_delegate(request, EventStream, self._shared)
         return super().find_handler(request, **kwargs)
+
+    def _refuse(self, request: HTTPServerRequest) -> Refusal | None:
+        """Refuse by host, path and body; the stream explains a foreign host to pages itself."""
+        headers, path = request.headers, request.path
+        if path != STREAM and (refusal := self._access.refuse_host(headers)) is not None:
+            return refusal
+        is_post = path == DELTAS
+        return refuse_path(path) or (None if is_post else refuse_unwanted_body(headers))
 
 
 def _url(address: tuple[Any, ...], *, is_tls: bool) -> str:

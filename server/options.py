@@ -221,8 +221,8 @@ class Options:
         tuple[str, ...],
         _Option(
             "at which browsers reach the server, such as example.org; can be repeated. Without "
-            "one, a server that listens on this machine alone answers to names of this machine "
-            "and of --origin only, and any other server answers to every name",
+            "one it answers to names of this machine and of --origin only, and to addresses if "
+            "others can reach it",
             _Kind(str.lower, "NAME"),
         ),
     ] = ()

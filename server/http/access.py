@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from server.http.grant import ALL, Grant
 from server.http.reader_token import ReaderToken
@@ -16,6 +16,8 @@ from server.http.refusal import Refusal
 
 FOREIGN_HEADERS = {"Origin", "Forwarded", "Via", "X-Real-Ip"}
 """Headers of browsers and of proxies, as Tornado spells them."""
+SMALL_BODY = 64 << 10
+"""Bytes of a body where none is needed; a POST of a delta has a limit of its own."""
 
 
 class Access:
@@ -36,25 +38,26 @@ class Access:
         self._token = token
         self._reader_token = reader_token
         self._origins = frozenset(origins)
-        self._hosts: frozenset[str] | None = None
-        """Names for which requests may come, besides this machine's own; None: any."""
-        hosts = frozenset(hosts)
-        if hosts or is_loopback(address):
-            names = (urlsplit(origin).hostname for origin in self._origins)
-            self._hosts = hosts.union(filter(None, names))
+        names = (urlsplit(origin).hostname for origin in self._origins)
+        self._hosts = frozenset([address.lower(), *hosts, *filter(None, names)])
+        """Names for which requests may come, besides this machine's own."""
+        self._may_be_address = not is_loopback(address)
 
     def refuse_host(self, headers: Mapping[str, str]) -> Refusal | None:
         """Allow requests for a name of this machine, or for an allowed name.
 
         DNS rebinding: a page's own name can resolve to this machine. Its browser then treats the
-        server as part of that page's site, and only the Host header shows the difference. A
+        server as part of that page's site, and only the Host header shows the difference. An
+        address leads to itself alone, so it is allowed where others can reach the server. A
         request without a Host is not a browser's.
         """
         host = headers.get("Host")
-        if self._hosts is None or host is None:
+        if host is None:
             return None
         name = _host_name(host).lower()
         if name in self._hosts or is_loopback(name):
+            return None
+        if self._may_be_address and _is_address(name):
             return None
         return Refusal(403, f"the host {host!r} is not allowed: see --host")
 
@@ -143,6 +146,19 @@ class Access:
         return None
 
 
+def refuse_path(path: str) -> Refusal | None:
+    """Refuse a path with control codes: no file has such a name."""
+    decoded = unquote_to_bytes(path)
+    if any(byte < 0x20 or byte == 0x7F for byte in decoded):
+        return Refusal(400, f"expected a path without control codes, found {path!r}")
+    return None
+
+
+def refuse_unwanted_body(headers: Mapping[str, str]) -> Refusal | None:
+    """Refuse a body that is large, or may be, where none is of use."""
+    return refuse_body(headers, SMALL_BODY, may_stream=False)
+
+
 def refuse_body(headers: Mapping[str, str], limit: int, *, may_stream: bool) -> Refusal | None:
     """Refuse a body above `limit` bytes, and one of unknown size unless it `may_stream`."""
     length = headers.get("Content-Length", "0")
@@ -181,8 +197,16 @@ def _netloc(origin: str) -> str | None:
 def _host_name(host: str) -> str:
     """The name in a Host header, without its port."""
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        return host[1:].partition("]")[0] if "]" in host else ""
     return host.partition(":")[0]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

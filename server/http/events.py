@@ -38,6 +38,12 @@ class EventStream(StreamHandler):
         else:
             self.subscription = found
 
+    def head(self, *args: str, **kwargs: str) -> None:
+        """Answer without a stream, which a client of HEAD would never read."""
+        if not self._finished:
+            self.set_header("Content-Type", "text/event-stream")
+            self.finish()
+
     async def get(self) -> None:
         if self._finished:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
 from server.flusher import now
@@ -22,6 +24,11 @@ from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.metrics import Metrics
 from viewstream.protocol import Delta
+
+log = logging.getLogger("server")
+
+LOGGED_PATH = 200
+"""Characters of a path in the log: an outsider chooses it."""
 
 
 class OpenConnections:
@@ -81,6 +88,8 @@ class Handler(RequestHandler):
 
     allows_other_origins = False
     """Whether pages of the origins that `--origin` allows may read the answer."""
+    allowed_methods = "GET, HEAD"
+    """For the header Allow of a refused method."""
 
     def initialize(self, context: Context) -> None:
         self.context = context
@@ -93,9 +102,10 @@ class Handler(RequestHandler):
     def prepare(self) -> None:
         if self.allows_other_origins:
             allow_origin(self, self.context.access)
-        refusal = self.context.access.refuse_host(self.request.headers)
-        if refusal is not None:
-            self.refuse(refusal)
+
+    def head(self, *args: str, **kwargs: str) -> Awaitable[None] | None:
+        """Answer as to GET; Tornado sends no body."""
+        return self.get(*args, **kwargs)
 
     def answer(self, status: int, body: dict[str, Any]) -> None:
         """Finish with `body` as JSON."""
@@ -118,10 +128,22 @@ class Handler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         sentence = HTTPStatus(status_code).phrase.lower()
+        if status_code == 405:
+            self.refuse_method()
+            return
         error = kwargs.get("exc_info", (None, None))[1]
         if isinstance(error, HTTPError) and error.log_message and status_code < 500:
             sentence = error.log_message % error.args if error.args else error.log_message
         self.refuse(Refusal(status_code, sentence))
+
+    def refuse_method(self) -> None:
+        """Refuse a method that the path does not have."""
+        self.set_header("Allow", self.allowed_methods)
+        found, expected = self.request.method, self.allowed_methods
+        self.refuse(Refusal(405, f"expected {expected.replace(', ', ' or ')}, found {found}"))
+
+    def log_exception(self, *error: Any) -> None:
+        log_failure(self, error)
 
     def find_grant(self) -> Grant | Refusal:
         """Return what the request's token grants."""
@@ -143,6 +165,13 @@ class Handler(RequestHandler):
         if refusal is not None:
             self.refuse(refusal)
         return refusal is None
+
+
+def log_failure(handler: RequestHandler, error: tuple[Any, ...]) -> None:
+    """Log why a request failed, unless it was refused, or its client has gone."""
+    if not isinstance(error[1], HTTPError | StreamClosedError):
+        request = f"{handler.request.method} {handler.request.path[:LOGGED_PATH]!r}"
+        log.error("%s failed", request, exc_info=error)
 
 
 def allow_origin(handler: RequestHandler, access: Access) -> None:

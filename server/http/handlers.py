@@ -9,13 +9,12 @@ from typing import Any
 
 import msgspec
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPHeaders
-from tornado.web import StaticFileHandler, stream_request_body
+from tornado.web import HTTPError, StaticFileHandler, stream_request_body
 
 from server.flusher import now
 from server.http.access import Access, refuse_body
 from server.http.grant import ALL
-from server.http.handler import Handler, allow_origin
+from server.http.handler import Context, Handler, allow_origin, log_failure
 from server.http.refusal import Refusal
 from server.hub.history import Outcome
 from server.hub.status import ViewReport
@@ -27,8 +26,6 @@ POLICY = (
 )
 """Content-Security-Policy of our own pages: nothing is loaded from another host. Pages of a folder
 given with `--static` get none: their author decides what they may load."""
-SMALL_BODY = 64 << 10
-"""Bytes of a body where none is needed; a POST of a delta has a limit of its own."""
 NO_LIMIT = 1 << 62
 ALLOWED_HEADERS = "Accept, Authorization, If-None-Match, Last-Event-ID"
 """Headers that pages of allowed origins may send."""
@@ -46,31 +43,32 @@ class NotFound(Handler):
 
 
 @stream_request_body
-class UnwantedBody(Handler):
-    """A request whose body is too large: refused before any of the body is read."""
+class Refused(Handler):
+    """A request that is refused before any of its body is read."""
+
+    def initialize(  # type: ignore[override]  # the route passes them
+        self, context: Context, refusal: Refusal
+    ) -> None:
+        super().initialize(context)
+        self._refusal = refusal
 
     def prepare(self) -> None:
-        refusal = refuse_unwanted_body(self.request.headers)
-        assert refusal is not None
-        self.refuse(refusal)
+        self.refuse(self._refusal)
 
     def data_received(self, chunk: bytes) -> None:
         """Drop what arrives before the connection is closed."""
-
-
-def refuse_unwanted_body(headers: HTTPHeaders) -> Refusal | None:
-    return refuse_body(headers, SMALL_BODY, may_stream=False)
 
 
 @stream_request_body
 class Deltas(Handler):
     """POST /view/deltas: one delta of a pipeline."""
 
+    allowed_methods = "POST"
+
     def prepare(self) -> None:
         self._body = bytearray()
         if self.request.method != "POST":
-            self.set_header("Allow", "POST")
-            self.refuse(Refusal(405, f"expected POST, found {self.request.method}"))
+            self.refuse_method()
             return
         refusal = self._refusal()
         if refusal is not None:
@@ -202,6 +200,7 @@ class Preflight(Handler):
     """OPTIONS of a path that pages of allowed origins may read."""
 
     allows_other_origins = True
+    allowed_methods = "OPTIONS"
 
     def options(self) -> None:
         self.set_status(204)
@@ -219,12 +218,31 @@ class OwnPage(StaticFileHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-cache")  # revalidated each time, by its ETag
 
+    def prepare(self) -> None:
+        if any(map(_is_hidden, self.path_args[0].split("/"))):
+            raise HTTPError(404)
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        await super().get(path, include_body)
+        if self.get_status() == 416:  # Tornado gives it no body
+            self.write_error(416)
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         sentence = f"there is nothing at {self.request.path!r}"
+        if status_code == 405:
+            self.set_header("Allow", Handler.allowed_methods)
         if status_code != 404:
             sentence = HTTPStatus(status_code).phrase.lower()
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode({"error": sentence}) + b"\n")
+
+    def log_exception(self, *error: Any) -> None:
+        log_failure(self, error)
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file or folder is meant for programs on this machine alone, such as .git."""
+    return name.startswith(".") and name not in (".", "..", ".well-known")
 
 
 class Page(OwnPage):
@@ -243,4 +261,5 @@ class LibraryFile(OwnPage):
         self._access = access
 
     def prepare(self) -> None:
+        super().prepare()
         allow_origin(self, self._access)

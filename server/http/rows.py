@@ -6,6 +6,8 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from tornado.iostream import StreamClosedError
+
 from server.flusher import now
 from server.http.handler import Context, Handler
 from server.http.refusal import Refusal, refuse_view
@@ -166,5 +168,7 @@ class Rows(Handler):
                 await asyncio.wait_for(self.flush(), SLICE_TIMEOUT)
             except TimeoutError:
                 self.detach().close()
+                return
+            except StreamClosedError:
                 return
         self.finish()

@@ -20,7 +20,7 @@ from server.options import parse
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import FrameReader
 from tests.server.served import JSON, Served, wait_for_clients
-from tests.support.processes import wait_until
+from tests.support.processes import start_server, wait_until
 from viewstream.protocol import Delta, Status, encode
 
 UPGRADE = {
@@ -208,8 +208,8 @@ POST_REFUSALS: dict[str, tuple[dict[str, str], int, str]] = {
     "forwarded proto": ({"x-forwarded-proto": "https"}, 403, "the header X-Forwarded-Proto"),
     "via": ({"Via": "1.1 proxy"}, 403, "must not have the header Via"),
     "real ip": ({"X-Real-IP": "1.2.3.4"}, 403, "must not have the header X-Real-Ip"),
-    "foreign host": ({"Host": "rebound.example"}, 403, "the Host must be this machine"),
-    "host that begins right": ({"Host": "127.0.0.1.evil.example"}, 403, "the Host must be"),
+    "foreign host": ({"Host": "rebound.example"}, 403, "is not allowed: see --host"),
+    "host that begins right": ({"Host": "127.0.0.1.evil.example"}, 403, "is not allowed"),
     "form": ({"Content-Type": "application/x-www-form-urlencoded"}, 415, "application/json"),
     "text": ({"Content-Type": "text/plain"}, 415, "expected the Content-Type application/json"),
 }
@@ -260,13 +260,22 @@ def test_other_requests_are_refused(shared_server: Served) -> None:
     cases: list[tuple[str, str, bytes | None, int, str]] = [
         ("POST", "/view/deltas", unknown, 404, "no view 'nix'; there is top10"),
         ("GET", "/view/deltas", None, 405, "expected POST, found GET"),
-        ("POST", "/view/frontier?view=top10", b"", 405, "method not allowed"),
+        ("POST", "/view/frontier?view=top10", b"", 405, "expected GET or HEAD, found POST"),
+        ("POST", "/index.html", b"", 405, "method not allowed"),
         ("GET", "/view/frontier", None, 400, "expected one view"),
         ("GET", "/view/frontier?view=nix", None, 404, "no view 'nix'; there is top10"),
         ("GET", "/view/other", None, 404, "there is nothing at '/view/other'"),
         ("GET", "/nothing.html", None, 404, "there is nothing at '/nothing.html'"),
         ("GET", "/../pyproject.toml", None, 403, "forbidden"),
         ("GET", "/%2e%2e/pyproject.toml", None, 403, "forbidden"),
+        ("GET", "/%00", None, 400, "expected a path without control codes, found '/%00'"),
+        ("GET", "/viewstream/a%0ab", None, 400, "expected a path without control codes"),
+        ("GET", "/view/rows%00?view=top10", None, 400, "expected a path without control codes"),
+        ("GET", "/%ff", None, 400, "bad request"),
+        ("GET", "http://localhost/healthz", None, 404, "there is nothing at 'http://localhost/"),
+        ("OPTIONS", "*", None, 404, "there is nothing at '*'"),
+        ("OPTIONS", "/healthz", None, 405, "expected GET or HEAD, found OPTIONS"),
+        ("CONNECT", "example.org:443", None, 405, "found CONNECT"),
     ]
     for method, path, body, status, words in cases:
         found = request(shared_server, method, path, JSON, body)
@@ -275,14 +284,44 @@ def test_other_requests_are_refused(shared_server: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/healthz", "/metrics", "/about.json", "/view/frontier?view=top10"]
+    "path",
+    [
+        *("/healthz", "/metrics", "/about.json", "/view/frontier?view=top10"),
+        *("/view/rows?view=top10", "/view/stream?view=top10", "/view/deltas", "/view/nothing"),
+        *("/", "/index.html", "/viewstream/index.js", "/nothing"),
+    ],
 )
 def test_what_the_server_tells_is_not_told_to_a_page_that_was_led_here(
     shared_server: Served, path: str
 ) -> None:
-    status, sentence = request(shared_server, "GET", path, {"Host": "evil.example"})
+    headers = {"Host": "evil.example", **(UPGRADE if "stream?" in path else {})}
+    status, sentence = request(shared_server, "GET", path, headers)
     assert status == 403
     assert sentence == "the host 'evil.example' is not allowed: see --host"
+
+
+def test_a_server_that_others_can_reach_answers_to_addresses_and_to_no_other_name(
+    engine: FakeEngine,
+) -> None:
+    """No page can make an address lead elsewhere; its own name it can (DNS rebinding)."""
+    process, url = start_server(
+        engine.dsn, "top10", listen="0.0.0.0:0", options=("--host", "views.example")
+    )
+    with process:
+        url = url.replace("0.0.0.0", "127.0.0.1")
+        for host, status in [
+            ("192.168.1.5:8888", 200),
+            ("[fe80::1]:8888", 200),
+            ("views.example", 200),
+            ("localhost", 200),
+            ("evil.example", 403),
+            ("192.168.1.5.evil.example", 403),
+            ("[::1", 403),
+            ("", 403),
+        ]:
+            for path in ("/healthz", "/index.html", "/viewstream/index.js"):
+                response = requests.get(url + path, headers={"Host": host}, timeout=20)
+                assert response.status_code == status, (host, path)
 
 
 def test_names_that_are_allowed_are_answered_to(engine: FakeEngine) -> None:
@@ -296,6 +335,9 @@ def test_names_that_are_allowed_are_answered_to(engine: FakeEngine) -> None:
         ]:
             response = requests.get(served.url + "/healthz", headers={"Host": host}, timeout=20)
             assert response.status_code == status, host
+        posted = served.post(5, 5, headers={"Host": "views.example"})
+        assert posted.status_code == 403
+        assert "without a token the Host must be this machine" in posted.json()["error"]
 
 
 def test_a_post_of_http_1_0_needs_a_token(shared_server: Served) -> None:

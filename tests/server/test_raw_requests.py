@@ -1,0 +1,184 @@
+"""Requests as nobody sends them: each gets an answer, and the log no traceback."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from server.traceback_limit import MAX_TRACEBACKS, TracebackLimit
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served, wait_for_clients
+from tests.server.test_requests import UPGRADE, raw_request, request
+
+PATHS = [
+    *("/", "/healthz", "/metrics", "/about.json", "/index.html", "/viewstream/index.js"),
+    *("/view/stream", "/view/rows", "/view/frontier", "/view/deltas", "/view/nothing", "*", ""),
+]
+PIECES = st.sampled_from(
+    ["", "?view=top10", "?view=", "?view=top10@1-u1:5", "?view=%00", "?view=%ff", "?view=\xe9", "#"]
+)
+NOISE = st.text(st.sampled_from("/.%0fa\x7f\xe9?&=;@:[]\\\"'{"), max_size=12)
+HEADERS = st.sampled_from(
+    [
+        *("Origin: http://localhost", "Origin: http://[", "Origin: null", 'Cookie: a=\xff;;="'),
+        *("Accept: text/event-stream", "Accept: */*", "Upgrade: websocket", "Connection: Upgrade"),
+        *("Range: bytes=9-1", "Range: x", 'If-None-Match: W/"1", *', "If-Modified-Since: x"),
+        *("Authorization: Bearer", "Authorization: \xff", "Last-Event-ID: a@b:c \xff%"),
+        *("Content-Type: multipart/form-data", "Content-Type: application/json", "Expect: x"),
+        *("Sec-WebSocket-Version: 12", "Sec-WebSocket-Key: x", "X-Forwarded-For: ,,\xff"),
+        *("Sec-WebSocket-Extensions: permessage-deflate; =", "Sec-WebSocket-Protocol: bearer.,,"),
+        *("Content-Length: 2", "Content-Length: 99999999999", "Content-Length: -1"),
+    ]
+)
+METHODS = st.sampled_from(
+    [*("GET", "HEAD", "POST", "PUT", "OPTIONS", "CONNECT", "TRACE", "get", "G\xff")]
+)
+
+
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(METHODS, st.sampled_from(PATHS), NOISE, PIECES, st.lists(HEADERS, max_size=4, unique=True))
+def test_any_request_gets_an_answer_and_refusals_are_json(
+    shared_server: Served, method: str, path: str, noise: str, query: str, headers: list[str]
+) -> None:
+    lines = "\r\n".join([f"{method} {path}{noise}{query} HTTP/1.1", "Host: localhost", *headers])
+    answer = exchange(shared_server, (lines + "\r\nConnection: close\r\n\r\n{}").encode("latin-1"))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 "), answer
+    status = int(head.split()[1])
+    assert status < 500 or status == 503, answer
+    if status >= 400 and body:
+        assert b"Content-Type: application/json" in head, answer
+        assert "\n" not in json.loads(body)["error"]
+    assert "Traceback" not in shared_server.process.stderr
+
+
+def exchange(served: Served, data: bytes) -> bytes:
+    """Send `data` and all that there is; the beginning of the answer."""
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 20) as raw:
+        raw.sendall(data)
+        raw.shutdown(socket.SHUT_WR)
+        answer = b""
+        try:
+            while len(answer) < 10_000 and (chunk := raw.recv(4096)):
+                answer += chunk
+        except ConnectionResetError:
+            pass  # the server closes before it has read a body that it refuses
+        return answer
+
+
+RESET = {
+    "handshake": ("/view/stream?view=top10", UPGRADE),
+    "refused handshake": ("/view/stream", {**UPGRADE, "Origin": "http://localhost"}),
+    "event stream": ("/view/stream?view=top10", {"Accept": "text/event-stream"}),
+    "rows": ("/view/rows?view=top10", {}),
+    "file": ("/viewstream/index.js", {}),
+}
+
+
+@pytest.mark.parametrize("name", RESET)
+def test_a_connection_that_is_reset_is_no_line_in_the_log(shared_server: Served, name: str) -> None:
+    shared_server.post(900, 1001)
+    path, headers = RESET[name]
+    lines = "".join(
+        f"{key}: {value}\r\n" for key, value in {"Host": "localhost", **headers}.items()
+    )
+    host, port = shared_server.url.removeprefix("http://").split(":")
+    for _ in range(30):
+        with socket.create_connection((host, int(port)), 20) as raw:
+            # Close with a reset, at once.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.sendall(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode())
+    wait_for_clients(shared_server, 0)
+    assert "Traceback" not in shared_server.process.stderr
+
+
+def records(limit: TracebackLimit, times: list[float]) -> list[str]:
+    """Messages of the records with a traceback that pass."""
+    passed = []
+    for at in times:
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            record = logging.LogRecord("x", 40, "f", 1, "%s failed", ("GET",), sys.exc_info())
+        record.created = at
+        if limit.filter(record):
+            passed.append(record.getMessage())
+    return passed
+
+
+def test_tracebacks_are_few_a_minute_and_the_others_are_counted() -> None:
+    limit = TracebackLimit()
+    assert records(limit, [1000.0 + n for n in range(50)]) == ["GET failed"] * MAX_TRACEBACKS
+    assert limit.filter(logging.LogRecord("x", 40, "f", 1, "no traceback", (), None))
+    later = records(limit, [1061.0, 1062.0])
+    assert later == ["GET failed (40 tracebacks before were left out)", "GET failed"]
+
+
+def test_head_is_answered_as_get_without_a_body(served: Served) -> None:
+    served.post(900, 1001)
+    for path in [
+        *("/", "/viewstream/index.js", "/healthz", "/about.json", "/view/frontier?view=top10"),
+        *("/view/rows?view=top10", "/view/rows?view=top10&format=csv", "/view/rows?view=nosuch"),
+        "/view/nothing",
+    ]:
+        head, get = (ask(served.url + path, timeout=20) for ask in (requests.head, requests.get))
+        assert head.status_code == get.status_code, path
+        assert head.content == b""
+        for name in ("Content-Type", "Content-Length", "ETag"):
+            assert head.headers.get(name) == get.headers.get(name), (path, name)
+    events = requests.head(
+        served.address().replace("ws", "http", 1),
+        headers={"Accept": "text/event-stream"},
+        timeout=20,
+    )
+    assert (events.status_code, events.headers["Content-Type"]) == (200, "text/event-stream")
+    wait_for_clients(served, 0)
+    metrics = requests.head(served.url + "/metrics", timeout=20)
+    assert (metrics.status_code, metrics.content) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/", "/view/deltas"])
+def test_a_refused_method_names_those_that_are_allowed(shared_server: Served, path: str) -> None:
+    response = requests.put(shared_server.url + path, timeout=20)
+    assert response.status_code == 405
+    assert response.headers["Allow"] == ("POST" if path == "/view/deltas" else "GET, HEAD")
+
+
+def test_files_whose_names_begin_with_a_dot_are_not_served(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    for name in (".env", ".git/config", "a/.env", ".well-known/security.txt", "page.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("content")
+    with Served(engine, "--static", str(tmp_path)) as served:
+        for path, status in [
+            ("/page.html", 200),
+            ("/.well-known/security.txt", 200),
+            ("/.env", 404),
+            ("/%2eenv", 404),
+            ("/a/.env", 404),
+            ("/.git/config", 404),
+            ("/a/../.git/config", 404),
+        ]:
+            raw = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            answer = raw_request(served, raw.encode())
+            assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (path, answer)
+
+
+def test_a_range_that_a_file_does_not_have_is_refused_in_json(shared_server: Served) -> None:
+    status, sentence = request(
+        shared_server, "GET", "/viewstream/index.js", {"Range": "bytes=9999999-"}
+    )
+    assert (status, sentence) == (416, "requested range not satisfiable")
