@@ -112,7 +112,9 @@ class Server:
         self.hub = Hub(views, limits, self._on_work, self._on_question)
         self._metrics = Metrics(self.hub)
         self._database = Database(options.dsn, bounds.engine_connections, options.engine_timeout)
-        self._flusher = Flusher(self.hub)
+        self._metrics.watch_pool(self._database)
+        self._metrics.watch_event_loop()
+        self._flusher = Flusher(self.hub, self._metrics.on_sent)
         reader = Reader(self._database)
         self._poller = Poller(
             self.hub,
@@ -207,7 +209,6 @@ class Server:
         for name in self._view_list.read():
             if name not in self.hub.names:
                 self.hub.add_view(name)
-                self._metrics.add_view(name)
                 self._poller.add_view(name)
                 if self._is_tailed(name):
                     self._tailer.add_view(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from server.framing import Message
 from server.hub.hub import Hub
@@ -20,12 +21,15 @@ def now() -> int:
 class Flusher:
     """Flushes the hub once for all deltas of one turn of the event loop, and serves its queue.
 
+    `on_sent` gets each view whose deltas were sent, and its frontier after them.
+
     After a flush it pauses for as long as the flush took. When deltas come faster than they can be
     sent, several of them share one write, and other work keeps half of the event loop.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, on_sent: Callable[[str, int], None]) -> None:
         self._hub = hub
+        self._on_sent = on_sent
         self._loop = asyncio.get_running_loop()
         self._is_flush_scheduled = False
         self._is_admit_scheduled = False
@@ -51,9 +55,11 @@ class Flusher:
             self._compressing = self._loop.create_task(self._compress(large))
         if self._hub.has_pending:
             begin = self._loop.time()
-            self._hub.flush()
+            moved = self._hub.flush()
             end = self._loop.time()
             self._pause_until = end + (end - begin)
+            for view, frontier in moved:
+                self._on_sent(view, frontier)
 
     async def _compress(self, large: list[Message]) -> None:
         """Compress in a worker thread (zlib releases the GIL). Flushes of these views wait."""

@@ -1,13 +1,70 @@
-"""The counters and gauges that `/metrics` shows."""
+"""The metrics that `/metrics` shows: names and labels as Prometheus has them.
+
+Each process has metrics of its own. The values of each label are few and known: parts of a view
+count as the view. Where the hub counts by itself, the numbers are read when Prometheus asks.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from server.flusher import now
 from server.hub.hub import Hub
+from server.hub.tallies import label_of
+from viewstream.protocol import MAX_TIME
+
+LAGS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+LOOP_LAGS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+READS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+# They would be a gauge beside each counter. The function has no types.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+PROBE_EVERY = 0.25
+"""Seconds between two measurements of the event loop's lag."""
+DISCONNECTS = {
+    1000: "client_left",
+    1001: "going_away",
+    1003: "client_sent_message",
+    1005: "client_left",
+    1006: "connection_lost",
+    1009: "client_sent_message",
+    4000: "client_found_gap",
+    4001: "client_found_wrong_checksum",
+    4008: "client_too_slow",
+    4440: "token_ended",
+    **dict.fromkeys((4400, 4401, 4403, 4404, 4429, 4503), "refused"),
+}
+"""The reason of a disconnect by its close code."""
+
+
+class Pool(Protocol):
+    """The part of the connections to the engine that is shown."""
+
+    @property
+    def idle(self) -> int: ...
+
+    @property
+    def busy(self) -> int: ...
+
+    @property
+    def waiting(self) -> int: ...
 
 
 class Metrics:
@@ -15,61 +72,164 @@ class Metrics:
 
     def __init__(self, hub: Hub) -> None:
         registry = self._registry = CollectorRegistry()
-        self.posts = Counter(
-            "viewstream_posts",
-            "POSTs of deltas, by outcome",
-            ["view", "outcome"],
-            registry=registry,
-        )
-        self.base_reads = Counter(
-            "viewstream_base_reads", "Bases read from the engine", ["view"], registry=registry
-        )
-        self.connections = Counter(
-            "viewstream_connections",
-            "Streams opened: websockets and server-sent events",
-            registry=registry,
-        )
-        self.closes = Counter(
-            "viewstream_closes",
-            "Streams closed, by close code; 4000: a client found a gap, 4001: a wrong checksum",
-            ["code"],
-            registry=registry,
-        )
-        self.refusals = Counter(
-            "viewstream_refusals", "Requests refused, by status", ["status"], registry=registry
-        )
-        clients = Gauge("viewstream_clients", "Streams that are open", registry=registry)
-        clients.set_function(lambda: len(hub.clients))
-        blocked = Gauge(
-            "viewstream_clients_stalled", "Streams that cannot be written to", registry=registry
-        )
-        blocked.set_function(lambda: hub.blocked)
-        self._hub = hub
-        self._log_bytes = Gauge(
-            "viewstream_log_bytes", "Bytes of deltas in the log", ["view"], registry=registry
-        )
-        self._mismatches = Gauge(
-            "viewstream_audit_mismatches",
-            "Bases whose rows were not those that the log amounts to",
-            ["view"],
-            registry=registry,
-        )
-        for name in hub.names:
-            self.add_view(name)
+        ProcessCollector(registry=registry)
+        registry.register(HubCollector(hub))
 
-    def add_view(self, name: str) -> None:
-        """Show the gauges of one more view."""
-        self._log_bytes.labels(name).set_function(partial(_log_bytes, self._hub, name))
-        self._mismatches.labels(name).set_function(partial(_mismatches, self._hub, name))
+        def counter(name: str, help_: str, *labels: str) -> Counter:
+            return Counter(f"viewstream_{name}", help_, labels, registry=registry)
+
+        def histogram(name: str, help_: str, buckets: Iterable[float], *labels: str) -> Histogram:
+            name = f"viewstream_{name}"
+            return Histogram(name, help_, labels, buckets=tuple(buckets), registry=registry)
+
+        self.posts = counter("posts", "POSTs of deltas, by outcome", "view", "outcome")
+        self.received_bytes = counter("received_bytes", "Bytes of the bodies of POSTs")
+        self.connections = counter(
+            "connections", "Streams opened: websockets and server-sent events"
+        )
+        self._disconnects = counter(
+            "disconnects", "Streams closed, by close code and what it means", "code", "reason"
+        )
+        self._refusals = counter(
+            "refusals", "Requests refused, by status and reason", "status", "reason"
+        )
+        self._base_reads = counter(
+            "base_reads", "Reads of bases from the engine, by result", "view", "result"
+        )
+        self._base_read_seconds = histogram(
+            "base_read_seconds", "Time to read and encode a base", READS, "view"
+        )
+        self._lag = histogram(
+            "lag_seconds", "From the engine's time of a delta to its send", LAGS, "view"
+        )
+        self._loop_lag = histogram(
+            "event_loop_lag_seconds", "How late the event loop calls what is due", LOOP_LAGS
+        )
+        Gauge(
+            "viewstream_process_info", "The process that answers", ["pid"], registry=registry
+        ).labels(os.getpid()).set(1)
+
+    def watch_pool(self, pool: Pool) -> None:
+        """Show the state of the connections to the engine."""
+        name, help_ = "viewstream_engine_connections", "Connections to the engine, by state"
+        gauge = Gauge(name, help_, ["state"], registry=self._registry)
+        gauge.labels("idle").set_function(lambda: pool.idle)
+        gauge.labels("busy").set_function(lambda: pool.busy)
+        name, help_ = "viewstream_engine_queries_waiting", "Queries that wait for a connection"
+        Gauge(name, help_, registry=self._registry).set_function(lambda: pool.waiting)
+
+    def watch_event_loop(self) -> None:
+        """Measure how late the running event loop is, until it ends."""
+        loop = asyncio.get_running_loop()
+
+        def probe(due: float) -> None:
+            at = loop.time()
+            self._loop_lag.observe(max(at - due, 0.0))
+            loop.call_at(at + PROBE_EVERY, probe, at + PROBE_EVERY)
+
+        probe(loop.time())
+
+    def on_sent(self, view: str, frontier: int) -> None:
+        """Observe the lag of a delta up to `frontier`, which has just been sent."""
+        if frontier < MAX_TIME:
+            lag = max(time.time() - frontier / 1000, 0.0)
+            self._lag.labels(label_of(view)).observe(lag)
+
+    def on_base_read(self, view: str, seconds: float) -> None:
+        self._base_reads.labels(label_of(view), "ok").inc()
+        self._base_read_seconds.labels(label_of(view)).observe(seconds)
+
+    def on_base_failed(self, view: str) -> None:
+        self._base_reads.labels(label_of(view), "failed").inc()
+
+    def on_disconnected(self, code: int) -> None:
+        """Count a close code; a client may send any, so that only known ones are labels."""
+        if code in DISCONNECTS:
+            self._disconnects.labels(code, DISCONNECTS[code]).inc()
+        else:
+            self._disconnects.labels("other", "other").inc()
+
+    def on_refused(self, status: int, reason: str) -> None:
+        self._refusals.labels(status, reason).inc()
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
-def _log_bytes(hub: Hub, name: str) -> int:
-    return hub.report(name, now()).log_bytes
+class HubCollector(Collector):
+    """Reads what the hub counts."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def collect(self) -> Iterator[Metric]:
+        hub, tallies = self._hub, self._hub.tallies
+        yield from self._of_views()
+        resumes = CounterMetricFamily(
+            "viewstream_resumes",
+            "Clients that came with a position, by what they were sent and why a base",
+            labels=["view", "kind", "why"],
+        )
+        for (view, resume), count in tallies.resumes.items():
+            resumes.add_metric([view, *resume.value], count)
+        yield resumes
+        audits = CounterMetricFamily(
+            "viewstream_audits",
+            "Bases compared with the log: agrees, disagrees, repair (the log was restarted)",
+            labels=["view", "result"],
+        )
+        for (view, finding), count in tallies.audits.items():
+            audits.add_metric([view, finding.name.lower()], count)
+        yield audits
+        yield CounterMetricFamily(
+            "viewstream_sent_bytes", "Bytes of messages sent to clients", value=tallies.sent_bytes
+        )
+        yield _gauge("clients", "Streams that are open", len(hub.clients))
+        yield _gauge("clients_stalled", "Streams that cannot be written to", hub.blocked)
+        yield _gauge(
+            "send_backlog_bytes", "Bytes of messages that slow clients take", hub.backlog_bytes
+        )
+
+    def _of_views(self) -> Iterator[Metric]:
+        hub, at = self._hub, now()
+        reports = [hub.report(name, at) for name in hub.names]
+        views = [one for one in reports if label_of(one.name) == one.name]
+
+        def family(name: str, help_: str, value: Callable[[str], float]) -> Metric:
+            found = GaugeMetricFamily(f"viewstream_{name}", help_, labels=["view"])
+            for view in views:
+                found.add_metric([view.name], value(view.name))
+            return found
+
+        by_name = {view.name: view for view in views}
+        listeners = dict.fromkeys(by_name, 0)
+        log_bytes = dict.fromkeys(by_name, 0)
+        parts = dict.fromkeys(by_name, 0)
+        for report in reports:
+            label = label_of(report.name)
+            listeners[label] = listeners.get(label, 0) + report.listeners
+            log_bytes[label] = log_bytes.get(label, 0) + report.log_bytes
+            parts[label] = parts.get(label, 0) + (report.name != label)
+        yield family("listeners", "Subscriptions of clients", lambda view: listeners[view])
+        yield family("log_bytes", "Bytes of deltas in the log", lambda view: log_bytes[view])
+        yield family("parts", "Parts of the view that are open", lambda view: parts[view])
+        yield family(
+            "view_live",
+            "1 while deltas come and keep up with the engine",
+            lambda view: by_name[view].state == "live",
+        )
+        yield family(
+            "view_ready",
+            "1 while a new client gets a base and fresh deltas",
+            lambda view: not hub.unready_reasons(view, at),
+        )
+        yield family(
+            "head_timestamp_seconds",
+            "The engine's time up to which the log is complete; 0 without a log",
+            lambda view: (by_name[view].head or 0) / 1000,
+        )
 
 
-def _mismatches(hub: Hub, name: str) -> int:
-    return hub.report(name, now()).audit_mismatches
+def _gauge(name: str, help_: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"viewstream_{name}", help_, value=value)

@@ -59,7 +59,7 @@ class Access:
             return None
         if self._may_be_address and _is_address(name):
             return None
-        return Refusal(403, f"the host {host!r} is not allowed: see --host")
+        return Refusal(403, f"the host {host!r} is not allowed: see --host", "host")
 
     def refuse_origin(self, headers: Mapping[str, str]) -> Refusal | None:
         """Allow websockets from pages of this very host, and of allowed origins.
@@ -74,7 +74,7 @@ class Access:
             return None
         if site is None and _netloc(origin) == headers.get("Host", "").lower():
             return None
-        return Refusal(403, f"the origin {origin!r} is not allowed: see --origin")
+        return Refusal(403, f"the origin {origin!r} is not allowed: see --origin", "origin")
 
     def find_grant(self, headers: Mapping[str, str], at: float) -> Grant | Refusal:
         """Return what the request's token grants at a time in seconds since 1970.
@@ -134,15 +134,23 @@ class Access:
         if self._token is not None:
             return _refuse_token(headers, self._token)
         if not is_loopback(remote_ip):
-            return Refusal(403, f"without a token only this machine may post, not {remote_ip}")
+            return Refusal(
+                403, f"without a token only this machine may post, not {remote_ip}", "poster"
+            )
         if version == "HTTP/1.0":
-            return Refusal(403, "without a token a POST must be HTTP/1.1: proxies speak HTTP/1.0")
+            return Refusal(
+                403, "without a token a POST must be HTTP/1.1: proxies speak HTTP/1.0", "poster"
+            )
         for name in headers:
             if name in FOREIGN_HEADERS or name.startswith("X-Forwarded-"):
-                return Refusal(403, f"without a token a POST must not have the header {name}")
+                return Refusal(
+                    403, f"without a token a POST must not have the header {name}", "poster"
+                )
         host = headers.get("Host", "")
         if not is_loopback(_host_name(host)):
-            return Refusal(403, f"without a token the Host must be this machine, found {host!r}")
+            return Refusal(
+                403, f"without a token the Host must be this machine, found {host!r}", "poster"
+            )
         return None
 
 

@@ -122,7 +122,7 @@ class Handler(RequestHandler):
 
     def note_refusal(self, refusal: Refusal) -> None:
         """Count the refusal, and log it."""
-        self.context.metrics.refusals.labels(refusal.status).inc()
+        self.context.metrics.on_refused(refusal.status, refusal.label)
         request = f"{self.request.method} {self.request.path!r} from {self.request.remote_ip}"
         self.context.refusal_log.add(refusal, request, now())
 

@@ -98,6 +98,7 @@ class Deltas(Handler):
         if self._finished:
             return
         try:
+            self.context.metrics.received_bytes.inc(len(self._body))
             delta = await _decode(bytes(self._body))
         except ProtocolError as error:
             self.refuse(Refusal(400, str(error)))
@@ -107,7 +108,7 @@ class Deltas(Handler):
             return
         if self.context.is_tailed(delta.view):
             sentence = f"this server reads {delta.view} from the engine itself (--tail)"
-            self.refuse(Refusal(403, f"{sentence}: nothing can be posted to it"))
+            self.refuse(Refusal(403, f"{sentence}: nothing can be posted to it", "tailing"))
             return
         outcome = await self.context.offer(delta)
         self._answer_outcome(outcome, delta, self.context.hub.report(delta.view, now()))
@@ -117,7 +118,7 @@ class Deltas(Handler):
             self.answer(200, {"head": view.head, "taken": outcome is Outcome.TAKEN})
         elif outcome is Outcome.UNKNOWN:
             self.set_header("Retry-After", str(RETRY_AFTER))
-            self.refuse(Refusal(503, f"the epoch cannot be checked: {view.failure}"))
+            self.refuse(Refusal(503, f"the epoch cannot be checked: {view.failure}", "engine_away"))
         elif outcome is Outcome.GAP:
             sentence = f"the delta begins at {delta.lower}, above the head {view.head}"
             self.refuse(Refusal(409, sentence), head=view.head)

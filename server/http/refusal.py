@@ -21,6 +21,24 @@ MAX_LINE = 300
 """Characters of a sentence in the log: it may repeat what an outsider sent."""
 NOT_LOGGED = {409, 410}
 """A gap and an ended epoch: what pipelines meet in normal operation."""
+LABELS = {
+    400: "malformed",
+    401: "token",
+    403: "forbidden",
+    404: "not_found",
+    405: "method",
+    408: "timeout",
+    409: "gap",
+    410: "epoch_ended",
+    411: "body_size",
+    413: "body_size",
+    415: "content_type",
+    426: "no_websocket",
+    429: "too_many",
+    500: "internal_error",
+    503: "unavailable",
+}
+"""The reason of a refusal that names none, by its status."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +47,13 @@ class Refusal:
 
     status: int
     sentence: str
+    reason: str = ""
+    """One word for `/metrics` where the status alone does not tell."""
+
+    @property
+    def label(self) -> str:
+        """The reason in one word, of few."""
+        return self.reason or LABELS.get(self.status, "other")
 
     @property
     def close_code(self) -> int:
@@ -47,7 +72,7 @@ class Refusal:
 def refuse_view(name: str, served: Collection[str], grant: Grant) -> Refusal | None:
     """Allow a view that is served and granted; name the others that are, if it is not served."""
     if not grant.may_read(name):
-        return Refusal(403, f"the token does not grant the view {name!r}")
+        return Refusal(403, f"the token does not grant the view {name!r}", "grant")
     if name in served:
         return None
     names = sorted(filter(grant.may_read, served))

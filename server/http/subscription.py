@@ -14,11 +14,6 @@ from server.http.handler import Handler
 from server.http.refusal import Refusal, refuse_view
 from viewstream.protocol import Position, ProtocolError, parse_position
 
-COUNTED_CODES = {
-    *(1000, 1001, 1003, 1005, 1006, 1009),
-    *(4000, 4001, 4008, 4400, 4401, 4403, 4404, 4440, 4503),
-}
-"""Close codes with a counter of their own; a client may send any."""
 ABNORMAL = 1006
 """The code under which a connection is counted that was closed without one."""
 MAX_VIEWS = 1000
@@ -99,7 +94,7 @@ class StreamHandler(Handler):
         found = parse_subscription(arguments, context.hub.names, grant, last_event_id)
         limit = context.max_clients
         if isinstance(found, Subscription) and len(context.hub.clients) >= limit:
-            return Refusal(503, f"there are {limit} clients already, which is the limit")
+            return Refusal(503, f"there are {limit} clients already, which is the limit", "full")
         return found
 
     def connect(self, stream: IOStream, encoding: Encoding) -> None:
@@ -122,7 +117,7 @@ class StreamHandler(Handler):
 
     def on_disconnected(self, code: int) -> None:
         """Forget the client: its connection has been closed with this code."""
-        self.context.metrics.closes.labels(code if code in COUNTED_CODES else "other").inc()
+        self.context.metrics.on_disconnected(code)
         self.context.expiry.remove(self.disconnect)
         connection, self.connection = self.connection, None
         if connection is not None:

@@ -15,6 +15,7 @@ from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Group, GroupKey, Listener
 from server.hub.slow_clients import SlowClients
 from server.hub.states import TRANSITIONS, Action, Event, State
+from server.hub.tallies import Tallies
 from viewstream.protocol import Position
 
 
@@ -53,6 +54,7 @@ class Fanout:
         self._groups: dict[GroupKey, Group] = {}
         self.queue = ServeQueue()
         self.slow = SlowClients(limits)
+        self.tallies = Tallies()
 
     # --- states ------------------------------------------------------------------------------
 
@@ -144,15 +146,20 @@ class Fanout:
         except OSError:
             sent = -1
         if sent == len(data):
+            self.tallies.sent_bytes += sent
             return True
         self.block(client)
-        return self.slow.on_short_send(client, data, sent, base)
+        is_kept = self.slow.on_short_send(client, data, sent, base)
+        if is_kept:
+            self.tallies.sent_bytes += len(data)
+        return is_kept
 
     def send_pending(self, feeds: Iterable[Feed]) -> None:
         """Send what is pending in `feeds` to all that are live there."""
         dirty = set(feeds)
         for group in [group for group in self._groups.values() if group.key.feeds & dirty]:
             data = group.encode_pending(dirty)
+            self.tallies.sent_bytes += len(data) * len(group.sends)
             for client, sent in group.send_all(data):
                 listeners = [
                     one for one in client.listeners.values() if one.is_live and one.feed in dirty
@@ -161,6 +168,8 @@ class Fanout:
                 if self.slow.on_short_send(client, data, sent):
                     for listener in listeners:
                         listener.frontier = listener.feed.history.head
+                else:
+                    self.tallies.sent_bytes -= len(data)
 
 
 def _others(client: Client) -> tuple[tuple[str, Position], ...]:

@@ -6,6 +6,7 @@ of every listener has to be checked again.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
@@ -75,6 +76,8 @@ class History:
         """How many bases were read."""
         self.mismatches = 0
         """How many bases disagreed with the log."""
+        self.findings: Counter[Finding] = Counter()
+        """The results of audits that were not counted yet."""
         self.posted_at: int | None = None
         self.engine_ahead: tuple[int, int] | None = None
         """(upper, now) of the first base above the head, until the head reaches it."""
@@ -202,6 +205,8 @@ class History:
 
     def _compare(self, log: Log, now: int) -> None:
         finding = self.audit.compare(log, now)
+        if finding is not Finding.NOTHING:
+            self.findings[finding] += 1
         if finding in (Finding.DISAGREES, Finding.REPAIR):
             self.mismatches += 1
         if finding is Finding.REPAIR and log.head < MAX_TIME:

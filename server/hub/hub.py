@@ -11,6 +11,7 @@ from server.hub.history import Outcome, ReadBase, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client
 from server.hub.status import ViewReport, encode_status
+from server.hub.tallies import Tallies
 from server.hub.view import View
 from viewstream.protocol import Delta, Position, Status
 
@@ -55,6 +56,16 @@ class Hub:
     def unready_reasons(self, name: str, now: int) -> list[str]:
         """Return why a new client of a view would get no base or no fresh deltas."""
         return self._views[name].board.unready_reasons(now)
+
+    @property
+    def tallies(self) -> Tallies:
+        """The counters of all views."""
+        return self._fanout.tallies
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes of the messages that slow clients have begun to take."""
+        return self._fanout.slow.backlog_size
 
     @property
     def blocked(self) -> int:
@@ -137,13 +148,18 @@ class Hub:
         found = (view.feed.uncompressed for view in self._views.values())
         return [message for message in found if message is not None]
 
-    def flush(self) -> None:
-        """Send all that is pending, except in views that wait for an `uncompressed` message."""
+    def flush(self) -> list[tuple[str, int]]:
+        """Send all that is pending, except in views that wait for an `uncompressed` message.
+
+        Returns the views whose deltas were sent, each with its new frontier.
+        """
         views = [view for view in self._views.values() if view.feed.uncompressed is None]
         self._fanout.send_pending(view.feed for view in views if view.feed.pending)
+        moved = [(view.name, view.history.head) for view in views if view.feed.has_delta]
         for view in views:
             view.on_flushed()
         self._note_work()
+        return moved
 
     def _note_work(self, view: View | None = None) -> None:
         """Call `on_work` if a listener waits to be served, or `view` has something to flush."""

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 from server.framing import Encoding, Message, encode_event_id
 from server.hub.history import History
 from server.hub.states import HAS_POSITION, State
+from server.hub.tallies import Resume
 from viewstream.protocol import Position
 
 Send: TypeAlias = Callable[[bytes], int]
@@ -42,6 +43,11 @@ class Feed:
         """The first pending message to compress in a worker thread before anything is sent."""
         messages = (pending.message for pending in self.pending)
         return next((message for message in messages if message.needs_worker_thread), None)
+
+    @property
+    def has_delta(self) -> bool:
+        """Whether a delta is pending."""
+        return any(pending.upper is not None for pending in self.pending)
 
     def position(self, frontier: int) -> Position:
         return Position(self.history.epochs.current or "", frontier)
@@ -91,7 +97,7 @@ class Listener:
     `flushed`, and `frontier` is not kept up.
     """
 
-    __slots__ = ("asked", "barrier", "client", "epoch", "feed", "frontier", "state")
+    __slots__ = ("asked", "barrier", "client", "epoch", "feed", "frontier", "state", "why_base")
 
     def __init__(self, client: Client, feed: Feed, position: Position | None) -> None:
         epochs = feed.history.epochs
@@ -103,6 +109,8 @@ class Listener:
         """The number of the last question to the engine when it came, or began to wait."""
         self.barrier = 0
         """A base counts only if it answers a later question than this one."""
+        self.why_base: Resume | None = None
+        """Why it needs a base although it came with a position."""
         self.state = State.WAITING_FOR_BASE
         if position is not None:
             is_known = feed.history.has_epoch(position.epoch)

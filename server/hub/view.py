@@ -18,6 +18,7 @@ from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Listener, Pending
 from server.hub.states import HAS_NOTHING, Event, State
 from server.hub.status import Failures, StatusBoard, ViewReport
+from server.hub.tallies import Resume
 from viewstream.protocol import Delta, Position, encode
 
 
@@ -103,6 +104,9 @@ class View:
         """Send `base`, then the status and what came since."""
         if not self._fanout.write_base(listener, base):
             return
+        if listener.why_base is not None:
+            self._fanout.tallies.count_resume(self.name, listener.why_base)
+            listener.why_base = None
         listener.epoch = self.history.epochs.current
         listener.frontier = base.upper
         self._fanout.move(listener, Event.BASE_SENT)
@@ -146,14 +150,19 @@ class View:
             if listener.state is State.RESUMING:
                 self._acknowledge(listener)
         elif listener.frontier < log.lower:
-            self._fanout.move(listener, Event.BASE_NEEDED)
+            self._need_base(listener, Resume.LOG_TRIMMED)
         elif self._may_fold(listener) and not self.history.fold_step(listener.frontier):
             self._folder = listener
             self._fanout.queue.add(listener)  # to continue in another turn
         elif self._choose(listener) is Choice.BASE:
-            self._fanout.move(listener, Event.BASE_NEEDED)
+            self._need_base(listener, Resume.FEWER_BYTES)
         else:
             self._bring_to_head(listener)
+
+    def _need_base(self, listener: Listener, why: Resume) -> None:
+        if listener.state is State.RESUMING:
+            listener.why_base = why
+        self._fanout.move(listener, Event.BASE_NEEDED)
 
     def _choose(self, listener: Listener) -> Choice:
         decide, is_failing = self._base_or_delta, self.is_failing
@@ -198,6 +207,8 @@ class View:
             self._fanout.move(listener, Event.CAUGHT_UP if is_there else Event.PASSED_FLUSH)
 
     def _on_answer_sent(self, listener: Listener) -> None:
+        self._fanout.tallies.count_resume(self.name, Resume.DELTA)
+        listener.why_base = None
         self._fanout.move(listener, Event.ANSWERED)
         if listener.client.is_ready:
             self._fanout.write(listener.client, self.board.message)
@@ -215,6 +226,7 @@ class View:
         """Take a delta that came when the last question to the engine was number `asked`."""
         extended = self.history.extend(delta, now, asked)
         self._follow_history()
+        self._fanout.tallies.take_audits(self.name, self.history.findings)
         if extended.message is not None:
             self.feed.pending.append(Pending(extended.message, self.history.head))
             self._trim_log(now)
@@ -225,6 +237,7 @@ class View:
         if self.history.learn(question, epoch, base, now) is Verdict.LATE:
             return False
         self.failures.clear(of_base=base is not None)
+        self._fanout.tallies.take_audits(self.name, self.history.findings)
         if base is not None:
             self.wants_base = False
         self._follow_history()
@@ -257,6 +270,7 @@ class View:
         """Decide about listeners whose epoch was unknown; serve all that are not live."""
         for listener in self.listeners:
             if listener.state is State.CHECKING_EPOCH and question.number > listener.asked:
+                listener.why_base = Resume.EPOCH_ENDED
                 self._fanout.move(listener, Event.EPOCH_DENIED)
             if not listener.is_live:
                 self._fanout.queue.add(listener)

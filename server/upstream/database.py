@@ -131,6 +131,10 @@ class Database:
         self._timeout = timeout
         self._idle: list[momoko.Connection] = []
         self._free = asyncio.Semaphore(connections)
+        self.busy = 0
+        """Connections on which a query runs."""
+        self.waiting = 0
+        """Queries that wait for a connection."""
         self._is_closed = False
         self.detail = ""
         """The report of libpq about the last query that was not answered, without the password."""
@@ -142,7 +146,7 @@ class Database:
         The connection returns to the pool only after the block: no other query may use it while
         rows of this answer are still to be read.
         """
-        async with self._free:
+        async with self._reserve():
             connection, result = await self._execute(sql)
             try:
                 yield Answer(result)
@@ -168,6 +172,26 @@ class Database:
             yield Cursor(connection)
         finally:
             _discard(connection)
+
+    @property
+    def idle(self) -> int:
+        """Connections that are open and free."""
+        return len(self._idle)
+
+    @contextlib.asynccontextmanager
+    async def _reserve(self) -> AsyncIterator[None]:
+        """Wait until a connection may be used, and count it."""
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self.waiting -= 1
+        self.busy += 1
+        try:
+            yield
+        finally:
+            self.busy -= 1
+            self._free.release()
 
     def _note(self, error: EngineAwayError) -> None:
         password = parse_dsn(self._dsn).get("password")

@@ -160,15 +160,16 @@ class Poller:
             await asyncio.sleep(backoff.next_delay())
 
     async def _read_base(self, view: str) -> None:
-        question = self._hub.ask(view, for_base=True)
+        question, began = self._hub.ask(view, for_base=True), now()
         try:
             reading = await self._reader.base(view)
             message = await encode_base(view, reading, self._compress_from)
         except EngineError as error:
             self._fail(view, error, for_base=True)
+            self._metrics.on_base_failed(view)
             return
         base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
-        self._metrics.base_reads.labels(view).inc()
+        self._metrics.on_base_read(view, (now() - began) / 1000)
         self._hub.take_answer(view, question, reading.epoch, base, now())
 
     def _fail(self, view: str, error: EngineError, *, for_base: bool) -> None:

@@ -73,5 +73,5 @@ def test_a_page_of_another_origin_is_refused(
             served.url + "/view/deltas",
         )
         assert posted in (0, "refused")  # an opaque answer: what the server said is in its metrics
-        assert 'viewstream_refusals_total{status="403"}' in served.metrics()
+        assert 'viewstream_refusals_total{reason="origin",status="403"}' in served.metrics()
         wait_for_clients(served, 0)

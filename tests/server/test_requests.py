@@ -511,4 +511,4 @@ def test_the_page_loads_nothing_from_other_hosts(shared_server: Served) -> None:
 
 def test_metrics_can_be_scraped(shared_server: Served) -> None:
     text = requests.get(shared_server.url + "/metrics", timeout=10).text
-    assert 'viewstream_base_reads_total{view="top10"}' in text
+    assert "viewstream_base_reads_total" in text
