@@ -108,7 +108,12 @@ MAY_IMPORT = {
     "post_deltas.py": ("viewstream",),
     "scripts": ("scripts", "viewstream"),
     "scripts/benchmarks": ("scripts", "server", "viewstream"),  # they measure its parts, too
-    "scripts/sources": ("scripts.sources", "viewstream.backoff", "viewstream.urls"),
+    "scripts/sources": (
+        "scripts.sources",
+        "viewstream.__version__",
+        "viewstream.backoff",
+        "viewstream.urls",
+    ),
 }
 
 # A default that is passed in everywhere else.

@@ -75,10 +75,11 @@ def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
     if wish == "live":
         return ("live",), "Wikimedia's live event stream"
     if wish == "auto":
-        if live.answers(live.URL, PROBE, os.environ.get("VIEWSTREAM_CONTACT", "")):
+        contact = os.environ.get("VIEWSTREAM_CONTACT", "")
+        if (problem := live.find_problem(live.URL, PROBE, contact)) is None:
             return ("live",), "Wikimedia's live event stream"
         source, label = generated
-        return source, f"{label} (Wikimedia did not answer within {PROBE:g} s)"
+        return source, f"{label} ({problem})"
     path = Path(wish).resolve()
     if not path.is_file():
         raise DemoError(

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
                 appender.append(batch)
                 counts.update()
         except FullError as full:
-            counts.report(f"{full}: stopping")
+            counts.report(f"{full}: stopping. The views keep what they have, and get no new events")
         finally:
             counts.update()
             counts.close()

@@ -17,9 +17,14 @@ from typing import Self
 
 from scripts.sources.strict import RefusedError, line_of
 
+MIN_FREE = 1_000_000_000
+"""Bytes that stay free on the disk: a full one breaks more than this source."""
+_LOOK_EVERY = 16_000_000
+"""Bytes that are written between two looks at the disk."""
+
 
 class FullError(Exception):
-    """The file has reached its limit; nothing of what would pass it was written."""
+    """The file or the disk has reached its limit; nothing of what would pass it was written."""
 
 
 class BusyError(Exception):
@@ -29,14 +34,17 @@ class BusyError(Exception):
 class Appender:
     """The only writer of `path`, which is created if need be and repaired if it was cut.
 
-    `limit` is the size that the file may reach. `written` counts lines and `refused` events that
-    were left out, by reason; `size` is the file's. Use as a context manager. Raises BusyError, and
-    OSError if the file cannot be opened.
+    `limit` is the size that the file may reach; without one it ends when the disk has `min_free`
+    bytes left, since nothing can be taken out of a file that is being read. `written` counts lines
+    and `refused` events that were left out, by reason; `size` is the file's. Use as a context
+    manager. Raises BusyError, and OSError if the file cannot be opened.
     """
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: Path, limit: int | None = None, min_free: int = MIN_FREE) -> None:
         self.path = path
         self.limit = limit
+        self._min_free = min_free
+        self._next_look = 0
         self.written = 0
         self.refused: Counter[str] = Counter()
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -67,15 +75,28 @@ class Appender:
             except RefusedError as error:
                 self.refused[str(error)] += 1
                 continue
-            full = self.size + len(lines) + len(line) > self.limit
+            full = self.limit is not None and self.size + len(lines) + len(line) > self.limit
             if full:
                 break
             lines += line
             count += 1
+        self._check_disk(len(lines))
         self._write(lines)
         self.written += count
         if full:
-            raise FullError(f"{self.path} has reached its limit of {self.limit:,} bytes")
+            raise FullError(f"{self.path} has reached its limit of {self.limit or 0:,} bytes")
+
+    def _check_disk(self, size: int) -> None:
+        """Raise FullError if the disk has too little room; look now and then only."""
+        if self.size + size < self._next_look:
+            return
+        self._next_look = self.size + size + _LOOK_EVERY
+        disk = os.fstatvfs(self._file)
+        if disk.f_bavail * disk.f_frsize < self._min_free:
+            raise FullError(
+                f"the disk of {self.path} has less than {self._min_free:,} bytes left, which stay"
+                " free"
+            )
 
     def _write(self, data: bytes | bytearray) -> None:
         """Write all of `data`; a disk that is nearly full takes a part of it first."""

@@ -1,8 +1,9 @@
 """Follows Wikimedia's event stream through lost connections: no event is missed or repeated.
 
-Wikimedia resumes after `Last-Event-ID` by a time, so it may repeat events, and does so when it
-changes the data centre. The ids of the latest events are therefore kept, and an event that was
-received already is dropped. A new process reads its position from the end of the file.
+Wikimedia resumes after `Last-Event-ID` by a time. Events of another data centre may come late, with
+times before the last one that was received. So a connection asks for some seconds more than it
+needs, and an event whose id was received already is dropped. A new process reads its position from
+the end of the file.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import requests
@@ -21,16 +24,27 @@ import urllib3
 
 from scripts.sources import sse
 from scripts.sources.strict import MAX_EVENT
+from viewstream import __version__
 
 URL = "https://stream.wikimedia.org/v2/stream/recentchange"
 SILENCE = 30.0
 """Seconds without a byte after which a connection counts as lost; the real stream is never idle."""
+
+REWIND = 15.0
+"""Seconds before its position that a connection asks for again: so late may an event come."""
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 60.0
 _REMEMBERED = 20_000
 _FILE_END = 4 * 2**20
 _LOST = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)
+
+
+_FORBIDDEN = (
+    "Wikimedia refuses programs whose operator it cannot reach; set VIEWSTREAM_CONTACT to a page or"
+    " an address of yours"
+)
+_FORBIDDEN_ALTHOUGH = "Wikimedia refuses this contact, or this network"
 
 
 class EndedError(Exception):
@@ -51,9 +65,11 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 def user_agent(contact: str) -> str:
-    """Return the User-Agent: Wikimedia asks for the program and a contact of its operator."""
-    about = contact or "live SQL views in the browser, run by hand"
-    return f"viewstream/0.1.0 ({about}) python-requests/{requests.__version__}"
+    """Return the User-Agent: Wikimedia asks for the program and a contact of its operator.
+
+    It does not name the HTTP library, since Wikimedia refuses some of these by their names.
+    """
+    return f"viewstream/{__version__} ({contact or 'live SQL views in the browser, run by hand'})"
 
 
 class Seen:
@@ -151,6 +167,7 @@ class _Connection:
         self._last_id = b""
         self.retry = 0.0
         """Seconds that the server orders to wait after a connection."""
+        self._contact = contact
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent(contact)
         self._session.headers["Accept"] = "text/event-stream"
@@ -177,9 +194,9 @@ class _Connection:
         headers: dict[str, str | bytes] = {}
         parameters = {}
         if self._last_id:
-            headers["Last-Event-ID"] = self._last_id
+            headers["Last-Event-ID"] = rewind_id(self._last_id, REWIND)
         elif self._seen.last_time:
-            parameters["since"] = self._seen.last_time
+            parameters["since"] = rewind_time(self._seen.last_time, REWIND)
         response = self._session.get(
             self._url,
             params=parameters,
@@ -188,15 +205,46 @@ class _Connection:
             timeout=(10.0, self._silence),
         )
         try:
-            _check(response)
+            _check(response, self._contact)
         except BaseException:
             response.close()
             raise
         return response
 
 
-def _check(response: requests.Response) -> None:
+def rewind_id(last_id: bytes, seconds: float) -> bytes:
+    """Return Wikimedia's id of an event with earlier times; another id as it is.
+
+    The id is a list of positions, one for each data centre: a time in milliseconds, or an offset.
+    """
+    try:
+        positions: Any = msgspec.json.decode(last_id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return last_id
+    if not isinstance(positions, list) or not all(isinstance(one, dict) for one in positions):
+        return last_id
+    for position in positions:
+        time = position.get("timestamp")
+        if isinstance(time, int) and not isinstance(time, bool):
+            position["timestamp"] = max(0, time - round(seconds * 1000))
+    return msgspec.json.encode(positions)
+
+
+def rewind_time(text: str, seconds: float) -> str:
+    """Return an earlier ISO 8601 time; the text as it is if it is none."""
+    try:
+        time = datetime.fromisoformat(text) - timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        return text
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def _check(response: requests.Response, contact: str) -> None:
     status = response.status_code
+    if status == 403:
+        raise EndedError(
+            f"the stream answers 403: {_FORBIDDEN_ALTHOUGH if contact else _FORBIDDEN}"
+        )
     if status == 429 or status >= 500:
         after = response.headers.get("Retry-After", "")
         raise _RetryError(f"the stream answers {status}", float(after) if after.isdigit() else 0.0)
@@ -207,22 +255,26 @@ def _check(response: requests.Response) -> None:
         raise EndedError(f"expected an event stream at {response.url}, found {kind}")
 
 
-def answers(url: str, seconds: float, contact: str = "") -> bool:
-    """Return whether the stream at `url` sends an event within so many seconds.
+def find_problem(url: str, seconds: float, contact: str = "") -> str | None:
+    """Return why the stream at `url` cannot be followed; None if it sends an event in time.
 
     It asks in a thread, which may go on after that: the lookup of a name has no timeout.
     """
-    begun: list[bool] = []
+    answers: list[str | None] = []
 
     def ask() -> None:
         connection = _Connection(url, Seen(), contact, seconds)
         with (
-            contextlib.suppress(*_LOST, requests.RequestException, _RetryError, EndedError),
+            contextlib.suppress(*_LOST, requests.RequestException),
             contextlib.closing(connection.batches()) as batches,
         ):
-            begun.append(next(batches, None) is not None)
+            try:
+                if next(batches, None) is not None:
+                    answers.append(None)
+            except (_RetryError, EndedError) as error:
+                answers.append(str(error))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(seconds)
-    return any(begun)
+    return answers[0] if answers else f"Wikimedia did not answer within {seconds:g} s"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.sources import generate, live
+from scripts.sources.append import MIN_FREE
 from viewstream.urls import is_server_url
 
 RATE = 30.0
@@ -63,9 +64,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     common.add_argument(
         "--max-bytes",
         type=parse_bytes,
-        default="2GB",
         metavar="SIZE",
-        help="stop when FILE has this size, or when so much was posted (default: 2GB)",
+        help="stop when FILE has this size, or when so much was posted (default: a file grows "
+        f"until its disk has {MIN_FREE // 10**9} GB left)",
     )
     common.add_argument(
         "--stay", action="store_true", help="do not end with the events, wait to be stopped"

@@ -55,7 +55,7 @@ class Webhook:
     def __init__(
         self,
         url: str,
-        limit: int,
+        limit: int | None,
         *,
         report: Callable[[str], None] = lambda sentence: None,
         sleep: Callable[[float], None] = time.sleep,
@@ -83,7 +83,7 @@ class Webhook:
         Returns when all are taken. Raises FullError once the limit is reached, and WebhookError.
         """
         for body in self._bodies(events):
-            if self.size + sum(map(len, body)) > self.limit:
+            if self.limit is not None and self.size + sum(map(len, body)) > self.limit:
                 raise FullError(f"{self.limit:,} bytes were posted, which is the limit")
             self._deliver(body)
 

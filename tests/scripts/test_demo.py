@@ -188,6 +188,12 @@ def test_auto_is_live_if_wikimedia_answers_else_generated(
     with serve(EventStream([b'{"meta":{"id":"1"}}'])) as stream:
         monkeypatch.setattr(live, "URL", stream.url)
         assert choose_source("auto", 50.0) == (("live",), "Wikimedia's live event stream")
+    with serve(EventStream([], [(403, {})])) as stream:
+        monkeypatch.setattr(live, "URL", stream.url)
+        source, label = choose_source("auto", 50.0)
+    assert source == ("generate", "--rate", "50.0")
+    assert "50 a second (the stream answers 403: Wikimedia refuses programs whose" in label
+    assert "set VIEWSTREAM_CONTACT to a page or an address" in label
     source, label = choose_source("auto", 50.0)
     assert source == ("generate", "--rate", "50.0")
     assert label == "generated events, about 50 a second (Wikimedia did not answer within 3 s)"

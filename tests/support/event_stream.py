@@ -23,6 +23,8 @@ class EventStream:
     events: Sequence[bytes]
     plans: Sequence[int | tuple[int, dict[str, str]] | None] = (None,)
     overlap: int = 0
+    timed: bool = False
+    """Whether ids have times, one event a second, instead of offsets."""
     chunked: bool = True
     content_type: str = "text/event-stream; charset=utf-8"
     preamble: bytes = b":ok\n\n"
@@ -36,7 +38,9 @@ class EventStream:
     def first(self, last_id: str | None, since: str | None) -> int:
         """The index of the first event for who asks like this."""
         if last_id is not None:
-            return max(0, json.loads(last_id)[0]["offset"] + 1 - self.overlap)
+            position = json.loads(last_id)[0]
+            at = position["timestamp"] // 1000 if self.timed else position["offset"]
+            return max(0, at + 1 - self.overlap)
         if since is not None:
             times = [json.loads(event)["meta"]["dt"] for event in self.events]
             return next((at for at, time in enumerate(times) if time >= since), len(times))
@@ -44,8 +48,8 @@ class EventStream:
 
     def text(self, first: int) -> bytes:
         return self.preamble + b"".join(
-            b'event: message\nid: [{"topic":"t","partition":0,"offset":%d}]\ndata: %b\n\n'
-            % (at, self.events[at])
+            b'event: message\nid: [{"topic":"t","partition":0,"%b":%d}]\ndata: %b\n\n'
+            % (*((b"timestamp", at * 1000) if self.timed else (b"offset", at)), self.events[at])
             for at in range(first, len(self.events))
         )
 

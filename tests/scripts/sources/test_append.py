@@ -149,3 +149,16 @@ def test_a_disk_that_becomes_full_within_a_line_tears_it_and_the_next_start_repa
         assert appender.repaired
         appender.append([b'{"a":3}'])
     assert rows(path) == [b'{"a":1}', b'{"a":3}']
+
+
+def test_a_file_without_a_limit_leaves_room_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "changes"
+    with Appender(path) as appender:
+        appender.append([b"{}"])
+    before = path.read_bytes()
+    with (
+        Appender(path, min_free=10**18) as appender,
+        pytest.raises(FullError, match=r"changes has less than 1,000,000,000,000,000,000 bytes"),
+    ):
+        appender.append([b"{}"])
+    assert path.read_bytes() == before

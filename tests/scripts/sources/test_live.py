@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from scripts.sources import live
 from scripts.sources.append import Appender
 from scripts.sources.generate import events as generated
 from tests.support.event_stream import EventStream, serve
+from viewstream import __version__
 
 EVENTS = list(islice(generated(11, interval=0.4), 40))
 
@@ -48,7 +50,7 @@ def test_the_stream_is_asked_for_as_wikimedia_demands() -> None:
         found, _, _ = take(stream, len(EVENTS), contact="https://example.org/me")
     assert found == EVENTS
     (request,) = stream.requests
-    assert request["User-Agent"].startswith("viewstream/0.1.0 (https://example.org/me) ")
+    assert request["User-Agent"] == f"viewstream/{__version__} (https://example.org/me)"
     assert request["Accept"] == "text/event-stream"
     assert request["Accept-Encoding"] == "identity"
     assert "Last-Event-ID" not in request
@@ -122,7 +124,7 @@ def test_silence_counts_as_a_lost_connection() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"plans": [(403, {})]}, "the stream answers 403 Forbidden"),
+        ({"plans": [(403, {})]}, "the stream answers 403: .*; set VIEWSTREAM_CONTACT to a page"),
         ({"plans": [(404, {})]}, "the stream answers 404 Not Found"),
         ({"content_type": "text/html"}, "expected an event stream at .*, found text/html"),
     ],
@@ -143,7 +145,44 @@ def test_a_new_process_goes_on_where_the_file_ends(tmp_path: Path) -> None:
     with serve(EventStream(EVENTS)) as stream:
         found, _, _ = take(stream, len(EVENTS) - 16, live.read_seen(path))
     assert found == EVENTS[16:]
-    assert stream.requests[0]["since"] == json.loads(EVENTS[15])["meta"]["dt"]
+    last = datetime.fromisoformat(json.loads(EVENTS[15])["meta"]["dt"])
+    since = datetime.fromisoformat(stream.requests[0]["since"])
+    assert since == last - timedelta(seconds=live.REWIND)
+
+
+def test_an_event_that_comes_late_is_not_missed() -> None:
+    """Another data centre's events appear before those that were received already."""
+    early, late, rest = EVENTS[:20], EVENTS[20:24], EVENTS[24:]
+    stream = EventStream(early, [20_000, None], timed=True)
+    with serve(stream):
+
+        def arrive(seconds: float) -> None:
+            stream.events = [*early[:15], *late, *early[15:], *rest]
+
+        found: list[bytes] = []
+        following = live.events(stream.url, live.Seen(), sleep=arrive)
+        while len(found) < len(EVENTS):
+            found += next(following)
+        following.close()
+    assert sorted(found) == sorted(EVENTS)
+    assert len(stream.requests) == 2
+
+
+def test_ids_and_times_are_rewound_and_what_is_none_stays() -> None:
+    id_ = b'[{"topic":"a","partition":0,"timestamp":99000},{"topic":"b","offset":-1}]'
+    assert live.rewind_id(id_, 15) == id_.replace(b"99000", b"84000")
+    for other in (b"", b"17", b"[1]", b'[{"timestamp":"x"}]', b"\xff"):
+        assert live.rewind_id(other, 15) == other
+    assert live.rewind_time("2026-11-25T00:00:05Z", 15) == "2026-11-24T23:59:50Z"
+    assert live.rewind_time("yesterday", 15) == "yesterday"
+
+
+def test_a_contact_that_is_refused_is_not_asked_for_again() -> None:
+    with (
+        serve(EventStream(EVENTS, [(403, {})])) as stream,
+        pytest.raises(live.EndedError, match="403: Wikimedia refuses this contact"),
+    ):
+        take(stream, 1, contact="me@example.org")
 
 
 def test_other_events_and_signs_of_life_are_no_events() -> None:
@@ -162,10 +201,13 @@ def test_what_is_no_event_is_handed_on_to_be_counted() -> None:
 
 def test_whether_the_stream_answers_is_known_in_time() -> None:
     with serve(EventStream(EVENTS)) as stream:
-        assert live.answers(stream.url, 10.0)
-    assert not live.answers(stream.url, 1.0)
+        assert live.find_problem(stream.url, 10.0) is None
+    late = "Wikimedia did not answer within 1 s"
+    assert live.find_problem(stream.url, 1.0) == late
     with serve(EventStream([])) as silent:
-        assert not live.answers(silent.url, 0.3)
+        assert live.find_problem(silent.url, 1.0) == late
+    with serve(EventStream(EVENTS, [(503, {})])) as busy:
+        assert live.find_problem(busy.url, 10.0) == "the stream answers 503"
 
 
 def test_ids_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
