@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
+from typing import Self
 from urllib.parse import quote, unquote
 
 from viewstream.protocol import Position, ProtocolError, parse_position
@@ -51,19 +52,31 @@ class Encoding(Enum):
 
 def frame(payload: bytes, first: int = _TEXT) -> bytes:
     """One unfragmented frame, as a server sends it."""
-    size = len(payload)
+    return _frame_header(len(payload), first) + payload
+
+
+def _frame_header(size: int, first: int) -> bytes:
     if size < 126:
-        return struct.pack("!BB", first, size) + payload
+        return struct.pack("!BB", first, size)
     if size < 1 << 16:
-        return struct.pack("!BBH", first, 126, size) + payload
-    return struct.pack("!BBQ", first, 127, size) + payload
+        return struct.pack("!BBH", first, 126, size)
+    return struct.pack("!BBQ", first, 127, size)
 
 
 def deflate(payload: bytes | memoryview) -> bytes:
     """The payload of a compressed message, made with a fresh window of 32 KiB."""
+    return b"".join(_deflate(payload))
+
+
+def _deflate(payload: bytes | memoryview) -> tuple[bytes, bytes]:
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    deflated = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
-    return deflated.removesuffix(_EMPTY_END)
+    deflated = compressor.compress(payload)
+    return deflated, compressor.flush(zlib.Z_SYNC_FLUSH).removesuffix(_EMPTY_END)
+
+
+def _join_frame(parts: Sequence[bytes], first: int = _TEXT) -> bytes:
+    """A large frame of the parts of its payload, with one copy, which releases the GIL."""
+    return b"".join((_frame_header(sum(map(len, parts)), first), *parts))
 
 
 class Message:
@@ -80,6 +93,14 @@ class Message:
         self._threshold = threshold
         self._deflated: bytes | None = None
         self._events: dict[bytes, bytes] = {}
+
+    @classmethod
+    def join(cls, parts: Sequence[bytes], threshold: int | None = None) -> Self:
+        """Make a large message of the parts of its payload."""
+        self = cls(b"", threshold)
+        self.plain = _join_frame(parts)
+        self._start = len(self.plain) - sum(map(len, parts))
+        return self
 
     @property
     def payload(self) -> memoryview:
@@ -102,7 +123,7 @@ class Message:
     def compress(self) -> None:
         """Deflate it now, whatever its size; zlib releases the GIL."""
         if self.is_compressible and self._deflated is None:
-            deflated = frame(deflate(self.payload), _TEXT_DEFLATED)
+            deflated = _join_frame(_deflate(self.payload), _TEXT_DEFLATED)
             self._deflated = min(deflated, self.plain, key=len)
 
     def encoded(self, encoding: Encoding, event_id: bytes = b"") -> bytes:
@@ -129,7 +150,7 @@ def encode_event(payload: bytes | memoryview, event_id: bytes) -> bytes:
     start = bytes(payload[: len(_TYPE_START) + 16])
     assert start.startswith(_TYPE_START), start
     kind, _, _ = start.removeprefix(_TYPE_START).partition(b'"')
-    return b"event: %b\nid: %b\ndata: %b\n\n" % (kind, event_id, bytes(payload))
+    return b"".join((b"event: ", kind, b"\nid: ", event_id, b"\ndata: ", payload, b"\n\n"))
 
 
 def encode_event_id(positions: Iterable[tuple[str, Position]]) -> bytes:

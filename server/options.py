@@ -249,7 +249,8 @@ class Options:
     engine_timeout: Annotated[
         float,
         _Option(
-            "that the engine has for one answer; raise it for views that take long to read",
+            "that the engine may be silent while it answers (24 times as long for a whole answer); "
+            "raise it for views that take long to read",
             _SECONDS,
         ),
     ] = 5.0

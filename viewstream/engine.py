@@ -112,17 +112,33 @@ class Dialect:
         """Return the COPY that prints the rows of now, in the form of a TAIL's text."""
         return f"COPY (SELECT {self.clock}, false, 1, * FROM {relation.sql}) TO STDOUT"  # noqa: S608 -- quoted
 
-    def base_query(self, relation: Relation) -> str:
+    def base_query(self, relation: Relation, most: int) -> str:
         """Return SQL for (time, start time of the engine, values of a row) of each row.
 
-        An empty view gives no row and so no time: then ask `empty_base_query`.
+        If there are more than `most` rows, it gives one more than that, and not all: then ask
+        `weighted_base_query`. An empty view gives no row and so no time: then ask
+        `empty_base_query`.
         """
         return (
             f"SELECT {self.clock}, pg_postmaster_start_time(), *"  # noqa: S608 -- quoted
-            f" FROM {relation.sql}"
+            f" FROM {relation.sql} LIMIT {most + 1}"
         )
 
-    def empty_base_query(self, relation: Relation) -> str:
+    def weighted_base_query(self, relation: Relation, columns: int, most: int) -> str:
+        """Return SQL for (time, start time, weight, values) of each different row.
+
+        For views with many equal rows: every engine answers a plain SELECT with each row as often
+        as it is there. It is not asked first, since it needs a dataflow where the plain one reads
+        an index: of 1,000,000 different rows it takes five times as long. The columns are named
+        anew, since two of the view's own may have one name.
+        """
+        names = ", ".join(f"c{number}" for number in range(columns))
+        return (
+            f"SELECT {self.clock}, pg_postmaster_start_time(), count(*), {names}"  # noqa: S608 -- quoted
+            f" FROM {relation.sql} AS r ({names}) GROUP BY {names} LIMIT {most + 1}"
+        )
+
+    def empty_base_query(self, relation: Relation, most: int) -> str:
         """Return SQL for (time, start time, whether this is a row of the view, its values).
 
         It is slower than `base_query` and always gives at least one row: where the view has none,
@@ -132,6 +148,7 @@ class Dialect:
             f"SELECT {self.clock}, pg_postmaster_start_time(), r.*"  # noqa: S608 -- quoted
             " FROM (SELECT true) AS one"
             f" LEFT JOIN (SELECT true AS present, * FROM {relation.sql}) AS r ON true"
+            f" LIMIT {most + 1}"
         )
 
 

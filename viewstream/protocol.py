@@ -37,6 +37,25 @@ class Column(msgspec.Struct, frozen=True):
     type: str
 
 
+def distinct_columns(columns: Sequence[Column]) -> list[Column]:
+    """Rename columns so that no two have one name: of two called `a`, the second is `a_2`.
+
+    A name that a column has already is passed over. `static/viewstream/values.js` does the same.
+    """
+    taken = {column.name for column in columns}
+    seen: set[str] = set()
+    found = []
+    for column in columns:
+        name, number = column.name, 2
+        if name in seen:
+            while (name := f"{column.name}_{number}") in taken:
+                number += 1
+        taken.add(name)
+        seen.add(name)
+        found.append(Column(name, column.type))
+    return found
+
+
 class Base(msgspec.Struct, tag_field="type", tag="base", omit_defaults=True):
     """The rows of a view just before `upper`: it covers [0, upper)."""
 
@@ -46,6 +65,8 @@ class Base(msgspec.Struct, tag_field="type", tag="base", omit_defaults=True):
     columns: list[Column]
     rows: Sequence[Row]
     checksum: int | None = None
+    weights: Sequence[int] | None = None
+    """How often each of `rows` is there, if not once: only for clients that asked for weights."""
 
 
 class Delta(msgspec.Struct, tag_field="type", tag="delta", omit_defaults=True):

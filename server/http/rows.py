@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tornado.iostream import StreamClosedError
@@ -11,7 +12,7 @@ from tornado.iostream import StreamClosedError
 from server.flusher import now
 from server.http.handler import Context, Handler
 from server.http.refusal import Refusal, refuse_view
-from server.http.table import Format, Table, make_table
+from server.http.table import Format, TooManyRowsError, make_table
 from server.hub.history import Snapshot
 
 PATIENCE = 10_000
@@ -26,16 +27,24 @@ CACHE_BYTES = 16 << 20
 """Bytes of bodies that are kept for clients that ask at the same position."""
 
 
+@dataclass
+class Body:
+    """The rows of a view in one format, as parts of some hundred KB."""
+
+    parts: list[bytes]
+    size: int
+
+
 class Bodies:
     """Encodes each snapshot once per format, however many clients ask at the same time."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[tuple[str, str, Format], bytes] = OrderedDict()
-        self._making: dict[tuple[str, str, Format], asyncio.Task[bytes]] = {}
+        self._made: OrderedDict[tuple[str, str, Format], Body] = OrderedDict()
+        self._making: dict[tuple[str, str, Format], asyncio.Task[Body]] = {}
         self._size = 0
 
-    async def body(self, view: str, snapshot: Snapshot, format_: Format) -> bytes:
-        """Return the snapshot in that format."""
+    async def body(self, view: str, snapshot: Snapshot, format_: Format) -> Body:
+        """Return the snapshot in that format; raises TooManyRowsError."""
         key = (view, snapshot.tag, format_)
         if key in self._made:
             self._made.move_to_end(key)
@@ -45,30 +54,29 @@ class Bodies:
             task = self._making[key] = asyncio.create_task(self._make(key, snapshot))
         return await asyncio.shield(task)
 
-    async def _make(self, key: tuple[str, str, Format], snapshot: Snapshot) -> bytes:
+    async def _make(self, key: tuple[str, str, Format], snapshot: Snapshot) -> Body:
+        body = Body([], 0)
         try:
-            body = await asyncio.to_thread(_encode, snapshot, key[2])
+            for part in make_table(snapshot).encode_slices(key[2]):
+                body.parts.append(part)
+                body.size += len(part)
+                await asyncio.sleep(0)
         finally:
             del self._making[key]
         self._drop_older(key)
-        if len(body) <= CACHE_BYTES:
+        if body.size <= CACHE_BYTES:
             self._made[key] = body
-            self._size += len(body)
+            self._size += body.size
         while self._size > CACHE_BYTES:
             _, oldest = self._made.popitem(last=False)
-            self._size -= len(oldest)
+            self._size -= oldest.size
         return body
 
     def _drop_older(self, key: tuple[str, str, Format]) -> None:
         """Drop the bodies of other positions of the same view: nobody asks for them again."""
         view, tag, _ = key
         for one in [one for one in self._made if one[0] == view and one[1] != tag]:
-            self._size -= len(self._made.pop(one))
-
-
-def _encode(snapshot: Snapshot, format_: Format) -> bytes:
-    table: Table = make_table(snapshot)
-    return table.encode(format_)
+            self._size -= self._made.pop(one).size
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,12 @@ class Rows(Handler):
         elif self._has(snapshot.tag):
             self._answer_unchanged(snapshot.tag)
         else:
-            body = await self._bodies.body(asked.view, snapshot, asked.format)
-            await self._send(body, snapshot.tag, asked.format)
+            try:
+                body = await self._bodies.body(asked.view, snapshot, asked.format)
+            except TooManyRowsError as error:
+                self.refuse(Refusal(406, str(error)))
+            else:
+                await self._send(body, snapshot.tag, asked.format)
 
     def _parse(self) -> _Request | Refusal:
         refusal = self.context.access.refuse_origin(self.request.headers)
@@ -155,15 +167,15 @@ class Rows(Handler):
             await self.context.wait_for_answer(1.0)
         return snapshot
 
-    async def _send(self, body: bytes, tag: str, format_: Format) -> None:
+    async def _send(self, body: Body, tag: str, format_: Format) -> None:
         """Write slice by slice: a client that takes nothing costs one, and not for long."""
         kind = format_.value + ("; charset=utf-8; header=present" if format_ is Format.CSV else "")
         self.set_header("Content-Type", kind)
-        self.set_header("Content-Length", str(len(body)))
+        self.set_header("Content-Length", str(body.size))
         self.set_header("Cache-Control", "no-cache")  # revalidated each time, by its ETag
         self.set_header("ETag", tag)
-        for start in range(0, len(body), SLICE):
-            self.write(body[start : start + SLICE])
+        for part in _slices(body.parts):
+            self.write(part)
             try:
                 await asyncio.wait_for(self.flush(), SLICE_TIMEOUT)
             except TimeoutError:
@@ -172,3 +184,9 @@ class Rows(Handler):
             except StreamClosedError:
                 return
         self.finish()
+
+
+def _slices(parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        for start in range(0, len(part), SLICE):
+            yield part[start : start + SLICE]

@@ -109,7 +109,10 @@ class StreamHandler(Handler):
         for refusal in asked.refused.values():
             self.note_refusal(refusal)
         sentences = {name: refusal.sentence for name, refusal in asked.refused.items()}
-        context.hub.add_client(self.connection, asked.wanted, sentences)
+        takes_weights = self.get_query_argument("weights", "") == "1"
+        context.hub.add_client(
+            self.connection, asked.wanted, sentences, takes_weights=takes_weights
+        )
 
     def disconnect(self, code: int, reason: str) -> None:
         """Close the connection; the hub writes nothing more to it."""

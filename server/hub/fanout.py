@@ -120,10 +120,10 @@ class Fanout:
         """
         return self._write(client, message, moved, None)
 
-    def write_base(self, listener: Listener, base: ReadBase) -> bool:
+    def write_base(self, listener: Listener, base: ReadBase, message: Message) -> bool:
         """As `write`; a base that is taken slowly counts for the base budget."""
         moved = listener, listener.feed.position(base.upper)
-        return self._write(listener.client, base.message, moved, (listener.feed, base))
+        return self._write(listener.client, message, moved, (listener.feed, base))
 
     def _write(
         self,

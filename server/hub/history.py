@@ -7,8 +7,10 @@ of every listener has to be checked again.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from server.framing import Message
 from server.hub.audit import Audit, AuditSchedule, Finding
@@ -16,7 +18,25 @@ from server.hub.epochs import Epochs, Question, Verdict
 from server.hub.folding import STEP, Fold, FoldCache, fold
 from server.hub.limits import Limits
 from server.hub.log import Log
-from viewstream.protocol import MAX_TIME, Delta, encode
+from viewstream.protocol import MAX_TIME, Column, Delta, encode
+
+
+class Place(NamedTuple):
+    """A part of a message's payload."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The slices of a base, so that it can be decoded slice by slice."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Place]
+    weights: Sequence[Place] | None
+    total: int
+    """How many rows there are, each counted as often as it is there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +48,16 @@ class ReadBase:
     message: Message
     asked: int
     read_at: int
+    is_weighted: bool = False
+    """Whether `message` has weights, which not all clients take."""
+    expanded: Message | None = None
+    """The same without weights; None if the rows are too many to be listed one by one."""
+    layout: Layout | None = None
+    """The slices of `message`, if there are many."""
+
+    def message_for(self, *, takes_weights: bool) -> Message | None:
+        """Return the message for a client; None if there is none without weights."""
+        return self.message if takes_weights or not self.is_weighted else self.expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +66,7 @@ class Snapshot:
 
     epoch: str
     upper: int
-    base: Message
+    base: ReadBase
     delta: Message | None
 
     @property
@@ -237,8 +267,8 @@ class History:
         epoch = self.epochs.current
         assert epoch is not None
         if base.upper >= self.head:
-            return Snapshot(epoch, base.upper, base.message, None)
-        return Snapshot(epoch, self.head, base.message, self.delta_since(base.upper))
+            return Snapshot(epoch, base.upper, base, None)
+        return Snapshot(epoch, self.head, base, self.delta_since(base.upper))
 
     def bytes_since(self, frontier: int) -> int:
         """Return the size of `delta_since`, or of the log where that is too much to fold."""

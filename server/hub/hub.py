@@ -79,11 +79,14 @@ class Hub:
         client: Client,
         wanted: Mapping[str, Position | None],
         refused: Mapping[str, str] | None = None,
+        *,
+        takes_weights: bool = False,
     ) -> None:
         """Subscribe a client to views, each from its position on if it has one.
 
         `refused` are views that are not served, each with the reason that the client is sent.
         """
+        client.takes_weights = takes_weights
         self.clients.add(client)
         for name, position in wanted.items():
             client.listeners[name] = self._views[name].subscribe(client, position)

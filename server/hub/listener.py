@@ -60,12 +60,16 @@ class Client(ABC):
     is blocked until the hub's `on_drained` is called.
     """
 
-    __slots__ = ("encoding", "group", "is_ready", "listeners", "progress_at", "send")
+    __slots__ = (
+        *("encoding", "group", "is_ready", "listeners", "progress_at", "send", "takes_weights"),
+    )
 
     def __init__(self, send: Send, encoding: Encoding) -> None:
         self.send = send
         self.encoding = encoding
         self.is_ready = True
+        self.takes_weights = False
+        """Whether it takes bases with weights."""
         self.progress_at: int | None = None
         """When the socket last took something, while the client is blocked; None if it is not."""
         self.listeners: dict[str, Listener] = {}

@@ -17,9 +17,13 @@ from server.hub.history import History, Outcome, ReadBase, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Listener, Pending
 from server.hub.states import HAS_NOTHING, Event, State
-from server.hub.status import Failures, StatusBoard, ViewReport
+from server.hub.status import Failures, StatusBoard, ViewReport, encode_status
 from server.hub.tallies import Resume
-from viewstream.protocol import Delta, Position, encode
+from viewstream.protocol import Delta, Position, Status, encode
+
+BAD_REQUEST = 4400
+"""The close code for a client that asked for nothing that it can be sent."""
+NEEDS_WEIGHTS = "the view has too many equal rows for a client that takes no weights (weights=1)"
 
 
 class View:
@@ -102,7 +106,11 @@ class View:
 
     def _send_base(self, listener: Listener, base: ReadBase) -> None:
         """Send `base`, then the status and what came since."""
-        if not self._fanout.write_base(listener, base):
+        message = base.message_for(takes_weights=listener.client.takes_weights)
+        if message is None:
+            self._refuse(listener, NEEDS_WEIGHTS)
+            return
+        if not self._fanout.write_base(listener, base, message):
             return
         if listener.why_base is not None:
             self._fanout.tallies.count_resume(self.name, listener.why_base)
@@ -115,6 +123,15 @@ class View:
             self._catch_up_after_base(listener)
         else:
             self._fanout.slow.close_for_bases(self.feed)
+
+    def _refuse(self, listener: Listener, reason: str) -> None:
+        """Serve the view no longer to a client, which keeps its other views."""
+        client = listener.client
+        self._fanout.write(client, encode_status(Status(self.name, "refused", reason)))
+        self.unsubscribe(listener)
+        del client.listeners[self.name]
+        if not client.listeners:
+            client.close(BAD_REQUEST, reason)
 
     def _catch_up_after_base(self, listener: Listener) -> None:
         log = self.history.log

@@ -26,7 +26,9 @@ from viewstream.protocol import Row
 log = logging.getLogger("server")
 
 TIMEOUT = 5.0
-"""Seconds that the engine has for one answer, or for a new connection."""
+"""Seconds for which the engine may send nothing of an answer, or of a new connection."""
+WHOLE_ANSWER = 24
+"""A whole answer may take so many times the timeout: a large view is two minutes on its way."""
 CONNECTIONS = 4
 """Queries at a time: three bases, and the epochs."""
 
@@ -36,8 +38,10 @@ class EngineError(Exception):
 
     EngineError                 the engine answered with an error, or with nonsense
     ├── UnknownViewError        it has no view of that name
+    ├── TooMuchError            the view cannot be read as it is
     └── EngineAwayError         it did not answer
-        └── BrokenConnectionError   the connection broke, or could not be made
+        ├── BrokenConnectionError   the connection broke, or could not be made
+        └── SlowAnswerError         it was silent for too long, or the answer took too long
     """
 
     def __init__(self, text: str, detail: str = "") -> None:
@@ -50,12 +54,24 @@ class UnknownViewError(EngineError):
     """The engine has no view of that name, or not now: it may be about to be created again."""
 
 
+class TooMuchError(EngineError):
+    """The view cannot be read as it is: to ask again soon would only cost the same again."""
+
+
 class EngineAwayError(EngineError):
     """The engine did not answer."""
 
 
 class BrokenConnectionError(EngineAwayError):
     """The connection to the engine broke, or could not be made."""
+
+
+class SlowAnswerError(EngineAwayError):
+    """The engine sent nothing for too long, or its whole answer took longer than `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the engine does not answer within {seconds:g} s")
+        self.seconds = seconds
 
 
 @contextlib.contextmanager
@@ -81,6 +97,12 @@ class TextConnection(psycopg2.extensions.connection):
         super().__init__(dsn, async_=async_)
         # A connection's casters override the global ones; a type without any is text.
         self.string_types.update(dict.fromkeys(string_types, UNICODE))
+        self.polled_at = 0.0
+        """When the socket last took or had bytes, by the event loop's clock."""
+
+    def poll(self) -> int:
+        self.polled_at = asyncio.get_running_loop().time()
+        return super().poll()
 
 
 class Answer:
@@ -230,10 +252,19 @@ class Database:
     async def _within_timeout(
         self, connection: momoko.Connection, future: asyncio.Future[Any]
     ) -> Any:
-        # Not wait_for: momoko would set the result of a future that was cancelled.
-        done, _ = await asyncio.wait([future], timeout=self._timeout)
-        if not done:
-            raise EngineAwayError(f"the engine does not answer within {self._timeout:g} s")
+        """Wait as long as bytes come, within bounds; raises EngineError."""
+        clock = asyncio.get_running_loop().time
+        began = polled = clock()
+        until = began + WHOLE_ANSWER * self._timeout
+        while not future.done():
+            # Not wait_for: momoko would set the result of a future that was cancelled.
+            now = clock()
+            wait = min(polled + self._timeout, until) - now
+            if wait <= 0:
+                raise SlowAnswerError(until - began if now >= until else self._timeout)
+            await asyncio.wait([future], timeout=wait)
+            if connection.connection is not None:
+                polled = max(polled, connection.connection.polled_at)
         try:
             return _result(connection, future)
         except EngineAwayError as error:

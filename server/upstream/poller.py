@@ -15,7 +15,7 @@ from server.flusher import now
 from server.hub.history import Outcome, ReadBase
 from server.hub.hub import Hub
 from server.metrics import Metrics
-from server.upstream.database import EngineError, UnknownViewError
+from server.upstream.database import EngineError, TooMuchError, UnknownViewError
 from server.upstream.reader import Reader, encode_base
 from viewstream.backoff import Backoff
 from viewstream.protocol import Delta
@@ -25,6 +25,10 @@ EPOCH_EVERY = 3.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Bounds, in seconds, of the growing random pause after a base that fits nobody, and after a query
 that failed. The engine is asked at most about twice a second and view, whatever clients do."""
+
+LONGEST_REST = 300.0
+"""Seconds. A view that is too much to be read is read again after as long as that took, then after
+twice as long each time, up to this; or at once when it was replaced."""
 
 
 class Poller:
@@ -149,28 +153,54 @@ class Poller:
     async def _poll_bases(self, view: str) -> None:
         wanted = self._base_wanted[view]
         backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        rest = 0.0
         while True:
             while not self._hub.wants_base(view):
                 backoff.reset()
                 wanted.clear()
                 await wanted.wait()
             async with self._may_read:
-                await self._read_base(view)
+                began = self._loop.time()
+                is_too_much = await self._read_base(view)
+                took = self._loop.time() - began
             await self._notify()
-            await asyncio.sleep(backoff.next_delay())
+            if is_too_much:
+                rest = max(2 * rest, took, LONGEST_PAUSE)
+                await self._wait_for_another_epoch(view, min(rest, LONGEST_REST))
+            else:
+                rest = 0.0
+                await asyncio.sleep(backoff.next_delay())
 
-    async def _read_base(self, view: str) -> None:
+    async def _wait_for_another_epoch(self, view: str, seconds: float) -> None:
+        """Wait until the view was replaced: a smaller one can be read. At most for so long."""
+        epoch = self._hub.report(view, now()).epoch
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._answered:
+                await self._answered.wait_for(lambda: self._hub.report(view, now()).epoch != epoch)
+
+    async def _read_base(self, view: str) -> bool:
+        """Read a base for the hub; return whether the view is too much to be read."""
         question, began = self._hub.ask(view, for_base=True), now()
         try:
             reading = await self._reader.base(view)
-            message = await encode_base(view, reading, self._compress_from)
+            base = await encode_base(view, reading, self._compress_from)
         except EngineError as error:
             self._fail(view, error, for_base=True)
             self._metrics.on_base_failed(view)
-            return
-        base = ReadBase(reading.upper, reading.checksum, message, question.number, now())
+            return isinstance(error, TooMuchError)
+        read = ReadBase(
+            reading.upper,
+            reading.rows.checksum,
+            base.message,
+            question.number,
+            now(),
+            base.is_weighted,
+            base.expanded,
+            base.layout,
+        )
         self._metrics.on_base_read(view, (now() - began) / 1000)
-        self._hub.take_answer(view, question, reading.epoch, base, now())
+        self._hub.take_answer(view, question, reading.epoch, read, now())
+        return False
 
     def _fail(self, view: str, error: EngineError, *, for_base: bool) -> None:
         is_missing = isinstance(error, UnknownViewError)

@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from server.framing import Message
+from server.upstream.base_rows import MAX_ROWS, BaseRows, EncodedBase
 from server.upstream.database import (
     Answer,
     Database,
+    EngineAwayError,
     EngineError,
+    SlowAnswerError,
+    TooMuchError,
     UnknownViewError,
     unexpected_errors,
 )
 from server.upstream.pgtypes import type_name
-from viewstream.checksum import MODULUS, checksum
 from viewstream.engine import (
     SEARCH_PATH_QUERY,
     VERSION_QUERY,
@@ -31,12 +31,12 @@ from viewstream.engine import (
     relations_query,
 )
 from viewstream.names import split_view_name
-from viewstream.protocol import MAX_TIME, Base, Column, ProtocolError, Row, encode
+from viewstream.protocol import MAX_TIME, Column, ProtocolError
 
-COLLECT_SLICE = 2_000
-"""Rows that are converted and summed up in one turn of the event loop: a few milliseconds."""
-ENCODE_SLICE = 5_000
-"""Rows that are encoded in one turn of the event loop."""
+COLLECT_SLICE = 1_000
+"""Rows that are converted, encoded and summed up in one turn of the event loop: some 5 ms."""
+ENCODE_AT_ONCE = 64 << 10
+"""Bytes of a base that are joined and deflated in the event loop: a millisecond."""
 TRIES = 3
 """Reads of one base: a view that is replaced during each of them is replaced in a loop."""
 
@@ -48,8 +48,7 @@ class Reading:
     epoch: str
     upper: int
     columns: list[Column]
-    rows: list[Row]
-    checksum: int
+    rows: BaseRows
 
 
 class Reader:
@@ -60,6 +59,8 @@ class Reader:
         self._facts: tuple[Dialect, tuple[str, ...]] | None = None
         self._wanted: dict[str, asyncio.Future[Relation | EngineError]] = {}
         self._looking_up: asyncio.Task[None] | None = None
+        self._repetitive: dict[str, tuple[Relation, list[Column]]] = {}
+        """Views with so many rows, of which many may be equal, that they are read with weights."""
 
     async def relations(self, views: Sequence[str]) -> dict[str, Relation | EngineError]:
         """Find the relations that `views` name, with one query; an error for each without one."""
@@ -98,29 +99,70 @@ class Reader:
         with unexpected_errors():
             for _ in range(TRIES):
                 before = await self.relation(view)
-                start, upper, columns, rows, total = await self._rows(view, before)
+                read = await self._read(view, before)
                 after = await self.relation(view)
-                if before == after and after.epoch == _epoch_of_start(start, after.epoch):
-                    return Reading(after.epoch, upper, columns, rows, total)
+                if before == after and after.epoch == _epoch_of_start(read.start, after.epoch):
+                    return Reading(after.epoch, read.upper, read.columns, read.rows)
         raise EngineError("the view was replaced each time that it was read")
 
-    async def _rows(
-        self, view: str, relation: Relation
-    ) -> tuple[str, int, list[Column], list[Row], int]:
-        dialect = await self.dialect()
+    async def _read(self, view: str, relation: Relation) -> _Read:
         try:
-            async with self._database.ask(dialect.base_query(relation)) as answer:
-                if answer.size:
-                    return await _collect(answer, 2)
-            # An empty view gives no row and so no time.
-            async with self._database.ask(dialect.empty_base_query(relation)) as answer:
-                return await _collect(answer, 3)
+            if (known := self._repetitive.get(view)) is None or known[0] != relation:
+                read = await self._read_each(view, relation)
+                if read is not None:
+                    return read
+            return await self._read_weighted(view, relation)
+        except SlowAnswerError as error:
+            await self.relation(view)  # raises if it is the engine that does not answer
+            is_large = view in self._repetitive
+            raise TooMuchError(_explain_slowness(error.seconds, is_large=is_large)) from error
+        except EngineAwayError:
+            self._facts = None  # another version may be started
+            raise
         except EngineError as error:
-            self._facts = None  # another version may have been started
+            self._facts = None
             hint = explain(view, error.detail)
             if hint is None:
                 raise
             raise EngineError(hint, error.detail) from error
+
+    async def _read_each(self, view: str, relation: Relation) -> _Read | None:
+        """Read each row as often as it is there; None if these are too many."""
+        dialect = await self.dialect()
+        async with self._database.ask(dialect.base_query(relation, MAX_ROWS)) as answer:
+            if answer.size > MAX_ROWS:
+                columns = _columns(answer, 2)
+                self._repetitive[view] = relation, columns
+                return None
+            if answer.size:
+                return await _collect(answer, 2)
+        return await self._read_few(relation)
+
+    async def _read_few(self, relation: Relation) -> _Read:
+        """Read a view that was empty, and so gave no row and no time."""
+        sql = (await self.dialect()).empty_base_query(relation, MAX_ROWS)
+        async with self._database.ask(sql) as answer:
+            if answer.size > MAX_ROWS:
+                raise EngineError("the view grew while it was read")
+            return await _collect(answer, 3)
+
+    async def _read_weighted(self, view: str, relation: Relation) -> _Read:
+        """Read each different row with its weight."""
+        _, columns = self._repetitive[view]
+        sql = (await self.dialect()).weighted_base_query(relation, len(columns), MAX_ROWS)
+        async with self._database.ask(sql) as answer:
+            if answer.size > MAX_ROWS:
+                raise TooMuchError(
+                    f"the view has more than {MAX_ROWS:,} different rows, the most that a base"
+                    " may have: serve a view of fewer, by a filter or GROUP BY"
+                )
+            if answer.size:
+                read = await _collect(answer, 3, columns)
+                if read.rows.total <= MAX_ROWS // 2:
+                    del self._repetitive[view]
+                return read
+        del self._repetitive[view]
+        return await self._read_few(relation)
 
     async def dialect(self) -> Dialect:
         """The engine's dialect, which is asked once."""
@@ -140,18 +182,12 @@ class Reader:
         return self._facts
 
 
-async def encode_base(view: str, reading: Reading, compress_from: int | None) -> Message:
-    """Encode a base in slices, and compress it in a worker thread (zlib releases the GIL)."""
-    parts = []
-    for start in range(0, len(reading.rows), ENCODE_SLICE):
-        parts.append(encode(reading.rows[start : start + ENCODE_SLICE])[1:-1])
-        await asyncio.sleep(0)
-    rows = msgspec.Raw(b"[" + b",".join(parts) + b"]")
-    base = Base(view, reading.epoch, reading.upper, reading.columns, rows, reading.checksum)  # type: ignore[arg-type]
-    message = Message(encode(base), compress_from)
-    if message.is_compressible:
-        await asyncio.to_thread(message.compress)
-    return message
+async def encode_base(view: str, reading: Reading, compress_from: int | None) -> EncodedBase:
+    """Encode a base; a large one in a worker thread, where what takes long releases the GIL."""
+    arguments = (view, reading.epoch, reading.upper, reading.columns, compress_from)
+    if reading.rows.size < ENCODE_AT_ONCE:
+        return reading.rows.make(*arguments)
+    return await asyncio.to_thread(reading.rows.make, *arguments)
 
 
 def _find_relation(
@@ -172,21 +208,48 @@ def _epoch_of_start(start: str, epoch: str) -> str:
     return make_epoch(start, epoch.partition("-")[2])
 
 
-async def _collect(answer: Answer, extra: int) -> tuple[str, int, list[Column], list[Row], int]:
-    """(start time, upper, columns, rows, checksum) of an answer whose first columns are `extra`.
+def _explain_slowness(seconds: float, *, is_large: bool) -> str:
+    if is_large:
+        return (
+            f"the view has more than {MAX_ROWS:,} rows, and the engine does not count the equal"
+            f" ones within {seconds:g} s: serve a view of fewer rows, or raise --engine-timeout"
+        )
+    return (
+        f"the view is not read within {seconds:g} s, though the engine answers: raise"
+        " --engine-timeout, or serve a view of fewer rows"
+    )
 
-    If there are three of them, a row whose third is NULL is no row of the view.
+
+def _columns(answer: Answer, extra: int) -> list[Column]:
+    return [Column(name, type_name(oid)) for name, oid in answer.columns[extra:]]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The contents of an answer."""
+
+    start: str
+    upper: int
+    columns: list[Column]
+    rows: BaseRows
+
+
+async def _collect(answer: Answer, extra: int, columns: list[Column] | None = None) -> _Read:
+    """Read an answer whose first columns are `extra`: time, start time, and a third one perhaps.
+
+    That is the weight of a row if the view's `columns` are given, or else NULL where the view has
+    no row.
     """
-    columns = [Column(name, type_name(oid)) for name, oid in answer.columns[extra:]]
-    rows: list[Row] = []
-    total = 0
+    rows = BaseRows()
     time = start = ""
     while taken := answer.take(COLLECT_SLICE):
         time, start = taken[0][0] or "", taken[0][1] or ""
-        part = [row[extra:] for row in taken if extra == 2 or row[2] is not None]
-        total += checksum((1, row) for row in part)
-        rows += part
+        if columns is not None:
+            rows.add_weighted({row[extra:]: int(row[2] or 0) for row in taken})
+        else:
+            rows.add([row[extra:] for row in taken if extra == 2 or row[2] is not None])
         await asyncio.sleep(0)
     if not time.isdigit():
         raise EngineError(f"the engine's answer makes no sense: expected a time, found {time!r}")
-    return start, min(int(time), MAX_TIME - 1) + 1, columns, rows, total % MODULUS
+    found = _columns(answer, extra) if columns is None else columns
+    return _Read(start, min(int(time), MAX_TIME - 1) + 1, found, rows)

@@ -55,6 +55,10 @@ export function checkBase(base) {
   expect(typeof base.epoch === "string", "an epoch", base.epoch);
   expect(Array.isArray(base.columns) && base.columns.every(isColumn), "columns", base.columns);
   expect(Array.isArray(base.rows), "a list of rows", base.rows);
+  const { rows, weights } = base;
+  if (weights === undefined) return;
+  const fits = Array.isArray(weights) && weights.length === rows.length && weights.every(isWeight);
+  if (!fits) expect(false, `a weight above 0 for each of ${rows.length} rows`, weights);
 }
 
 /**
@@ -96,6 +100,11 @@ function isText(value) {
 /** @param {unknown} value */
 function isTime(value) {
   return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+/** @param {unknown} value */
+function isWeight(value) {
+  return isTime(value) && value !== 0;
 }
 
 /** @param {any} column */

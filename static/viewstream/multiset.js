@@ -8,25 +8,26 @@
 import { addToChecksum, rowHash } from "./checksum.js";
 import { checkRow } from "./messages.js";
 
-/** @import { Rows, TextRow, Update } from "./types/internal.js" */
+/** @import { Base, Rows, TextRow, Update } from "./types/internal.js" */
 
 /** Rows between two pauses. */
 const SLICE = 256;
 
 /**
- * Count a list of rows; throws MessageError if one does not fit the columns.
+ * Count the rows of a base, each of which may have a weight; throws MessageError if one does not fit
+ * the columns.
  *
- * @param {TextRow[]} list
+ * @param {Pick<Base, "rows" | "weights">} base
  * @param {number} width the number of columns
  * @returns {Generator<void, Rows>}
  */
-export function* countRows(list, width) {
+export function* countRows({ rows: list, weights }, width) {
   /** @type {Rows} */
   const rows = new Map();
   let done = 0;
   for (const row of list) {
     checkRow(row, width);
-    add(rows, JSON.stringify(row), row, 1);
+    add(rows, JSON.stringify(row), row, weights?.[done] ?? 1);
     done += 1;
     if (done % SLICE === 0) yield;
   }

@@ -118,7 +118,7 @@ function* receiveBase(state, base) {
   checkBase(base);
   const { epoch, upper, columns } = base;
   if (state.replica?.epoch === epoch && state.replica.frontier >= upper) return null;
-  const rows = yield* countRows(base.rows, columns.length);
+  const rows = yield* countRows(base, columns.length);
   /** @type {Replica} */
   const replica = { epoch, frontier: upper, columns, rows, checksum: null };
   if (base.checksum !== undefined) {

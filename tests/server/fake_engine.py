@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tests.support.scripted_cursor import ScriptedCursor
@@ -84,7 +85,8 @@ class FakeEngine(ScriptedWire):
         assert dialect_of(self.version).clock in statement, f"unknown function in {statement}"
         if "JOIN" not in statement:
             self.reads += 1
-        rows, time = list(self.rows), self._time()
+        most = int(statement.rpartition(" LIMIT ")[2])
+        rows, time = list(self.rows)[:most], self._time()
         self.go_on.wait()
         if self.error is not None:
             session.error(self.error)
@@ -94,6 +96,12 @@ class FakeEngine(ScriptedWire):
             nothing = (time, self.start, None, *[None for _ in self.columns])
             extra = [("time", NUMERIC), ("start", TIMESTAMPTZ), ("present", BOOL)]
             session.rows([*extra, *self.columns], there or [nothing])
+        elif "GROUP BY" in statement:
+            weights = Counter(self.rows)
+            extra = [("time", NUMERIC), ("start", TIMESTAMPTZ), ("count", INT8)]
+            columns = [(f"c{number}", oid) for number, (_, oid) in enumerate(self.columns)]
+            there = [(time, self.start, str(n), *row) for row, n in weights.items()]
+            session.rows([*extra, *columns], there[:most])
         else:
             extra = [("time", NUMERIC), ("start", TIMESTAMPTZ)]
             session.rows([*extra, *self.columns], [(time, self.start, *row) for row in rows])

@@ -17,15 +17,15 @@ from viewstream.engine import Relation
 def test_a_read_that_fails_unexpectedly_is_tried_again(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows, failed = Reader._rows, asyncio.Event()
+    read, failed = Reader._read, asyncio.Event()
 
     async def broken(reader: Reader, view: str, relation: Relation) -> object:
         if not failed.is_set():
             failed.set()
             raise ZeroDivisionError
-        return await rows(reader, view, relation)
+        return await read(reader, view, relation)
 
-    monkeypatch.setattr(Reader, "_rows", broken)
+    monkeypatch.setattr(Reader, "_read", broken)
 
     async def run() -> None:
         server = Server(Options(("top10",), listen=("127.0.0.1", 0), dsn=engine.dsn))

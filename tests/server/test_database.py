@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 
 import pytest
 from tornado.ioloop import IOLoop
@@ -14,6 +15,7 @@ from server.upstream.database import (
     Database,
     EngineAwayError,
     EngineError,
+    SlowAnswerError,
     _discard,
 )
 from tests.support.scripted_wire import TEXT, ScriptedWire, Session
@@ -156,3 +158,31 @@ def test_discarding_a_broken_connection_leaves_the_next_owner_of_its_number_alon
 
     with ScriptedWire(answer) as wire:
         assert asyncio.run(run(wire)) == b"heard"
+
+
+def answer_slowly(statement: str, session: Session) -> None:
+    """Send four rows, with a pause before each."""
+    session.begin_rows([("n", TEXT)])
+    for number in range(4):
+        time.sleep(0.5)
+        session.more_rows([(str(number),)])
+    session.end_rows(4)
+
+
+async def numbers(database: Database) -> list[str | None]:
+    async with database.ask("slowly") as answer:
+        return [row[0] for row in answer.take(answer.size)]
+
+
+def test_an_answer_that_keeps_coming_may_take_longer_than_the_timeout() -> None:
+    with ScriptedWire(answer_slowly) as wire:
+        database = Database(wire.dsn, timeout=1.5)
+        assert asyncio.run(numbers(database)) == ["0", "1", "2", "3"]
+
+
+def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.upstream.database.WHOLE_ANSWER", 1.1)
+    with ScriptedWire(answer_slowly) as wire:
+        database = Database(wire.dsn, timeout=1.0)
+        with pytest.raises(SlowAnswerError, match=r"does not answer within 1\.1 s"):
+            asyncio.run(numbers(database))

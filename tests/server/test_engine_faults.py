@@ -108,7 +108,7 @@ def test_a_query_that_hangs_fails_and_is_repeated(engine: FakeEngine) -> None:
         reason = watcher.next_rows()
         assert isinstance(reason, Base), "what is kept is sent when nothing better can be had"
         assert reason.upper == 1001
-        assert "does not answer within 5 s" in served.health()["problem"]
+        assert "is not read within 5 s" in served.health()["problem"]
         engine.go_on.set()
         wait_until(lambda: served.health()["problem"] is None, "the engine to be asked again")
 
@@ -117,7 +117,7 @@ def test_the_engine_has_as_long_as_was_said(engine: FakeEngine) -> None:
     engine.go_on.clear()
     with Served(engine, "--engine-timeout", "0.3") as served:
         watcher = served.open()
-        assert "does not answer within 0.3 s" in watcher.status("waiting").reason
+        assert "is not read within 0.3 s" in watcher.status("waiting").reason
         engine.go_on.set()
         assert watcher.base() == engine.base("top10")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from server.http.table import Format, Table
+from server.http.table import SLICE, Format, Table
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.support.processes import wait_until
@@ -68,10 +68,21 @@ def test_csv_tells_null_from_an_empty_text() -> None:
     assert read[1:] == [[value or "" for value in row] for row in rows]
 
 
-def test_of_two_columns_of_one_name_an_object_has_the_last() -> None:
-    table = Table([Column("a", "text"), Column("a", "int8")], [("x", "1")])
-    assert table.encode(Format.NDJSON) == b'{"a":1}\n'
-    assert table.encode(Format.CSV) == b"a,a\r\nx,1\r\n"
+def test_columns_of_one_name_are_told_apart() -> None:
+    columns = [Column("a", "text"), Column("a", "int8"), Column("a_2", "text"), Column("a", "bool")]
+    table = Table(columns, [("x", "1", "y", "t")])
+    assert table.encode(Format.NDJSON) == b'{"a":"x","a_3":1,"a_2":"y","a_4":true}\n'
+    assert table.encode(Format.CSV) == b"a,a_3,a_2,a_4\r\nx,1,y,t\r\n"
+
+
+@pytest.mark.parametrize("count", [0, 1, SLICE - 1, SLICE, SLICE + 1, 3 * SLICE])
+def test_slices_do_not_show(count: int) -> None:
+    rows = [(str(n), "x") for n in range(count)]
+    table = Table([Column("n", "int8"), Column("t", "text")], rows)
+    expected = [{"n": n, "t": "x"} for n in range(count)]
+    assert json.loads(table.encode(Format.JSON)) == expected
+    assert list(map(json.loads, table.encode(Format.NDJSON).splitlines())) == expected
+    assert len(table.encode(Format.CSV).splitlines()) == 1 + count
 
 
 # --- a server --------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.metrics import Metrics
-from server.upstream.database import Database, EngineAwayError, EngineError
+from server.upstream.base_rows import BaseRows
+from server.upstream.database import Database, EngineAwayError, EngineError, TooMuchError
 from server.upstream.poller import Poller
 from server.upstream.reader import TRIES, Reader, Reading
 from server.upstream.tailer import Tailer
@@ -37,6 +38,7 @@ class FakeReader:
         self.bases = 0
         self.failure: EngineError | None = None
         self.base_failure: EngineError | None = None
+        self.base_takes = 0.0
         self.epoch = "1000-u1"
 
     async def relations(self, views: Sequence[str]) -> dict[str, Relation | EngineError]:
@@ -50,9 +52,10 @@ class FakeReader:
 
     async def base(self, view: str) -> Reading:
         self.bases += 1
+        await asyncio.sleep(self.base_takes)
         if error := self.base_failure or self.failure:
             raise error
-        return Reading(self.epoch, 10, [], [], 0)
+        return Reading(self.epoch, 10, [], BaseRows())
 
     async def dialect(self) -> Dialect:
         return dialect_of("v0.26.4")
@@ -113,6 +116,34 @@ def test_a_base_that_cannot_be_read_is_tried_again_with_growing_pauses() -> None
     reader = poll(VIEWS[:1], unreadable)
     assert 1.5 * MINUTES <= reader.bases <= 2.6 * MINUTES
     assert len(reader.rounds) >= 198, "the epochs do not wait for it"
+
+
+def test_a_view_that_is_too_much_is_read_less_and_less_often() -> None:
+    def too_much(hub: Hub, poller: Poller, reader: FakeReader) -> None:
+        reader.base_failure = TooMuchError("the view is not read within 5 s")
+
+    reader = poll(VIEWS[:1], too_much)
+    assert 8 <= reader.bases <= 11  # after 1, 2, 4, .. 256 s
+    assert len(reader.rounds) >= 198, "the epochs do not wait for it"
+
+
+def test_a_read_that_was_too_much_costs_at_most_half_of_the_time() -> None:
+    def too_much(hub: Hub, poller: Poller, reader: FakeReader) -> None:
+        reader.base_failure = TooMuchError("the view is not read within 5 s")
+        reader.base_takes = 60
+
+    assert 3 <= poll(VIEWS[:1], too_much).bases <= 4  # at 0, 120, 300, 600 s
+
+
+def test_a_view_that_was_too_much_is_read_at_once_when_it_is_replaced() -> None:
+    async def replace(hub: Hub, poller: Poller, reader: FakeReader) -> None:
+        reader.base_failure = TooMuchError("the view is not read within 5 s")
+        await asyncio.sleep(MINUTES)
+        reader.base_failure, reader.epoch = None, "2000-u1"
+        await asyncio.sleep(4)
+        assert hub.report("v0", 0).base_reads == 1
+
+    poll(VIEWS[:1], replace, 0)
 
 
 def test_an_unknown_epoch_is_asked_at_once_and_once() -> None:

@@ -21,7 +21,7 @@ test("a server may be https, and below a path", () => {
   for (const server of ["https://example.test/live", "https://example.test/live/"]) {
     const world = new World();
     world.follow({ server });
-    assert.equal(world.socket.url, "wss://example.test/live/view/stream?view=v");
+    assert.equal(world.socket.url, "wss://example.test/live/view/stream?view=v&weights=1");
   }
 });
 

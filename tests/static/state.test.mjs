@@ -116,10 +116,10 @@ function finish(task) {
 test("every function that visits all rows pauses every 256 rows", () => {
   const list = Array.from({ length: 2_600 }, (_, at) => [`user ${at}`]);
   const updates = list.map((row) => [6, 1, row]);
-  const rows = finish(countRows(list, 1)).result;
+  const rows = finish(countRows({ rows: list }, 1)).result;
   const none = new Map();
   for (const [name, task] of [
-    ["countRows", countRows(list, 1)],
+    ["countRows", countRows({ rows: list }, 1)],
     ["sumUpdates", sumUpdates(updates, 0, 1)],
     ["sumUpdates of old ones", sumUpdates(updates, 9, 1)],
     ["checksumOf", checksumOf(rows)],

@@ -61,14 +61,23 @@ class Session:
         self, columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[str | None]]
     ) -> None:
         """Answer with a result: columns as (name, type OID), values as text."""
+        self.begin_rows(columns)
+        self.more_rows(rows)
+        self.end_rows(len(rows))
+
+    def begin_rows(self, columns: Sequence[tuple[str, int]]) -> None:
         description = b"".join(
             name.encode() + b"\0" + struct.pack("!ihihih", 0, 0, oid, -1, -1, 0)
             for name, oid in columns
         )
         self._send(b"T", struct.pack("!h", len(columns)) + description)
+
+    def more_rows(self, rows: Sequence[Sequence[str | None]]) -> None:
         bodies = (struct.pack("!h", len(row)) + b"".join(map(_value, row)) for row in rows)
         self._send_all(b"".join(_message(b"D", body) for body in bodies))
-        self._send(b"C", b"SELECT %d\0" % len(rows))
+
+    def end_rows(self, count: int) -> None:
+        self._send(b"C", b"SELECT %d\0" % count)
 
     def tag(self, tag: str) -> None:
         """Answer a statement that returns no rows."""

@@ -104,8 +104,8 @@ def test_a_reconnect_resumes_every_view_at_its_position() -> None:
     stage = Stage([first, FakeSocket([])])
     stage.play("v", "w", "not yet")
     assert stage.urls == [
-        "ws://example.test/view/stream?view=v&view=w&view=not%20yet",
-        "ws://example.test/view/stream?view=v%401-u1%3A20&view=w%401-u1%3A7&view=not%20yet",
+        "ws://example.test/view/stream?view=v&view=w&view=not%20yet&weights=1",
+        "ws://example.test/view/stream?view=v%401-u1%3A20&view=w%401-u1%3A7&view=not%20yet&weights=1",
     ]
 
 
@@ -123,7 +123,7 @@ def test_a_gap_is_closed_with_4000_and_not_resumed() -> None:
     stage = Stage([first, FakeSocket([])])
     follower = stage.play()
     assert first.closes[0] == (4000, "a delta begins at 11, the frontier is 10")
-    assert stage.urls[1].endswith("?view=v")
+    assert stage.urls[1].endswith("?view=v&weights=1")
     assert follower.closed_with == [4000]
     assert list(follower.states["v"].list_rows()) == [ALICE]
 
@@ -132,7 +132,7 @@ def test_a_gap_of_one_view_lets_the_others_resume() -> None:
     first = FakeSocket([base(10), base(7, view="w"), delta(11, 20)])
     stage = Stage([first, FakeSocket([])])
     stage.play("v", "w")
-    assert stage.urls[1].endswith("?view=v&view=w%401-u1%3A7")
+    assert stage.urls[1].endswith("?view=v&view=w%401-u1%3A7&weights=1")
 
 
 def test_a_wrong_checksum_is_closed_with_4001_until_it_is_the_third() -> None:
@@ -155,7 +155,7 @@ def test_an_invalid_message_closes_with_4000(text: str) -> None:
     stage = Stage([first, FakeSocket([])])
     stage.play()
     assert first.closes[0][0] == 4000
-    assert stage.urls[1].endswith("?view=v")
+    assert stage.urls[1].endswith("?view=v&weights=1")
 
 
 def test_a_long_reason_fits_a_close_frame() -> None:
@@ -217,7 +217,7 @@ def test_silence_ends_a_connection() -> None:
     stage = Stage([quiet, FakeSocket([])])
     stage.play(silence=0.05)
     assert quiet.closes == [(1000, "")]
-    assert stage.urls[1].endswith("?view=v%401-u1%3A10")
+    assert stage.urls[1].endswith("?view=v%401-u1%3A10&weights=1")
 
 
 def test_a_view_that_was_not_asked_for_is_left_alone() -> None:

@@ -56,12 +56,16 @@ def test_the_statements_of_a_dialect() -> None:
     assert TODAY.copy_tail(view, snapshot=True) == (
         'COPY (SUBSCRIBE "s"."a""b" WITH (SNAPSHOT = true, PROGRESS)) TO STDOUT'
     )
-    assert OLD.base_query(view) == (
-        'SELECT mz_logical_timestamp(), pg_postmaster_start_time(), * FROM "s"."a""b"'
+    assert OLD.base_query(view, 9) == (
+        'SELECT mz_logical_timestamp(), pg_postmaster_start_time(), * FROM "s"."a""b" LIMIT 10'
     )
-    assert TODAY.empty_base_query(view) == (
+    assert TODAY.weighted_base_query(view, 2, 9) == (
+        "SELECT mz_now(), pg_postmaster_start_time(), count(*), c0, c1"
+        ' FROM "s"."a""b" AS r (c0, c1) GROUP BY c0, c1 LIMIT 10'
+    )
+    assert TODAY.empty_base_query(view, 9) == (
         "SELECT mz_now(), pg_postmaster_start_time(), r.* FROM (SELECT true) AS one"
-        ' LEFT JOIN (SELECT true AS present, * FROM "s"."a""b") AS r ON true'
+        ' LEFT JOIN (SELECT true AS present, * FROM "s"."a""b") AS r ON true LIMIT 10'
     )
     assert TODAY.copy_rows(view) == (
         'COPY (SELECT mz_now(), false, 1, * FROM "s"."a""b") TO STDOUT'

@@ -7,6 +7,7 @@ is applied by the interval rule, a gap or a wrong checksum ends the connection.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -128,7 +129,7 @@ def _receive_base(state: ViewState, base: Base) -> Change | None:
     if contents is not None and contents.epoch == base.epoch and contents.frontier >= base.upper:
         return None
     _check_width(base.rows, base.columns)
-    fresh = _Contents(base.epoch, base.upper, base.columns, _count(base.rows))
+    fresh = _Contents(base.epoch, base.upper, base.columns, _count(base.rows, base.weights))
     _verify(state, fresh, base.checksum, of_base=True)
     for delta in _take_waiting(state, base.epoch):
         _advance(state, fresh, delta)
@@ -240,10 +241,15 @@ def _check_width(rows: Iterable[Row], columns: Sequence[Column]) -> None:
             raise RefusalError(GAP, f"expected rows of {len(columns)} values, found {list(row)!r}")
 
 
-def _count(rows: Sequence[Row]) -> Rows:
+def _count(rows: Sequence[Row], weights: Sequence[int] | None) -> Rows:
+    """Count the rows of a base: one that is listed twice has the sum of its weights."""
+    if weights is None:
+        return dict(Counter(rows))
+    if len(weights) != len(rows) or not all(weight > 0 for weight in weights):
+        raise RefusalError(GAP, f"expected a weight above 0 for each of {len(rows)} rows")
     counted: Rows = {}
-    for row in rows:
-        counted[row] = counted.get(row, 0) + 1
+    for row, weight in zip(rows, weights, strict=True):
+        counted[row] = counted.get(row, 0) + weight
     return counted
 
 

@@ -120,11 +120,15 @@ class Stream:
         return self.views[name]
 
     def address(self) -> str:
-        """Return where to connect: all views, resuming those that have a position."""
+        """Return where to connect: all views, resuming those that have a position.
+
+        `weights=1` asks for bases whose rows may have weights.
+        """
         scheme, host, path, _, _ = urlsplit(self._url)
         scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
         views = "&".join(f"view={quote(state.resume)}" for state in self.states.values())
-        return urlunsplit((scheme, host, f"{path.rstrip('/')}/view/stream", views, ""))
+        query = f"{views}&weights=1"
+        return urlunsplit((scheme, host, f"{path.rstrip('/')}/view/stream", query, ""))
 
     async def run(self) -> None:
         """Follow until cancelled; raises FollowError if the server refuses for good."""

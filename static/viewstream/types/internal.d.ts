@@ -19,6 +19,8 @@ export interface Base {
   columns: Column[];
   rows: TextRow[];
   checksum?: number;
+  /** How often each row is there, if not once. */
+  weights?: number[];
 }
 
 export interface Delta {
