@@ -1,0 +1,1 @@
+"""Fuzzes every parser of what others send, guided by coverage: see `tests/README.md`."""

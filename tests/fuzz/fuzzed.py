@@ -1,0 +1,14 @@
+"""What a target of the fuzzer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fuzzed:
+    """A target, and inputs from which the fuzzer begins."""
+
+    run: Callable[[bytes], None]
+    seeds: list[bytes]
