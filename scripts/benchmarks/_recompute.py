@@ -20,11 +20,14 @@ _VIEWS = (
 )
 
 
-def compare_recomputing(folder: Path) -> Part:
-    """Compare a batch of 100 events, after several histories, with databases that recompute."""
+def compare_recomputing(folder: Path, longest: int) -> Part:
+    """Compare a batch of 100 events with databases that recompute.
+
+    It comes after histories of several lengths, up to `longest`.
+    """
     batches = 5
     measures = []
-    for history in (1_000, 10_000, 50_000):
+    for history in (length for length in (1_000, 10_000, 50_000) if length <= longest):
         given = list(lines(history + 20 * BATCH))
         texts = [line[6:-1].decode() for line in given]
         parts = [texts[history + n * BATCH :][:BATCH] for n in range(batches)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import tempfile
 import time
@@ -43,7 +44,7 @@ SMALL = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--repeat", type=int, default=3, help="runs of the rate (default %(default)s)")
-    add("--events", type=int, default=100_000, help="events of a rate run (default %(default)s)")
+    add("--events", type=int, default=100_000, help="events of a run (default %(default)s)")
     add(
         "--history",
         type=int,
@@ -61,10 +62,10 @@ def run(options: argparse.Namespace) -> Report:
         parts = [
             rate(options, Path(folder)),
             growth(options, Path(folder)),
-            keys(Path(folder)),
+            keys(options, Path(folder)),
             measure_latency(options, Path(folder)),
             file_at_start(options, Path(folder)),
-            compare_recomputing(Path(folder)),
+            compare_recomputing(Path(folder), options.history),
         ]
     return Report(
         "engine: the four views of sql/ over generated events of about 1 KB",
@@ -73,8 +74,7 @@ def run(options: argparse.Namespace) -> Report:
         [
             "rates and costs are processor time of the engine's process, so that other load on the "
             "machine does not count; latencies are wall time",
-            "'dropped' and 'kept': results of msgspec are freed at once, or all are kept; the bar "
-            "takes the latter, since a program that uses a result keeps it",
+            "msgspec is given the lines, cut and without their prefix, as bytes",
         ],
     )
 
@@ -87,27 +87,22 @@ def rate(options: argparse.Namespace, folder: Path) -> Part:
     source = folder / "rate"
     count = options.events
     _write(source, lines(count))
-    whole: dict[str, list[float]] = {"dropped": [], "kept": []}
+    decode: list[float] = []
     live: list[float] = []
     start: list[float] = []
     for _ in range(options.repeat):
-        for name, seconds in _decode(source).items():
-            whole[name].append(count / seconds)
+        decode.append(count / _decode(source))
         start.append(count / _read_at_start(source, count))
         live.append(count / _read_live(source, folder / "live", count))
-    measures = [
-        _rates("msgspec decodes the lines, results kept", whole["kept"]),
-        _rates("msgspec decodes the lines, results dropped", whole["dropped"]),
+    at_start = [engine / peer for engine, peer in zip(start, decode, strict=True)]
+    growing = [engine / peer for engine, peer in zip(live, decode, strict=True)]
+    return [
+        _rates("msgspec decodes the needed field, results kept", decode),
         _rates("engine, four views, file at start", start),
         _rates("engine, four views, file that grows", live),
-    ]
-    ratios = [engine / decode for engine, decode in zip(start, whole["kept"], strict=True)]
-    growing = [engine / decode for engine, decode in zip(live, whole["kept"], strict=True)]
-    dropped = [engine / decode for engine, decode in zip(start, whole["dropped"], strict=True)]
-    measures.append(Measure("ratio to decoding, results dropped", median(dropped), "x", dropped))
-    return measures, [
-        Bar("rate, file at start / msgspec", median(ratios), ">=", 0.7),
-        Bar("rate, file that grows / msgspec", median(growing), ">=", 0.7),
+    ], [
+        Bar("rate, file at start / msgspec", median(at_start), ">=", 0.3),
+        Bar("rate, file that grows / msgspec", median(growing), ">=", 0.3),
     ]
 
 
@@ -115,18 +110,28 @@ def _rates(name: str, samples: list[float]) -> Measure:
     return Measure(name, median(samples), "events/s", samples)
 
 
-def _decode(source: Path) -> dict[str, float]:
-    """Processor seconds for decoding every line whole, with msgspec alone."""
-    given = [line[6:].decode() for line in source.read_bytes().split(b"\n") if line]
-    began = time.process_time()
-    for line in given:
-        msgspec.json.decode(line)
-    dropped = time.process_time() - began
-    began = time.process_time()
-    kept = [msgspec.json.decode(line) for line in given]
-    seconds = time.process_time() - began
+class _Event(msgspec.Struct, gc=False):
+    """The field of an event that the views of `sql/` need; the rest is checked and skipped."""
+
+    user: str
+
+
+def _decode(source: Path) -> float:
+    """Return the processor seconds to decode every line, typed, keeping the results.
+
+    Without the cyclic garbage collector, which has nothing to find here.
+    """
+    given = [line[6:] for line in source.read_bytes().split(b"\n") if line]
+    decode = msgspec.json.Decoder(_Event).decode
+    gc.disable()
+    try:
+        began = time.thread_time()
+        kept = [decode(line) for line in given]
+        seconds = time.thread_time() - began
+    finally:
+        gc.enable()
     del kept
-    return {"dropped": dropped, "kept": seconds}
+    return seconds
 
 
 def _read_at_start(source: Path, count: int) -> float:
@@ -217,18 +222,19 @@ class Fed:
         self.engine.__exit__(*error)
 
 
-def keys(folder: Path) -> Part:
+def keys(options: argparse.Namespace, folder: Path) -> Part:
     """Memory by the number of distinct keys, the number of events being the same."""
     measures = []
+    count = options.events
     for editors in (1_000, 20_000, 100_000):
         source = folder / "keys"
-        _write(source, lines(100_000, seed=2, editors=editors))
+        _write(source, lines(count, seed=2, editors=editors))
         with Engine(source, "--history-rows", "1000") as engine:
             engine.create_views()
-            engine.wait_for(100_000)
+            engine.wait_for(count)
             [(found,)] = engine.query("SELECT count(*) FROM useredits")
             memory = engine.child.memory() / _MB
-        measures.append(Measure(f"memory, 100,000 events, {found:,} keys", memory, "MB"))
+        measures.append(Measure(f"memory, {count:,} events, {found:,} keys", memory, "MB"))
     return measures, []
 
 

@@ -1,18 +1,18 @@
 """Rows a second from a file through post_deltas.py into a server.
 
 A process of `post_deltas.py` posts two million rows of a view like `useredits`, a thousand at each
-time, to a server process, until the server has the last row. Its peers in the same run: decoding
-and splitting the same lines in Python, and one POST for each row.
+time, to a server process with one client, until the server has the last row. Its peers in the same
+run: decoding and splitting the same lines in Python, keeping the results, and one POST for each
+row. `_bulk.py` measures the whole pipeline, from the engine's file on.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import random
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,9 +23,13 @@ from pathlib import Path
 
 import requests
 
-from scripts.benchmarks._measured import start_engine, start_server
+from scripts.benchmarks._bulk import measure_bulk
+from scripts.benchmarks._fleet import Fleet
+from scripts.benchmarks._measured import Measured, start_engine, start_server
+from scripts.benchmarks._poster import get_json
 from scripts.benchmarks.report import Bar, Measure, Report
-from scripts.child import ROOT
+from scripts.child import Child
+from scripts.procfs import precise_cpu_of
 from scripts.text_query import text_query
 from viewstream.engine import find_relation, relation_query
 from viewstream.protocol import Delta, encode
@@ -48,17 +52,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     """Measure all contenders in turns."""
-    pipe, split, single, work = [], [], [], []
+    pipe, split, single = [], [], []
+    costs: dict[str, list[float]] = {"post_deltas.py": [], "the server": []}
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "rows"
         for _ in range(options.rounds):
-            with _server() as (url, epoch):
+            with _server() as (server, epoch):
                 upper = _write(text, epoch, options.rows)
                 split.append(options.rows / _split(text))
-                seconds, busy = _pipe(url, text, upper)
+                before = server.cpu()
+                seconds, busy = _pipe(server.port, text, upper)
                 pipe.append(options.rows / seconds)
-                work.append(busy / options.rows * 1e9)
-                single.append(_post_singly(url, epoch, upper))
+                costs["post_deltas.py"].append(busy / options.rows * 1e9)
+                costs["the server"].append((server.cpu() - before) / options.rows * 1e9)
+                single.append(_post_singly(server.port, epoch, upper))
+        whole, whole_bars = measure_bulk(Path(folder), options.rows // 2, options.rounds)
     pipe_rate, split_rate, single_rate = map(statistics.median, (pipe, split, single))
     # The load of the machine varies, so ratios are of measures that were taken together.
     against_split = statistics.median(map(truediv, pipe, split))
@@ -69,25 +77,36 @@ def run(options: argparse.Namespace) -> Report:
             Measure("post_deltas.py into the server", pipe_rate, "rows/s", pipe),
             Measure("decoding and splitting the lines", split_rate, "rows/s", split),
             Measure("one POST per row", single_rate, "rows/s", single),
-            Measure("processor time of post_deltas.py", statistics.median(work), "ns/row", work),
+            *(
+                Measure(f"CPU of {name}", statistics.median(each), "ns/row", each)
+                for name, each in costs.items()
+            ),
+            *whole,
         ],
         [
             Bar("against decoding and splitting", against_split, ">=", 0.15),
             Bar("against one POST per row", against_single, ">=", 500),
+            *whole_bars,
         ],
-        [f"{options.rows:,} rows, {PER_TIME} to a time; the start of post_deltas.py is counted"],
+        [
+            f"{options.rows:,} rows, {PER_TIME} to a time; the start of post_deltas.py is counted",
+            f"whole pipeline: {options.rows // 2:,} lines that are appended to a file at once",
+        ],
     )
 
 
 @contextmanager
-def _server() -> Iterator[tuple[str, str]]:
-    """Run an engine with the view, and a server; yields the server's URL and the view's epoch."""
+def _server() -> Iterator[tuple[Measured, str]]:
+    """Run an engine with the view, and a server with one client; yields it and the epoch."""
     engine, dsn = start_engine()
     with engine:
         create = f'CREATE TABLE {VIEW} ("user" text, count bigint)'
         epoch = find_relation(VIEW, text_query(dsn, create, relation_query(VIEW))).epoch
-        with start_server(dsn, VIEW) as server:
-            yield f"http://127.0.0.1:{server.port}", epoch
+        with (
+            start_server(dsn, VIEW) as server,
+            Fleet(server.port, f"/view/stream?view={VIEW}", count=1),
+        ):
+            yield server, epoch
 
 
 def _write(path: Path, epoch: str, rows: int) -> int:
@@ -105,25 +124,33 @@ def _write(path: Path, epoch: str, rows: int) -> int:
     return now + 1
 
 
-def _pipe(url: str, text: Path, upper: int) -> tuple[float, float]:
+def _pipe(port: int, text: Path, upper: int) -> tuple[float, float]:
     """Return the seconds from the start of post_deltas.py until the server has all rows.
 
     The second number is the processor time of post_deltas.py.
     """
-    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    with text.open("rb") as file:
-        command = [sys.executable, "post_deltas.py", VIEW, "--server", url]
-        subprocess.run(command, cwd=ROOT, stdin=file, check=True)
-    seconds, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
-    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    head = _frontier(url)
+    command = [sys.executable, "post_deltas.py", VIEW, "--server", f"http://127.0.0.1:{port}"]
+    begin, busy = time.perf_counter(), 0.0
+    with text.open("rb") as file, Child(command, stdin=file.fileno()) as child:
+        while child.is_running:
+            busy = max(busy, precise_cpu_of(child.pid))
+            time.sleep(0.002)
+        seconds = time.perf_counter() - begin
+        if status := child.wait():
+            raise RuntimeError(f"post_deltas.py ended with {status}: {child.output}")
+    head = get_json(port, f"/view/frontier?view={VIEW}")["frontier"]
     if head != upper:
         raise RuntimeError(f"expected the server's head at {upper}, found {head}")
     return seconds, busy
 
 
 def _split(text: Path) -> float:
-    """Return the seconds to read, decode and split the same lines."""
+    """Return the seconds to read, decode and split the same lines, which are kept.
+
+    Without the cyclic garbage collector: it would look at all of them again and again.
+    """
+    kept: list[list[str]] = []
+    gc.disable()
     begin = time.perf_counter()
     descriptor = os.open(text, os.O_RDONLY)
     try:
@@ -132,14 +159,14 @@ def _split(text: Path) -> float:
             head, _, tail = data.rpartition(b"\n")
             lines = (rest + head).decode().split("\n")
             rest = tail
-            for line in lines:
-                line.split("\t")
+            kept += [line.split("\t") for line in lines]
+        return time.perf_counter() - begin
     finally:
         os.close(descriptor)
-    return time.perf_counter() - begin
+        gc.enable()
 
 
-def _post_singly(url: str, epoch: str, lower: int) -> float:
+def _post_singly(port: int, epoch: str, lower: int) -> float:
     """Return the rows a second of one POST for each row, over one connection."""
     with requests.Session() as session:
         session.trust_env = False
@@ -147,17 +174,10 @@ def _post_singly(url: str, epoch: str, lower: int) -> float:
         for now in range(lower, lower + SINGLE):
             delta = Delta(VIEW, epoch, now, now + 1, [(now, 1, ("Editor 1", str(now)))])
             answer = session.post(
-                f"{url}/view/deltas",
+                f"http://127.0.0.1:{port}/view/deltas",
                 encode(delta),
                 headers={"Content-Type": "application/json"},
                 timeout=PATIENCE,
             )
             answer.raise_for_status()
         return SINGLE / (time.perf_counter() - begin)
-
-
-def _frontier(url: str) -> int | None:
-    answer = requests.get(f"{url}/view/frontier", params={"view": VIEW}, timeout=PATIENCE)
-    answer.raise_for_status()
-    frontier: int | None = answer.json()["frontier"]
-    return frontier
