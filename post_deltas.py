@@ -12,7 +12,8 @@ its writer wait. Every retry is harmless, since the server takes each interval o
 
 Ends with its input, or with one line on stderr when the server refuses, or when a line cannot be
 read: to guess would be to diverge. The token, where the server demands one, comes from
-VIEWSTREAM_TOKEN. Exit statuses are in `viewstream/exit_status.py`.
+VIEWSTREAM_TOKEN, or from the file that VIEWSTREAM_TOKEN_FILE names. Exit statuses are in
+`viewstream/exit_status.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 import requests
 
@@ -107,6 +110,14 @@ def report(message: str) -> None:
     sys.stderr.write(f"post_deltas: {message}\n")
 
 
+def read_token(environ: Mapping[str, str]) -> str:
+    """Return the token that the server demands, or ""; raises OSError."""
+    path = environ.get("VIEWSTREAM_TOKEN_FILE")
+    if environ.get("VIEWSTREAM_TOKEN") or not path:
+        return environ.get("VIEWSTREAM_TOKEN", "")
+    return Path(path).read_text("utf-8", errors="replace").strip()
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Post what tail_view.py prints to the server.")
     parser.add_argument("view", metavar="VIEW", help="NAME or SCHEMA.NAME")
@@ -133,7 +144,10 @@ def parse_arguments() -> argparse.Namespace:
         parser.error(f"expected a body limit of at least 1024 bytes, found {options.body_limit}")
     if not is_server_url(options.server):
         parser.error(f"expected a server such as {DEFAULT_URL}, found {options.server!r}")
-    options.token = os.environ.get("VIEWSTREAM_TOKEN", "")
+    try:
+        options.token = read_token(os.environ)
+    except OSError as error:
+        parser.error(f"cannot read the token of VIEWSTREAM_TOKEN_FILE: {error}")
     if not re.fullmatch(r"[!-~]*", options.token):  # never printed: it is a secret all the same
         parser.error("expected a token (VIEWSTREAM_TOKEN) of printable ASCII without blanks")
     try:

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from server.app import Bounds, CertificateError, Server
+from server.configuration import parse
 from server.http.acceptor import SPARE_DESCRIPTORS, fit_descriptors, raise_descriptor_limit
 from server.http.reader_keys import ReaderKeyError
-from server.options import MAX_CLIENTS, Options, parse
+from server.options import MAX_CLIENTS, Options
 from server.terminal import Terminal
 from server.traceback_limit import TracebackLimit
 from server.workers import Workers

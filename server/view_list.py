@@ -6,7 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from server.options import view_name
+from server.option_values import view_name
 
 log = logging.getLogger("server")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from server.configuration import parse
 from server.hub.limits import Limits
-from server.options import Options, parse
+from server.options import Options
 from viewstream.engine import DEFAULT_DSN
 from viewstream.protocol import BODY_LIMIT
 

@@ -14,9 +14,9 @@ import requests
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from server.configuration import parse
 from server.http.refusal import BURST
 from server.http.websocket import MAX_REFUSED
-from server.options import parse
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import FrameReader
 from tests.server.served import JSON, Served, wait_for_clients

@@ -13,7 +13,7 @@ import requests
 
 from scripts.child import ChildError
 from scripts.procfs import children_of
-from server.options import parse
+from server.configuration import parse
 from tests.server.fake_engine import FakeEngine
 from tests.support.processes import Process, start_server, wait_until
 

@@ -109,6 +109,20 @@ def test_a_request_is_json_with_the_token() -> None:
     assert request.headers["authorization"] == "Bearer secret"
 
 
+def test_the_token_can_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("secret\n")
+    env = {**os.environ, "VIEWSTREAM_TOKEN_FILE": str(file)}
+    with ScriptedHttp() as server:
+        command = arguments(server.url)
+        subprocess.run(command, input=OPENING, check=True, timeout=30, env=env)
+        assert server.requests[0].headers["authorization"] == "Bearer secret"
+        file.unlink()
+        done = subprocess.run(command, input=OPENING, capture_output=True, timeout=30, env=env)
+    assert done.returncode == 2
+    assert b"cannot read the token of VIEWSTREAM_TOKEN_FILE" in done.stderr
+
+
 def test_a_delta_grows_while_a_post_is_under_way() -> None:
     """Back-pressure makes deltas larger: all that came during a POST is the next one."""
     released = threading.Event()
