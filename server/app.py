@@ -9,17 +9,25 @@ import logging
 import random
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
+from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from server.flusher import Flusher, now
-from server.http.acceptor import MAX_REQUESTS, Acceptor, CountingServer
+from server.http.acceptor import MAX_REQUESTS, Acceptor
 from server.http.access import SMALL_BODY, Access, refuse_path, refuse_unwanted_body
+from server.http.address_limits import AddressLimits
+from server.http.arrivals import HEAD_TIMEOUT, Arrivals
+from server.http.counting import CountingServer
 from server.http.events import EventStream, wants_events
+from server.http.expiry import Expiry
 from server.http.handler import Context
 from server.http.handlers import (
     About,
@@ -34,12 +42,14 @@ from server.http.handlers import (
     Preflight,
     Refused,
 )
+from server.http.open_connections import OpenConnections
 from server.http.reader_keys import ReaderKeyError, ReaderKeys
 from server.http.reader_token import ReaderToken
 from server.http.readiness import Readiness
 from server.http.refusal import Refusal
 from server.http.rows import Bodies, Rows
-from server.http.websocket import MAX_MESSAGE, Stream
+from server.http.subscription import Admission
+from server.http.websocket import Stream, open_websocket
 from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.metrics import Metrics
@@ -133,27 +143,43 @@ class Server:
             self._poller.offer,
             first_delay=bounds.tail_delay,
         )
+        access = Access(host, options.token, options.origin, options.host, self._reader_token)
+        address_limits = AddressLimits(options.proxy, options.max_clients_per_address)
+        max_clients = options.max_clients or MAX_CLIENTS
+        self._expiry = Expiry()
+        self._connections = OpenConnections(
+            self.hub, self._metrics, self._expiry, address_limits, limits.stall_after
+        )
         context = Context(
             hub=self.hub,
             offer=self._poller.offer,
             wait_for_answer=self._poller.wait_for_answer,
             metrics=self._metrics,
-            access=Access(host, options.token, options.origin, options.host, self._reader_token),
-            max_clients=options.max_clients or MAX_CLIENTS,
+            access=access,
+            client_network=address_limits.client_network,
+            admission=Admission(access, address_limits, self.hub, max_clients),
+            connections=self._connections,
             max_body=options.max_body,
             compresses=limits.compress_from is not None,
             is_tailed=self._is_tailed,
             about=options.about,
         )
-        self._connections = context.connections
-        self._expiry = context.expiry
         http = CountingServer(
-            Site(context, str(options.static)),
+            Site(context, str(options.static), lambda stream: http.on_request(stream)),
             max_body_size=SMALL_BODY,
             body_timeout=bounds.body_timeout,
             idle_connection_timeout=bounds.headers_timeout,
         )
-        self._acceptor = Acceptor(http, sockets, tls, bounds.max_requests)
+        self._arrivals = Arrivals(
+            http,
+            partial(open_websocket, context),
+            address_limits,
+            max_requests=bounds.max_requests,
+            head_timeout=min(bounds.headers_timeout, HEAD_TIMEOUT),
+        )
+        self._acceptor = Acceptor(
+            http, sockets, tls, self._arrivals, round(1.5 * limits.stall_after)
+        )
         self._ticking = asyncio.get_running_loop().create_task(self._tick())
 
     async def wait_for_failure(self) -> None:
@@ -222,6 +248,8 @@ class Server:
             self._add_views()
             self.hub.on_tick(now())
             self._expiry.on_tick(time.time())
+            self._arrivals.on_tick(now())
+            self._connections.on_tick(now())
             failures.update([self.hub.report(name, now()) for name in self.hub.names], now())
 
 
@@ -231,7 +259,10 @@ class Site(Application):
     The client library is always at /viewstream/, so that a page of one's own can import it.
     """
 
-    def __init__(self, context: Context, static: str) -> None:
+    def __init__(
+        self, context: Context, static: str, on_request: Callable[[IOStream], None]
+    ) -> None:
+        self._on_request = on_request
         self._shared = {"context": context}
         self._access = context.access
         page = {"path": static, "default_filename": "index.html"}
@@ -252,7 +283,6 @@ class Site(Application):
             ],
             default_handler_class=NotFound,
             default_handler_args=self._shared,
-            websocket_max_message_size=MAX_MESSAGE,
             log_function=lambda handler: None,
         )
 
@@ -262,6 +292,8 @@ class Site(Application):
         The rules for all handlers are applied here: an ordinary handler runs only when the body
         has arrived, and Tornado's own know no rules.
         """
+        assert isinstance(request.connection, HTTP1Connection)
+        self._on_request(request.connection.stream)
         refusal = self._refuse(request)
         if refusal is not None:
             return self.get_handler_delegate(request, Refused, {**self._shared, "refusal": refusal})

@@ -223,7 +223,7 @@ def _lines(name: str, option: Option, options: Options) -> Iterator[str]:
     elif isinstance(value, bool):
         yield f"{key} = {str(value).lower()}"
     elif isinstance(value, tuple) and default_of(name) == ():
-        yield f"{key} = [{', '.join(map(_quote, value))}]"
+        yield f"{key} = [{', '.join(_quote(str(one)) for one in value)}]"
     else:
         text = str(value) if option.kind.show is None else option.kind.show(value)
         yield f"{key} = {text if option.kind in (COUNT, SECONDS) else _quote(text)}"

@@ -15,6 +15,8 @@ from enum import Enum
 from typing import Self
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from viewstream.protocol import Position, ProtocolError, parse_position
 
 MAX_DEFLATED_AT_ONCE = 1 << 20
@@ -22,6 +24,8 @@ MAX_DEFLATED_AT_ONCE = 1 << 20
 
 _TEXT = 0x81
 _TEXT_DEFLATED = 0xC1
+_CLOSE = 0x88
+_PONG = 0x8A
 _LEVEL = 3
 """Of zlib: 10,000 rows come out at about the size of level 6, in half the time."""
 _EMPTY_END = b"\x00\x00\xff\xff"
@@ -30,6 +34,7 @@ PONG = b"\x8a\x00"
 """An unsolicited pong (RFC 6455, 5.5.3): bytes without meaning, to learn when a socket drains."""
 COMMENT = b":\n"
 """An event stream's comment: as little as a pong."""
+PING = b"\x89\x00"
 EVENT_IDS = 4
 """Ids with which a message is kept as an event: most clients that are sent it are at few places."""
 _TYPE_START = b'{"type":"'
@@ -61,6 +66,16 @@ def _frame_header(size: int, first: int) -> bytes:
     if size < 1 << 16:
         return struct.pack("!BBH", first, 126, size)
     return struct.pack("!BBQ", first, 127, size)
+
+
+def encode_close(code: int, reason: str = "") -> bytes:
+    """A close frame; without a code if there was none (1005, which is never sent)."""
+    return frame(b"" if code == 1005 else struct.pack("!H", code) + reason.encode(), _CLOSE)
+
+
+def encode_pong(payload: bytes) -> bytes:
+    """The answer to a ping."""
+    return frame(payload, _PONG)
 
 
 def deflate(payload: bytes | memoryview) -> bytes:
@@ -151,6 +166,14 @@ def encode_event(payload: bytes | memoryview, event_id: bytes) -> bytes:
     assert start.startswith(_TYPE_START), start
     kind, _, _ = start.removeprefix(_TYPE_START).partition(b'"')
     return b"".join((b"event: ", kind, b"\nid: ", event_id, b"\ndata: ", payload, b"\n\n"))
+
+
+def encode_close_event(code: int, reason: str) -> bytes:
+    """Encode the last event: why the server closes, and when `EventSource` should reconnect."""
+    delay = reason.removeprefix("retry=") if reason.startswith("retry=") else None
+    retry = b"" if delay is None else b"retry: %d\n" % round(1000 * float(delay))
+    data = msgspec.json.encode({"code": code, "reason": reason})
+    return b"event: close\n" + retry + b"data: " + data + b"\n\n"
 
 
 def encode_event_id(positions: Iterable[tuple[str, Position]]) -> bytes:

@@ -41,9 +41,11 @@ PROBE_EVERY = 0.25
 DISCONNECTS = {
     1000: "client_left",
     1001: "going_away",
+    1002: "client_sent_bad_frame",
     1003: "client_sent_message",
     1005: "client_left",
     1006: "connection_lost",
+    1007: "client_sent_bad_frame",
     1009: "client_sent_message",
     4000: "client_found_gap",
     4001: "client_found_wrong_checksum",

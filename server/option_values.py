@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,6 +75,15 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected an address or a network such as 10.0.0.0/8, found {text!r}"
+        ) from error
+
+
 def _folder(text: str) -> Path:
     if not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"expected a folder, found {text!r}")
@@ -129,4 +139,5 @@ VIEW = Kind(view_name, "VIEW")
 DSN = Kind(_dsn, "DSN")
 ORIGIN = Kind(_origin, "ORIGIN")
 HOST = Kind(str.lower, "NAME")
+NETWORK = Kind(_network, "ADDRESS")
 FOLDER = Kind(_folder, "FOLDER")

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
+from server.http.address_limits import CLIENTS_PER_ADDRESS
 from server.hub.limits import Limits
 from server.option_values import (
     ADDRESS,
@@ -20,6 +22,7 @@ from server.option_values import (
     FILE,
     FOLDER,
     HOST,
+    NETWORK,
     ORIGIN,
     SECONDS,
     SIZE,
@@ -31,7 +34,7 @@ from viewstream.engine import DEFAULT_DSN
 from viewstream.protocol import BODY_LIMIT
 
 MAX_CLIENTS = 20_000
-"""Websockets at a time: so many idle ones take 400 MB (docs/scaling.md)."""
+"""Websockets at a time: so many idle ones take 30 MB (docs/scaling.md)."""
 STATIC = Path(__file__).parent.parent / "static"
 
 
@@ -129,6 +132,7 @@ class Options:
             "one it answers to names of this machine and of --origin only, and to addresses if "
             "others can reach it",
             HOST,
+            NETWORK,
         ),
     ] = ()
     static: Annotated[Path, Option("the files served at /", FOLDER)] = STATIC
@@ -143,6 +147,22 @@ class Options:
             COUNT,
         ),
     ] = None
+    max_clients_per_address: Annotated[
+        int | None,
+        Option(
+            f"of websockets at a time from one address; default {CLIENTS_PER_ADDRESS}, and without "
+            "a limit from this machine",
+            COUNT,
+        ),
+    ] = None
+    proxy: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        Option(
+            "whose X-Forwarded-For names the client's address: an address or a network, such as "
+            "10.0.0.0/8; can be repeated",
+            NETWORK,
+        ),
+    ] = ()
     max_body: Annotated[int, Option("of a POST", SIZE)] = BODY_LIMIT
     log_bytes: Annotated[
         int, Option("of deltas kept for one view, from which clients resume", SIZE)

@@ -12,16 +12,17 @@ import resource
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import Any
 
-from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.netutil import ssl_wrap_socket
+
+from server.http.arrivals import Arrivals
+from server.http.counting import MAX_BUFFER, CountingServer
 
 log = logging.getLogger("server")
 
 MAX_REQUESTS = 2_000
-"""Connections at a time that are no websockets, or not yet. Some thousand handshakes a second are
+"""Connections at a time that are no streams, or not yet. Some thousand handshakes a second are
 served, so the last of these waits about a second."""
 SPARE_DESCRIPTORS = 64
 """For all else: the event loop, listening sockets, the engine, files of the page, libraries."""
@@ -33,8 +34,6 @@ FULL_PAUSE = 0.05
 """Seconds to wait at the limit of connections: most requests take less."""
 WARN_EVERY = 60.0
 """Seconds between two log lines about connections that are not accepted."""
-MAX_BUFFER = 1 << 20
-"""Bytes that are read ahead from one client."""
 
 
 def raise_descriptor_limit(needed: int) -> int:
@@ -62,62 +61,46 @@ def fit_descriptors(clients: int, requests: int, limit: int) -> tuple[int, int]:
     return min(clients, left - requests), requests
 
 
-class PlainStream(IOStream):
-    """A stream without TLS: `Connection` may write to its socket while the stream does not."""
-
-    def set_nodelay(self, value: bool) -> None:
-        """Do nothing: accepted sockets inherit TCP_NODELAY from the listening one."""
-
-
-class CountingServer(HTTPServer):
-    """An HTTP server that counts its connections that are no websockets, or not yet."""
-
-    def initialize(self, *args: Any, **kwargs: Any) -> None:
-        super().initialize(*args, **kwargs)
-        self.requests = 0
-
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        self.requests += 1
-        super().handle_stream(stream, address)
-
-    def on_close(self, server_conn: object) -> None:
-        """Tornado calls this also for a connection that becomes a websocket."""
-        self.requests -= 1
-        super().on_close(server_conn)
-
-
 class Acceptor:
-    """Passes accepted connections to `http` while that has fewer than `max_requests`."""
+    """Accepts connections, and passes them on: to `arrivals`, or with TLS to `http`.
+
+    A connection whose peer's kernel has not acknowledged bytes for `unacknowledged_timeout`
+    milliseconds is lost; 0 is the system's default of some 15 minutes.
+    """
 
     def __init__(
         self,
         http: CountingServer,
         sockets: Sequence[socket.socket],
         tls: ssl.SSLContext | None,
-        max_requests: int = MAX_REQUESTS,
+        arrivals: Arrivals,
+        unacknowledged_timeout: int = 0,
     ) -> None:
         self._http = http
-        self._max_requests = max_requests
+        self._arrivals = arrivals
         self._warned_at = -WARN_EVERY
         self._sockets = sockets
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         for listening in sockets:
-            # Accepted sockets inherit it.
+            # Accepted sockets inherit these.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listening.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unacknowledged_timeout
+            )
             self._loop.add_reader(listening, self._accept, listening)
 
     def close(self) -> None:
-        """Close the listening sockets."""
+        """Close the listening sockets, and the connections that have not asked for anything."""
         for listening in self._sockets:
             self._loop.remove_reader(listening)
             listening.close()
+        self._arrivals.close()
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
-            if self._http.requests >= self._max_requests:
-                reason = f"there are {self._max_requests} without a websocket"
-                self._pause(listening, reason, FULL_PAUSE)
+            if not self._arrivals.has_room and not self._http.close_oldest_silent():
+                self._pause(listening, "there are too many that are no streams", FULL_PAUSE)
                 return
             try:
                 connection, address = listening.accept()
@@ -126,7 +109,10 @@ class Acceptor:
             except OSError as error:
                 self._pause(listening, str(error), ERROR_PAUSE)
                 return
-            self._http.handle_stream(self._stream(connection), address)
+            if self._tls is None:
+                self._arrivals.add(connection, address)
+            else:
+                self._http.handle_stream(_wrap(connection, self._tls), address)
 
     def _pause(self, listening: socket.socket, reason: str, seconds: float) -> None:
         """Stop watching a socket that stays readable, and try again after `seconds`."""
@@ -140,10 +126,7 @@ class Acceptor:
         if listening.fileno() >= 0:
             self._loop.add_reader(listening, self._accept, listening)
 
-    def _stream(self, connection: socket.socket) -> IOStream:
-        if self._tls is None:
-            return PlainStream(connection, max_buffer_size=MAX_BUFFER)
-        wrapped = ssl_wrap_socket(
-            connection, self._tls, server_side=True, do_handshake_on_connect=False
-        )
-        return SSLIOStream(wrapped, max_buffer_size=MAX_BUFFER)
+
+def _wrap(connection: socket.socket, tls: ssl.SSLContext) -> IOStream:
+    wrapped = ssl_wrap_socket(connection, tls, server_side=True, do_handshake_on_connect=False)
+    return SSLIOStream(wrapped, max_buffer_size=MAX_BUFFER)

@@ -1,109 +1,236 @@
-"""A hub's client on a real socket: writes to the socket itself, and to Tornado's buffer if full.
+"""A hub's client on a connection, from its handshake on, as a websocket or as an event stream.
 
-A plain `send` per client and delta is the whole cost of a ready client. When the socket takes only
-a part of a message, the stream gets the rest without copying it, and the client is blocked until
-the last of it is out. Everything that Tornado writes by itself (the answer to a ping, a close)
-is then queued behind it and never in between. With TLS every write goes through the stream.
+    OPEN ── close() ──> CLOSING ── the client's close ──> CLOSED
+     │  └── the client's close ──> ANSWERED ── written ──> CLOSED
+     └── bytes that RFC 6455 forbids ──> FAILED ── the end of the client's bytes ──> CLOSED
+
+An event stream that is closed is FAILED at once: its client has nothing to answer. A connection
+that is lost is CLOSED from every state, and so is one that takes `CLOSE_TIMEOUT` to close.
+
+Its bytes go through a socket (`socket_connection.py`) or Tornado's stream (`stream_connection.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-
-from tornado.iostream import IOStream, StreamClosedError
+from abc import abstractmethod
+from enum import Enum
+from typing import Protocol
 
 from server.flusher import now
-from server.framing import Encoding
-from server.http.acceptor import PlainStream
-from server.hub.listener import Client
-from server.hub.slow_clients import MAX_PINGS, PROGRESS_BYTES
+from server.framing import PING, Encoding, encode_close, encode_close_event, encode_pong
+from server.http.client_frames import ClientFrames, Close, Event, Ping, Unwanted, Violation
+from server.http.rate import Bucket, Rate
+from server.hub.listener import Client, Send
+from server.hub.slow_clients import MAX_PINGS
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds that a client has to take what is left and to answer a close."""
+ABNORMAL = 1006
+"""The code under which a connection is counted that was closed without one."""
+READ_SIZE = 4096
+"""Bytes that are read at once from a client, which has next to nothing to send."""
+FRAMES_RATE = Rate(burst=2 * MAX_PINGS, per_second=20)
+"""Frames and reads of a client. Above it the client is not read for a while."""
 
 
-def _send_nothing(data: bytes) -> int:
-    """The `send` of a TLS connection: the stream has to write all of it."""
-    return 0
+class State(Enum):
+    __hash__ = object.__hash__  # members are compared by identity, and Enum's own hash is slow
+
+    OPEN = "open"
+    CLOSING = "the server has sent a close"
+    ANSWERED = "the client's close is being answered"
+    FAILED = "what the client sends is passed over"
+    CLOSED = "closed"
+
+
+class Owner(Protocol):
+    """Gets to know what happens to its connections."""
+
+    def on_drained(self, connection: Connection) -> None:
+        """The connection can be written to again."""
+
+    def on_blocked(self, connection: Connection) -> None:
+        """The socket was filled by others than the hub."""
+
+    def on_closing(self, connection: Connection) -> None:
+        """Nothing more is to be sent to the connection."""
+
+    def on_closed(self, connection: Connection, code: int) -> None:
+        """The connection is closed; `code` is that of the side that closed first."""
 
 
 class Connection(Client):
-    """One websocket or event stream, created after the handshake.
+    """The part of a connection that does not depend on how its bytes are written."""
 
-    `disconnect` closes it; `on_drained` is called when the connection is ready again.
-    """
+    __slots__ = (
+        *("_code", "_frames", "_owner", "_pings", "_rate", "_state", "_timer"),
+        *("heard_at", "network", "pinged_at"),
+    )
 
-    __slots__ = ("_disconnect", "_is_plain", "_on_drained", "_pings", "_stream")
-
-    def __init__(
-        self,
-        disconnect: Callable[[int, str], None],
-        stream: IOStream,
-        *,
-        encoding: Encoding,
-        on_drained: Callable[[Connection], None],
-    ) -> None:
-        self._disconnect = disconnect
-        self._stream = stream
-        self._is_plain = isinstance(stream, PlainStream)
-        self._on_drained = on_drained
+    def __init__(self, send: Send, owner: Owner, encoding: Encoding) -> None:
+        super().__init__(send, encoding)
+        self.network = ""
+        """The client's, for the limits by address."""
+        self.heard_at = now()
+        """When the client last sent or took something."""
+        self.pinged_at: int | None = None
+        """The time of a ping that was sent since then."""
+        self._owner = owner
+        self._state = State.OPEN
+        self._code = ABNORMAL
         self._pings = 0
-        super().__init__(stream.socket.send if self._is_plain else _send_nothing, encoding)
+        """Pings whose answers are queued."""
+        self._rate: Bucket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        is_websocket = encoding is not Encoding.EVENTS
+        may_deflate = encoding is Encoding.DEFLATED_FRAMES
+        self._frames = ClientFrames(may_deflate=may_deflate) if is_websocket else None
 
-    def keep_rest(self, data: bytes, sent: int) -> bool:
-        """See `Client.keep_rest`. A message of which nothing was sent is not kept."""
-        if sent < 0:
-            self._stream.close()  # the handler's on_close leaves the hub
-            return False
-        if sent == 0 and self._is_plain:
-            self._write(memoryview(self.encoding.probe))
-            return False
-        self._write(memoryview(data)[sent:])
-        return True
+    # --- the bytes ---------------------------------------------------------------------------
 
-    def on_pong_written(self, block: Callable[[Client], None]) -> None:
-        """Block the client if Tornado's answer to its ping is not out yet.
+    @abstractmethod
+    def _write(self, data: bytes) -> None:
+        """Write a few bytes, behind what is kept. `_on_all_written` is called if not at once."""
 
-        Otherwise the next `send` would overtake that answer.
-        """
-        if not self._stream.writing():
+    @property
+    @abstractmethod
+    def _is_writing(self) -> bool:
+        """Whether something is kept that the socket has not taken."""
+
+    @abstractmethod
+    def _end_output(self) -> None:
+        """Send the end of the bytes; those of the client are still read."""
+
+    @abstractmethod
+    def _pause_reading(self, seconds: float) -> None:
+        """Read nothing for a while."""
+
+    @abstractmethod
+    def _close_socket(self) -> None:
+        """Close the socket; nothing more is called."""
+
+    # --- what the client sends ---------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        self.heard_at = now()
+        self.pinged_at = None
+        events = [] if self._frames is None else self._frames.feed(data)
+        pongs = [encode_pong(event.payload) for event in events if isinstance(event, Ping)]
+        if pongs and self._state is State.OPEN:
+            self._answer_pings(pongs)
+        for event in events:
+            self._on_event(event)
+        self._bound_rate(1 + len(events))
+
+    def _on_event(self, event: Event) -> None:
+        if self._state is State.CLOSED:
             return
-        if self.is_ready:
-            block(self)
-            self._write(memoryview(b""))
-        self._pings += 1
-        if self._pings > MAX_PINGS:
-            self._stream.close()  # such a client would not read a close frame either
+        match event:
+            case Close(code):
+                self._on_close(code)
+            case Unwanted(code, reason):
+                self.close(code, reason)
+            case Violation(code, reason):
+                self.close(code, reason)
+                self._fail()
+
+    def _answer_pings(self, pongs: list[bytes]) -> None:
+        self._write_behind(b"".join(pongs))
+        if self._is_writing:
+            self._pings += len(pongs)
+            if self._pings > MAX_PINGS:
+                self.abort()  # such a client would not read a close frame either
+
+    def _write_behind(self, data: bytes) -> None:
+        """Write, and block the client until it is out: the next `send` would overtake it."""
+        self._write(data)
+        if self._is_writing and self.is_ready:
+            self._owner.on_blocked(self)
+
+    def _on_close(self, code: int) -> None:
+        if self._state is State.OPEN:
+            self._code = code
+            self._leave(State.ANSWERED)
+            self._write(encode_close(code))
+        elif self._state is State.CLOSING:
+            self._state = State.ANSWERED
+        if self._state is State.ANSWERED and not self._is_writing:
+            self.abort()
+
+    def _bound_rate(self, count: int) -> None:
+        if self._state is State.CLOSED:
+            return
+        if self._rate is None:
+            self._rate = Bucket(FRAMES_RATE, self.heard_at)
+        wait = self._rate.take(self.heard_at, count)
+        if wait:
+            self._pause_reading(wait)
+
+    # --- the end -----------------------------------------------------------------------------
 
     def close(self, code: int, reason: str) -> None:
-        self._disconnect(code, reason)
-
-    def _write(self, rest: memoryview) -> None:
-        """Write `rest` through the stream; the connection is ready again once it is out."""
-        self.progress_at = now()
-        # The stream may send a slice at once, call back later, and keep the rest by reference.
-        starts = range(0, len(rest), PROGRESS_BYTES)
-        slices = [rest[start : start + PROGRESS_BYTES] for start in starts] or [rest]
-        try:
-            for part in slices[:-1]:
-                self._stream.write(part).add_done_callback(self._on_slice_written)
-            self._stream.write(slices[-1]).add_done_callback(self._on_all_written)
-        except StreamClosedError:
+        """Send a close with a code, as an event if this is an event stream."""
+        if self._state is not State.OPEN:
             return
-
-    def _on_slice_written(self, future: asyncio.Future[None]) -> None:
-        if not _has_failed(future):
-            self.progress_at = now()
-
-    def _on_all_written(self, future: asyncio.Future[None]) -> None:
-        if _has_failed(future):
-            return
-        if self._stream.writing():
-            self._write(memoryview(b""))  # Tornado has written something after it
+        self._code = code
+        self._leave(State.CLOSING)
+        if self._frames is not None:
+            self._write(encode_close(code, reason))
         else:
-            self._pings = 0
-            self.progress_at = None
-            self._on_drained(self)
+            self._write(encode_close_event(code, reason))
+            self._fail()
 
+    def _leave(self, state: State) -> None:
+        """Leave OPEN: the hub writes nothing more."""
+        self._state = state
+        self._owner.on_closing(self)
+        self._timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.abort)
 
-def _has_failed(write: asyncio.Future[None]) -> bool:
-    """Whether the stream was closed before the write ended."""
-    return write.cancelled() or write.exception() is not None
+    def _fail(self) -> None:
+        """Pass over what the client sends, and wait until it ends."""
+        self._state = State.FAILED
+        if not self._is_writing:
+            self._end_output()
+
+    def abort(self) -> None:
+        """Close the socket at once."""
+        if self._state is State.CLOSED:
+            return
+        if self._state is State.OPEN:
+            self._owner.on_closing(self)
+        self._state = State.CLOSED
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._close_socket()
+        self._owner.on_closed(self, self._code)
+
+    def time_out(self, code: int) -> None:
+        """Close a connection whose client has gone without a word."""
+        self._code = code
+        self.abort()
+
+    @property
+    def takes_pings(self) -> bool:
+        """Whether this is a websocket that can be written to."""
+        return self._frames is not None and self.is_ready
+
+    def ping(self) -> None:
+        """Ask for a sign of life, if this `takes_pings`."""
+        self.pinged_at = now()
+        self._write_behind(PING)
+
+    def _on_all_written(self) -> None:
+        """Everything that was kept is out."""
+        self._pings = 0
+        self.progress_at = None
+        self.heard_at = now()
+        match self._state:
+            case State.OPEN:
+                self._owner.on_drained(self)
+            case State.ANSWERED:
+                self.abort()
+            case State.FAILED:
+                self._end_output()

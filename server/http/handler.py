@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -16,10 +15,10 @@ from tornado.web import HTTPError, RequestHandler
 
 from server.flusher import now
 from server.http.access import Access
-from server.http.connection import Connection
-from server.http.expiry import Expiry
 from server.http.grant import Grant
+from server.http.open_connections import OpenConnections
 from server.http.refusal import Refusal, RefusalLog, refuse_view
+from server.http.subscription import Admission
 from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.metrics import Metrics
@@ -29,33 +28,6 @@ log = logging.getLogger("server")
 
 LOGGED_PATH = 200
 """Characters of a path in the log: an outsider chooses it."""
-
-
-class OpenConnections:
-    """The websockets that are open, and a way to wait until all of them are closed."""
-
-    def __init__(self) -> None:
-        self._connections: set[Connection] = set()
-        self._all_closed = asyncio.Event()
-
-    def __len__(self) -> int:
-        return len(self._connections)
-
-    def __iter__(self) -> Iterator[Connection]:
-        return iter(list(self._connections))
-
-    def add(self, connection: Connection) -> None:
-        self._connections.add(connection)
-        self._all_closed.clear()
-
-    def remove(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        if not self._connections:
-            self._all_closed.set()
-
-    async def wait_until_all_closed(self) -> None:
-        if self._connections:
-            await self._all_closed.wait()
 
 
 @dataclass(frozen=True)
@@ -69,18 +41,22 @@ class Context:
     """Waits for the engine's next answer: see `Poller.wait_for_answer`."""
     metrics: Metrics
     access: Access
-    max_clients: int
+    client_network: Callable[[str, Mapping[str, str]], str]
+    """The network of a client: see `AddressLimits.client_network`."""
+    admission: Admission
+    connections: OpenConnections
     max_body: int
     compresses: bool
     """Whether permessage-deflate is negotiated."""
     is_tailed: Callable[[str], bool] = lambda view: False
     """Whether the server reads a view's changes itself, so that nobody may post them."""
     about: str | None = None
-    connections: OpenConnections = field(default_factory=OpenConnections)
-    expiry: Expiry = field(default_factory=Expiry)
-    refused: set[object] = field(default_factory=set)
-    """Websockets that are open only to be closed with a reason."""
     refusal_log: RefusalLog = field(default_factory=RefusalLog)
+
+    def note_refusal(self, refusal: Refusal, request: str, address: str) -> None:
+        """Count the refusal of a request, such as "GET '/view/stream'", and log it."""
+        self.metrics.on_refused(refusal.status, refusal.label)
+        self.refusal_log.add(refusal, f"{request} from {address}", now())
 
 
 class Handler(RequestHandler):
@@ -107,6 +83,11 @@ class Handler(RequestHandler):
         """Answer as to GET; Tornado sends no body."""
         return self.get(*args, **kwargs)
 
+    def decode_arguments(self) -> dict[str, list[str]]:
+        """The arguments of the query, each with all its values."""
+        names = self.request.query_arguments
+        return {name: self.get_query_arguments(name, strip=False) for name in names}
+
     def answer(self, status: int, body: dict[str, Any]) -> None:
         """Finish with `body` as JSON."""
         self.set_status(status)
@@ -116,15 +97,16 @@ class Handler(RequestHandler):
     def refuse(self, refusal: Refusal, **more: object) -> None:
         """Finish with a status and a sentence."""
         self.note_refusal(refusal)
-        if refusal.status == 401:
-            self.set_header("WWW-Authenticate", "Bearer")
+        for name, value in refusal.headers.items():
+            self.set_header(name, value)
         self.answer(refusal.status, {"error": refusal.sentence, **more})
 
     def note_refusal(self, refusal: Refusal) -> None:
         """Count the refusal, and log it."""
-        self.context.metrics.on_refused(refusal.status, refusal.label)
-        request = f"{self.request.method} {self.request.path!r} from {self.request.remote_ip}"
-        self.context.refusal_log.add(refusal, request, now())
+        request = f"{self.request.method} {self.request.path!r}"
+        peer = self.request.remote_ip or ""
+        client = self.context.client_network(peer, self.request.headers)
+        self.context.note_refusal(refusal, request, client)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         sentence = HTTPStatus(status_code).phrase.lower()

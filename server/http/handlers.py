@@ -31,8 +31,6 @@ ALLOWED_HEADERS = "Accept, Authorization, If-None-Match, Last-Event-ID"
 """Headers that pages of allowed origins may send."""
 DECODED_IN_PLACE = 256 << 10
 """Bytes of a body that are decoded in one turn of the event loop; above, in a worker thread."""
-RETRY_AFTER = 1
-"""Seconds after which a pipeline should post again, when the engine did not answer."""
 
 
 class NotFound(Handler):
@@ -117,7 +115,6 @@ class Deltas(Handler):
         if outcome in (Outcome.TAKEN, Outcome.HAD):
             self.answer(200, {"head": view.head, "taken": outcome is Outcome.TAKEN})
         elif outcome is Outcome.UNKNOWN:
-            self.set_header("Retry-After", str(RETRY_AFTER))
             self.refuse(Refusal(503, f"the epoch cannot be checked: {view.failure}", "engine_away"))
         elif outcome is Outcome.GAP:
             sentence = f"the delta begins at {delta.lower}, above the head {view.head}"

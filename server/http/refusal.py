@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 from collections.abc import Collection
 from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
 
 from server.http.grant import Grant
 
@@ -41,6 +46,14 @@ LABELS = {
 """The reason of a refusal that names none, by its status."""
 
 
+_HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    426: {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
+    429: {"Retry-After": "5"},
+    503: {"Retry-After": "1"},
+}
+
+
 @dataclass(frozen=True)
 class Refusal:
     """An HTTP status and one sentence for the client."""
@@ -56,8 +69,13 @@ class Refusal:
         return self.reason or LABELS.get(self.status, "other")
 
     @property
+    def headers(self) -> dict[str, str]:
+        """Headers that the status needs."""
+        return _HEADERS.get(self.status, {})
+
+    @property
     def close_code(self) -> int:
-        """The close code for a websocket that is refused: 4400, 4401, 4403, 4404 or 4503."""
+        """The close code for a websocket that is refused: 4400, 4401, 4403, 4404, 4429 or 4503."""
         return 4000 + self.status
 
     @property
@@ -67,6 +85,28 @@ class Refusal:
         if len(encoded) <= MAX_REASON:
             return self.sentence
         return encoded[: MAX_REASON - 3].decode(errors="ignore") + "…"
+
+
+def send_refusal(connection: socket.socket, refusal: Refusal) -> None:
+    """Answer a request that Tornado does not see, and close its connection."""
+    body = msgspec.json.encode({"error": refusal.sentence}) + b"\n"
+    headers = {
+        "Server": "viewstream",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Connection": "close",
+        **refusal.headers,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    status = HTTPStatus(refusal.status)
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n"
+    # A client that has gone needs no answer.
+    with contextlib.suppress(OSError):
+        connection.send(head.encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+    connection.close()
 
 
 def refuse_view(name: str, served: Collection[str], grant: Grant) -> Refusal | None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from tornado.iostream import IOStream
-
-from server.framing import Encoding, parse_event_id
-from server.http.connection import Connection
+from server.flusher import now
+from server.framing import parse_event_id
+from server.http.access import Access
+from server.http.address_limits import AddressLimits
 from server.http.grant import ALL, Grant
-from server.http.handler import Handler
 from server.http.refusal import Refusal, refuse_view
+from server.hub.hub import Hub
 from viewstream.protocol import Position, ProtocolError, parse_position
 
-ABNORMAL = 1006
-"""The code under which a connection is counted that was closed without one."""
 MAX_VIEWS = 1000
 """Views that one client may ask for, also those that are not served."""
 
@@ -28,6 +27,10 @@ class Subscription:
     refused: dict[str, Refusal]
     """Views that are not served or not granted, each with a refusal."""
     grant: Grant = ALL
+    takes_weights: bool = False
+    """Whether it takes bases with weights (`weights=1`)."""
+    network: str = ""
+    """The client's, for the limits by address."""
 
 
 def parse_subscription(
@@ -75,54 +78,40 @@ def parse_views(arguments: Sequence[str], served: Collection[str]) -> dict[str, 
     return wanted
 
 
-class StreamHandler(Handler):
-    """The part of a client's handler that websockets and event streams share."""
+class Admission:
+    """Decides which streams a server opens, for every way in which a client can ask for one."""
 
-    connection: Connection | None = None
-    subscription: Subscription
+    def __init__(self, access: Access, limits: AddressLimits, hub: Hub, max_clients: int) -> None:
+        self._access = access
+        self._limits = limits
+        self._hub = hub
+        self._max_clients = max_clients
 
-    def check_subscription(self, last_event_id: str | None = None) -> Subscription | Refusal:
-        """Decide by host, origin, token, views, and the number of clients."""
-        headers, context = self.request.headers, self.context
-        refusal = context.access.refuse_host(headers) or context.access.refuse_origin(headers)
+    def decide(
+        self, headers: Mapping[str, str], arguments: Mapping[str, Sequence[str]], peer: str
+    ) -> Subscription | Refusal:
+        """Decide by headers, query arguments, and the peer's address.
+
+        `headers` have names as Tornado spells them, such as "Last-Event-Id".
+        """
+        network = self._limits.client_network(peer, headers)
+        refusal = (
+            self._limits.refuse(network, now())
+            or self._access.refuse_host(headers)
+            or self._access.refuse_origin(headers)
+        )
         if refusal is not None:
             return refusal
-        grant = self.find_grant()
+        grant = self._access.find_grant(headers, time.time())
         if isinstance(grant, Refusal):
             return grant
-        arguments = self.get_query_arguments("view", strip=False)
-        found = parse_subscription(arguments, context.hub.names, grant, last_event_id)
-        limit = context.max_clients
-        if isinstance(found, Subscription) and len(context.hub.clients) >= limit:
-            return Refusal(503, f"there are {limit} clients already, which is the limit", "full")
-        return found
-
-    def connect(self, stream: IOStream, encoding: Encoding) -> None:
-        """Add the client to the hub, which writes to `stream` from now on."""
-        context, asked = self.context, self.subscription
-        self.connection = Connection(
-            self.disconnect, stream, encoding=encoding, on_drained=context.hub.on_drained
-        )
-        context.metrics.connections.inc()
-        context.connections.add(self.connection)
-        context.expiry.add(self.disconnect, asked.grant)
-        for refusal in asked.refused.values():
-            self.note_refusal(refusal)
-        sentences = {name: refusal.sentence for name, refusal in asked.refused.items()}
-        takes_weights = self.get_query_argument("weights", "") == "1"
-        context.hub.add_client(
-            self.connection, asked.wanted, sentences, takes_weights=takes_weights
-        )
-
-    def disconnect(self, code: int, reason: str) -> None:
-        """Close the connection; the hub writes nothing more to it."""
-        raise NotImplementedError
-
-    def on_disconnected(self, code: int) -> None:
-        """Forget the client: its connection has been closed with this code."""
-        self.context.metrics.on_disconnected(code)
-        self.context.expiry.remove(self.disconnect)
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            self.context.connections.remove(connection)
-            self.context.hub.remove_client(connection)
+        last_event_id = None if "Upgrade" in headers else headers.get("Last-Event-Id")
+        found = parse_subscription(arguments.get("view", ()), self._hub.names, grant, last_event_id)
+        if isinstance(found, Refusal):
+            return found
+        if len(self._hub.clients) >= self._max_clients:
+            return Refusal(
+                503, f"there are {self._max_clients} clients already, which is the limit", "full"
+            )
+        takes_weights = arguments.get("weights") == ["1"]
+        return replace(found, takes_weights=takes_weights, network=network)

@@ -1,116 +1,144 @@
-"""GET /view/stream: one client's websocket."""
+"""GET /view/stream: opens a client's websocket.
+
+Plain connections come from `arrivals.py`. Those with TLS, and requests in an unusual form, come by
+way of Tornado.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import socket
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from tornado.iostream import IOStream
-from tornado.websocket import WebSocketHandler, WebSocketProtocol
+from tornado.iostream import IOStream, StreamClosedError
 
-from server.framing import Encoding
 from server.http.access import is_page
-from server.http.negotiate import Parameters, negotiate_deflate
-from server.http.reader_token import choose_subprotocol
-from server.http.refusal import Refusal
-from server.http.subscription import ABNORMAL, StreamHandler, Subscription
+from server.http.connection import Connection
+from server.http.handler import Context, Handler
+from server.http.handshake import (
+    Handshake,
+    StreamRequest,
+    check_handshake,
+    encode_answer,
+)
+from server.http.refusal import Refusal, send_refusal
+from server.http.socket_connection import SocketConnection
+from server.http.stream_connection import StreamConnection
+from server.http.subscription import Subscription
 
-MAX_MESSAGE = 1024
-"""Bytes of a message from a client. Clients have none to send."""
-UNSUPPORTED = 1003
-MAX_REFUSED = 32
-"""Refused websockets that are open at a time, until the page answers the close. Above, a page gets
-the HTTP status, which it cannot read: these connections count for no other bound."""
-CLOSE_TIMEOUT = 2.0
-"""Seconds that a page has to answer the close of a refused websocket."""
+_REQUEST = "GET '/view/stream'"
 
 
-class Stream(WebSocketHandler, StreamHandler):
-    """One client.
+class Accepted(NamedTuple):
+    """A handshake to be answered.
 
-    A handshake that is refused gets a status and JSON, before the upgrade. But a page cannot read
-    these: a handshake with an `Origin` is accepted, and closed with a code and a reason.
+    A refusal has a status and JSON, which a page cannot read: a handshake with an `Origin` is
+    accepted nevertheless, and the websocket closed with a code and a reason.
     """
 
-    _deflate: Parameters | None = None
-    _refusal: Refusal | None = None
+    handshake: Handshake
+    found: Subscription | Refusal
+
+
+def accept(
+    context: Context,
+    request: StreamRequest,
+    peer: str,
+    *,
+    method: str = "GET",
+    version: str = "HTTP/1.1",
+) -> Accepted | Refusal:
+    """Decide about a handshake."""
+    headers = request.headers
+    handshake = check_handshake(headers, method, version, compresses=context.compresses)
+    if isinstance(handshake, Refusal):
+        return handshake
+    found = context.admission.decide(headers, request.arguments, peer)
+    if isinstance(found, Refusal) and not (is_page(headers) and context.connections.may_explain):
+        return found
+    return Accepted(handshake, found)
+
+
+def open_websocket(
+    context: Context, connection: socket.socket, peer: str, request: StreamRequest, rest: bytes
+) -> None:
+    """Answer a handshake on a plain connection; `rest` is what the client has sent behind it."""
+    accepted = accept(context, request, peer)
+    if isinstance(accepted, Refusal):
+        context.note_refusal(accepted, _REQUEST, context.client_network(peer, request.headers))
+        send_refusal(connection, accepted)
+        return
+    answer = encode_answer(accepted.handshake)
+    try:
+        is_sent = connection.send(answer) == len(answer)
+    except OSError:
+        is_sent = False
+    if not is_sent:  # the client has gone: nothing else fills a new connection
+        connection.close()
+        return
+    client = SocketConnection(connection, context.connections, accepted.handshake.encoding)
+    _begin(context, client, accepted, peer, request.headers)
+    if rest:
+        client.receive(rest)
+
+
+def _begin(
+    context: Context,
+    connection: Connection,
+    accepted: Accepted,
+    peer: str,
+    headers: Mapping[str, str],
+) -> None:
+    """Add a client whose handshake has been answered, or close it with a reason."""
+    found = accepted.found
+    network = context.client_network(peer, headers)
+    if isinstance(found, Refusal):
+        context.note_refusal(found, _REQUEST, network)
+        context.connections.add_refused(connection, found.close_code, found.close_reason)
+        return
+    for refusal in found.refused.values():
+        context.note_refusal(refusal, _REQUEST, network)
+    context.connections.add(connection, found)
+
+
+class Stream(Handler):
+    """A websocket by way of Tornado."""
+
+    _accepted: Accepted
 
     def set_default_headers(self) -> None:
         """Set none: they are of no use on an upgraded connection."""
 
     def prepare(self) -> None:
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
-            expected = "expected a websocket, or Accept: text/event-stream"
-            self.refuse(Refusal(426, expected))
-            return
-        found = self.check_subscription()
-        if isinstance(found, Subscription):
-            self.subscription = found
-        elif self._can_be_accepted():
-            self._refusal = found
+        request = self.request
+        accepted = accept(
+            self.context,
+            StreamRequest(self.decode_arguments(), request.headers),
+            request.remote_ip or "",
+            method=request.method or "",
+            version=request.version,
+        )
+        if isinstance(accepted, Refusal):
+            super().set_default_headers()
+            self.refuse(accepted)
         else:
-            self.refuse(found)
+            self._accepted = accepted
 
-    def _can_be_accepted(self) -> bool:
-        """Whether this is a page's handshake, and few refused ones are open."""
-        return is_page(self.request.headers) and len(self.context.refused) < MAX_REFUSED
-
-    def check_origin(self, origin: str) -> bool:
-        """Allow all that got so far: `prepare` has decided."""
-        return True
-
-    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
-        """Choose ours, if it is offered; the other one that is offered holds the token."""
-        return choose_subprotocol(self.request.headers)
-
-    def get_compression_options(self) -> dict[str, object] | None:
-        """Enable compression if the client accepts messages that are compressed once for all."""
-        if self.context.compresses:
-            header = ",".join(self.request.headers.get_list("Sec-WebSocket-Extensions"))
-            self._deflate = negotiate_deflate(header)
-        return None if self._deflate is None else {}
-
-    def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        """Tornado's protocol, with our own answer to the client's offer.
-
-        Tornado's answer ignores the no_context_takeover flags: it would create a compressor of
-        256 KB for each client, which is never used.
-        """
-        protocol = super().get_websocket_protocol()
-        if protocol is not None and self._deflate is not None:
-            answer = [("permessage-deflate", self._deflate)]
-            protocol._parse_extensions_header = lambda headers: answer  # type: ignore[attr-defined]
-        return protocol
-
-    def open(self, *args: str, **kwargs: str) -> None:
-        assert self.ws_connection is not None
-        stream = self.ws_connection.stream
+    async def get(self) -> None:
+        if self._finished:
+            return
+        stream = self.detach()
         assert isinstance(stream, IOStream)
-        if stream.closed():  # the client has gone already
+        try:
+            await stream.write(encode_answer(self._accepted.handshake))
+        except StreamClosedError:
             return
-        if self._refusal is not None:
-            self._close_refused(self._refusal, stream)
-            return
-        is_plain = self._deflate is None
-        self.connect(stream, Encoding.FRAMES if is_plain else Encoding.DEFLATED_FRAMES)
-
-    def _close_refused(self, refusal: Refusal, stream: IOStream) -> None:
-        self.note_refusal(refusal)
-        self.context.refused.add(self)
-        self.close(refusal.close_code, refusal.close_reason)
-        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, stream.close)
-
-    def on_message(self, message: str | bytes) -> None:
-        self.disconnect(UNSUPPORTED, "clients send nothing")
-
-    def on_ping(self, data: bytes) -> None:
-        if self.connection is not None:
-            self.connection.on_pong_written(self.context.hub.block)
-
-    def on_close(self) -> None:
-        self.context.refused.discard(self)
-        self.on_disconnected(self.close_code or ABNORMAL)
-
-    def disconnect(self, code: int, reason: str) -> None:
-        if self.connection is not None:
-            self.context.hub.remove_client(self.connection)
-        self.close(code, reason)
+        owner, encoding = self.context.connections, self._accepted.handshake.encoding
+        peer, headers = self.request.remote_ip or "", self.request.headers
+        _begin(
+            self.context,
+            StreamConnection(stream, owner, encoding),
+            self._accepted,
+            peer,
+            headers,
+        )

@@ -209,7 +209,8 @@ export class Stream {
    */
   #onLost(transport, code, reason) {
     this.#transports.record(transport, (this.#connection?.answeredAt ?? null) !== null);
-    if (code >= 4400 && code < 4500) this.#refuse(code, reason);
+    // 4429: too many clients of one address, as it is now.
+    if (code >= 4400 && code < 4500 && code !== 4429) this.#refuse(code, reason);
     else this.#lose(code, reason, orderedWait(reason));
   }
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import re
 import resource
 import socket
 import sys
-import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,15 +17,14 @@ import pytest
 import requests
 
 from server.http import acceptor
-from server.http.acceptor import (
-    SPARE_DESCRIPTORS,
-    Acceptor,
-    CountingServer,
-    fit_descriptors,
-)
+from server.http.acceptor import SPARE_DESCRIPTORS, Acceptor, fit_descriptors
+from server.http.address_limits import AddressLimits
+from server.http.arrivals import Arrivals
+from server.http.counting import CountingServer
 from tests.server.fake_engine import FakeEngine
-from tests.server.served import Served, wait_for_clients
-from tests.support.processes import Process
+from tests.server.served import Served
+from tests.server.test_tls import TLS
+from tests.support.processes import Process, wait_until
 
 
 def skip_below(files: int) -> None:
@@ -80,22 +79,65 @@ def test_what_is_fitted_stays_within_the_limit() -> None:
         assert clients + requests + SPARE_DESCRIPTORS <= limit
 
 
-def test_connections_that_are_no_websockets_are_bounded(engine: FakeEngine) -> None:
-    with Served(engine, bounds={"max_requests": 2}) as served:
-        for _ in range(4):  # websockets are not counted
+def connect_silently(
+    served: Served, stack: contextlib.ExitStack, count: int
+) -> list[socket.socket]:
+    host, port = served.url.split("//")[1].split(":")
+    return [
+        stack.enter_context(socket.create_connection((host, int(port)), 20)) for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("options", [(), TLS], ids=["plain", "TLS"])
+def test_silent_connections_hide_nobody(engine: FakeEngine, options: tuple[str, ...]) -> None:
+    """The oldest ones are closed for those that ask for something."""
+    with (
+        Served(engine, *options, bounds={"max_requests": 5}) as served,
+        contextlib.ExitStack() as stack,
+    ):
+        silent = connect_silently(served, stack, 100)
+        for path in ("/healthz", "/about.json"):
+            answer = requests.get(served.url + path, timeout=20, verify=TLS[1])
+            assert answer.status_code == 200
+        assert silent[0].recv(1) == b""
+        silent[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent[-1].recv(1)
+
+
+def test_probes_and_posts_get_through_when_no_page_does(engine: FakeEngine) -> None:
+    with (
+        Served(engine, bounds={"max_requests": 3}) as served,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(4):  # streams are not counted
             served.open().base()
-        wait_for_clients(served, 4)
-        host, port = served.url.removeprefix("http://").split(":")
-        silent = [socket.create_connection((host, int(port)), 20) for _ in range(2)]
-        answers: list[int] = []
-        asking = threading.Thread(target=lambda: answers.append(len(served.get("/healthz"))))
-        asking.start()
-        served.process.wait_for("no connection is accepted for now: there are 2 without")
-        assert not answers
-        for connection in silent:
-            connection.close()
-        asking.join(20)
-        assert answers
+        slow = connect_silently(served, stack, 3)
+        for connection in slow:
+            connection.sendall(b"GET /about.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        refused = requests.get(served.url + "/about.json", timeout=20)
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "1"
+        assert refused.json() == {"error": "there are 3 connections that are no streams"}
+        for path in ("/healthz", "/metrics"):
+            assert requests.get(served.url + path, timeout=20).status_code == 200
+        assert served.post(900, 1001).status_code == 200
+        slow[0].close()
+        wait_until(
+            lambda: requests.get(served.url + "/about.json", timeout=20).status_code == 200,
+            "room for another one",
+        )
+
+
+def test_a_head_may_come_in_pieces_and_be_long(engine: FakeEngine) -> None:
+    with Served(engine) as served, contextlib.ExitStack() as stack:
+        (connection,) = connect_silently(served, stack, 1)
+        head = b"GET /about.json HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"c" * 30_000
+        for part in (head[:10], head[10:20_000], head[20_000:] + b"\r\n\r", b"\n"):
+            connection.sendall(part)
+            served.get("/healthz")
+        assert connection.recv(12) == b"HTTP/1.1 200"
 
 
 class Exhausted(socket.socket):
@@ -114,6 +156,10 @@ class Exhausted(socket.socket):
         raise OSError(errno.EMFILE, "Too many open files")
 
 
+def fail(*_: object) -> NoReturn:
+    raise AssertionError("a connection was passed on")
+
+
 def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +169,9 @@ def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
         with Exhausted() as listener, socket.socket() as client:
             listener.bind(("127.0.0.1", 0))
             listener.listen()
-            acceptor = Acceptor(CountingServer(lambda request: None), [listener], None, 10)
+            http = CountingServer(lambda request: None)
+            arrivals = Arrivals(http, fail, AddressLimits(), max_requests=10)
+            acceptor = Acceptor(http, [listener], None, arrivals)
             client.connect(listener.getsockname())
             await listener.tried.wait()
             acceptor.close()

@@ -1,19 +1,92 @@
-"""A connection on a socket pair: when a slow client counts as making progress."""
+"""A connection on a socket pair: how it closes, and when a slow client makes progress."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
-from server.framing import Encoding
-from server.http import connection
-from server.http.acceptor import PlainStream
-from server.http.connection import Connection
-from server.hub.slow_clients import PROGRESS_BYTES
+from server.framing import Encoding, encode_close, frame
+from server.http import connection, socket_connection
+from server.http.client_frames import MAX_MESSAGE
+from server.http.connection import ABNORMAL, FRAMES_RATE, Connection
+from server.http.socket_connection import SocketConnection
+from server.hub.slow_clients import MAX_PINGS, PROGRESS_BYTES
+from tests.server.frames import PONG, FrameReader
+
+
+@dataclass
+class Recorder:
+    """The owner of connections: what they have reported, in order."""
+
+    events: list[object] = field(default_factory=list)
+
+    def on_drained(self, connection: Connection) -> None:
+        connection.is_ready = True
+        self.events.append("drained")
+
+    def on_blocked(self, connection: Connection) -> None:
+        connection.is_ready = False
+        self.events.append("blocked")
+
+    def on_closing(self, connection: Connection) -> None:
+        connection.is_ready = False
+        self.events.append("closing")
+
+    def on_closed(self, connection: Connection, code: int) -> None:
+        self.events.append(code)
+
+
+class Pair:
+    """A connection, and its client's end of the socket."""
+
+    def __init__(self, encoding: Encoding = Encoding.FRAMES) -> None:
+        ours, self.theirs = socket.socketpair()
+        ours.setblocking(False)
+        self.theirs.setblocking(False)
+        self.owner = Recorder()
+        self.connection = SocketConnection(ours, self.owner, encoding)
+        self.reader = FrameReader()
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self.theirs, data)
+
+    async def receive(self) -> bytes:
+        """All that comes until the end; then the client closes, too."""
+        received = b""
+        while chunk := await asyncio.get_running_loop().sock_recv(self.theirs, 1 << 20):
+            received += chunk
+        self.theirs.close()
+        return received
+
+    async def read_frames(self) -> FrameReader:
+        """Read until the connection ends."""
+        self.reader.feed(await self.receive())
+        self.reader.messages()
+        return self.reader
+
+    def fill(self) -> int:
+        """Fill the socket, and block the connection with the rest of a frame; return its size."""
+        data = frame(bytes(8 * PROGRESS_BYTES))
+        sent = self.connection.send(data)
+        assert sent < len(data)
+        self.connection.is_ready = False
+        assert self.connection.keep_rest(data, sent)
+        return len(data)
+
+
+def masked(first: int, payload: bytes = b"") -> bytes:
+    """A client's frame with a mask of zeros, which leaves the payload as it is."""
+    data = frame(payload, first)
+    size = len(data) - len(payload)
+    return data[:1] + bytes([data[1] | 0x80]) + data[2:size] + bytes(4) + payload
+
+
+CLOSE, PING = 0x88, 0x89
 
 
 @dataclass
@@ -34,20 +107,13 @@ def test_a_client_that_reads_slowly_makes_progress_with_each_slice(
 ) -> None:
     """However long all of it takes: only a slice has to be taken within the stall limit."""
     clock = Clock()
-    monkeypatch.setattr(connection, "now", lambda: clock.now)
+    monkeypatch.setattr(socket_connection, "now", lambda: clock.now)
     asyncio.run(_read_slowly(clock))
 
 
 async def _read_slowly(clock: Clock) -> None:
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
-    drained: list[Connection] = []
-    client = Connection(
-        lambda code, reason: None,
-        PlainStream(ours),
-        encoding=Encoding.FRAMES,
-        on_drained=drained.append,
-    )
+    pair = Pair()
+    client = pair.connection
     data = bytes(8 * PROGRESS_BYTES)
     client.is_ready = False
     assert client.keep_rest(data, 1)
@@ -56,33 +122,170 @@ async def _read_slowly(clock: Clock) -> None:
         clock.now += 1_000
         goal = min(taken + 2 * PROGRESS_BYTES, len(data) - 1)
         while taken < goal:
-            taken += len(await asyncio.get_running_loop().sock_recv(theirs, goal - taken))
+            taken += len(await asyncio.get_running_loop().sock_recv(pair.theirs, goal - taken))
         await until(lambda: client.progress_at in (clock.now, None))
-    await until(lambda: drained == [client])
+    await until(lambda: pair.owner.events == ["drained"])
     assert client.progress_at is None
-    client.keep_rest(b"more", -1)  # closes the socket
-    theirs.close()
+    client.abort()
+    pair.theirs.close()
 
 
 def test_a_client_that_reads_nothing_makes_none(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(connection, "now", lambda: clock.now)
+    monkeypatch.setattr(socket_connection, "now", lambda: clock.now)
 
     async def scenario() -> None:
-        ours, theirs = socket.socketpair()
-        client = Connection(
-            lambda code, reason: None,
-            PlainStream(ours),
-            encoding=Encoding.FRAMES,
-            on_drained=lambda client: None,
-        )
-        client.keep_rest(bytes(8 * PROGRESS_BYTES), 1)
+        pair = Pair()
+        pair.connection.keep_rest(bytes(8 * PROGRESS_BYTES), 1)
         await asyncio.sleep(0)
         clock.now = 5_000
         for _ in range(10):
             await asyncio.sleep(0)
-        assert client.progress_at == 0
-        client.keep_rest(b"", -1)
-        theirs.close()
+        assert pair.connection.progress_at == 0
+        pair.connection.abort()
+        pair.theirs.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_closes_gets_its_code_back() -> None:
+    async def scenario() -> None:
+        pair = Pair()
+        await pair.send(masked(CLOSE, b"\x0f\xa0a gap"))
+        frames = await pair.read_frames()
+        assert frames.closed_with == (4000, "")
+        assert pair.owner.events == ["closing", 4000]
+
+    asyncio.run(scenario())
+
+
+def test_a_close_without_a_code_is_answered_without_one() -> None:
+    async def scenario() -> None:
+        pair = Pair()
+        await pair.send(masked(CLOSE))
+        assert await pair.receive() == encode_close(1005) == b"\x88\x00"
+        assert pair.owner.events == ["closing", 1005]
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_is_cut_is_closed_without_a_code() -> None:
+    async def scenario() -> None:
+        pair = Pair()
+        pair.theirs.close()
+        await until(lambda: pair.owner.events == ["closing", ABNORMAL])
+
+    asyncio.run(scenario())
+
+
+def test_a_close_of_the_server_waits_for_that_of_the_client() -> None:
+    async def scenario() -> None:
+        pair = Pair()
+        pair.connection.close(4008, "too slow")
+        pair.connection.close(1001, "only once")
+        assert pair.owner.events == ["closing"]
+        await pair.send(masked(PING, b"not answered") + masked(CLOSE, b"\x0f\xa8"))
+        frames = await pair.read_frames()
+        assert frames.closed_with == (4008, "too slow")
+        assert [opcode for opcode, _ in frames.frames] == [8]
+        assert pair.owner.events == ["closing", 4008]
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_does_not_answer_a_close_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CLOSE_TIMEOUT", 0.01)
+
+    async def scenario() -> None:
+        pair = Pair()
+        pair.connection.close(4008, "too slow")
+        await until(lambda: pair.owner.events == ["closing", 4008])
+        pair.theirs.close()
+
+    asyncio.run(scenario())
+
+
+def test_closes_and_pongs_come_behind_a_message_that_was_begun() -> None:
+    async def scenario() -> None:
+        pair = Pair()
+        pair.fill()
+        await pair.send(masked(PING, b"one") + masked(PING, b"two"))
+        await pair.send(masked(CLOSE, b"\x03\xe8"))
+        frames = await pair.read_frames()
+        assert [opcode for opcode, _ in frames.frames] == [1, PONG, PONG, 8]
+        assert frames.closed_with == (1000, "")
+        assert pair.owner.events == ["closing", 1000]
+
+    asyncio.run(scenario())
+
+
+def test_pings_of_a_blocked_client_are_bounded() -> None:
+    async def scenario() -> None:
+        pair = Pair()
+        pair.fill()
+        await pair.send(masked(PING) * (MAX_PINGS + 1))
+        await until(lambda: pair.owner.events == ["closing", ABNORMAL])
+        pair.theirs.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_pings_without_end_is_not_read_for_a_while() -> None:
+    async def scenario() -> None:
+        pair = Pair()
+        loop = asyncio.get_running_loop()
+        pongs = 0
+        sending = loop.create_task(pair.send(masked(PING) * 200_000))
+        while pongs < FRAMES_RATE.burst - 1000:
+            pongs += (await loop.sock_recv(pair.theirs, 1 << 16)).count(b"\x8a\x00")
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        with contextlib.suppress(BlockingIOError):
+            pongs += pair.theirs.recv(1 << 20).count(b"\x8a\x00")
+        assert pongs < FRAMES_RATE.burst + 1000
+        assert not sending.done(), "the rest waits in the client's socket"
+        sending.cancel()
+        pair.connection.abort()
+        pair.theirs.close()
+
+    asyncio.run(scenario())
+
+
+WRONG = {
+    "not masked": (b"\x89\x00", 1002),
+    "a message": (masked(0x81, b"hello"), 1003),
+    "a large message": (masked(0x82, bytes(MAX_MESSAGE + 1)), 1009),
+    "a reason that is no UTF-8": (masked(CLOSE, b"\x03\xe8\xff"), 1007),
+    "a code that is never sent": (masked(CLOSE, b"\x03\xee"), 1002),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_frame_is_answered_with_a_close(name: str) -> None:
+    data, code = WRONG[name]
+
+    async def scenario() -> None:
+        pair = Pair()
+        await pair.send(data + b"trailing bytes")
+        if code in (1003, 1009):  # the client's close is still waited for
+            pair.theirs.shutdown(socket.SHUT_WR)
+        frames = await pair.read_frames()
+        assert frames.closed_with is not None
+        assert frames.closed_with[0] == code
+        await until(lambda: pair.owner.events == ["closing", code])
+
+    asyncio.run(scenario())
+
+
+def test_an_event_stream_ends_with_an_event() -> None:
+    async def scenario() -> None:
+        pair = Pair(Encoding.EVENTS)
+        await pair.send(b"whatever a client sends")
+        pair.connection.close(1001, "retry=1.5")
+        assert await pair.receive() == (
+            b'event: close\nretry: 1500\ndata: {"code":1001,"reason":"retry=1.5"}\n\n'
+        )
+        pair.theirs.close()
+        await until(lambda: pair.owner.events == ["closing", 1001])
 
     asyncio.run(scenario())

@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from server.configuration import parse
+from server.http.open_connections import MAX_REFUSED
 from server.http.refusal import BURST
-from server.http.websocket import MAX_REFUSED
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import FrameReader
 from tests.server.served import JSON, Served, wait_for_clients

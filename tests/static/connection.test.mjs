@@ -161,18 +161,20 @@ test("a refusal for good is shown and not tried again, until retry()", () => {
   }
 });
 
-test("a server that is full is asked again, and its reason is shown", () => {
-  const world = new World();
-  const stream = world.follow();
-  world.open();
-  world.end(4503, "the server has 100 clients, as many as it takes");
-  const { state, reason } = stream.view("v").standing;
-  assert.deepEqual(
-    [state, reason],
-    ["connecting", "the server has 100 clients, as many as it takes"],
-  );
-  world.pass(500);
-  assert.equal(world.sockets.length, 2);
+test("a server that is full for now is asked again, and its reason is shown", () => {
+  for (const code of [4429, 4503]) {
+    const world = new World();
+    const stream = world.follow();
+    world.open();
+    world.end(code, "the server has 100 clients, as many as it takes");
+    const { state, reason } = stream.view("v").standing;
+    assert.deepEqual(
+      [state, reason],
+      ["connecting", "the server has 100 clients, as many as it takes"],
+    );
+    world.pass(500);
+    assert.equal(world.sockets.length, 2);
+  }
 });
 
 test("one refused view does not take the others down", () => {

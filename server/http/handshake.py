@@ -1,0 +1,124 @@
+"""Websocket handshakes (RFC 6455, 4.2), and the head of a request that asks for one. No I/O."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+from server.framing import Encoding
+from server.http.negotiate import negotiate_deflate
+from server.http.reader_token import choose_subprotocol
+from server.http.refusal import Refusal
+
+VERSION = "13"
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_KEY_SIZE = 16
+_HEAD = re.compile(
+    r"GET /view/stream(?:\?([!-~]*))? HTTP/1\.1\r\n"
+    r"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+)\r\n"
+)
+"""The head of a request for a stream in its plain form. Any other is left to Tornado."""
+_NOT_PLAIN = {"Content-Length", "Transfer-Encoding", "Expect"}
+"""Headers of a request that has a body."""
+
+
+class StreamRequest(NamedTuple):
+    """A request for a websocket at /view/stream. Names of headers are as Tornado spells them."""
+
+    arguments: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+
+
+class Handshake(NamedTuple):
+    """A handshake that is in order."""
+
+    key: str
+    deflate: dict[str, str | None] | None
+    """The answer to the offer of permessage-deflate."""
+    subprotocol: str | None
+    """The answer to the offer of subprotocols."""
+
+    @property
+    def encoding(self) -> Encoding:
+        return Encoding.FRAMES if self.deflate is None else Encoding.DEFLATED_FRAMES
+
+
+def parse_stream_request(head: bytes) -> StreamRequest | None:
+    """Parse a plain request for a websocket; return None for any other, or a doubtful one."""
+    match = _HEAD.fullmatch(head.decode("latin-1"))
+    if match is None:
+        return None
+    headers: dict[str, str] = {}
+    for line in match[2].split("\r\n")[:-1]:
+        name, _, value = line.partition(":")
+        name, value = _spell(name), value.strip(" \t")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    if headers.get("Upgrade", "").lower() != "websocket" or not _NOT_PLAIN.isdisjoint(headers):
+        return None
+    try:
+        arguments = parse_qs(match[1] or "", keep_blank_values=True, errors="strict")
+    except ValueError:  # a UnicodeDecodeError is one
+        return None
+    return StreamRequest(arguments, headers)
+
+
+@lru_cache(1000)
+def _spell(name: str) -> str:
+    """Spell the name of a header as Tornado does: Sec-Websocket-Key."""
+    return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def check_handshake(
+    headers: Mapping[str, str], method: str, version: str, *, compresses: bool
+) -> Handshake | Refusal:
+    """Check what RFC 6455 asks of a handshake; `compresses` allows permessage-deflate."""
+    if headers.get("Upgrade", "").lower() != "websocket":
+        return Refusal(426, "expected a websocket, or Accept: text/event-stream")
+    if method != "GET" or version != "HTTP/1.1":
+        return Refusal(400, f"expected a GET of HTTP/1.1, found {method} of {version}")
+    connection = headers.get("Connection", "")
+    if "upgrade" not in (token.strip().lower() for token in connection.split(",")):
+        return Refusal(400, f"expected the header Connection: Upgrade, found {connection!r}")
+    if headers.get("Sec-Websocket-Version") != VERSION:
+        found = headers.get("Sec-Websocket-Version")
+        return Refusal(426, f"expected Sec-WebSocket-Version: {VERSION}, found {found!r}")
+    if "Host" not in headers:
+        return Refusal(400, "expected the header Host")
+    key = headers.get("Sec-Websocket-Key", "")
+    if not _is_key(key):
+        return Refusal(400, f"expected 16 bytes in base64 as Sec-WebSocket-Key, found {key!r}")
+    offer = headers.get("Sec-Websocket-Extensions") if compresses else None
+    deflate = None if offer is None else negotiate_deflate(offer)
+    return Handshake(key, deflate, choose_subprotocol(headers))
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(binascii.a2b_base64(key.encode(), strict_mode=True)) == _KEY_SIZE
+    except ValueError:  # a binascii.Error or a UnicodeEncodeError is one
+        return False
+
+
+def encode_answer(handshake: Handshake) -> bytes:
+    """The answer that opens the websocket."""
+    accept = base64.b64encode(hashlib.sha1(handshake.key.encode() + _GUID).digest())  # noqa: S324 -- as RFC 6455 has it
+    more = b""
+    if handshake.deflate is not None:
+        more += b"Sec-Websocket-Extensions: %b\r\n" % _encode_extension(handshake.deflate)
+    if handshake.subprotocol is not None:
+        more += b"Sec-Websocket-Protocol: %b\r\n" % handshake.subprotocol.encode()
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-Websocket-Accept: %b\r\n%b\r\n" % (accept, more)
+    )
+
+
+def _encode_extension(parameters: Mapping[str, str | None]) -> bytes:
+    parts = [name if value is None else f"{name}={value}" for name, value in parameters.items()]
+    return "; ".join(["permessage-deflate", *parts]).encode()
