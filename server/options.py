@@ -132,7 +132,6 @@ class Options:
             "one it answers to names of this machine and of --origin only, and to addresses if "
             "others can reach it",
             HOST,
-            NETWORK,
         ),
     ] = ()
     static: Annotated[Path, Option("the files served at /", FOLDER)] = STATIC
