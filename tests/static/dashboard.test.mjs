@@ -1,20 +1,34 @@
-// The values that the dashboard paints: ranking, rates, ages, texts.
+// The values that the dashboard paints: ranking, springs, rates, ages, texts.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clockOffset, Freshness } from "../../static/dashboard/freshness.js";
-import { Pulse, rateOf, SECONDS } from "../../static/dashboard/pulse.js";
-import { ranking } from "../../static/dashboard/ranking.js";
+import { accountsOf, linkOf } from "../../static/dashboard/home/edit_items.js";
+import { Feed, newestFirst } from "../../static/dashboard/home/feed.js";
+import { changeText, countOf, shareText, sumOf } from "../../static/dashboard/home/numbers.js";
+import { Pace, SECONDS, secondsOfBar } from "../../static/dashboard/home/pace.js";
+import { ranking } from "../../static/dashboard/home/ranking.js";
+import { SettledOrder } from "../../static/dashboard/home/settled_order.js";
+import { SETTLED, Spring } from "../../static/dashboard/home/spring.js";
+import { clockOffset, Freshness } from "../../static/dashboard/site/freshness.js";
+import { nameText, visibleText } from "../../static/dashboard/site/safe_text.js";
 import {
   ageText,
   describe,
   duration,
-  editorName,
   rateText,
+  reasonText,
   sourceText,
+  timeText,
   worst,
-} from "../../static/dashboard/texts.js";
+} from "../../static/dashboard/site/texts.js";
+
+const rank = (rows) =>
+  ranking(
+    rows,
+    ({ user }) => user,
+    ({ count }) => count,
+  );
 
 test("bars are sorted by count, then by name, whatever the order of the rows", () => {
   const rows = [
@@ -24,16 +38,14 @@ test("bars are sorted by count, then by name, whatever the order of the rows", (
     { user: null, count: 3n },
   ];
   const expected = ["Alice", "Carol", "Bob", null];
+  for (const order of [rows, [...rows].reverse()]) {
+    assert.deepEqual(
+      rank(order).map(({ row }) => row.user),
+      expected,
+    );
+  }
   assert.deepEqual(
-    ranking(rows).map(({ user }) => user),
-    expected,
-  );
-  assert.deepEqual(
-    ranking([...rows].reverse()).map(({ user }) => user),
-    expected,
-  );
-  assert.deepEqual(
-    ranking(rows).map(({ share }) => share),
+    rank(rows).map(({ share }) => share),
     [1, 1, 0.75, 0.25],
   );
 });
@@ -44,56 +56,196 @@ test("counts beyond the exact numbers are sorted exactly", () => {
     { user: "Bob", count: 9007199254740993n },
   ];
   assert.deepEqual(
-    ranking(rows).map(({ user }) => user),
+    rank(rows).map(({ row }) => row.user),
     ["Bob", "Alice"],
   );
 });
 
 test("NULL, an empty name and the name null are three editors", () => {
   const rows = [null, "", "null"].map((user) => ({ user, count: 1n }));
-  assert.equal(new Set(ranking(rows).map(({ key }) => key)).size, 3);
-  assert.deepEqual(editorName(null), { text: "not known", isName: false });
-  assert.deepEqual(editorName(""), { text: "no name", isName: false });
-  assert.deepEqual(editorName("null"), { text: "null", isName: true });
+  assert.equal(new Set(rank(rows).map(({ key }) => key)).size, 3);
+  assert.deepEqual(nameText(null), { text: "not known", isName: false });
+  assert.deepEqual(nameText(""), { text: "no name", isName: false });
+  assert.deepEqual(nameText("null"), { text: "null", isName: true });
 });
 
 test("no rows are no bars, and a count of 0 divides nothing", () => {
-  assert.deepEqual(ranking([]), []);
-  assert.equal(ranking([{ user: "Alice", count: 0n }])[0].share, 0);
+  assert.deepEqual(rank([]), []);
+  assert.equal(rank([{ user: "Alice", count: 0n }])[0].share, 0);
 });
 
-test("edits are spread over the time in which they came", () => {
-  const pulse = new Pulse();
-  pulse.add(10_000, 11_000, 8);
-  pulse.add(11_000, 11_500, 3);
-  pulse.add(11_500, 13_000, 6);
-  assert.deepEqual(pulse.until(13_000).slice(-4), [null, 8, 5, 4]);
-  assert.equal(pulse.until(13_999).at(-1), 4);
+test("a spring ends at its target, and never passes it", () => {
+  const spring = new Spring(0);
+  spring.retarget(5, 1000);
+  let before = 0;
+  for (let now = 1000; now <= 1000 + SETTLED; now += 10) {
+    const place = spring.place(now);
+    assert.ok(place >= before && place <= 5, `${place} at ${now}`);
+    before = place;
+  }
+  assert.ok(before > 4.95);
+  assert.equal(spring.place(1000 + SETTLED), 5);
+  assert.equal(spring.isMoving(1000 + SETTLED), false);
 });
 
-test("a second that is partly known is not shown", () => {
-  const pulse = new Pulse();
-  pulse.add(10_400, 12_000, 16);
-  assert.deepEqual(pulse.until(12_000).slice(-2), [null, 10]);
+test("a new target changes neither the place nor the speed", () => {
+  const spring = new Spring(0);
+  spring.retarget(5, 0);
+  for (const [now, target] of [
+    [120, -3],
+    [180, 4],
+    [400, 4.5],
+  ]) {
+    const before = [spring.place(now), spring.velocity(now)];
+    spring.retarget(target, now);
+    assert.ok(Math.abs(spring.place(now) - before[0]) < 1e-9);
+    assert.ok(Math.abs(spring.velocity(now) - before[1]) < 1e-9);
+  }
 });
 
-test("a change over an hour fills the minute that is shown, and no more is kept", () => {
-  const pulse = new Pulse();
-  pulse.add(0, 3_600_000, 7200);
-  const seconds = pulse.until(3_600_000);
-  assert.equal(seconds.length, SECONDS);
-  assert.ok(seconds.every((count) => Math.abs(count - 2) < 1e-9));
+test("the same target again is no new start", () => {
+  const spring = new Spring(0);
+  spring.retarget(1, 0);
+  const expected = spring.place(300);
+  spring.retarget(1, 200);
+  assert.equal(spring.place(300), expected);
 });
 
-test("an empty interval adds nothing", () => {
-  const pulse = new Pulse();
-  pulse.add(10_000, 10_000, 0);
-  assert.ok(pulse.until(11_000).every((count) => count === null));
+test("the speed is the derivative of the place", () => {
+  const spring = new Spring(2);
+  spring.retarget(7, 0);
+  spring.retarget(-1, 90);
+  for (const now of [95, 200, 350]) {
+    const slope = (spring.place(now + 0.01) - spring.place(now - 0.01)) / 0.02;
+    assert.ok(Math.abs(slope - spring.velocity(now)) < 1e-6);
+  }
 });
 
-test("the rate is the mean of the last ten seconds that are known", () => {
-  assert.equal(rateOf(Array(60).fill(null)), null);
-  assert.equal(rateOf([...Array(50).fill(100), ...Array(8).fill(null), 4, 6]), 5);
+test("sixty changes of order a second are shown as few moves, and the last one is the true one", () => {
+  const order = new SettledOrder(700);
+  const shown = [];
+  let now = 0;
+  for (let change = 0; change < 180; change += 1) {
+    now = change * (1000 / 60);
+    const keys = change % 2 ? ["a", "b"] : ["b", "a"];
+    const next = order.next(keys, now, false).join();
+    if (next !== shown.at(-1)?.next) shown.push({ next, now });
+  }
+  assert.ok(shown.length <= 5, `${shown.length} orders in 3 s`);
+  for (const [at, { now: then }] of shown.entries()) {
+    // Longer than a spring needs: each bar rests before it moves again.
+    if (at > 0) assert.ok(then - shown[at - 1].now >= SETTLED);
+  }
+  assert.deepEqual(order.next(["c", "a"], now + 700, false), ["c", "a"]);
+  assert.deepEqual(order.next(["a", "c"], now + 701, true), ["a", "c"]);
+});
+
+const second = (at) => new Date(at * 1000).toISOString();
+
+test("the chart has a bar for each second, also for those without edits", () => {
+  const rows = [
+    { second: second(100), edits: 4 },
+    { second: second(101), edits: 8 },
+    { second: second(103), edits: 6n },
+  ];
+  const pace = new Pace(rows, 105_700);
+  assert.deepEqual(
+    [100, 101, 102, 103, 104, 105].map((at) => pace.at(at)),
+    [null, 8, 0, 6, 0, null],
+  );
+  assert.equal(pace.mean(101, 104), 14 / 3);
+  assert.equal(pace.mean(90, 95), null);
+});
+
+test("the rate is a mean of seconds that are over, and null without any", () => {
+  const rows = Array.from({ length: 60 }, (_, at) => ({ second: second(100 + at), edits: 50 }));
+  assert.equal(new Pace(rows, 160_500).rate, 50);
+  assert.equal(new Pace([], 160_500).rate, null);
+});
+
+test("bars are wide enough to be seen", () => {
+  assert.equal(secondsOfBar(1400, 4), 1);
+  assert.equal(secondsOfBar(700, 4), 2);
+  assert.equal(secondsOfBar(330, 4), 5);
+  assert.ok(SECONDS % secondsOfBar(330, 4) === 0);
+});
+
+const edit = (id, bot = false) => ({ id, bot });
+
+test("edits that come slowly are all shown, the newest first", () => {
+  const feed = new Feed();
+  feed.next([edit(1), edit(2)], 0);
+  assert.deepEqual(
+    feed.next([edit(1), edit(2), edit(3)], 5_000).map(({ id }) => id),
+    [3, 2, 1],
+  );
+});
+
+test("edits that come fast are a sample, in which people come first", () => {
+  const feed = new Feed();
+  const rows = (from) => Array.from({ length: 20 }, (_, at) => edit(from + at, at === 19));
+  const first = feed.next(rows(1), 0);
+  assert.equal(first.length, 7);
+  assert.deepEqual(feed.next(rows(101), 500), first, "each is there long enough to be read");
+  assert.deepEqual(
+    feed.next(rows(101), 2_000).map(({ id }) => id),
+    [119, ...first.slice(0, 6).map(({ id }) => id)],
+  );
+  assert.deepEqual(newestFirst(rows(1))[0].id, 20);
+});
+
+test("the rows of new accounts become accounts with their edits", () => {
+  const row = (id, user, created) => ({ id, user, created, title: `Page ${id}` });
+  const accounts = accountsOf([row(1, "a", "10:00"), row(3, "a", "10:00"), row(2, "b", "10:05")]);
+  assert.deepEqual(
+    accounts.map(({ user, edits, title }) => [user, edits, title]),
+    [
+      ["b", 1, "Page 2"],
+      ["a", 2, "Page 3"],
+    ],
+  );
+});
+
+test("only addresses of the web are links", () => {
+  assert.equal(linkOf("https://en.wikipedia.org/?diff=1"), "https://en.wikipedia.org/?diff=1");
+  for (const url of ["javascript:alert(1)", "data:,x", "http://a.example", "//b", "", null]) {
+    assert.equal(linkOf(url), null);
+  }
+});
+
+test("numbers for people", () => {
+  assert.deepEqual([1204, -56, 0, null, 5n].map(changeText), ["+1,204", "−56", "±0", "", "+5"]);
+  assert.deepEqual([0.613, 0.0994, 0.004, 0].map(shareText), ["61%", "9.9%", "0.4%", "0%"]);
+  assert.equal(countOf(1, "edit"), "1 edit");
+  assert.equal(countOf(2, "person", "people"), "2 people");
+  assert.equal(sumOf([9007199254740993n, 1]), 9007199254740994n);
+  assert.equal(sumOf([2, 1]), 3);
+});
+
+test("control characters and blanks are seen", () => {
+  const expected = [
+    ["\u202eevil\u202c", "⟨U+202E⟩evil⟨U+202C⟩"],
+    ["  a ", "␣␣a␣"],
+    ["\u3164", "⟨U+3164⟩"],
+    ["\ud800x", "\ufffdx"],
+    ["a\u200bb", "a⟨U+200B⟩b"],
+    ["z\u0301\u0302\u0303\u0304\u0305\u0306x", "z\u0301\u0302\u0303\u0304x"],
+  ];
+  for (const [text, visible] of expected) assert.equal(visibleText(text), visible);
+  for (let code = 0; code < 32; code += 1) {
+    const text = visibleText(`a${String.fromCharCode(code)}b`);
+    assert.equal(text.charCodeAt(1), 0x2400 + code);
+  }
+});
+
+test("what belongs to a script or an emoji stays as it is", () => {
+  const whole = ["می\u200cخواهم", "क्\u200dष", "👨\u200d👩\u200d👧", "O’Neil 漢字", "\u0601"];
+  whole.push("🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}");
+  for (const text of whole) assert.equal(visibleText(text), text);
+});
+
+test("a long text is cut between two characters", () => {
+  assert.equal(visibleText("😀".repeat(1000)), `${"😀".repeat(300)}…`);
 });
 
 test("the age is the greatest since the last reading", () => {
@@ -145,20 +297,13 @@ test("durations and rates for people", () => {
     "27 a second",
   ]);
   assert.deepEqual([null, 400].map(ageText), ["", "0.4 s old"]);
+  assert.deepEqual([null, Infinity].map(timeText), ["", ""]);
 });
 
 test("the page shows the state of its worst view", () => {
   const view = (name, state, reason = "") => ({ name, standing: { state, reason } });
   const counter = view("counter", "live");
-  for (const state of [
-    "unverified",
-    "stale",
-    "waiting",
-    "connecting",
-    "paused",
-    "refused",
-    "closed",
-  ]) {
+  for (const state of ["unverified", "stale", "waiting", "connecting", "paused", "closed"]) {
     const expected = { view: "top10", state, reason: "why" };
     assert.deepEqual(worst([counter, view("top10", state, "why")]), expected);
   }
@@ -169,23 +314,82 @@ test("of two live views the one with a reason is shown", () => {
   assert.equal(worst([view("a", ""), view("b", "why"), view("c", "")]).view, "b");
 });
 
+const LIVE = { state: "live", reason: "", view: "v" };
+const situation = (changes) => ({
+  standing: LIVE,
+  hasRows: true,
+  asOf: Date.now(),
+  age: 400,
+  wait: null,
+  ...changes,
+});
+
+test("rows are live, lagging after 3 s, and stale after 15 s", () => {
+  const wordAt = (age) => describe(situation({ age })).word;
+  assert.deepEqual([null, 0, 3_000, 3_001, 15_000, 15_001].map(wordAt), [
+    "Live",
+    "Live",
+    "Live",
+    "Lagging",
+    "Lagging",
+    "Stale",
+  ]);
+});
+
 test("a notice says what is wrong, why, and what happens next", () => {
-  const live = { state: "live", reason: "", view: "v" };
-  assert.deepEqual(describe(live, true, null), { word: "Live", notice: "", countdown: "" });
-  const lost = describe({ state: "connecting", reason: "", view: "v" }, true, 3_200);
-  assert.equal(lost.word, "Reconnecting");
-  assert.equal(lost.countdown, "Trying again in 4 s.");
-  const first = describe({ state: "connecting", reason: "", view: "v" }, false, null);
-  assert.deepEqual(first, { word: "Connecting", notice: "", countdown: "" });
+  const lost = { state: "connecting", reason: "", view: "v" };
+  const again = describe(situation({ standing: lost, wait: 3_200 }));
+  assert.equal(again.word, "Reconnecting");
+  assert.equal(again.countdown, "Trying again in 4 s.");
+  assert.equal(again.canRetry, true);
+  assert.equal(describe(situation({ standing: lost, wait: 0 })).canRetry, false);
+  const first = describe(situation({ standing: lost, hasRows: false }));
+  assert.deepEqual([first.word, first.notice], ["Connecting", ""]);
   const refused = { state: "refused", reason: "the view 'v' is not served here", view: "v" };
   assert.equal(
-    describe(refused, false, 900).notice,
-    "The server refuses: the view 'v' is not served here.",
+    describe(situation({ standing: refused })).notice,
+    "The server refuses this page: the view 'v' is not served here.",
   );
-  const why = "nothing was posted for 15 s";
-  const stale = describe({ state: "stale", reason: why, view: "v" }, true, null);
-  assert.equal(stale.word, "Stale");
-  assert.match(stale.notice, /out of date\. v: nothing was posted for 15 s\.$/);
+  const stale = { state: "stale", reason: "nothing was posted for 15 s", view: "v" };
+  const { word, notice } = describe(situation({ standing: stale }));
+  assert.equal(word, "Stale");
+  assert.match(notice, /^Nothing is new since [\d:]+: no changes arrive from the pipeline\.$/);
+});
+
+test("what is wrong is said before anything is stale", () => {
+  const standing = { ...LIVE, reason: "the engine does not answer" };
+  const early = describe(situation({ standing }));
+  assert.equal(early.word, "Live");
+  assert.equal(early.notice, "All is up to date still, but the database does not answer.");
+  const late = describe(situation({ standing, age: 5_000 }));
+  assert.equal(late.word, "Lagging");
+  assert.match(late.notice, /^Nothing is new since .*: the database does not answer\.$/);
+});
+
+test("views that are behind are named, and since when", () => {
+  const late = { label: "The ranking", reason: "", asOf: 0, age: 4_000 };
+  assert.equal(describe(situation({ late: [late] })).word, "Partly lagging");
+  const { word, notice } = describe(situation({ late: [{ ...late, age: 20_000 }, late] }));
+  assert.equal(word, "Partly stale");
+  assert.match(
+    notice,
+    /^The ranking and 1 more have stopped at [\d:]+: no changes arrive\. The rest/,
+  );
+  const without = describe(situation({ late: [{ ...late, asOf: null, age: null }] }));
+  assert.match(without.notice, /^The ranking has no rows yet/);
+});
+
+test("a reason is in a person's words, and never the database's own text", () => {
+  for (const reason of [
+    "nothing was posted for 15 s",
+    "no pipeline has posted yet",
+    "the engine does not answer within 10 s",
+    'FATAL: password authentication failed for user "x"',
+  ]) {
+    assert.doesNotMatch(reasonText(reason), /FATAL|posted|engine|password/);
+    assert.notEqual(reasonText(reason), "");
+  }
+  assert.equal(reasonText(""), "");
 });
 
 test("the source is shown if the server names it", () => {

@@ -8,7 +8,16 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.static.conftest import CHROMIUM, QUIET
-from tests.static.dashboard_script import ALICE, BOB, COUNT, EPOCH, USER
+from tests.static.dashboard_script import (
+    ALICE,
+    BOB,
+    COUNT,
+    EPOCH,
+    USER,
+    total,
+    wait_for_editors,
+    whole_scene,
+)
 from tests.support.processes import wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.protocol import Base, Delta
@@ -61,4 +70,24 @@ def test_a_page_comes_back_from_the_back_forward_cache(
     wait_until(lambda: page.evaluate("top10.size") == 1, "the delta")
     assert page.evaluate("top10.standing.state") == "live"
     assert len(stream.connections) == 2
+    page.close()
+
+
+def test_the_back_button_brings_the_page_back_as_it_was(
+    stream: ScriptedStream, storing_chromium: Browser
+) -> None:
+    stream.files["other.html"] = ("text/html", "<!doctype html><link rel=icon href=data:>")
+    page = storing_chromium.new_page()
+    page.goto(stream.url)
+    scene = whole_scene(stream.connection(0))
+    wait_for_editors(page, *(f"Editor {number}" for number in range(10)))
+    page.evaluate("window.isStored = true")
+    page.goto(f"{stream.url}/own/other.html")
+    assert stream.connection(0).wait_closed() is not None
+    page.go_back(wait_until="commit")
+    assert page.evaluate("window.isStored")
+    assert total(page).inner_text() == "1,024"
+    scene.resume(stream.connection(1))
+    scene.become(counter=[("1025",)])
+    wait_until(lambda: total(page).inner_text() == "1,025", "the delta")
     page.close()

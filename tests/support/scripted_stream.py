@@ -151,7 +151,7 @@ class ScriptedStream:
                 self.set_header("Content-Security-Policy", POLICY)
 
             def set_extra_headers(self, path: str) -> None:
-                self.set_header("Cache-Control", "no-store")
+                self.set_header("Cache-Control", "no-cache")  # as the real server
 
         files = {"path": str(ROOT / "static"), "default_filename": "index.html"}
         return Application(

@@ -37,11 +37,12 @@ export function reasonText(reason) {
   return REASONS.find(([pattern]) => pattern.test(reason))?.[1] ?? "the database reports an error";
 }
 
-/** The standing of the worst view, with that view's name. */
+/** The standing of the worst view, with that view's name; of equal ones, of one with a reason. */
 export function worst(views) {
+  const rank = ({ state, reason }) => 2 * ORDER.indexOf(state) + (reason === "" ? 1 : 0);
   return views
     .map(({ name, standing }) => ({ view: name, ...standing }))
-    .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))[0];
+    .sort((a, b) => rank(a) - rank(b))[0];
 }
 
 /**
@@ -54,72 +55,93 @@ export function worst(views) {
  */
 
 /**
+ * @typedef {object} Situation
+ * @property {{state: string, reason: string, view: string}} standing of the worst view
+ * @property {boolean} hasRows whether there is anything to see already
+ * @property {?number} asOf up to when what is seen is known; null if it is not
+ * @property {?number} age of what is seen, in milliseconds; null if it is not known
+ * @property {?number} wait milliseconds until the next attempt to connect; null during one
+ * @property {{label: string, reason: string, asOf: ?number, age: ?number}[]} [late] views that are
+ *     behind, while the others are not
+ */
+
+/**
  * Describe the state of the data.
  *
- * @param {object} situation
- * @param {{state: string, reason: string, view: string, since: number}} situation.standing the worst
- * @param {boolean} situation.hasRows whether there is anything to see already
- * @param {?number} situation.age of what is seen, in milliseconds; null if it is not known
- * @param {?number} situation.wait milliseconds until the next attempt to connect; null during one
+ * @param {Situation} situation
  * @returns {Description}
  */
-export function describe({ standing, hasRows, age, wait }) {
+export function describe(situation) {
+  const { standing, hasRows, wait, late = [] } = situation;
   const { state } = standing;
-  const plain = { state, notice: "", countdown: "", canRetry: false };
-  if (state === "closed") return { ...plain, word: "Closed" };
-  if (state === "paused") return { ...plain, word: "Paused" };
   if (state === "refused") return describeRefusal(standing);
-  if (state === "connecting")
-    return hasRows || wait !== null
-      ? describeLost(hasRows, wait)
-      : { ...plain, word: "Connecting" };
-  if (state === "unverified") return { ...plain, word: "Unverified", notice: UNVERIFIED };
+  if (state === "connecting" && (hasRows || wait !== null)) return describeLost(hasRows, wait);
+  if (state in WORDS) return plain(state, WORDS[state]);
+  if (state === "unverified") return { ...plain(state, "Unverified"), notice: UNVERIFIED };
   if (!hasRows) return describeWaiting(standing);
-  const isOld = age !== null && age > LAGGING;
-  if (state === "live" && !isOld) return { ...plain, word: "Live" };
-  return describeOld(standing, age);
+  return late.length > 0 ? describeLate(late) : describeAge(situation);
 }
 
+const WORDS = { closed: "Closed", paused: "Paused", connecting: "Connecting" };
 const UNVERIFIED =
   "The checksum of these rows differs from the server's: some of them may be wrong.";
 
+/** @returns {Description} */
+function plain(state, word) {
+  return { state, word, notice: "", countdown: "", canRetry: false };
+}
+
 function describeRefusal({ reason }) {
   const notice = `The server refuses this page: ${reason || "it gave no reason"}.`;
-  return { state: "refused", word: "Refused", notice, countdown: "", canRetry: true };
+  return { ...plain("refused", "Refused"), notice, canRetry: true };
 }
 
 function describeLost(hasRows, wait) {
   const seconds = wait === null ? 0 : Math.ceil(wait / 1000);
   return {
-    state: "lost",
-    word: hasRows ? "Reconnecting" : "Not connected",
+    ...plain("lost", hasRows ? "Reconnecting" : "Not connected"),
     notice: hasRows
-      ? "The connection is lost: this is how things were."
+      ? "The connection is lost. This is how things were."
       : "The server cannot be reached.",
     countdown: seconds === 0 ? "Trying again now." : `Trying again in ${seconds} s.`,
     canRetry: seconds > 0,
   };
 }
 
-function describeWaiting({ state, reason, view }) {
+function describeWaiting({ reason }) {
   const because = reasonText(reason);
-  const isNews = state === "stale" || (because !== "" && !/being read/.test(reason));
-  const notice = isNews ? `There are no rows to show yet: ${because} (${view}).` : "";
-  return { state: "waiting", word: "Waiting", notice, countdown: "", canRetry: false };
+  const isNews = because !== "" && !/being read/.test(reason);
+  return {
+    ...plain("waiting", "Waiting"),
+    notice: isNews ? `There is nothing to show yet: ${because}.` : "",
+  };
 }
 
-/** Rows that are too old: which view is behind, since when, and why. */
-function describeOld({ state, reason, view, since }, age) {
-  const isStale = state !== "live" || (age ?? 0) > STALE;
-  const because = reasonText(reason) || "nothing new arrives";
-  const from = state === "live" ? "" : ` since ${timeText(since)}`;
-  return {
-    state: isStale ? "stale" : "lagging",
-    word: isStale ? "Stale" : "Lagging",
-    notice: isStale ? `“${view}” is not up to date${from}: ${because}.` : "",
-    countdown: "",
-    canRetry: false,
-  };
+/** All rows are of one time: live, or behind as a whole. */
+function describeAge({ standing, age, asOf }) {
+  const because = reasonText(standing.reason);
+  const isStale = standing.state === "stale" || Number(age) > STALE;
+  if (!isStale && Number(age) <= LAGGING) {
+    const notice = because === "" ? "" : `All is up to date still, but ${because}.`;
+    return { ...plain("live", "Live"), notice };
+  }
+  const since = timeText(asOf) === "" ? "" : ` since ${timeText(asOf)}`;
+  const notice = `Nothing is new${since}: ${because || "no changes arrive"}.`;
+  if (isStale) return { ...plain("stale", "Stale"), notice };
+  return { ...plain("lagging", "Lagging"), notice: because === "" ? "" : notice };
+}
+
+/** Some views are behind, and the others go on without them. */
+function describeLate(late) {
+  const isStale = late.some(({ age, reason }) => reason !== "" || age === null || age > STALE);
+  if (!isStale) return plain("lagging", "Partly lagging");
+  const [{ label, reason, asOf }, ...others] = late;
+  const [names, have] =
+    others.length === 0 ? [label, "has"] : [`${label} and ${others.length} more`, "have"];
+  const since = asOf === null ? "no rows yet" : `stopped at ${timeText(asOf)}`;
+  const because = reasonText(reason) || "no changes arrive";
+  const notice = `${names} ${have} ${since}: ${because}. The rest goes on.`;
+  return { ...plain("stale", "Partly stale"), notice };
 }
 
 const clock = new Intl.DateTimeFormat(undefined, {
@@ -129,9 +151,9 @@ const clock = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
-/** The time of day: 19:03:12. @param {number} time milliseconds */
+/** The time of day: 19:03:12; "" where there is none. @param {?number} time milliseconds */
 export function timeText(time) {
-  return clock.format(time);
+  return Number.isFinite(time) ? clock.format(time) : "";
 }
 
 /** An age such as `0.4 s old`; "" for null. */

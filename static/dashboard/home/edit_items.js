@@ -1,0 +1,92 @@
+/** Items of lists that show single edits: a title that leads to the diff, the editor, the size. */
+
+import { append, setText } from "../site/dom.js";
+import { nameText } from "../site/safe_text.js";
+import { timeText } from "../site/texts.js";
+import { changeText, countOf } from "./numbers.js";
+
+/**
+ * Fill an item with a title, a size, and a second line.
+ *
+ * @param {HTMLElement} element
+ * @param {{title: ?string, url?: ?string}} row
+ */
+function makeItem(element, { title, url }) {
+  const link = linkOf(url);
+  const head = append(element, "bdi", "title");
+  const name = link === null ? head : append(head, "a");
+  if (link !== null)
+    Object.assign(name, { href: link, target: "_blank", rel: "noopener noreferrer" });
+  const { text } = nameText(title);
+  name.textContent = text;
+  head.title = text;
+  const size = append(element, "span", "size");
+  return { name, size, line: append(element, "span", "line") };
+}
+
+/** The address of a diff, if it is one of the web: rows hold what strangers wrote. */
+export function linkOf(url) {
+  if (!url || !URL.canParse(url)) return null;
+  return new URL(url).protocol === "https:" ? url : null;
+}
+
+function showSize(element, bytes) {
+  setText(element, changeText(bytes));
+  element.dataset.sign = bytes > 0 ? "more" : bytes < 0 ? "less" : "same";
+}
+
+function appendEditor(line, user, isBot) {
+  const { text, isName } = nameText(user);
+  append(line, "bdi", isName ? "editor" : "editor nameless").textContent = text;
+  if (isBot) append(line, "span", "bot").textContent = "bot";
+}
+
+/** An edit of the ticker, or one of the biggest changes. */
+export function createEdit(element, row) {
+  const { size, line } = makeItem(element, row);
+  appendEditor(line, row.user, row.bot);
+  append(line, "bdi").textContent = row.language ?? row.wiki ?? "";
+  append(line, "time").textContent = timeText(Date.parse(row.time));
+  showSize(size, row.bytes);
+  return {};
+}
+
+/** A new account, with how much it has edited, and where. */
+export function createAccount(element, row) {
+  const parts = makeItem(element, row);
+  appendEditor(parts.line, row.user, false);
+  return { ...parts, edits: append(parts.line, "span"), created: append(parts.line, "span") };
+}
+
+export function updateAccount({ name, size, edits, created }, row) {
+  setText(name, nameText(row.title).text);
+  if (name.href && linkOf(row.url) !== null) name.href = row.url;
+  showSize(size, row.bytes);
+  setText(edits, countOf(row.edits, "edit"));
+  setText(created, `since ${timeText(Date.parse(row.created))}`);
+}
+
+/** A page that several people edit at the same time. */
+export function createWar(element, row) {
+  const { size, line } = makeItem(element, row);
+  return { size, people: append(line, "span"), wiki: append(line, "bdi") };
+}
+
+export function updateWar({ size, people, wiki }, row) {
+  setText(size, countOf(row.edits, "edit"));
+  setText(people, countOf(row.people, "person", "people"));
+  setText(wiki, row.wiki ?? "");
+}
+
+/** The accounts in the rows of `new_accounts`, which has a row for each edit; the newest first. */
+export function accountsOf(rows) {
+  const accounts = new Map();
+  for (const row of rows) {
+    const known = accounts.get(row.user);
+    const latest = known === undefined || known.id < row.id ? row : known;
+    accounts.set(row.user, { ...latest, edits: (known?.edits ?? 0) + 1 });
+  }
+  return [...accounts.values()].sort((a, b) =>
+    a.created === b.created ? (a.user < b.user ? -1 : 1) : a.created < b.created ? 1 : -1,
+  );
+}

@@ -1,0 +1,59 @@
+/** The live page: follows the views that it has panels for, and paints them at one time. */
+
+import { follow } from "../../viewstream/index.js";
+import { setText } from "../site/dom.js";
+import { StandingDisplay } from "../site/standing.js";
+import { sourceText } from "../site/texts.js";
+import { pauseWhileHidden } from "./hidden_tab.js";
+import { Painter } from "./painter.js";
+import { Panels, VIEWS } from "./panels.js";
+import { ServerClock } from "./server_clock.js";
+import { Shown } from "./shown.js";
+import { Status } from "./status.js";
+import { TimeTravel } from "./time_travel.js";
+import { Wall } from "./wall_controls.js";
+
+const SERVER = new URL("../..", import.meta.url);
+
+const stream = follow(VIEWS, { server: SERVER, keep: { time: "5m", bytes: 32e6 } });
+const shown = new Shown(stream);
+const clock = new ServerClock(new URL("about.json", SERVER));
+const status = new Status(stream, shown, clock, new StandingDisplay(stream.retry));
+const painter = new Painter(paint);
+const panels = new Panels(shown, painter.paintSoon);
+const travel = new TimeTravel(shown, painter.paintSoon);
+const wall = new Wall();
+
+function paint() {
+  const now = performance.now();
+  shown.update(now);
+  travel.show();
+  panels.show(now);
+  status.painted();
+  status.show();
+}
+
+/** What changes as time passes, once a second; nothing of it while nobody looks, but the state. */
+function tick() {
+  if (stream.state === "paused") return;
+  shown.update(performance.now());
+  status.tick();
+  if (document.hidden) return;
+  wall.tick();
+  travel.tick();
+  panels.show(performance.now(), true);
+}
+
+for (const view of stream.views.values()) {
+  view.onChange(painter.paintSoon);
+  view.onStanding(() => {
+    painter.paintSoon();
+    if (document.hidden) status.show(); // the tab's title and icon are seen
+  });
+}
+setInterval(tick, 1000);
+pauseWhileHidden(stream);
+clock.ask().then(
+  (about) => setText(document.getElementById("source"), sourceText(about)),
+  (error) => console.info(`the server does not name its source: ${error.message}`),
+);
