@@ -367,7 +367,7 @@ test("what is wrong is said before anything is stale", () => {
 });
 
 test("views that are behind are named, and since when", () => {
-  const late = { label: "The ranking", reason: "", asOf: 0, age: 4_000 };
+  const late = { label: "The ranking", state: "live", reason: "", asOf: 0, age: 4_000 };
   assert.equal(describe(situation({ late: [late] })).word, "Partly lagging");
   const { word, notice } = describe(situation({ late: [{ ...late, age: 20_000 }, late] }));
   assert.equal(word, "Partly stale");

@@ -55,8 +55,6 @@ export class Status {
     // The others may be ahead of this computer's clock.
     const now = Math.max(this.#clock.now(), this.#shown.liveTime ?? 0);
     const age = asOf === null ? null : now - asOf;
-    const reason =
-      standing.state === "stale" || standing.state === "waiting" ? standing.reason : "";
-    return { label: LABELS[name], reason, asOf, age };
+    return { label: LABELS[name], state: standing.state, reason: standing.reason, asOf, age };
   }
 }

@@ -20,9 +20,10 @@ const ORDER = [
 const REASONS = [
   [/^nothing was posted/, "no changes arrive from the pipeline"],
   [/^no pipeline has posted/, "the pipeline has not started yet"],
+  [/are not what its TAIL/, "the database's answers do not agree with its changes"],
   [/recreated/, "the view was defined again, and its pipeline has not started yet"],
   [/behind the engine/, "the pipeline falls behind the database"],
-  [/being read/, "its rows are being read"],
+  [/being read|no base has been read/, "its rows are being read"],
   [/unknown view/, "the database has no such view"],
   [/does not answer|connect|server closed|terminat/, "the database does not answer"],
 ];
@@ -61,7 +62,7 @@ export function worst(views) {
  * @property {?number} asOf up to when what is seen is known; null if it is not
  * @property {?number} age of what is seen, in milliseconds; null if it is not known
  * @property {?number} wait milliseconds until the next attempt to connect; null during one
- * @property {{label: string, reason: string, asOf: ?number, age: ?number}[]} [late] views that are
+ * @property {{label: string, state: string, reason: string, asOf: ?number, age: ?number}[]} [late] views that are
  *     behind, while the others are not
  */
 
@@ -133,7 +134,7 @@ function describeAge({ standing, age, asOf }) {
 
 /** Some views are behind, and the others go on without them. */
 function describeLate(late) {
-  const isStale = late.some(({ age, reason }) => reason !== "" || age === null || age > STALE);
+  const isStale = late.some(({ state, age }) => state !== "live" || age === null || age > STALE);
   if (!isStale) return plain("lagging", "Partly lagging");
   const [{ label, reason, asOf }, ...others] = late;
   const [names, have] =
