@@ -48,6 +48,8 @@ class Source(Collection):
         """The state of the file at the last look."""
         self._fingerprint: tuple[int, int] | None = None
         """Of a file that is not tailed, when it was read."""
+        self._mark = b""
+        """Of a file that is tailed, the last bytes that have a time."""
         self.live: FileReader | None = None
         """The reader whose rows go to those dataflows that have caught up."""
         self._since = since
@@ -75,15 +77,16 @@ class Source(Collection):
         if not self.file.tail and not self._times:
             return True
         size = self.file.size
-        if size < self.end:
+        if size < self.end or (size > self.end and self._was_overwritten()):
             self._change_state(FileState.TRUNCATED)
+            return False
         return size > self.end
 
     def look(self) -> None:
         """Notice what became of the file; costs two calls of the system, so once a second."""
         if self.state is FileState.TRUNCATED:
             return
-        truncated = self._was_rewritten()
+        truncated = self._was_rewritten() or self._was_overwritten()
         self._change_state(FileState.TRUNCATED if truncated else self.file.state())
 
     def _was_rewritten(self) -> bool:
@@ -92,6 +95,13 @@ class Source(Collection):
         if self._fingerprint is None or now is None or now == self._fingerprint:
             return False
         return self.file.compressed or now[0] <= self._fingerprint[0]
+
+    def _was_overwritten(self) -> bool:
+        """Whether a file that is tailed was written below its end, as far as its mark shows.
+
+        A file that is truncated and grows again at once may never be seen shorter.
+        """
+        return bool(self._mark) and self.file.bytes_before(self.end) != self._mark
 
     def _change_state(self, state: FileState) -> None:
         if state is self.state:
@@ -129,6 +139,8 @@ class Source(Collection):
         if end > self.end:
             self._times.append(time)
             self._ends.append(end)
+            if self.file.tail:
+                self._mark = self.file.bytes_before(end)
         if not self.file.tail:
             self.finished = True
             self._fingerprint = self.file.fingerprint()

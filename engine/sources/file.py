@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _HEADER_BYTES = 1024 * 1024
+_MARK_BYTES = 256
 
 
 class FileState(enum.Enum):
@@ -114,6 +115,13 @@ class SourceFile:
             return FileState.MISSING
         same = (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino)
         return FileState.FOLLOWED if same else FileState.REPLACED
+
+    def bytes_before(self, end: int) -> bytes:
+        """Return the last bytes below `end`, which change when a file is written anew."""
+        if self._descriptor < 0:
+            return b""
+        size = min(end, _MARK_BYTES)
+        return os.pread(self._descriptor, size, end - size)
 
     def fingerprint(self) -> tuple[int, int] | None:
         """Return the size and the modification time, which change when the file is written."""

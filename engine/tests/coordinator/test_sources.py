@@ -114,6 +114,33 @@ def test_a_file_that_was_cut_is_not_read_any_more(
     assert caplog.text.count("was truncated or rewritten") == 1
 
 
+def test_a_file_that_was_overwritten_and_is_longer_is_not_read_on(words: Path) -> None:
+    """It was never seen shorter: truncated and written again between two looks."""
+
+    async def scenario() -> None:
+        async with Engine(tick=10) as engine:
+            await engine.run(source_sql(words), f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
+            append(words, "c")
+
+            async def is_read() -> bool:
+                return ("c", 1) in await engine.rows("SELECT * FROM v")
+
+            await wait_for(is_read, "the last line")
+            before = await engine.rows("SELECT * FROM v")
+            with words.open("r+") as file:
+                file.write("other\n" * 10)
+
+            async def is_noticed() -> bool:
+                return await file_state(engine) == "truncated"
+
+            await wait_for(is_noticed, "the engine notices")
+            with pytest.raises(SqlError, match="was truncated or rewritten after it was read"):
+                await engine.peek(f"{COUNTS} ORDER BY word", as_of=engine.coordinator.now)
+            assert await engine.rows("SELECT * FROM v") == before
+
+    asyncio.run(scenario())
+
+
 def rotate(path: Path) -> Path:
     """Rename the file and begin another one of its name, as log rotation does."""
     rotated = path.rename(path.with_suffix(".1"))
