@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from engine.coordinator.collection import Collection, Stored, Table
+from engine.coordinator.introspection import Introspection
 from engine.coordinator.maintained import Maintained
 from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
@@ -25,6 +26,7 @@ class Housekeeping:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._introspection = Introspection(runtime)
         self._statistics_due = 0.0
         self._storing: asyncio.Task[None] | None = None
 
@@ -111,6 +113,7 @@ class Housekeeping:
         system.replace("mz_source_statistics", self._source_rows())
         system.replace("mz_view_statistics", self._view_rows())
         system.replace("mz_tails", self._tail_rows())
+        self._introspection.refresh()
 
     def _source_rows(self) -> Iterator[Row]:
         for source in self._runtime.sources:

@@ -53,6 +53,11 @@ class Maintained(Stored):
             collection.acquire()
 
     @property
+    def flow(self) -> Dataflow | None:
+        """The dataflow; None once it has ended."""
+        return self._flow
+
+    @property
     def is_wanted(self) -> bool:
         """Whether it has users to be stepped for."""
         return self.users > 0 and self.error is None

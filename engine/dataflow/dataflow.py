@@ -30,6 +30,11 @@ class Operator:
     """Whether results of groups are not output yet: more changes of the same time follow."""
 
     @property
+    def name(self) -> str:
+        """The name that people see."""
+        return type(self).__name__
+
+    @property
     def rows_kept(self) -> int:
         """The number of rows or groups in the operator's state."""
         return 0
@@ -81,13 +86,13 @@ class Dataflow:
     """
 
     def __init__(self, nodes: Sequence[Node], output: int | str) -> None:
-        self._nodes = tuple(nodes)
-        self._output = output
+        self.nodes = tuple(nodes)
+        self.output = output
         self._started = False
-        self._ahead = _linear_nodes(self._nodes)
+        self._ahead = _linear_nodes(self.nodes)
         self._absorbed: dict[int | str, ZSet] = {}
         """The sums of absorbed changes, by the linear node or the input that they come from."""
-        self._linear_ends = _read_by_others(self._nodes, self._ahead, output)
+        self._linear_ends = _read_by_others(self.nodes, self._ahead, output)
         self.errors: ErrorChange = {}
         """Changes of error counts since the caller last cleared it (`errors.clear()`)."""
 
@@ -106,11 +111,11 @@ class Dataflow:
     @property
     def has_more(self) -> bool:
         """Whether the last slice was not the last of its step."""
-        return any(node.operator.has_more for node in self._nodes)
+        return any(node.operator.has_more for node in self.nodes)
 
     def defer(self, deferred: bool) -> None:
         """Let operators wait with the results of groups, or output them in the next steps."""
-        for node in self._nodes:
+        for node in self.nodes:
             node.operator.is_deferred = deferred
 
     def step_slice(self, time: int, changes: Mapping[str, Change]) -> ZSet:
@@ -128,7 +133,7 @@ class Dataflow:
                 return results[source]
             return absorbed.get(source) or changes.get(source, {})
 
-        for number, node in enumerate(self._nodes):
+        for number, node in enumerate(self.nodes):
             if absorbed and number in self._ahead:
                 results.append(absorbed.get(number, {}))
                 continue
@@ -140,7 +145,7 @@ class Dataflow:
         self._started = True
         if errors:
             add_errors(self.errors, errors)
-        return as_zset(change_of(self._output))
+        return as_zset(change_of(self.output))
 
     def absorb(self, changes: Mapping[str, Change]) -> None:
         """Add a slice of the change that the next `step` completes."""
@@ -152,7 +157,7 @@ class Dataflow:
             return found or {}
 
         for number in self._ahead:
-            node = self._nodes[number]
+            node = self.nodes[number]
             if change := change_of(node.inputs[0]):
                 results[number] = node.operator.step(0, [_taken_by(node.operator, change)], errors)
         for source in self._linear_ends:
@@ -172,13 +177,13 @@ class Dataflow:
 
         The caller must `step` at exactly that time, even if no input has changed.
         """
-        times = [time for node in self._nodes if (time := node.operator.next_time) is not None]
+        times = [time for node in self.nodes if (time := node.operator.next_time) is not None]
         return min(times, default=None)
 
     @property
     def rows_kept(self) -> int:
         """The number of rows in the state of all operators."""
-        return sum(node.operator.rows_kept for node in self._nodes)
+        return sum(node.operator.rows_kept for node in self.nodes)
 
 
 def _linear_nodes(nodes: Sequence[Node]) -> list[int]:

@@ -39,6 +39,14 @@ TABLES = system_tables(
     mz_tails="id int8, relation_id text, name text, started_at timestamptz, updates_sent int8, "
     "lag_ms int8",
     mz_evaluation_errors="id text, name text, error text, count int8",
+    mz_dataflow_operators="id int8, worker int8, name text",
+    mz_dataflow_operator_dataflows="id int8, name text, worker int8, dataflow_id int8, "
+    "dataflow_name text",
+    mz_dataflow_channels="id int8, worker int8, source_node int8, source_port int8, "
+    "target_node int8, target_port int8",
+    mz_records_per_dataflow_operator="id int8, name text, worker int8, dataflow_id int8, "
+    "records int8",
+    mz_records_per_dataflow="id int8, name text, worker int8, records int8",
     mz_roles="id int8, oid oid, name text",
     mz_types=_ITEM,
     mz_base_types="type_id text",
@@ -53,7 +61,11 @@ TABLES = system_tables(
     mz_sinks=f"{_ITEM}, connector_type text, volatility text",
 )
 STATISTICS = frozenset(
-    {"mz_source_statistics", "mz_view_statistics", "mz_tails", "mz_evaluation_errors"}
+    {
+        *("mz_source_statistics", "mz_view_statistics", "mz_tails", "mz_evaluation_errors"),
+        *("mz_dataflow_operators", "mz_dataflow_operator_dataflows", "mz_dataflow_channels"),
+        *("mz_records_per_dataflow_operator", "mz_records_per_dataflow"),
+    }
 )
 """Those whose rows the coordinator fills; the rows of the others come from the catalog."""
 

@@ -18,6 +18,10 @@ class Compute(Operator):
     def __init__(self, function: BatchFunction) -> None:
         self._function = function
 
+    @property
+    def name(self) -> str:
+        return "Map/Filter"
+
     def step(self, time: int, changes: Sequence[Change], errors: ErrorChange) -> ZSet:
         output, failed = self._function(changes[0])
         if failed:
