@@ -93,9 +93,9 @@ class Client:
         self._stay = stay
         self._socket: Socket | None = None
 
-    async def _dial(self, address: str) -> Socket:
+    async def _dial(self, address: str, token: str | None = None) -> Socket:
         port = self._chance.choice(self._ports)
-        self._socket = await dial(address.replace(f":{self._ports[0]}/", f":{port}/", 1))
+        self._socket = await dial(address.replace(f":{self._ports[0]}/", f":{port}/", 1), token)
         return self._socket
 
     def _note(self, state: ViewState, change: Change) -> None:

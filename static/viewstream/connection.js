@@ -20,7 +20,8 @@ export class Connection {
   #environment;
   #handlers;
   /** @type {?Socket} */
-  #socket;
+  #socket = null;
+  #isDropped = false;
   #isOpen = false;
   #heardAt;
   /** @type {Timer} */
@@ -29,17 +30,28 @@ export class Connection {
   answeredAt = null;
 
   /**
-   * @param {() => Socket} open
+   * @param {(token: ?string) => Socket} open
+   * @param {?Promise<string>} token the socket is opened once it has come
    * @param {Environment} environment
    * @param {Handlers} handlers
    */
-  constructor(open, environment, handlers) {
+  constructor(open, token, environment, handlers) {
     this.#environment = environment;
     this.#handlers = handlers;
     this.#heardAt = environment.now();
-    this.#socket = open();
-    this.#listen(this.#socket);
+    if (token === null) this.#listen(open(null));
+    else this.#openLater(open, token);
     this.#watch();
+  }
+
+  /**
+   * @param {(token: ?string) => Socket} open
+   * @param {Promise<string>} token
+   */
+  #openLater(open, token) {
+    token
+      .then((found) => this.#isDropped || this.#listen(open(found)))
+      .catch((error) => this.#isDropped || this.#lose(1006, String(error)));
   }
 
   /** Whether it has opened. */
@@ -69,6 +81,7 @@ export class Connection {
 
   /** @param {Socket} socket */
   #listen(socket) {
+    this.#socket = socket;
     /** @param {(event: any) => void} handle */
     const ifCurrent = (handle) => (/** @type {any} */ event) => {
       if (this.#socket === socket) handle(event);
@@ -122,6 +135,7 @@ export class Connection {
   #drop() {
     this.#environment.clearTimeout(this.#timer);
     this.#socket = null;
+    this.#isDropped = true;
   }
 }
 

@@ -61,9 +61,10 @@ export class EventStream {
   /**
    * @param {string} url
    * @param {typeof globalThis.fetch} fetch
+   * @param {?string} token
    */
-  constructor(url, fetch) {
-    this.#read(url, fetch).then(
+  constructor(url, fetch, token) {
+    this.#read(url, fetch, token).then(
       (end) => this.onclose?.(end),
       (error) => this.onclose?.({ code: 1006, reason: String(error?.message ?? error) }),
     );
@@ -76,9 +77,12 @@ export class EventStream {
   /**
    * @param {string} url
    * @param {typeof globalThis.fetch} fetch
+   * @param {?string} token
    */
-  async #read(url, fetch) {
+  async #read(url, fetch, token) {
+    /** @type {Record<string, string>} */
     const headers = { Accept: "text/event-stream" };
+    if (token !== null) headers.Authorization = `Bearer ${token}`;
     const response = await fetch(url, { headers, cache: "no-store", signal: this.#abort.signal });
     if (!response.ok || !response.body) return refusal(response);
     this.onopen?.({});

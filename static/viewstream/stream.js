@@ -22,6 +22,7 @@ import { Listeners } from "./listeners.js";
 import { GAP, MessageError, parseMessage } from "./messages.js";
 import { orderedWait, Retry } from "./retry.js";
 import { receive } from "./state.js";
+import { Tokens } from "./token.js";
 import { Transports } from "./transport.js";
 
 /** @import { ViewState } from "./state.js" */
@@ -33,6 +34,7 @@ export class Stream {
   #server;
   #group;
   #transports;
+  #tokens;
   /** @type {PublicStream["state"]} */
   #state = "paused";
   /** @type {?Connection} */
@@ -62,6 +64,7 @@ export class Stream {
     this.#isPausedByUser = options.paused ?? false;
     this.#retry = new Retry(environment, () => this.#connect());
     this.#transports = new Transports(environment, options.transport);
+    this.#tokens = new Tokens(environment, options.token);
     this.#group = new ViewGroup(names, options, environment.now);
     if (this.#isPausedByUser) this.#showState("");
     else this.resume();
@@ -106,6 +109,7 @@ export class Stream {
   };
 
   retry = () => {
+    if (this.#state === "refused") this.#tokens.forget();
     if (this.#state === "retrying" || this.#state === "refused") this.#connect();
     else this.wake();
   };
@@ -155,17 +159,19 @@ export class Stream {
   #stop(state) {
     if (this.#state === "closed") return;
     this.#retry.cancel();
+    this.#tokens.forget();
     this.#state = state;
     this.#leave(1000, "");
     this.#showState("");
     this.#report({ type: state });
   }
 
-  #connect() {
+  /** @param {boolean} [isQuiet] whether the views' standing stays as it is */
+  #connect(isQuiet = false) {
     this.#retry.cancel();
     this.#state = "connecting";
     this.#answered.clear();
-    this.#showState(this.#reason);
+    if (!isQuiet) this.#showState(this.#reason);
     const transport = this.#transports.next;
     this.#report({ type: "connecting", transport, attempt: this.#retry.attempts + 1 });
     // A listener may have closed the stream, or made it connect.
@@ -174,7 +180,8 @@ export class Stream {
     this.#inbox = inbox;
     try {
       this.#connection = new Connection(
-        () => this.#transports.open(transport, this.#url()),
+        (token) => this.#transports.open(transport, this.#url(), token),
+        this.#tokens.next(),
         this.#environment,
         {
           onOpen: () => this.#onOpen(transport),
@@ -208,9 +215,15 @@ export class Stream {
    * @param {string} reason
    */
   #onLost(transport, code, reason) {
-    this.#transports.record(transport, (this.#connection?.answeredAt ?? null) !== null);
+    const hasAnswered = (this.#connection?.answeredAt ?? null) !== null;
     // 4429: too many clients of one address, as it is now.
-    if (code >= 4400 && code < 4500 && code !== 4429) this.#refuse(code, reason);
+    const isRefused = code >= 4400 && code < 4500 && code !== 4429;
+    this.#transports.record(transport, hasAnswered || isRefused);
+    const next = this.#tokens.afterEnd(code, hasAnswered);
+    if (next === "at once") {
+      this.#leave();
+      this.#connect(true);
+    } else if (isRefused && next === null) this.#refuse(code, reason);
     else this.#lose(code, reason, orderedWait(reason));
   }
 

@@ -39,13 +39,16 @@ export class Transports {
    *
    * @param {Transport} transport
    * @param {URL} url an address of http or https
+   * @param {?string} token
    * @returns {Socket}
    */
-  open(transport, url) {
+  open(transport, url, token) {
     const { WebSocket, fetch } = this.#environment;
-    if (transport === "sse" && fetch) return new EventStream(url.href, fetch);
+    if (transport === "sse" && fetch) return new EventStream(url.href, fetch, token);
     if (transport === "websocket" && WebSocket) {
-      return new WebSocket(url.href.replace("http", "ws"));
+      // A page can set no header of a websocket; the server answers with the first subprotocol.
+      const protocols = token === null ? [] : ["viewstream", `bearer.${token}`];
+      return new WebSocket(url.href.replace("http", "ws"), protocols);
     }
     throw new Error(`expected a global ${transport === "sse" ? "fetch" : "WebSocket"}, found none`);
   }

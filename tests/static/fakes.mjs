@@ -101,8 +101,9 @@ export class World {
     class FakeSocket {
       closes = [];
 
-      constructor(url) {
+      constructor(url, protocols) {
         this.url = url;
+        this.protocols = protocols;
         world.sockets.push(this);
       }
 

@@ -64,10 +64,10 @@ def test_every_module_is_used() -> None:
 
 
 def test_the_core_stays_small() -> None:
-    """As served, comments included; a bundler makes less than 10 KB of it."""
+    """As served, comments included; a bundler makes about 10 KB of it."""
     names = sorted(imported("index.js", set()))
     text = "".join((LIBRARY / name).read_text("utf-8") for name in names)
-    assert len(gzip.compress(text.encode(), 9)) < 24_000
+    assert len(gzip.compress(text.encode(), 9)) < 26_000
 
 
 def test_the_core_is_small_in_a_bundle(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_core_is_small_in_a_bundle(tmp_path: Path) -> None:
     arguments = [tool("rolldown"), LIBRARY / "index.js", "--minify", "-o", bundle]
     result = run([node_for_vite(), *arguments], ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert len(gzip.compress(bundle.read_bytes(), 9)) < 10_000
+    assert len(gzip.compress(bundle.read_bytes(), 9)) < 10_500
 
 
 def test_the_lock_has_no_engines_of_optional_packages() -> None:

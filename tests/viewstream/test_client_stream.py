@@ -65,14 +65,16 @@ class Stage:
 
     sockets: list[FakeSocket | Exception]
     urls: list[str] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     now: float = 1000.0
     lasts: float = 0.0
 
-    async def dial(self, url: str) -> FakeSocket:
+    async def dial(self, url: str, token: str | None = None) -> FakeSocket:
         if not self.sockets:
             raise OverError
         self.urls.append(url)
+        self.tokens.append(token)
         socket = self.sockets.pop(0)
         if isinstance(socket, Exception):
             raise socket

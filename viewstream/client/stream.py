@@ -27,6 +27,7 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from viewstream.backoff import Backoff
 from viewstream.client.change import Change
 from viewstream.client.state import GAP, RefusalError, ViewState, receive
+from viewstream.client.token import AskToken, Next, TokenError, Tokens
 from viewstream.client.view import FollowError, View
 from viewstream.protocol import ProtocolError, Status, decode
 
@@ -43,9 +44,15 @@ FAREWELL = 1.0
 MAX_MESSAGE = 2**30
 _RETRY = re.compile(r"retry=(\d{1,4}(?:\.\d{1,3})?)")
 _REFUSED_STATUSES = {400, 401, 403, 404}
-_REFUSED_CODES = {4400, 4401, 4403, 4404}
+_REFUSED_CODES = {4400, 4401, 4403, 4404, 4440}
 
 T = TypeVar("T")
+
+
+class Dial(Protocol):
+    """Opens a socket; raises OSError, TimeoutError or InvalidHandshake."""
+
+    def __call__(self, url: str, token: str | None = None, /) -> Awaitable[Socket]: ...
 
 
 class Socket(Protocol):
@@ -63,7 +70,7 @@ class Socket(Protocol):
     async def close(self, code: int = 1000, reason: str = "") -> None: ...
 
 
-async def dial(url: str) -> Socket:
+async def dial(url: str, token: str | None = None) -> Socket:
     """Open a websocket to `url`; raises OSError, TimeoutError or InvalidHandshake."""
     # The server compresses each message by itself, once for all clients.
     deflate = ClientPerMessageDeflateFactory(
@@ -71,6 +78,7 @@ async def dial(url: str) -> Socket:
     )
     return await connect(
         url,
+        additional_headers=None if token is None else {"Authorization": f"Bearer {token}"},
         extensions=[deflate],
         compression=None,
         proxy=None,
@@ -85,8 +93,9 @@ class Stream:
     """Keeps exact copies of `views` of the server at `url` (http or ws) while `run()` runs.
 
     `stream[name]` is a view. `on_change` is called at each consistent point, before the views'
-    iterators. `dial` opens a socket, `clock` gives seconds, `sleep` waits, `rng` gives a number
-    from 0 to 1; after `silence` seconds without a message a connection counts as dead.
+    iterators. `token` returns a reader's token, a new one at each call; it is called before one
+    ends. `dial` opens a socket, `clock` gives seconds, `sleep` waits, `rng` gives a number from 0
+    to 1; after `silence` seconds without a message a connection counts as dead.
     """
 
     def __init__(
@@ -95,7 +104,8 @@ class Stream:
         views: Iterable[str],
         *,
         on_change: Callable[[ViewState, Change], None] | None = None,
-        dial: Callable[[str], Awaitable[Socket]] = dial,
+        token: AskToken | None = None,
+        dial: Dial = dial,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: Callable[[], float] = random.random,
@@ -108,6 +118,7 @@ class Stream:
         """The codes of the connections that this client closed because of a message."""
         self._url = url
         self._on_change = on_change
+        self._tokens = Tokens(token)
         self._dial = dial
         self._clock = clock
         self._sleep = sleep
@@ -164,16 +175,28 @@ class Stream:
         """Use one connection to its end; return the delay that the server ordered, if any."""
         try:
             async with asyncio.timeout(self._silence):
-                socket = await self._dial(self.address())
+                socket = await self._dial(self.address(), await self._tokens.next())
         except InvalidStatus as error:
-            status, body = error.response.status_code, error.response.body
-            if status in _REFUSED_STATUSES:
-                sentence = body.decode(errors="replace") if body else ""
-                raise FollowError(f"the server answered {status}: {sentence}") from error
+            self._on_disconnected()
+            self._refuse_status(error)
             return None
-        except (OSError, TimeoutError, InvalidHandshake):
+        except (OSError, TimeoutError, InvalidHandshake, TokenError):
+            self._on_disconnected()
             return None  # no server there: as for a connection that ended
         return await self._converse(socket)
+
+    def _refuse_status(self, error: InvalidStatus) -> None:
+        """Raise FollowError if no later handshake will get another answer."""
+        status, body = error.response.status_code, error.response.body
+        next_ = self._tokens.after_end(4000 + status, has_answered=False)
+        if status in _REFUSED_STATUSES and next_ is Next.NOT:
+            sentence = body.decode(errors="replace") if body else ""
+            raise FollowError(f"the server answered {status}: {sentence}") from error
+
+    def _on_disconnected(self, *, is_quiet: bool = False) -> None:
+        for view in self.views.values():
+            view.on_disconnected(is_quiet=is_quiet)
+        self._news.set()
 
     async def _converse(self, socket: Socket) -> float | None:
         """Read one connection to its end; return the delay that the server ordered, if any."""
@@ -182,6 +205,7 @@ class Stream:
         code, reason = 1000, ""
         for view in self.views.values():
             view.on_connected()
+        renewal = asyncio.create_task(self._tokens.keep_fresh())
         try:
             while True:
                 async with asyncio.timeout(self._silence):
@@ -194,11 +218,14 @@ class Stream:
         except (ConnectionClosed, TimeoutError):
             pass  # the connection has ended, or is silent and will be closed below
         finally:
-            for view in self.views.values():
-                view.on_disconnected()
-            self._news.set()
+            renewal.cancel()
+            has_answered = answered_at is not None
+            next_ = self._tokens.after_end(socket.close_code or 0, has_answered=has_answered)
+            self._on_disconnected(is_quiet=next_ is Next.AT_ONCE)
             await socket.close(code, reason)
-        if socket.close_code in _REFUSED_CODES:
+        if next_ is Next.AT_ONCE:
+            return 0.0
+        if socket.close_code in _REFUSED_CODES and next_ is Next.NOT:
             raise FollowError(f"the server closed with {socket.close_code}: {socket.close_reason}")
         if answered_at is not None and self._clock() - answered_at >= SETTLED:
             self._backoff.reset()
@@ -226,12 +253,15 @@ class Stream:
 
 
 @asynccontextmanager
-async def follow(url: str, *views: str) -> AsyncIterator[Stream]:
+async def follow(url: str, *views: str, token: AskToken | None = None) -> AsyncIterator[Stream]:
     """Follow `views` of the server at `url` while the block runs.
+
+    `token` is a function, or an async one, that returns a reader's token, where the server asks
+    for one.
 
     Raises FollowError in the views' iterators, and at the end of the block, if the server refuses.
     """
-    stream = Stream(url, views)
+    stream = Stream(url, views, token=token)
     running = asyncio.create_task(stream.run())
     try:
         yield stream

@@ -130,8 +130,9 @@ class View:
     def on_connected(self) -> None:
         self._is_connected = True
 
-    def on_disconnected(self) -> None:
-        self._is_connected = False
+    def on_disconnected(self, *, is_quiet: bool = False) -> None:
+        """Note that the connection has ended; the standing stays as it is if that is quiet."""
+        self._is_connected = self._is_connected and is_quiet
         self.state.disconnect()
 
     def on_change(self, change: Change) -> None:

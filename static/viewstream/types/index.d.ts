@@ -168,9 +168,12 @@ export interface Options<Views = AnyViews> {
   keep?: string | number | { time: string | number; bytes?: number };
   /** Only this transport; by default websockets, and server-sent events if they fail. */
   transport?: Transport;
+  /** Return a token of the reader (a new one at each call); the library asks before one ends. */
+  token?: () => string | Promise<string>;
   /** A WebSocket class, where there is no global one. */
   WebSocket?: new (
     url: string,
+    protocols?: string[],
   ) => Socket;
   /** Do not connect before `resume()`. */
   paused?: boolean;

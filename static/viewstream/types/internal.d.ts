@@ -68,7 +68,7 @@ export type Timer = unknown;
 
 /** The world around the library, so that tests can play any order of events. */
 export interface Environment {
-  WebSocket: (new (url: string) => Socket) | undefined;
+  WebSocket: (new (url: string, protocols?: string[]) => Socket) | undefined;
   fetch: typeof globalThis.fetch | undefined;
   now: () => number;
   random: () => number;
