@@ -22,6 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from viewstream.log_format import VARIABLE
+
 ROOT = Path(__file__).parents[1]
 PATIENCE = 30.0
 """Seconds that a child has to become ready, or to end; generous, for slow machines."""
@@ -50,7 +52,8 @@ class Child:
 
     stdout and stderr are captured unless they are given, as for `subprocess.Popen`; `on_output`
     is called with each captured chunk in the thread that reads it. `file_size` is the largest
-    size to which it may write a file; beyond, its writes fail. `death_signal` ends it when this
+    size to which it may write a file; beyond, its writes fail. Its log lines are plain: the parent
+    adds the time. `death_signal` ends it when this
     process ends. In a new session it does not get the SIGINT of a terminal's Ctrl-C.
     """
 
@@ -74,7 +77,7 @@ class Child:
         self.popen = subprocess.Popen(
             self.command,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, VARIABLE: "plain", **(env or {})},
             stdin=stdin,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=stderr if stderr is not None else _captured_stderr(stdout),

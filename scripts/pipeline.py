@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import requests
@@ -25,9 +27,12 @@ from scripts.child import INHERITED, ROOT, Child
 from scripts.outage_log import OutageLog
 from viewstream.backoff import Backoff
 from viewstream.exit_status import ExitStatus
+from viewstream.log_format import FORMATS, configure, log_line
 from viewstream.names import split_view_name
 from viewstream.protocol import ProtocolError
 from viewstream.urls import DEFAULT_URL, is_server_url
+
+log = logging.getLogger("pipeline")
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
 """Bounds, in seconds, of the delay before a restart."""
@@ -61,7 +66,7 @@ class Pipeline:
         self._tail = [sys.executable, str(ROOT / "tail_view.py"), view, *tail]
         self._post = [sys.executable, str(ROOT / "post_deltas.py"), view, *post]
         self._backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
-        self._outage = OutageLog(lambda line: print(line, file=sys.stderr, flush=True))
+        self._outage = OutageLog(partial(log_line, level=logging.WARNING), on_recovery=log_line)
 
     async def supervise(self) -> None:
         """Run until cancelled, or until a script is refused for good."""
@@ -150,10 +155,6 @@ class Pipeline:
             await asyncio.shield(child.aclose(GRACE))
 
 
-def log(message: str) -> None:
-    print(f"pipeline: {message}", file=sys.stderr, flush=True)
-
-
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/pipeline",
@@ -174,6 +175,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="the server (VIEWSTREAM_URL; %(default)s)",
     )
     parser.add_argument("--body-limit", metavar="BYTES", help="the largest body that it takes")
+    parser.add_argument(
+        "--log-format",
+        choices=FORMATS,
+        help="of the log (VIEWSTREAM_LOG_FORMAT; text on a terminal, json elsewhere)",
+    )
     options = parser.parse_args(arguments)
     if not is_server_url(options.server):
         parser.error(f"expected a server such as {DEFAULT_URL}, found {options.server!r}")
@@ -217,7 +223,7 @@ async def run_all(options: argparse.Namespace) -> int:
 def _recommend_tail(views: int) -> None:
     """Log that there is a better tool for so many views, if there is."""
     if views > MANY_VIEWS:
-        log(
+        log.info(
             f"{views} views take {2 * views} processes and {views * MB_PER_VIEW} MB: from about "
             f"{MANY_VIEWS} views on, the server reads them better itself (server --tail)"
         )
@@ -249,7 +255,9 @@ def served_views(server: str) -> list[str]:
 
 
 def main() -> int:
-    return asyncio.run(run_all(parse_arguments()))
+    options = parse_arguments()
+    configure("", options.log_format)
+    return asyncio.run(run_all(options))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from scripts.child import PATIENCE, ROOT, Child
+from scripts.outage_log import OutageLog
 from viewstream.backoff import Backoff
 from viewstream.exit_status import ExitStatus
 
@@ -79,21 +81,35 @@ class Supervisor:
 
     async def _keep_running(self, part: Part, ready: asyncio.Event) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
+        outage = OutageLog(self._show)
+        show = self._show
         while True:
             began = time.monotonic()
-            status = await self._run(part, ready)
+            status = await self._run(part, ready, show)
             if not ready.is_set() or status == ExitStatus.USAGE:
                 raise PartError(f"{part.name} ended with status {status}")
             if time.monotonic() - began > SETTLED:
                 backoff.reset()
+                outage.clear()
             delay = backoff.next_delay()
-            self._show(f"{part.name} ended with status {status}; starting again in {delay:.1f} s")
+            outage.add(
+                f"{part.name} ended with status {status}", f"; starting again in {delay:.1f} s"
+            )
+            show = partial(self._show_once, outage, began=time.monotonic() + delay)
             await asyncio.sleep(delay)
 
-    async def _run(self, part: Part, ready: asyncio.Event) -> int:
+    def _show_once(self, outage: OutageLog, line: str, *, began: float) -> None:
+        """Show a line of a part that was started again: once an outage, until it has settled."""
+        if time.monotonic() - began > SETTLED:
+            self._show(line)
+        else:
+            key, found, detail = line.partition(" (pid=")
+            outage.add(key, found + detail)
+
+    async def _run(self, part: Part, ready: asyncio.Event, show: Callable[[str], None]) -> int:
         """Run a part once, to its end; return its exit status."""
         loop = asyncio.get_running_loop()
-        output = _Output(part, self._show, lambda: loop.call_soon_threadsafe(ready.set))
+        output = _Output(part, show, lambda: loop.call_soon_threadsafe(ready.set))
         child = Child(
             part.command,
             cwd=self._cwd,
@@ -101,7 +117,7 @@ class Supervisor:
             on_output=output.feed,
             new_session=True,
         )
-        self._show(f"{part.name} started (pid={child.pid})")
+        show(f"{part.name} started (pid={child.pid})")
         if part.ready is None:
             ready.set()
         try:

@@ -18,6 +18,9 @@ from server.options import MAX_CLIENTS, Options
 from server.terminal import Terminal
 from server.traceback_limit import TracebackLimit
 from server.workers import Workers
+from viewstream import log_format
+
+log = logging.getLogger("server")
 
 FEW_CLIENTS = 1_000
 """A limit below this is worth a warning even if `--max-clients` was not given."""
@@ -27,17 +30,17 @@ def main(words: Sequence[str] | None = None, bounds: Bounds | None = None) -> in
     """Run a server until a signal ends it; `bounds` are for tests."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until it can be handled
     options = parse(sys.argv[1:] if words is None else words)
-    _log_as("server")
+    _log_as("server", options)
     # Tornado's logs report each misbehaving client; /metrics counts them.
     logging.getLogger("tornado").setLevel(logging.ERROR)
     options, bounds = _fit_system(options, bounds or Bounds())
     if options.processes == 1:
-        return asyncio.run(_run(options, bounds, "server"))
+        return asyncio.run(_run(options, bounds))
 
     def serve(address: tuple[str, int], number: int) -> int:
-        _log_as(f"server {number}")
+        _log_as(f"server {number}", options)
         alone = dataclasses.replace(options, listen=address)
-        return asyncio.run(_run(alone, bounds, f"server {number}"))
+        return asyncio.run(_run(alone, bounds))
 
     try:
         workers = Workers(options.processes, options.listen, serve)
@@ -46,17 +49,16 @@ def main(words: Sequence[str] | None = None, bounds: Bounds | None = None) -> in
     return workers.run()
 
 
-def _log_as(name: str) -> None:
-    """Begin each line of the log with `name`."""
-    format_ = f"{name}: %(message)s"
-    logging.basicConfig(format=format_, level=logging.INFO, stream=sys.stderr, force=True)
+def _log_as(name: str, options: Options) -> None:
+    """Write the log to stderr as that of `name`."""
+    log_format.configure(name, options.log_format)
     for handler in logging.getLogger().handlers:
         handler.addFilter(TracebackLimit())
 
 
 def _cannot_listen(options: Options, error: OSError) -> int:
     host, port = options.listen
-    print(f"server: cannot listen on {host}:{port}: {error}", file=sys.stderr)  # noqa: T201
+    log.error("cannot listen on %s:%d: %s", host, port, error)
     return 1
 
 
@@ -69,7 +71,7 @@ def _fit_system(options: Options, bounds: Bounds) -> tuple[Options, Bounds]:
     available = limit - own
     clients, requests = fit_descriptors(wanted, bounds.max_requests, available)
     if clients < wanted and (options.max_clients is not None or clients < FEW_CLIENTS):
-        logging.getLogger("server").warning(
+        log.warning(
             "this system allows %d open files (ulimit -n): "
             "at most %d clients instead of %d, and %d other connections",
             limit,
@@ -83,7 +85,7 @@ def _fit_system(options: Options, bounds: Bounds) -> tuple[Options, Bounds]:
     )
 
 
-async def _run(options: Options, bounds: Bounds, name: str) -> int:
+async def _run(options: Options, bounds: Bounds) -> int:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -91,19 +93,19 @@ async def _run(options: Options, bounds: Bounds, name: str) -> int:
     try:
         server = Server(options, bounds)
     except (CertificateError, ReaderKeyError) as error:
-        print(f"server: {error}", file=sys.stderr)  # noqa: T201
+        log.error("%s", error)
         return 1
     except OSError as error:
         return _cannot_listen(options, error)
     _reload_on_hangup(server, ended)
     _collect_garbage_rarely()
-    sys.stderr.write(f"{name}: listening on {server.url}\n")  # in one piece: others write, too
+    log.info("listening on %s", server.url)
     # A server without one of its tasks would look alive: end, so that a supervisor restarts it.
     failure = asyncio.create_task(server.wait_for_failure())
     end = asyncio.create_task(ended.wait())
     await asyncio.wait([failure, end], return_when=asyncio.FIRST_COMPLETED)
     if failure.done():
-        logging.getLogger("server").error("ending: a task failed", exc_info=failure.exception())
+        log.error("ending: a task failed", exc_info=failure.exception())
     failure.cancel()
     await server.stop()
     return 1 if failure.done() and not failure.cancelled() else 0

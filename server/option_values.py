@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
+from viewstream.log_format import FORMATS
 from viewstream.names import split_view_name
 from viewstream.protocol import ProtocolError, parse_position
 
@@ -90,6 +91,12 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(FORMATS)}, found {text!r}")
+    return text
+
+
 def _size(text: str) -> int:
     match = re.fullmatch(r"(\d+)([KMG]?)", text.upper())
     if match is None or int(match[1]) == 0:
@@ -135,6 +142,7 @@ FILE = Kind(Path, "FILE")
 SECONDS = Kind(_seconds, "SECONDS", lambda seconds: f"{seconds:g}")
 SIZE = Kind(_size, "SIZE", _show_size)
 TEXT = Kind(str, "TEXT")
+FORMAT = Kind(_format, "FORMAT")
 VIEW = Kind(view_name, "VIEW")
 DSN = Kind(_dsn, "DSN")
 ORIGIN = Kind(_origin, "ORIGIN")

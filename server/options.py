@@ -21,6 +21,7 @@ from server.option_values import (
     DSN,
     FILE,
     FOLDER,
+    FORMAT,
     HOST,
     NETWORK,
     ORIGIN,
@@ -170,6 +171,14 @@ class Options:
         float,
         Option("without a POST, or behind the engine, after which a view is stale", SECONDS),
     ] = Limits.stale_after / 1000
+    log_format: Annotated[
+        str | None,
+        Option(
+            "of the log: text, json, or plain (text without times, for a parent that adds them); "
+            "default text on a terminal and json elsewhere",
+            FORMAT,
+        ),
+    ] = None
     engine_timeout: Annotated[
         float,
         Option(

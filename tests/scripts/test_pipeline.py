@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -258,24 +259,26 @@ def test_an_outage_is_a_line_of_each_script_however_long_it_lasts() -> None:
 
 
 def test_the_end_of_an_outage_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pipeline, "RECOVERED", 1.0)
+    caplog.set_level(logging.INFO)
     engine = Engine([play(progress(50))], ids=["", "u7"])
-    said = ""
+
+    def lines() -> list[str]:
+        names = ("pipeline", "tail_view", "post_deltas")
+        return [f"{one.name}: {one.message}" for one in caplog.records if one.name in names]
 
     async def run(wire: ScriptedWire, server: ScriptedHttp) -> None:
-        nonlocal said
         one = pipeline.Pipeline("top10", ["--dsn", wire.dsn], ["--server", server.url])
         supervising = asyncio.create_task(one.supervise())
         async with asyncio.timeout(60):
-            while "runs again" not in said:
+            while "pipeline: top10: runs again" not in lines():  # noqa: ASYNC110 -- no event
                 await asyncio.sleep(0.05)
-                said += capsys.readouterr().err
         supervising.cancel()
         await asyncio.gather(supervising, return_exceptions=True)
 
     with ScriptedWire(engine) as wire, ScriptedHttp(Server()) as server:
         asyncio.run(run(wire, server))
-    assert said.splitlines()[0] == "tail_view: top10: unknown view 'top10'"
-    assert said.splitlines()[2:] == ["pipeline: top10: runs again"]
+    assert lines()[0] == "tail_view: top10: unknown view 'top10'"
+    assert lines()[2:] == ["pipeline: top10: runs again"]

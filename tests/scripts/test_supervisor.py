@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,3 +126,36 @@ def test_parts_end_in_the_reverse_order_of_their_starts() -> None:
 
     ends = [line.split()[0] for line in supervise(check) if line.endswith("bye")]
     assert ends == ["pipeline", "server", "engine"]
+
+
+def test_a_part_that_dies_again_and_again_is_a_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.supervisor.FIRST_DELAY", 0.01)
+    monkeypatch.setattr("scripts.supervisor.LONGEST_DELAY", 0.02)
+    shown: list[str] = []
+
+    async def run() -> None:
+        starts = 0
+
+        def show(line: str) -> None:
+            shown.append(line)
+
+        script = "import sys; print('ready'); print('broken'); sys.exit(1)"
+        part = Part("part", [sys.executable, "-c", script], ready="ready")
+        async with Supervisor({}, show=show) as supervisor:
+            original = supervisor._run
+
+            async def counted(*arguments: Any) -> int:
+                nonlocal starts
+                starts += 1
+                return await original(*arguments)
+
+            monkeypatch.setattr(supervisor, "_run", counted)
+            await supervisor.start(part)
+            async with asyncio.timeout(60):
+                while starts < 8:  # noqa: ASYNC110 -- no event
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+    assert sum("broken" in line for line in shown) == 2, "one of the first run, one of the outage"
+    assert sum("ended with status 1" in line for line in shown) == 1
+    assert sum("part started (pid=" in line for line in shown) == 2

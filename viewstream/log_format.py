@@ -1,0 +1,99 @@
+"""Formats the lines of logs: for a terminal, for a collector, or for a parent that shows them.
+
+text    2026-11-25T19:27:04.123Z INFO server: listening on http://127.0.0.1:8888
+json    {"time":"2026-11-25T19:27:04.123Z","level":"info","name":"server","message":"..."}
+plain   server: listening on http://127.0.0.1:8888
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from datetime import UTC, datetime
+
+FORMATS = ("text", "json", "plain")
+VARIABLE = "VIEWSTREAM_LOG_FORMAT"
+WINDOW = 600.0
+"""Seconds."""
+MAX_REPEATS = 20
+"""Lines in one window that differ in nothing but numbers."""
+MAX_KEYS = 1_000
+"""Different lines that are remembered."""
+_NUMBER = re.compile(r"(?<!\w)\d[\d.]*(?!\w)")
+_LINE = re.compile(r"(\w+): (.*)", re.DOTALL)
+
+
+def configure(name: str = "", format_: str | None = None) -> None:
+    """Let all loggers write to stderr, as `name` if one is given.
+
+    Without a format it is that of VIEWSTREAM_LOG_FORMAT, or else text on a terminal and json
+    elsewhere.
+    """
+    chosen = format_ or os.environ.get(VARIABLE)
+    if chosen not in FORMATS:
+        chosen = "text" if sys.stderr.isatty() else "json"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter(chosen, name))
+    handler.addFilter(RepeatLimit())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def log_line(line: str, level: int = logging.INFO) -> None:
+    """Log a line such as `post_deltas: it failed`, which begins with the name of its logger."""
+    match = _LINE.fullmatch(line)
+    name, message = match.groups() if match else ("", line)
+    logging.getLogger(name).log(level, "%s", message)
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a record in one of `FORMATS`, as one line unless it has a traceback as text."""
+
+    def __init__(self, format_: str, name: str = "") -> None:
+        super().__init__()
+        self._format = format_
+        self._name = name
+
+    def format(self, record: logging.LogRecord) -> str:
+        name, message = self._name or record.name, record.getMessage()
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        if self._format == "json":
+            fields = {
+                "time": _time(record),
+                "level": record.levelname.lower(),
+                "name": name,
+                "message": message,
+            }
+            if trace:
+                fields["exception"] = trace
+            return json.dumps(fields, ensure_ascii=False)
+        line = f"{name}: {message}" + (f"\n{trace}" if trace else "")
+        return line if self._format == "plain" else f"{_time(record)} {record.levelname} {line}"
+
+
+class RepeatLimit(logging.Filter):
+    """Drops lines that are repeated too often; the next one reports how many there were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        key = _NUMBER.sub("#", record.getMessage())
+        began, count = self._counts.get(key, (record.created, 0))
+        if record.created - began >= WINDOW:
+            if count > MAX_REPEATS:
+                left_out = f"{count - MAX_REPEATS} more of these lines were left out"
+                record.msg, record.args = f"{record.getMessage()} ({left_out})", None
+            began, count = record.created, 0
+        if len(self._counts) >= MAX_KEYS:
+            self._counts.clear()
+        self._counts[key] = (began, count + 1)
+        return count < MAX_REPEATS
+
+
+def _time(record: logging.LogRecord) -> str:
+    at = datetime.fromtimestamp(record.created, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
