@@ -26,12 +26,12 @@ from server.http.access import SMALL_BODY, Access, refuse_path, refuse_unwanted_
 from server.http.address_limits import AddressLimits
 from server.http.arrivals import HEAD_TIMEOUT, Arrivals
 from server.http.counting import CountingServer
+from server.http.deltas import Deltas
 from server.http.events import EventStream, wants_events
 from server.http.expiry import Expiry
 from server.http.handler import Context
 from server.http.handlers import (
     About,
-    Deltas,
     Exposition,
     Frontier,
     Health,
@@ -43,6 +43,7 @@ from server.http.handlers import (
     Refused,
 )
 from server.http.open_connections import OpenConnections
+from server.http.post_connection import Posts
 from server.http.reader_keys import ReaderKeyError, ReaderKeys
 from server.http.reader_token import ReaderToken
 from server.http.readiness import Readiness
@@ -153,6 +154,7 @@ class Server:
         context = Context(
             hub=self.hub,
             offer=self._poller.offer,
+            offer_at_once=self._poller.offer_at_once,
             wait_for_answer=self._poller.wait_for_answer,
             metrics=self._metrics,
             access=access,
@@ -170,9 +172,11 @@ class Server:
             body_timeout=bounds.body_timeout,
             idle_connection_timeout=bounds.headers_timeout,
         )
+        self._posts = Posts(context, http.take, bounds.headers_timeout, bounds.body_timeout)
         self._arrivals = Arrivals(
             http,
             partial(open_websocket, context),
+            self._posts,
             address_limits,
             max_requests=bounds.max_requests,
             head_timeout=min(bounds.headers_timeout, HEAD_TIMEOUT),
@@ -213,6 +217,7 @@ class Server:
     async def stop(self) -> None:
         """Disconnect every client with the delay after which to return, spread out, and end."""
         self._acceptor.close()
+        self._posts.close()
         self._ticking.cancel()
         await self._tailer.stop()
         await self._poller.stop()
@@ -249,6 +254,7 @@ class Server:
             self.hub.on_tick(now())
             self._expiry.on_tick(time.time())
             self._arrivals.on_tick(now())
+            self._posts.on_tick(now())
             self._connections.on_tick(now())
             failures.update([self.hub.report(name, now()) for name in self.hub.names], now())
 

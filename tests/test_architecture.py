@@ -136,6 +136,7 @@ WITHOUT_IO = (
     "server/framing.py",
     "server/http/client_frames.py",
     "server/http/handshake.py",
+    "server/http/heads.py",
     "server/http/rate.py",
     "server/hub",
     "viewstream/client/state.py",

@@ -1,8 +1,8 @@
 """Reads the head of each connection's first request, and passes the connection on by it.
 
-A websocket is opened here, for a fraction of what Tornado takes. Everything else goes to Tornado,
-with the bytes that were read. Silent connections wait here, where each costs next to nothing and
-the oldest makes room for a new one: they hide nobody.
+A websocket is opened here, and a pipeline's posts are served, for a fraction of what Tornado takes.
+Everything else goes to Tornado, with the bytes that were read. Silent connections wait here, where
+each costs next to nothing and the oldest makes room for a new one: they hide nobody.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from typing import Any
 
 from server.flusher import now
 from server.http.address_limits import AddressLimits
-from server.http.counting import MAX_BUFFER, CountingServer, PlainStream
+from server.http.counting import CountingServer
 from server.http.handshake import StreamRequest, parse_stream_request
+from server.http.heads import MAX_HEAD, head_size
+from server.http.post_connection import Posts
 from server.http.refusal import Refusal, send_refusal
 
 HEAD_TIMEOUT = 10.0
 """Seconds for the head of a first request: several round trips of a bad network."""
-MAX_HEAD = 16 << 10
-"""Bytes of a head that are read here; a longer one is left to Tornado."""
 REQUESTS_PER_ADDRESS = 100
 """Connections of one address, this machine's and proxies' excepted, that are no streams."""
 RESERVED = 24
 """Connections above the limit for probes and pipelines, which have to get through when no page
 does. They come out of the spare descriptors."""
+_POST = b"POST /view/deltas "
 _URGENT = re.compile(rb"(?:(?:GET|HEAD) /(?:healthz|readyz|metrics)|POST /view/deltas)[ ?]")
 
 Open = Callable[[socket.socket, str, StreamRequest, bytes], None]
@@ -55,6 +56,7 @@ class Arrivals:
         self,
         http: CountingServer,
         open_websocket: Open,
+        posts: Posts,
         limits: AddressLimits,
         *,
         max_requests: int,
@@ -62,6 +64,7 @@ class Arrivals:
     ) -> None:
         self._http = http
         self._open_websocket = open_websocket
+        self._posts = posts
         self._limits = limits
         self._max_requests = max_requests
         self._timeout = round(head_timeout * 1000)
@@ -71,7 +74,11 @@ class Arrivals:
     @property
     def has_room(self) -> bool:
         """Whether one more connection may be accepted, if only for a probe."""
-        return self._http.requests < self._max_requests + RESERVED
+        return self._requests < self._max_requests + RESERVED
+
+    @property
+    def _requests(self) -> int:
+        return self._http.requests + len(self._posts)
 
     def add(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         """Take an accepted connection. Its request has often come already."""
@@ -93,7 +100,7 @@ class Arrivals:
             self._close(arrival)
 
     def _make_room(self) -> None:
-        if self._waiting and len(self._waiting) + self._http.requests >= self._max_requests:
+        if self._waiting and len(self._waiting) + self._requests >= self._max_requests:
             self._close(next(iter(self._waiting)))
 
     def _close(self, arrival: Arrival) -> None:
@@ -120,22 +127,24 @@ class Arrivals:
             self._close(arrival)
             return True
         arrival.data += data
-        size = arrival.data.find(b"\r\n\r\n") + 4
-        if size < 4 and len(arrival.data) < MAX_HEAD:
+        size = head_size(arrival.data)
+        if not size and len(arrival.data) < MAX_HEAD:
             return False
         self._forget(arrival)
         self._pass_on(arrival, size)
         return True
 
     def _pass_on(self, arrival: Arrival, size: int) -> None:
-        request = parse_stream_request(arrival.data[:size]) if size >= 4 else None
+        if size and arrival.data.startswith(_POST):
+            self._posts.add(arrival.socket, arrival.address, arrival.data)
+            return
+        request = parse_stream_request(arrival.data[:size]) if size else None
         if request is not None:
             self._open_websocket(arrival.socket, arrival.address[0], request, arrival.data[size:])
             return
         refusal = self._refuse_request(arrival)
         if refusal is None:
-            stream = PlainStream(arrival.socket, arrival.data, max_buffer_size=MAX_BUFFER)
-            self._http.handle_stream(stream, arrival.address)
+            self._http.take(arrival.socket, arrival.address, arrival.data)
         else:
             send_refusal(arrival.socket, refusal)
 
@@ -144,7 +153,7 @@ class Arrivals:
         if _URGENT.match(arrival.data):
             return None
         address = arrival.address[0]
-        if self._http.requests >= self._max_requests:
+        if self._requests >= self._max_requests:
             return Refusal(503, f"there are {self._max_requests} connections that are no streams")
         is_limited = self._limits.is_limited(address) and not self._limits.is_proxy(address)
         if is_limited and self._http.by_address[address] >= REQUESTS_PER_ADDRESS:

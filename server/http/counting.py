@@ -46,6 +46,10 @@ class CountingServer(HTTPServer):
         self._silent: dict[IOStream, None] = {}
         """Connections that have not asked for anything, oldest first."""
 
+    def take(self, connection: socket.socket, address: tuple[Any, ...], data: bytes) -> None:
+        """Serve a plain connection, from which `data` has been read."""
+        self.handle_stream(PlainStream(connection, data, max_buffer_size=MAX_BUFFER), address)
+
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         self.requests += 1
         self.by_address[address[0]] += 1

@@ -37,6 +37,8 @@ class Context:
     hub: Hub
     offer: Callable[[Delta], Awaitable[Outcome]]
     """Gives the hub a delta: see `Poller.offer`."""
+    offer_at_once: Callable[[Delta], Outcome | None]
+    """Gives the hub a delta: see `Poller.offer_at_once`."""
     wait_for_answer: Callable[[float], Awaitable[None]]
     """Waits for the engine's next answer: see `Poller.wait_for_answer`."""
     metrics: Metrics

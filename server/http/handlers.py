@@ -1,24 +1,19 @@
-"""All HTTP requests but the websocket's: posts, frontiers, health, metrics, and files."""
+"""HTTP requests: frontiers, health, metrics, and files."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError, StaticFileHandler, stream_request_body
 
 from server.flusher import now
-from server.http.access import Access, refuse_body
-from server.http.grant import ALL
+from server.http.access import Access
 from server.http.handler import Context, Handler, allow_origin, log_failure
 from server.http.refusal import Refusal
-from server.hub.history import Outcome
 from server.hub.status import ViewReport
-from viewstream.protocol import Delta, ProtocolError, decode_delta
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -26,11 +21,8 @@ POLICY = (
 )
 """Content-Security-Policy of our own pages: nothing is loaded from another host. Pages of a folder
 given with `--static` get none: their author decides what they may load."""
-NO_LIMIT = 1 << 62
 ALLOWED_HEADERS = "Accept, Authorization, If-None-Match, Last-Event-ID"
 """Headers that pages of allowed origins may send."""
-DECODED_IN_PLACE = 256 << 10
-"""Bytes of a body that are decoded in one turn of the event loop; above, in a worker thread."""
 
 
 class NotFound(Handler):
@@ -55,80 +47,6 @@ class Refused(Handler):
 
     def data_received(self, chunk: bytes) -> None:
         """Drop what arrives before the connection is closed."""
-
-
-@stream_request_body
-class Deltas(Handler):
-    """POST /view/deltas: one delta of a pipeline."""
-
-    allowed_methods = "POST"
-
-    def prepare(self) -> None:
-        self._body = bytearray()
-        if self.request.method != "POST":
-            self.refuse_method()
-            return
-        refusal = self._refusal()
-        if refusal is not None:
-            self.refuse(refusal)
-            return
-        # `data_received` refuses a body that grows too large, with a sentence; Tornado would not.
-        assert isinstance(self.request.connection, HTTP1Connection)
-        self.request.connection.set_max_body_size(NO_LIMIT)
-
-    def _refusal(self) -> Refusal | None:
-        request = self.request
-        remote_ip = request.remote_ip or ""
-        refusal = self.context.access.refuse_post(request.headers, request.version, remote_ip)
-        return refusal or refuse_body(request.headers, self.context.max_body, may_stream=True)
-
-    def data_received(self, chunk: bytes) -> None:
-        if self._finished:
-            return
-        limit = self.context.max_body
-        if len(self._body) + len(chunk) > limit:
-            self._body.clear()
-            self.refuse(Refusal(413, f"the body is larger than the limit of {limit} bytes"))
-        else:
-            self._body += chunk
-
-    async def post(self) -> None:
-        if self._finished:
-            return
-        try:
-            self.context.metrics.received_bytes.inc(len(self._body))
-            delta = await _decode(bytes(self._body))
-        except ProtocolError as error:
-            self.refuse(Refusal(400, str(error)))
-            return
-        self._body.clear()
-        if not self.may_read(delta.view, ALL):
-            return
-        if self.context.is_tailed(delta.view):
-            sentence = f"this server reads {delta.view} from the engine itself (--tail)"
-            self.refuse(Refusal(403, f"{sentence}: nothing can be posted to it", "tailing"))
-            return
-        outcome = await self.context.offer(delta)
-        self._answer_outcome(outcome, delta, self.context.hub.report(delta.view, now()))
-
-    def _answer_outcome(self, outcome: Outcome, delta: Delta, view: ViewReport) -> None:
-        if outcome in (Outcome.TAKEN, Outcome.HAD):
-            self.answer(200, {"head": view.head, "taken": outcome is Outcome.TAKEN})
-        elif outcome is Outcome.UNKNOWN:
-            self.refuse(Refusal(503, f"the epoch cannot be checked: {view.failure}", "engine_away"))
-        elif outcome is Outcome.GAP:
-            sentence = f"the delta begins at {delta.lower}, above the head {view.head}"
-            self.refuse(Refusal(409, sentence), head=view.head)
-        else:
-            sentence = f"the epoch {delta.epoch} has ended: the engine's is {view.epoch}"
-            self.refuse(Refusal(410, sentence), epoch=view.epoch)
-
-
-async def _decode(body: bytes) -> Delta:
-    """Decode and check a delta; a large one in a worker thread, so that the event loop goes on."""
-    if len(body) <= DECODED_IN_PLACE:
-        return decode_delta(body)
-    return await asyncio.to_thread(decode_delta, body)
 
 
 class Frontier(Handler):

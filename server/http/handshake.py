@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from server.framing import Encoding
+from server.http.heads import parse_head
 from server.http.negotiate import negotiate_deflate
 from server.http.reader_token import choose_subprotocol
 from server.http.refusal import Refusal
@@ -19,11 +18,6 @@ from server.http.refusal import Refusal
 VERSION = "13"
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_SIZE = 16
-_HEAD = re.compile(
-    r"GET /view/stream(?:\?([!-~]*))? HTTP/1\.1\r\n"
-    r"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+)\r\n"
-)
-"""The head of a request for a stream in its plain form. Any other is left to Tornado."""
 _NOT_PLAIN = {"Content-Length", "Transfer-Encoding", "Expect"}
 """Headers of a request that has a body."""
 
@@ -51,27 +45,19 @@ class Handshake(NamedTuple):
 
 def parse_stream_request(head: bytes) -> StreamRequest | None:
     """Parse a plain request for a websocket; return None for any other, or a doubtful one."""
-    match = _HEAD.fullmatch(head.decode("latin-1"))
-    if match is None:
+    parsed = parse_head(head)
+    if parsed is None or parsed.method != "GET":
         return None
-    headers: dict[str, str] = {}
-    for line in match[2].split("\r\n")[:-1]:
-        name, _, value = line.partition(":")
-        name, value = _spell(name), value.strip(" \t")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    if headers.get("Upgrade", "").lower() != "websocket" or not _NOT_PLAIN.isdisjoint(headers):
+    path, _, query = parsed.target.partition("?")
+    headers = parsed.headers
+    is_websocket = headers.get("Upgrade", "").lower() == "websocket"
+    if path != "/view/stream" or not is_websocket or not _NOT_PLAIN.isdisjoint(headers):
         return None
     try:
-        arguments = parse_qs(match[1] or "", keep_blank_values=True, errors="strict")
+        arguments = parse_qs(query, keep_blank_values=True, errors="strict")
     except ValueError:  # a UnicodeDecodeError is one
         return None
     return StreamRequest(arguments, headers)
-
-
-@lru_cache(1000)
-def _spell(name: str) -> str:
-    """Spell the name of a header as Tornado does: Sec-Websocket-Key."""
-    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def check_handshake(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
@@ -87,24 +90,33 @@ class Refusal:
         return encoded[: MAX_REASON - 3].decode(errors="ignore") + "…"
 
 
+def encode_answer(
+    status: int, fields: Mapping[str, object], headers: Mapping[str, str] | None = None
+) -> bytes:
+    """Encode an answer in JSON to a request that Tornado does not see."""
+    body = msgspec.json.encode(fields) + b"\n"
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nServer: viewstream\r\n"
+        f"Date: {_date(int(time.time()))}\r\nContent-Type: application/json\r\n"
+        f"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n{more}"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+@lru_cache(1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
 def send_refusal(connection: socket.socket, refusal: Refusal) -> None:
     """Answer a request that Tornado does not see, and close its connection."""
-    body = msgspec.json.encode({"error": refusal.sentence}) + b"\n"
-    headers = {
-        "Server": "viewstream",
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-        "Connection": "close",
-        **refusal.headers,
-    }
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    status = HTTPStatus(refusal.status)
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n"
+    headers = {**refusal.headers, "Connection": "close"}
+    answer = encode_answer(refusal.status, {"error": refusal.sentence}, headers)
     # A client that has gone needs no answer.
     with contextlib.suppress(OSError):
-        connection.send(head.encode() + body)
+        connection.send(answer)
         connection.shutdown(socket.SHUT_WR)
     connection.close()
 

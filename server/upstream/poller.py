@@ -75,6 +75,14 @@ class Poller:
         if self._hub.wants_epoch(view):
             self._epochs_wanted.set()
 
+    def offer_at_once(self, delta: Delta) -> Outcome | None:
+        """Give the hub a delta; None if the engine has to be asked first, by `offer`."""
+        outcome = self._hub.take_delta(delta, now(), self._hub.last_question(delta.view))
+        if outcome is Outcome.UNKNOWN:
+            return None
+        self._metrics.posts.labels(delta.view, outcome.name.lower()).inc()
+        return outcome
+
     async def offer(self, delta: Delta) -> Outcome:
         """Give the hub a delta, after asking the engine if the hub does not have its epoch.
 

@@ -21,6 +21,7 @@ from server.http.acceptor import SPARE_DESCRIPTORS, Acceptor, fit_descriptors
 from server.http.address_limits import AddressLimits
 from server.http.arrivals import Arrivals
 from server.http.counting import CountingServer
+from server.http.post_connection import Posts
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.server.test_tls import TLS
@@ -170,7 +171,8 @@ def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
             listener.bind(("127.0.0.1", 0))
             listener.listen()
             http = CountingServer(lambda request: None)
-            arrivals = Arrivals(http, fail, AddressLimits(), max_requests=10)
+            posts = Posts(fail, fail, 1, 1)  # type: ignore[arg-type]
+            arrivals = Arrivals(http, fail, posts, AddressLimits(), max_requests=10)
             acceptor = Acceptor(http, [listener], None, arrivals)
             client.connect(listener.getsockname())
             await listener.tried.wait()

@@ -1,0 +1,138 @@
+"""POST /view/deltas: one delta of a pipeline.
+
+`post_connection.py` takes the plain requests of a pipeline's connection. All others come to the
+handler here, by way of Tornado. Both take deltas by the functions below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from tornado.http1connection import HTTP1Connection
+from tornado.web import stream_request_body
+
+from server.flusher import now
+from server.http.access import refuse_body
+from server.http.grant import ALL
+from server.http.handler import Context, Handler
+from server.http.refusal import Refusal, refuse_view
+from server.hub.history import Outcome
+from viewstream.protocol import Delta, ProtocolError, decode_delta
+
+NO_LIMIT = 1 << 62
+DECODED_IN_PLACE = 256 << 10
+"""Bytes of a body that are decoded in one turn of the event loop; above, in a worker thread."""
+
+
+class Answer(NamedTuple):
+    """The answer to a delta: fields of its JSON, and the refusal if it was not taken."""
+
+    fields: dict[str, object]
+    refusal: Refusal | None = None
+
+
+def take_at_once(context: Context, body: bytes) -> Answer | None:
+    """Take a delta; None if a worker thread has to decode it, or the engine has to be asked."""
+    if len(body) > DECODED_IN_PLACE:
+        return None
+    try:
+        delta = decode_delta(body)
+    except ProtocolError as error:
+        return Answer({}, Refusal(400, str(error)))
+    refusal = _refuse(context, delta)
+    if refusal is not None:
+        return Answer({}, refusal)
+    outcome = context.offer_at_once(delta)
+    if outcome is None:
+        return None
+    context.metrics.received_bytes.inc(len(body))
+    return _answer(context, delta, outcome)
+
+
+async def take_delta(context: Context, body: bytes) -> Answer:
+    """Take a delta, however long that takes."""
+    context.metrics.received_bytes.inc(len(body))
+    try:
+        if len(body) > DECODED_IN_PLACE:
+            delta = await asyncio.to_thread(decode_delta, body)
+        else:
+            delta = decode_delta(body)
+    except ProtocolError as error:
+        return Answer({}, Refusal(400, str(error)))
+    refusal = _refuse(context, delta)
+    if refusal is not None:
+        return Answer({}, refusal)
+    return _answer(context, delta, await context.offer(delta))
+
+
+def _refuse(context: Context, delta: Delta) -> Refusal | None:
+    """Refuse a delta of a view for which nobody may post."""
+    refusal = refuse_view(delta.view, context.hub.names, ALL)
+    if refusal is None and context.is_tailed(delta.view):
+        sentence = f"this server reads {delta.view} from the engine itself (--tail)"
+        return Refusal(403, f"{sentence}: nothing can be posted to it", "tailing")
+    return refusal
+
+
+def _answer(context: Context, delta: Delta, outcome: Outcome) -> Answer:
+    view = context.hub.report(delta.view, now())
+    match outcome:
+        case Outcome.TAKEN | Outcome.HAD:
+            return Answer({"head": view.head, "taken": outcome is Outcome.TAKEN})
+        case Outcome.UNKNOWN:
+            sentence = f"the epoch cannot be checked: {view.failure}"
+            return Answer({}, Refusal(503, sentence, "engine_away"))
+        case Outcome.GAP:
+            sentence = f"the delta begins at {delta.lower}, above the head {view.head}"
+            return Answer({"head": view.head}, Refusal(409, sentence))
+        case _:
+            sentence = f"the epoch {delta.epoch} has ended: the engine's is {view.epoch}"
+            return Answer({"epoch": view.epoch}, Refusal(410, sentence))
+
+
+@stream_request_body
+class Deltas(Handler):
+    """POST /view/deltas: one delta of a pipeline."""
+
+    allowed_methods = "POST"
+
+    def prepare(self) -> None:
+        self._body = bytearray()
+        if self.request.method != "POST":
+            self.refuse_method()
+            return
+        refusal = self._refusal()
+        if refusal is not None:
+            self.refuse(refusal)
+            return
+        # `data_received` refuses a body that grows too large, with a sentence; Tornado would not.
+        assert isinstance(self.request.connection, HTTP1Connection)
+        self.request.connection.set_max_body_size(NO_LIMIT)
+
+    def _refusal(self) -> Refusal | None:
+        request = self.request
+        remote_ip = request.remote_ip or ""
+        refusal = self.context.access.refuse_post(request.headers, request.version, remote_ip)
+        return refusal or refuse_body(request.headers, self.context.max_body, may_stream=True)
+
+    def data_received(self, chunk: bytes) -> None:
+        if self._finished:
+            return
+        limit = self.context.max_body
+        if len(self._body) + len(chunk) > limit:
+            self._body.clear()
+            self.refuse(Refusal(413, f"the body is larger than the limit of {limit} bytes"))
+        else:
+            self._body += chunk
+
+    async def post(self) -> None:
+        if self._finished:
+            return
+        body = bytes(self._body)
+        self._body.clear()
+        answer = await take_delta(self.context, body)
+        if answer.refusal is None:
+            self.answer(200, answer.fields)
+        else:
+            self.refuse(answer.refusal, **answer.fields)
