@@ -162,14 +162,16 @@ export class CommonTime {
   }
 
   /**
-   * Set whether a view, such as one that is refused, does not count.
+   * Set whether a view, such as one that is refused, does not count; returns whether that is new.
    *
    * @param {string} name
    * @param {boolean} isExcluded
    */
   exclude(name, isExcluded) {
     const lane = this.#lanes.get(name);
-    if (lane) lane.isExcluded = isExcluded;
+    if (!lane || lane.isExcluded === isExcluded) return false;
+    lane.isExcluded = isExcluded;
+    return true;
   }
 
   /**

@@ -194,10 +194,10 @@ export class ViewGroup {
    */
   #set(name, state, reason) {
     const now = this.#now();
-    this.#common?.exclude(name, state === "refused");
+    const isOtherSet = this.#common?.exclude(name, state === "refused") ?? false;
     this.views.get(name)?.setStanding(state, reason, now);
     this.#aligned.get(name)?.setStanding(state, reason, now);
-    this.#announceAligned(this.#moveAligned());
+    if (isOtherSet) this.#announceAligned(this.#moveAligned());
   }
 }
 

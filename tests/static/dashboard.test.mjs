@@ -170,7 +170,7 @@ test("bars are wide enough to be seen", () => {
   assert.ok(SECONDS % secondsOfBar(330, 4) === 0);
 });
 
-const edit = (id, bot = false) => ({ id, bot });
+const edit = (id, bot = false) => ({ id, bot, wiki: "enwiki", time: String(1000 + id) });
 
 test("edits that come slowly are all shown, the newest first", () => {
   const feed = new Feed();
@@ -194,8 +194,16 @@ test("edits that come fast are a sample, in which people come first", () => {
   assert.deepEqual(newestFirst(rows(1))[0].id, 20);
 });
 
+test("edits of two wikis may have one number, and their numbers have no order", () => {
+  const feed = new Feed();
+  const german = { ...edit(1), wiki: "dewiki", time: "2000" };
+  assert.deepEqual(feed.next([edit(1), german], 0), [german, edit(1)]);
+  const later = { ...edit(9), wiki: "frwiki", time: "0500" };
+  assert.deepEqual(feed.next([edit(1), german, later], 5_000), [german, edit(1), later]);
+});
+
 test("the rows of new accounts become accounts with their edits", () => {
-  const row = (id, user, created) => ({ id, user, created, title: `Page ${id}` });
+  const row = (id, user, created) => ({ user, created, time: String(id), title: `Page ${id}` });
   const accounts = accountsOf([row(1, "a", "10:00"), row(3, "a", "10:00"), row(2, "b", "10:05")]);
   assert.deepEqual(
     accounts.map(({ user, edits, title }) => [user, edits, title]),

@@ -52,6 +52,7 @@ COLUMNS = {
     "edit_wars": [
         Column("wiki", "text"),
         Column("title", "text"),
+        Column("url", "text"),
         Column("people", "int8"),
         Column("edits", "int8"),
         Column("latest", "timestamptz"),
@@ -167,7 +168,7 @@ def whole_scene(connection: Connection, frontier: int | None = None) -> Scene:
         "latest_edits": [edit(number, f"Page {number}") for number in range(100, 112)],
         "new_accounts": [("1", "Newcomer", since, stamp, "First page", "enwiki", url, "120")],
         "biggest_changes": [("9", stamp, "Big page", "Bob", "enwiki", url, "-54321", "f")],
-        "edit_wars": [("enwiki", "Disputed page", "3", "9", stamp)],
+        "edit_wars": [("enwiki", "Disputed page", url, "3", "9", stamp)],
     }
     return Scene(connection, views, frontier)
 

@@ -12,16 +12,21 @@ import { changeText, countOf } from "./numbers.js";
  * @param {{title: ?string, url?: ?string}} row
  */
 function makeItem(element, { title, url }) {
-  const link = linkOf(url);
   const head = append(element, "bdi", "title");
-  const name = link === null ? head : append(head, "a");
-  if (link !== null)
-    Object.assign(name, { href: link, target: "_blank", rel: "noopener noreferrer" });
+  const name = linkOf(url) === null ? head : append(head, "a");
+  setLink(name, url);
   const { text } = nameText(title);
   name.textContent = text;
   head.title = text;
   const size = append(element, "span", "size");
   return { name, size, line: append(element, "span", "line") };
+}
+
+/** @param {HTMLElement} name a link, or a text that has no address @param {?string} url */
+function setLink(name, url) {
+  const link = linkOf(url);
+  if (!(name instanceof HTMLAnchorElement) || link === null || name.href === link) return;
+  Object.assign(name, { href: link, target: "_blank", rel: "noopener noreferrer" });
 }
 
 /** The address of a diff, if it is one of the web: rows hold what strangers wrote. */
@@ -58,21 +63,22 @@ export function createAccount(element, row) {
   return { ...parts, edits: append(parts.line, "span"), created: append(parts.line, "span") };
 }
 
-export function updateAccount({ name, size, edits, created }, row) {
-  setText(name, nameText(row.title).text);
-  if (name.href && linkOf(row.url) !== null) name.href = row.url;
-  showSize(size, row.bytes);
-  setText(edits, countOf(row.edits, "edit"));
-  setText(created, `since ${timeText(Date.parse(row.created))}`);
+export function updateAccount(parts, row) {
+  setText(parts.name, nameText(row.title).text);
+  setLink(parts.name, row.url);
+  showSize(parts.size, row.bytes);
+  setText(parts.edits, countOf(row.edits, "edit"));
+  setText(parts.created, `since ${timeText(Date.parse(row.created))}`);
 }
 
 /** A page that several people edit at the same time. */
 export function createWar(element, row) {
-  const { size, line } = makeItem(element, row);
-  return { size, people: append(line, "span"), wiki: append(line, "bdi") };
+  const { line, ...parts } = makeItem(element, row);
+  return { ...parts, people: append(line, "span"), wiki: append(line, "bdi") };
 }
 
-export function updateWar({ size, people, wiki }, row) {
+export function updateWar({ name, size, people, wiki }, row) {
+  setLink(name, row.url);
   setText(size, countOf(row.edits, "edit"));
   setText(people, countOf(row.people, "person", "people"));
   setText(wiki, row.wiki ?? "");
@@ -83,7 +89,7 @@ export function accountsOf(rows) {
   const accounts = new Map();
   for (const row of rows) {
     const known = accounts.get(row.user);
-    const latest = known === undefined || known.id < row.id ? row : known;
+    const latest = known === undefined || known.time < row.time ? row : known;
     accounts.set(row.user, { ...latest, edits: (known?.edits ?? 0) + 1 });
   }
   return [...accounts.values()].sort((a, b) =>

@@ -11,35 +11,38 @@ const INTERVAL = 1_400;
 
 export class Feed {
   #shown = [];
-  #newestId = -1;
+  /** The keys of the edits that were there when the last one was chosen. */
+  #seen = new Set();
   #changedAt = -Infinity;
 
   /**
    * The edits to show, the newest first.
    *
-   * @param {readonly {id: number, bot: boolean}[]} rows
+   * @param {readonly {id: number, wiki: ?string, time: string, bot: boolean}[]} rows
    * @param {number} now milliseconds
    */
   next(rows, now) {
-    const fresh = rows.filter(({ id }) => id > this.#newestId);
-    if (this.#shown.length < SHOWN && fresh.length > 0)
-      this.#take(newestFirst(rows).slice(0, SHOWN), now);
-    else if (fresh.length > 0 && now - this.#changedAt >= INTERVAL) {
-      const sorted = newestFirst(fresh);
-      const chosen = sorted.find(({ bot }) => !bot) ?? sorted[0];
-      this.#take([chosen, ...this.#shown].slice(0, SHOWN), now, sorted[0].id);
-    }
+    const sorted = newestFirst(rows);
+    const fresh = sorted.filter((row) => !this.#seen.has(keyOf(row)));
+    const isFull = this.#shown.length === SHOWN;
+    if (fresh.length === 0 || (isFull && now - this.#changedAt < INTERVAL)) return this.#shown;
+    const chosen = fresh.find(({ bot }) => !bot) ?? fresh[0];
+    this.#shown = isFull ? [chosen, ...this.#shown.slice(0, -1)] : sorted.slice(0, SHOWN);
+    this.#seen = new Set([...sorted, ...this.#shown].map(keyOf));
+    this.#changedAt = now;
     return this.#shown;
   }
+}
 
-  #take(shown, now, newestId = shown[0].id) {
-    this.#shown = shown;
-    this.#newestId = newestId;
-    this.#changedAt = now;
-  }
+/** What identifies an edit: each wiki has numbers of its own. */
+export function keyOf({ wiki, id }) {
+  return `${wiki} ${id}`;
 }
 
 /** The edits of a moment, the newest first. */
 export function newestFirst(rows) {
-  return [...rows].sort((a, b) => (a.id < b.id ? 1 : -1));
+  return [...rows].sort((a, b) => {
+    if (a.time !== b.time) return a.time < b.time ? 1 : -1;
+    return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;
+  });
 }

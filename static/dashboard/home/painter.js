@@ -1,7 +1,7 @@
 /** Paints at most once in a frame, whatever arrives, and not more often than anybody can read. */
 
 /** Milliseconds between two paints. */
-const PAUSE = 100;
+const PAUSE = 200;
 
 export class Painter {
   #paint;

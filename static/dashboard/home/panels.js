@@ -10,7 +10,7 @@ import {
   updateAccount,
   updateWar,
 } from "./edit_items.js";
-import { SHOWN as EDITS, Feed, newestFirst } from "./feed.js";
+import { SHOWN as EDITS, Feed, keyOf, newestFirst } from "./feed.js";
 import { SHOWN as LANGUAGES, makeLanguages } from "./languages.js";
 import { countOf } from "./numbers.js";
 import { PeopleAndBots } from "./people_and_bots.js";
@@ -86,7 +86,7 @@ export class Panels {
         "biggest_changes",
         SHORT,
         biggestFirst,
-        ({ id }) => String(id),
+        keyOf,
         createEdit,
         () => {},
       ),
@@ -209,10 +209,7 @@ export class Panels {
       const isStill = this.#isPaused || element("ticker").matches(":hover, :has(a:focus-visible)");
       if (this.#shown.isLive && isStill && items.size > 0) return rows.length;
       const edits = this.#shown.isLive ? feed.next(rows, now) : newestFirst(rows).slice(0, EDITS);
-      items.show(
-        edits.map(({ id }) => String(id)),
-        new Map(edits.map((row) => [String(row.id), row])),
-      );
+      items.show(edits.map(keyOf), new Map(edits.map((row) => [keyOf(row), row])));
       return rows.length;
     });
   }
