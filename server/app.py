@@ -110,6 +110,7 @@ class Server:
             bounds.hub,
             log_bytes=options.log_bytes,
             stale_after=round(options.stale_after * 1000),
+            max_parts=options.max_parts,
         )
         self._is_tailed = options.is_tailed
         self._options = options
@@ -120,7 +121,7 @@ class Server:
         self.url = _url(sockets[0].getsockname(), is_tls=tls is not None)
         self._view_list = ViewList(options.views_from)
         views = dict.fromkeys([*options.views, *self._view_list.read()])
-        self.hub = Hub(views, limits, self._on_work, self._on_question)
+        self.hub = Hub(views, limits, self._on_work, self._on_question, dict(options.part))
         self._metrics = Metrics(self.hub)
         self._database = Database(options.dsn, bounds.engine_connections, options.engine_timeout)
         self._metrics.watch_pool(self._database)

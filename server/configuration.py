@@ -98,7 +98,7 @@ def _add(parser: argparse.ArgumentParser, name: str, option: Option) -> None:
     if default is False:
         parser.add_argument(f"--{option_name(name)}", action="store_true", help=option.help)
         return
-    shown = "" if kind.show is None or default is None else f"; default {kind.show(default)}"
+    shown = "" if kind.show is None or default in (None, ()) else f"; default {kind.show(default)}"
     parser.add_argument(
         f"--{option_name(name)}",
         action="append" if default == () else "store",
@@ -223,7 +223,8 @@ def _lines(name: str, option: Option, options: Options) -> Iterator[str]:
     elif isinstance(value, bool):
         yield f"{key} = {str(value).lower()}"
     elif isinstance(value, tuple) and default_of(name) == ():
-        yield f"{key} = [{', '.join(_quote(str(one)) for one in value)}]"
+        show = option.kind.show or str
+        yield f"{key} = [{', '.join(_quote(show(one)) for one in value)}]"
     else:
         text = str(value) if option.kind.show is None else option.kind.show(value)
         yield f"{key} = {text if option.kind in (COUNT, SECONDS) else _quote(text)}"

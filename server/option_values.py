@@ -15,7 +15,12 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 from viewstream.log_format import FORMATS
-from viewstream.names import split_view_name
+from viewstream.names import (
+    parse_column_of_view,
+    parse_view,
+    spell_column_of_view,
+    split_view_name,
+)
 from viewstream.protocol import ProtocolError, parse_position
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -29,11 +34,29 @@ def view_name(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
     if any(ord(character) < 0x20 for character in text):
         raise argparse.ArgumentTypeError(f"expected a view without control codes, found {text!r}")
+    if _is_part(text):
+        raise argparse.ArgumentTypeError(
+            f"expected a view, found {text!r}: a view is served in parts by --part VIEW:COLUMN"
+        )
     if _is_position(text.rpartition("@")[2]):
         raise argparse.ArgumentTypeError(
             f"expected a view that does not end like a position (@EPOCH:FRONTIER), found {text!r}"
         )
     return text
+
+
+def _column_of_view(text: str) -> tuple[str, str]:
+    try:
+        return parse_column_of_view(text)
+    except ProtocolError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _is_part(text: str) -> bool:
+    try:
+        return parse_view(text).part is not None
+    except ProtocolError:
+        return False
 
 
 def _is_position(text: str) -> bool:
@@ -144,6 +167,7 @@ SIZE = Kind(_size, "SIZE", _show_size)
 TEXT = Kind(str, "TEXT")
 FORMAT = Kind(_format, "FORMAT")
 VIEW = Kind(view_name, "VIEW")
+PART = Kind(_column_of_view, "VIEW:COLUMN", lambda part: spell_column_of_view(*part))
 DSN = Kind(_dsn, "DSN")
 ORIGIN = Kind(_origin, "ORIGIN")
 HOST = Kind(str.lower, "NAME")

@@ -25,6 +25,7 @@ from server.option_values import (
     HOST,
     NETWORK,
     ORIGIN,
+    PART,
     SECONDS,
     SIZE,
     TEXT,
@@ -64,6 +65,17 @@ class Options:
             FILE,
         ),
     ] = None
+    part: Annotated[
+        tuple[tuple[str, str], ...],
+        Option(
+            "serve a view also in parts, by the values of one of its columns: with orders:tenant "
+            "a client may ask for orders[tenant=42]; can be repeated",
+            PART,
+        ),
+    ] = ()
+    max_parts: Annotated[
+        int, Option("of views that are open at a time, because clients read them", COUNT)
+    ] = Limits.max_parts
     tail: Annotated[
         bool,
         Option(
@@ -214,8 +226,18 @@ def check(options: Options) -> None:
         raise ConfigurationError("expected --posted with --tail and one process")
     if len(set(options.views)) != len(options.views):
         raise ConfigurationError("expected each view once")
+    _check_parts(options)
     if options.token is not None and not re.fullmatch(r"[!-~]+", options.token):
         raise ConfigurationError(  # without the value: it is a secret
             "expected a token (--token, --token-file, VIEWSTREAM_TOKEN) of printable ASCII "
             "without blanks"
         )
+
+
+def _check_parts(options: Options) -> None:
+    views = [view for view, _ in options.part]
+    if len(set(views)) != len(views):
+        raise ConfigurationError("expected one --part for each view: it is split by one column")
+    unknown = [view for view in views if view not in options.views]
+    if unknown and options.views_from is None:
+        raise ConfigurationError(f"expected --part of a view that is served, found {unknown[0]!r}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from viewstream.names import quote_identifier, quote_literal, split_view_name
+from viewstream.names import Part, quote_identifier, quote_literal, split_view_name
 from viewstream.protocol import ProtocolError, parse_epoch
 
 DEFAULT_DSN = "host=127.0.0.1 port=6875 user=materialize dbname=materialize"
@@ -47,6 +47,7 @@ _NOT_INDEXED = "unable to automatically determine a query timestamp"
 """The error of v0.26 for a SELECT of a view that is neither materialized nor indexed."""
 
 _UNKNOWN_RELATION = re.compile(r"unknown catalog item|relation .* does not exist")
+_UNFIT_VALUE = re.compile(r"invalid input syntax for|out of range|malformed|invalid value")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _TIMESTAMPTZ = re.compile(
     r"(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?([+-]\d\d)(?::?(\d\d))?(?::?(\d\d))?"
@@ -72,6 +73,40 @@ class Relation:
     def sql(self) -> str:
         """The name as SQL."""
         return f"{quote_identifier(self.schema)}.{quote_identifier(self.name)}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows of a relation that are read: all of them, or those of a part.
+
+    The engine reads the value of a part as one of the column's type, so that it can use an index.
+    Values of different text can be equal, such as 0 and -0 of a float: the reader leaves out rows
+    of another text. Values of the same text are always equal.
+    """
+
+    relation: Relation
+    part: Part | None = None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The values for each `%s` of `sql`."""
+        value = None if self.part is None else self.part.value
+        return () if value is None else (value,)
+
+    @property
+    def sql(self) -> str:
+        """The relation and the condition, to follow FROM. With parameters, each % is doubled."""
+        if self.part is None:
+            return self.relation.sql
+        column = quote_identifier(self.part.column)
+        if self.part.value is None:
+            return f"{self.relation.sql} WHERE {column} IS NULL"
+        return f"{self.relation.sql} WHERE {column}".replace("%", "%%") + " = %s"
+
+    def named(self, columns: str) -> str:
+        """The same with other names for its columns."""
+        source = self.sql if self.part is None else f"(SELECT * FROM {self.sql})"  # noqa: S608 -- quoted
+        return f"{source} AS r ({columns})"
 
 
 @dataclass(frozen=True)
@@ -112,7 +147,7 @@ class Dialect:
         """Return the COPY that prints the rows of now, in the form of a TAIL's text."""
         return f"COPY (SELECT {self.clock}, false, 1, * FROM {relation.sql}) TO STDOUT"  # noqa: S608 -- quoted
 
-    def base_query(self, relation: Relation, most: int) -> str:
+    def base_query(self, selection: Selection, most: int) -> str:
         """Return SQL for (time, start time of the engine, values of a row) of each row.
 
         If there are more than `most` rows, it gives one more than that, and not all: then ask
@@ -121,10 +156,10 @@ class Dialect:
         """
         return (
             f"SELECT {self.clock}, pg_postmaster_start_time(), *"  # noqa: S608 -- quoted
-            f" FROM {relation.sql} LIMIT {most + 1}"
+            f" FROM {selection.sql} LIMIT {most + 1}"
         )
 
-    def weighted_base_query(self, relation: Relation, columns: int, most: int) -> str:
+    def weighted_base_query(self, selection: Selection, columns: int, most: int) -> str:
         """Return SQL for (time, start time, weight, values) of each different row.
 
         For views with many equal rows: every engine answers a plain SELECT with each row as often
@@ -135,10 +170,10 @@ class Dialect:
         names = ", ".join(f"c{number}" for number in range(columns))
         return (
             f"SELECT {self.clock}, pg_postmaster_start_time(), count(*), {names}"  # noqa: S608 -- quoted
-            f" FROM {relation.sql} AS r ({names}) GROUP BY {names} LIMIT {most + 1}"
+            f" FROM {selection.named(names)} GROUP BY {names} LIMIT {most + 1}"
         )
 
-    def empty_base_query(self, relation: Relation, most: int) -> str:
+    def empty_base_query(self, selection: Selection, most: int) -> str:
         """Return SQL for (time, start time, whether this is a row of the view, its values).
 
         It is slower than `base_query` and always gives at least one row: where the view has none,
@@ -147,7 +182,7 @@ class Dialect:
         return (
             f"SELECT {self.clock}, pg_postmaster_start_time(), r.*"  # noqa: S608 -- quoted
             " FROM (SELECT true) AS one"
-            f" LEFT JOIN (SELECT true AS present, * FROM {relation.sql}) AS r ON true"
+            f" LEFT JOIN (SELECT true AS present, * FROM {selection.sql}) AS r ON true"
             f" LIMIT {most + 1}"
         )
 
@@ -254,6 +289,12 @@ def explain(view: str, error: str) -> str | None:
 def is_unknown_relation(error: str) -> bool:
     """Whether an engine's error says that there is no such relation."""
     return _UNKNOWN_RELATION.search(error) is not None
+
+
+def is_unfit_value(error: str, value: str | None) -> bool:
+    """Whether an engine's error says that the text is no value of a column's type."""
+    is_named = value is not None and f'"{value}"' in error
+    return is_named and _UNFIT_VALUE.search(error) is not None
 
 
 def make_epoch(postmaster_start_time: str, object_id: str) -> str:

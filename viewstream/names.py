@@ -85,6 +85,19 @@ def parse_column_of_view(text: str) -> tuple[str, str]:
     return match["view"], _unquote(match["column"], '"')
 
 
+def spell_column_of_view(view: str, column: str) -> str:
+    """Return `VIEW:COLUMN` as `parse_column_of_view` reads it."""
+    return f"{view}:{_spell(column, _BARE_COLUMN, chr(34))}"
+
+
+def explain_column(view: str, column: str, count: int) -> str | None:
+    """Return why a view with `count` columns of that name has no parts; None if it has."""
+    if count == 1:
+        return None
+    found = "no column" if count == 0 else f"{count} columns"
+    return f"the view {view!r} has {found} {column!r}, by which it would be served in parts"
+
+
 def _spell(text: str, bare: str, quote: str) -> str:
     """Return `text` as it is if it matches `bare`, or else in quotes."""
     if re.fullmatch(bare, text):

@@ -18,6 +18,7 @@ from server.http.grant import ALL
 from server.http.handler import Context, Handler
 from server.http.refusal import Refusal, refuse_view
 from server.hub.history import Outcome
+from viewstream.names import ViewName
 from viewstream.protocol import Delta, ProtocolError, decode_delta
 
 NO_LIMIT = 1 << 62
@@ -68,7 +69,7 @@ async def take_delta(context: Context, body: bytes) -> Answer:
 
 def _refuse(context: Context, delta: Delta) -> Refusal | None:
     """Refuse a delta of a view for which nobody may post."""
-    refusal = refuse_view(delta.view, context.hub.names, ALL)
+    refusal = refuse_view(ViewName(delta.view), context.hub, ALL)
     if refusal is None and context.is_tailed(delta.view):
         sentence = f"this server reads {delta.view} from the engine itself (--tail)"
         return Refusal(403, f"{sentence}: nothing can be posted to it", "tailing")

@@ -22,6 +22,7 @@ from server.http.subscription import Admission
 from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.metrics import Metrics
+from viewstream.names import ViewName
 from viewstream.protocol import Delta
 
 log = logging.getLogger("server")
@@ -141,11 +142,11 @@ class Handler(RequestHandler):
         )
 
     def may_read(self, name: str, grant: Grant | Refusal) -> bool:
-        """Whether the view is served and granted; if it is not, refuse the request."""
+        """Whether the whole view is served and granted; if it is not, refuse the request."""
         if isinstance(grant, Refusal):
             self.refuse(grant)
             return False
-        refusal = refuse_view(name, self.context.hub.names, grant)
+        refusal = refuse_view(ViewName(name), self.context.hub, grant)
         if refusal is not None:
             self.refuse(refusal)
         return refusal is None

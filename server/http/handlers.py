@@ -13,7 +13,7 @@ from server.flusher import now
 from server.http.access import Access
 from server.http.handler import Context, Handler, allow_origin, log_failure
 from server.http.refusal import Refusal
-from server.hub.status import ViewReport
+from server.hub.hub import Hub
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -70,7 +70,7 @@ class Health(Handler):
 
     def get(self) -> None:
         at, hub = now(), self.context.hub
-        views = {name: _health(hub.report(name, at), hub.relations.get(name)) for name in hub.names}
+        views = {name: _health(hub, name, at) for name in hub.names}
         is_well = all(view["problem"] is None for view in views.values())
         body: dict[str, Any] = {"status": "ok" if is_well else "degraded"}
         grant = self.find_operator_grant()
@@ -80,10 +80,10 @@ class Health(Handler):
         self.answer(200, body)
 
 
-def _health(view: ViewReport, relation: str | None) -> dict[str, Any]:
-    fields = dataclasses.asdict(view)
+def _health(hub: Hub, name: str, at: int) -> dict[str, Any]:
+    fields = dataclasses.asdict(hub.report(name, at))
     del fields["name"], fields["failure"]
-    return {"relation": relation, **fields}
+    return {"relation": hub.relations.get(name), **fields, "parts": hub.count_parts(name)}
 
 
 class Exposition(Handler):

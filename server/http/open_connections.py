@@ -55,11 +55,10 @@ class OpenConnections:
         self._limits.add(connection.network)
         self._metrics.connections.inc()
         self._expiry.add(connection.close, subscription.grant)
-        sentences = {name: refusal.sentence for name, refusal in subscription.refused.items()}
+        wanted = {str(name): position for name, position in subscription.wanted.items()}
+        refused = {str(name): one.sentence for name, one in subscription.refused.items()}
         takes_weights = subscription.takes_weights
-        self._hub.add_client(
-            connection, subscription.wanted, sentences, takes_weights=takes_weights
-        )
+        self._hub.add_client(connection, wanted, refused, takes_weights=takes_weights)
 
     def add_refused(self, connection: Connection, code: int, reason: str) -> None:
         """Close a websocket with the reason of its refusal."""

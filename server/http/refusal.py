@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Protocol
 
 import msgspec
 
 from server.http.grant import Grant
+from viewstream.names import Part, ViewName, parse_view
 
 log = logging.getLogger("server")
 
@@ -121,13 +123,52 @@ def send_refusal(connection: socket.socket, refusal: Refusal) -> None:
     connection.close()
 
 
-def refuse_view(name: str, served: Collection[str], grant: Grant) -> Refusal | None:
-    """Allow a view that is served and granted; name the others that are, if it is not served."""
-    if not grant.may_read(name):
-        return Refusal(403, f"the token does not grant the view {name!r}", "grant")
-    if name in served:
+class Served(Protocol):
+    """The views that a server has: its hub."""
+
+    @property
+    def names(self) -> Collection[str]: ...
+
+    @property
+    def part_columns(self) -> Mapping[str, str]:
+        """The column by whose values a view is served in parts, by view."""
+
+    def part_problem(self, name: ViewName) -> str | None:
+        """Return why there is no such part, as far as is known."""
+
+
+def parse_asked(text: str, served: Served) -> ViewName:
+    """Parse the name of a view or part that a client asks for; raises ProtocolError."""
+    if text in served.names or "[" not in text:
+        return ViewName(text)
+    return parse_view(text)
+
+
+def refuse_view(name: ViewName, served: Served, grant: Grant) -> Refusal | None:
+    """Allow a view or part that is served and granted; list views, if it is not served."""
+    if not grant.may_read(str(name)):
+        what = f"the view {name.view!r}" if name.part is None else repr(str(name))
+        return Refusal(403, f"the token does not grant {what}", "grant")
+    if name.part is not None and name.view in served.names:
+        return _refuse_part(name, name.part, served)
+    return _refuse_unknown(name.view, served, grant)
+
+
+def _refuse_part(name: ViewName, part: Part, served: Served) -> Refusal | None:
+    column = served.part_columns.get(name.view)
+    if column is None:
+        return Refusal(404, f"the view {name.view!r} is not served in parts (--part)")
+    if part.column != column:
+        by = f"by the values of {column!r}, not of {part.column!r}"
+        return Refusal(404, f"the view {name.view!r} is served in parts {by}")
+    problem = served.part_problem(name)
+    return None if problem is None else Refusal(404, problem)
+
+
+def _refuse_unknown(name: str, served: Served, grant: Grant) -> Refusal | None:
+    if name in served.names:
         return None
-    names = sorted(filter(grant.may_read, served))
+    names = sorted(filter(grant.may_read, served.names))
     if not names:
         return Refusal(404, f"no view {name!r}")
     listed = ", ".join(names[:NAMES_SHOWN])

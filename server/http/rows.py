@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from tornado.iostream import StreamClosedError
 
 from server.flusher import now
+from server.http.grant import ALL
 from server.http.handler import Context, Handler
-from server.http.refusal import Refusal, refuse_view
+from server.http.refusal import Refusal, parse_asked, refuse_view
+from server.http.subscription import open_parts
 from server.http.table import Format, TooManyRowsError, make_table
 from server.hub.history import Snapshot
+from viewstream.names import ViewName
+from viewstream.protocol import ProtocolError
 
 PATIENCE = 10_000
 """Milliseconds that a request waits for the view to be read."""
@@ -81,8 +85,12 @@ class Bodies:
 
 @dataclass(frozen=True)
 class _Request:
-    view: str
+    name: ViewName
     format: Format
+
+    @property
+    def view(self) -> str:
+        return str(self.name)
 
 
 class Rows(Handler):
@@ -106,8 +114,10 @@ class Rows(Handler):
         if report.head is not None and self._has(f'"{report.epoch}:{report.head}"'):
             self._answer_unchanged(f'"{report.epoch}:{report.head}"')
             return
-        snapshot = await self._snapshot(asked.view)
-        if snapshot is None:
+        snapshot = await self._snapshot(asked.name)
+        if isinstance(snapshot, Refusal):
+            self.refuse(snapshot)
+        elif snapshot is None:
             reason = self.context.hub.report(asked.view, now()).failure or "it is being read"
             self.set_header("Retry-After", str(RETRY_AFTER))
             self.refuse(Refusal(503, f"the view {asked.view!r} cannot be read now: {reason}"))
@@ -131,11 +141,15 @@ class Rows(Handler):
         grant = self.find_grant()
         if isinstance(grant, Refusal):
             return grant
-        refusal = refuse_view(names[0], self.context.hub.names, grant)
+        try:
+            name = parse_asked(names[0], self.context.hub)
+        except ProtocolError as error:
+            return Refusal(400, str(error))
+        refusal = refuse_view(name, self.context.hub, grant) or open_parts(self.context.hub, [name])
         if refusal is not None:
             return refusal
         format_ = self._format()
-        return format_ if isinstance(format_, Refusal) else _Request(names[0], format_)
+        return format_ if isinstance(format_, Refusal) else _Request(name, format_)
 
     def _format(self) -> Format | Refusal:
         """The format by `format=`, or else by `Accept`."""
@@ -157,14 +171,17 @@ class Rows(Handler):
         self.set_header("ETag", tag)
         self.finish()
 
-    async def _snapshot(self, view: str) -> Snapshot | None:
+    async def _snapshot(self, name: ViewName) -> Snapshot | Refusal | None:
         """Wait for a base that is good enough; None if the view cannot be read."""
-        hub = self.context.hub
+        hub, view = self.context.hub, str(name)
         asked, deadline = hub.last_question(view), now() + PATIENCE
         while (snapshot := hub.snapshot(view, asked, now())) is None:
             if hub.report(view, now()).failure is not None or now() > deadline:
                 return None
             await self.context.wait_for_answer(1.0)
+            refusal = open_parts(hub, [name]) or refuse_view(name, hub, ALL)
+            if refusal is not None:
+                return refusal
         return snapshot
 
     async def _send(self, body: Body, tag: str, format_: Format) -> None:

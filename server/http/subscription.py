@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from server.flusher import now
@@ -11,8 +11,9 @@ from server.framing import parse_event_id
 from server.http.access import Access
 from server.http.address_limits import AddressLimits
 from server.http.grant import ALL, Grant
-from server.http.refusal import Refusal, refuse_view
+from server.http.refusal import Refusal, Served, parse_asked, refuse_view
 from server.hub.hub import Hub
+from viewstream.names import ViewName
 from viewstream.protocol import Position, ProtocolError, parse_position
 
 MAX_VIEWS = 1000
@@ -23,8 +24,8 @@ MAX_VIEWS = 1000
 class Subscription:
     """The views of a client, each with the position from which it resumes."""
 
-    wanted: dict[str, Position | None]
-    refused: dict[str, Refusal]
+    wanted: dict[ViewName, Position | None]
+    refused: dict[ViewName, Refusal]
     """Views that are not served or not granted, each with a refusal."""
     grant: Grant = ALL
     takes_weights: bool = False
@@ -35,7 +36,7 @@ class Subscription:
 
 def parse_subscription(
     arguments: Sequence[str],
-    served: Collection[str],
+    served: Served,
     grant: Grant,
     last_event_id: str | None = None,
 ) -> Subscription | Refusal:
@@ -47,7 +48,7 @@ def parse_subscription(
         asked = parse_views(arguments, served)
         if last_event_id:
             positions = parse_event_id(last_event_id)
-            asked = {name: positions.get(name) for name in asked}
+            asked = {name: positions.get(str(name)) for name in asked}
     except ProtocolError as error:
         return Refusal(400, str(error))
     answers = {name: refuse_view(name, served, grant) for name in asked}
@@ -57,25 +58,35 @@ def parse_subscription(
     return Subscription({n: p for n, p in asked.items() if n not in refused}, refused, grant)
 
 
-def parse_views(arguments: Sequence[str], served: Collection[str]) -> dict[str, Position | None]:
+def parse_views(arguments: Sequence[str], served: Served) -> dict[ViewName, Position | None]:
     """Parse each `NAME` or `NAME@EPOCH:FRONTIER`; raises ProtocolError.
 
-    A name may contain an @: an argument that is `served` is a name as a whole, and in any other the
-    last @ counts. (No view whose name ends like a position is served.)
+    A name may contain an @: an argument that is served is a name as a whole, and so is one that
+    ends like a part; in any other the last @ counts. (No view whose name ends like a position is
+    served.)
     """
     if not arguments:
         raise ProtocolError("expected at least one view: /view/stream?view=NAME")
     if len(arguments) > MAX_VIEWS:
         raise ProtocolError(f"expected at most {MAX_VIEWS} views, found {len(arguments)}")
-    wanted: dict[str, Position | None] = {}
+    wanted: dict[ViewName, Position | None] = {}
     for argument in arguments:
-        name, at, position = argument.rpartition("@")
-        if argument in served or not at:
-            name, at = argument, ""
+        text, at, position = argument.rpartition("@")
+        if argument in served.names or argument.endswith("]") or not at:
+            text, at = argument, ""
+        name = parse_asked(text, served)
         if name in wanted:
-            raise ProtocolError(f"expected the view {name!r} once")
+            raise ProtocolError(f"expected the view {str(name)!r} once")
         wanted[name] = parse_position(position) if at else None
     return wanted
+
+
+def open_parts(hub: Hub, names: Iterable[ViewName]) -> Refusal | None:
+    """Open the parts among `names`, which are served; refuse if these are too many."""
+    if hub.open_parts([name for name in names if name.part is not None], now()):
+        return None
+    sentence = f"there are {hub.max_parts} parts of views already, which is the limit"
+    return Refusal(503, f"{sentence} (--max-parts)", "parts")
 
 
 class Admission:
@@ -106,12 +117,15 @@ class Admission:
         if isinstance(grant, Refusal):
             return grant
         last_event_id = None if "Upgrade" in headers else headers.get("Last-Event-Id")
-        found = parse_subscription(arguments.get("view", ()), self._hub.names, grant, last_event_id)
+        found = parse_subscription(arguments.get("view", ()), self._hub, grant, last_event_id)
         if isinstance(found, Refusal):
             return found
         if len(self._hub.clients) >= self._max_clients:
             return Refusal(
                 503, f"there are {self._max_clients} clients already, which is the limit", "full"
             )
+        refusal = open_parts(self._hub, found.wanted)
+        if refusal is not None:
+            return refusal
         takes_weights = arguments.get("weights") == ["1"]
         return replace(found, takes_weights=takes_weights, network=network)

@@ -110,13 +110,14 @@ class AuditSchedule:
     def __init__(self, limits: Limits) -> None:
         self._every = limits.audit_every
         self._patience = limits.stale_after // 3
-        self._read_at = 0
+        self.read_at = 0
+        """The time of the last read of a base; 0 if there was none."""
 
     def note_read(self, now: int) -> None:
         """Note that a base was read."""
-        self._read_at = now
+        self.read_at = now
 
     def is_due(self, log: Log, now: int) -> bool:
         """Whether to read a base now."""
         still_at = log.moved_at + self._patience
-        return now - self._read_at >= self._every or self._read_at < still_at <= now
+        return now - self.read_at >= self._every or self.read_at < still_at <= now

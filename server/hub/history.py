@@ -59,6 +59,9 @@ class ReadBase:
         """Return the message for a client; None if there is none without weights."""
         return self.message if takes_weights or not self.is_weighted else self.expanded
 
+    columns: tuple[str, ...] = ()
+    """The names of the view's columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -87,16 +90,17 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """The outcome of a POST; `message` is the new part, for clients at the old head."""
+    """The outcome of a POST; `delta` is the new part, and `message` that for clients."""
 
     outcome: Outcome
+    delta: Delta | None = None
     message: Message | None = None
 
 
 class History:
-    def __init__(self, view: str, limits: Limits) -> None:
+    def __init__(self, view: str, limits: Limits, epochs: Epochs | None = None) -> None:
         self.view = view
-        self.epochs = Epochs()
+        self.epochs = epochs or Epochs()
         self.log: Log | None = None
         self.base: ReadBase | None = None
         """The last base that was read; none if the log has been trimmed above it."""
@@ -149,17 +153,17 @@ class History:
             return Extended(Outcome.ENDED if is_settled else Outcome.UNKNOWN)
         log = self.log
         if log is None:
-            log = self._restart_log(delta.lower, now)
+            log = self.restart_log(delta.lower, now)
         elif delta.lower > log.head:
             if now - log.moved_at < self._limits.gap_patience:
                 return Extended(Outcome.GAP)
-            log = self._restart_log(delta.lower, now)
+            log = self.restart_log(delta.lower, now)
         self.posted_at = now
         self._compare(log, now)  # a base may have waited for the log to begin
         part = log.new_part(delta)
         if part is None:
             return Extended(Outcome.HAD)
-        return Extended(Outcome.TAKEN, self._append(log, part, now))
+        return Extended(Outcome.TAKEN, part, self._append(log, part, now))
 
     def _append(self, log: Log, delta: Delta, now: int) -> Message:
         self.audit.add(delta.updates)
@@ -180,7 +184,7 @@ class History:
         self._checksum_at = now
         return checksum
 
-    def _restart_log(self, lower: int, now: int) -> Log:
+    def restart_log(self, lower: int, now: int) -> Log:
         """Begin the log at `lower`: listeners below it need a base at or above it."""
         self.generation += 1
         self.log = Log(lower, now)
@@ -199,19 +203,24 @@ class History:
         if verdict is Verdict.LATE:
             return verdict
         if verdict is Verdict.CHANGED:
-            self._forget_all()
+            self.forget_all()
             if self.posted_at is not None and now - self.posted_at < self._limits.stale_after:
                 self._recreated_at = now
         if base is not None:
             self._keep_base(base, now)
         return verdict
 
-    def _forget_all(self) -> None:
+    def forget_all(self) -> None:
         """Drop everything of the last epoch."""
         self.generation += 1
         self.log = self.base = self.engine_ahead = self.folding = None
         self.fold_cache.clear()
         self.audit = Audit()
+
+    @property
+    def read_at(self) -> int:
+        """The time of the last read of a base; 0 if there was none."""
+        return self._schedule.read_at
 
     def wants_audit(self, now: int) -> bool:
         """Whether to read a base that no client asked for, to repair or to verify the log."""
@@ -241,7 +250,7 @@ class History:
             self.mismatches += 1
         if finding is Finding.REPAIR and log.head < MAX_TIME:
             # A client at a base's upper ignores it: the new base must be above the wrong rows.
-            self._restart_log(log.head + 1, now)
+            self.restart_log(log.head + 1, now)
 
     # --- what is sent ------------------------------------------------------------------------
 
@@ -305,14 +314,15 @@ class History:
         )
         return Message(encode(delta), self._limits.compress_from)
 
-    def trim(self, now: int, pinned: int | None) -> None:
-        """Drop deltas that are too many or too old, except those above `pinned`."""
+    def trim(self, now: int, pinned: int | None, below: int = 0) -> None:
+        """Drop deltas that are too many, too old or `below` a time, except those above `pinned`."""
         if self.log is None:
             return
         self.log.trim(
             max_bytes=self._limits.log_bytes,
             oldest=now - self._limits.log_age,
             pinned=pinned,
+            below=below,
         )
         if self.base is not None and self.base.upper < self.log.lower:
             self.base = None

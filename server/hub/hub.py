@@ -7,13 +7,21 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from server.framing import Message
 from server.hub.epochs import Question
 from server.hub.fanout import Fanout
-from server.hub.history import Outcome, ReadBase, Snapshot
+from server.hub.history import History, Outcome, ReadBase, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client
+from server.hub.open_parts import OpenParts
+from server.hub.parts import Parts, PartView
 from server.hub.status import ViewReport, encode_status
 from server.hub.tallies import Tallies
 from server.hub.view import View
+from viewstream.names import ViewName
 from viewstream.protocol import Delta, Position, Status
+
+REFUSED = 4404
+"""The close code for a client whose last view turns out not to exist."""
+MAX_REASON = 120
+"""Bytes of a close frame's reason, which has room for 123."""
 
 
 class Hub:
@@ -29,29 +37,94 @@ class Hub:
         limits: Limits,
         on_work: Callable[[], None],
         on_question: Callable[[str], None],
+        part_columns: Mapping[str, str] | None = None,
     ) -> None:
         self._limits = limits
         self._fanout = Fanout(limits)
         self.relations: dict[str, str] = {}
         """The full names of the relations, such as mz_catalog.mz_sources for mz_sources."""
-        self._views = {name: View(name, limits, self._fanout) for name in names}
+        self._views: dict[str, View] = {}
+        self._parts = OpenParts(part_columns or {}, limits, self._fanout)
+        self._pending: set[View] = set()
+        """The views that may have something to flush."""
         self._on_work = on_work
         self._on_question = on_question
         self.clients: set[Client] = set()
+        for name in names:
+            self.add_view(name)
 
     @property
     def names(self) -> Set[str]:
-        """The views that are served."""
+        """The views that are served; their parts are not among them."""
         return self._views.keys()
 
     def add_view(self, name: str) -> None:
         """Serve one more view."""
         assert name not in self._views, f"{name} is served already"
-        self._views[name] = View(name, self._limits, self._fanout)
+        view = View(History(name, self._limits), self._limits, self._fanout)
+        self._views[name] = view
+        self._parts.add_view(view)
 
     def report(self, name: str, now: int) -> ViewReport:
-        """Report how a view is."""
-        return self._views[name].report(now)
+        """Report how a view, or a part that is open, is."""
+        return self._view(name).report(now)
+
+    def _view(self, name: str) -> View:
+        view = self._find(name)
+        assert view is not None, f"{name} is not served, or is a part that is closed"
+        return view
+
+    def _find(self, name: str) -> View | None:
+        """Return the view, or the part if it is still open."""
+        return self._views.get(name) or self._parts.find(name)
+
+    # --- parts -------------------------------------------------------------------------------
+
+    @property
+    def part_columns(self) -> Mapping[str, str]:
+        """The column by whose values a view is served in parts, by view."""
+        return self._parts.columns
+
+    @property
+    def max_parts(self) -> int:
+        """How many parts may be open at a time."""
+        return self._limits.max_parts
+
+    def count_parts(self, name: str) -> int:
+        """How many parts of a view are open."""
+        return self._parts.count(name)
+
+    def open_parts(self, names: Iterable[ViewName], now: int) -> bool:
+        """Open parts of views with `part_columns`; return False if that would be too many.
+
+        A part without listeners is closed after a while, or before to make room for others. Open
+        it again to prevent that.
+        """
+        return self._parts.open(names, now)
+
+    def name_of(self, name: str) -> ViewName:
+        """Return the name of a view, or of a part that is open, in its pieces."""
+        part = self._parts.find(name)
+        return ViewName(name) if part is None else part.view_name
+
+    def part_problem(self, name: ViewName) -> str | None:
+        """Return why there is no such part of a view with parts, as far as is known."""
+        return self._parts.problem(name)
+
+    def refuse_part(self, name: str, reason: str) -> None:
+        """Refuse the clients of a part that the engine cannot have, such as `[id=x]` of numbers."""
+        part = self._parts.find(name)
+        if part is None:
+            return
+        part.refusal, part.wants_base = reason, False
+        message = encode_status(Status(name, "refused", reason))
+        for listener in [one for one in part.listeners if one.client.is_ready]:
+            del listener.client.listeners[name]
+            part.unsubscribe(listener)
+            if listener.client.listeners:
+                self._fanout.write(listener.client, message)
+            else:
+                listener.client.close(REFUSED, reason.encode()[:MAX_REASON].decode(errors="ignore"))
 
     def unready_reasons(self, name: str, now: int) -> list[str]:
         """Return why a new client of a view would get no base or no fresh deltas."""
@@ -89,7 +162,8 @@ class Hub:
         client.takes_weights = takes_weights
         self.clients.add(client)
         for name, position in wanted.items():
-            client.listeners[name] = self._views[name].subscribe(client, position)
+            view = self._views.get(name) or self._parts.find_or_open(name)
+            client.listeners[name] = view.subscribe(client, position)
         for name, reason in (refused or {}).items():
             if client.is_ready:
                 self._fanout.write(client, encode_status(Status(name, "refused", reason)))
@@ -100,7 +174,7 @@ class Hub:
         self.clients.discard(client)
         self._fanout.slow.forget(client)
         for name, listener in client.listeners.items():
-            self._views[name].unsubscribe(listener)
+            self._view(name).unsubscribe(listener)
         # Break the reference cycle, so that the client is freed at once and not by the cyclic GC.
         client.listeners.clear()
         client.is_ready = False
@@ -123,7 +197,9 @@ class Hub:
 
         `asked` is what `last_question` was when the request came.
         """
-        view = self._views[name]
+        view = self._view(name)
+        if isinstance(view, PartView):
+            self._siblings(view).advance(view, now)
         snapshot = view.snapshot(asked, now)
         self._note_questions(view)
         return snapshot
@@ -135,7 +211,7 @@ class Hub:
         if not self._fanout.queue:
             return False
         listener = self._fanout.queue.pop()
-        view = self._views[listener.feed.name]
+        view = self._view(listener.feed.name)
         view.serve(listener, now)
         self._note_questions(view)
         return True
@@ -143,12 +219,11 @@ class Hub:
     @property
     def has_pending(self) -> bool:
         """Whether `flush` has something to do."""
-        feeds = (view.feed for view in self._views.values())
-        return any(feed.pending and feed.uncompressed is None for feed in feeds)
+        return any(view.feed.pending and not view.feed.uncompressed for view in self._pending)
 
     def uncompressed(self) -> list[Message]:
         """Messages to compress in a worker thread before their views are flushed: one for each."""
-        found = (view.feed.uncompressed for view in self._views.values())
+        found = (view.feed.uncompressed for view in self._pending)
         return [message for message in found if message is not None]
 
     def flush(self) -> list[tuple[str, int]]:
@@ -156,42 +231,56 @@ class Hub:
 
         Returns the views whose deltas were sent, each with its new frontier.
         """
-        views = [view for view in self._views.values() if view.feed.uncompressed is None]
+        views = [view for view in self._pending if view.feed.uncompressed is None]
         self._fanout.send_pending(view.feed for view in views if view.feed.pending)
-        moved = [(view.name, view.history.head) for view in views if view.feed.has_delta]
+        self._pending.difference_update(views)
+        whole = [view for view in views if not isinstance(view, PartView)]
+        moved = [(view.name, view.history.head) for view in whole if view.feed.has_delta]
         for view in views:
             view.on_flushed()
         self._note_work()
         return moved
 
-    def _note_work(self, view: View | None = None) -> None:
-        """Call `on_work` if a listener waits to be served, or `view` has something to flush."""
-        if self._fanout.queue or (view is not None and view.feed.pending):
+    def _note_work(self, *views: View) -> None:
+        """Call `on_work` if a listener waits to be served, or one of `views` has news."""
+        pending = [view for view in views if view.feed.pending]
+        self._pending.update(pending)
+        if self._fanout.queue or pending:
             self._on_work()
 
     # --- the pipeline ------------------------------------------------------------------------
 
     def last_question(self, name: str) -> int:
         """The number of the last question to the engine about a view."""
-        return self._views[name].history.epochs.asked
+        return self._view(name).history.epochs.asked
 
     def take_delta(self, delta: Delta, now: int, asked: int) -> Outcome:
         """Take a delta that came when `last_question` was `asked`."""
-        view = self._views[delta.view]
-        outcome = view.publish(delta, now, asked)
+        view, parts = self._views[delta.view], self._parts.of(delta.view)
+        before = view.history.head
+        extended = view.publish(delta, now, asked)
+        touched = parts.split(before, extended, now) if parts is not None else []
         self._note_questions(view)
-        self._note_work(view)
-        return outcome
+        self._note_work(view, *touched)
+        return extended.outcome
+
+    def _siblings(self, part: PartView) -> Parts:
+        """Return the parts of the view whose part it is."""
+        parts = self._parts.of(part.parent.name)
+        assert parts is not None
+        return parts
 
     # --- the engine --------------------------------------------------------------------------
 
     def wants_base(self, name: str) -> bool:
         """Whether to read a base of the view."""
-        return self._views[name].wants_base
+        view = self._find(name)
+        return view is not None and view.wants_base
 
     def wants_epoch(self, name: str) -> bool:
         """Whether to ask for the view's epoch at once."""
-        return self._views[name].wants_epoch
+        view = self._find(name)
+        return view is not None and view.wants_epoch
 
     def request_epoch(self, name: str) -> None:
         """Have the engine asked for the view's epoch."""
@@ -208,7 +297,7 @@ class Hub:
 
     def ask(self, name: str, *, for_base: bool) -> Question:
         """Number a question that is about to be put to the engine."""
-        view = self._views[name]
+        view = self._view(name)
         if not for_base:
             view.wants_epoch = False
         return view.history.epochs.ask()
@@ -216,19 +305,45 @@ class Hub:
     def take_answer(
         self, name: str, question: Question, epoch: str, base: ReadBase | None, now: int
     ) -> bool:
-        """Take the engine's answer; return False if it came too late: ask again."""
-        view = self._views[name]
+        """Take the engine's answer; return False if it came too late: ask again.
+
+        An answer about a part that has been closed is dropped.
+        """
+        view = self._find(name)
+        if view is None:
+            return True
+        if isinstance(view, PartView):
+            return self._take_answer_of_part(view, question, epoch, base, now)
         is_timely = view.on_answer(question, epoch, base, now)
+        parts = self._parts.of(name)
+        if is_timely and parts is not None:
+            parts.on_answer(question, base, now)
         self._note_questions(view)
         self._note_work()
+        return is_timely
+
+    def _take_answer_of_part(
+        self, part: PartView, question: Question, epoch: str, base: ReadBase | None, now: int
+    ) -> bool:
+        if part.history.has_epoch(epoch) and base is not None:
+            self._siblings(part).prepare_base(part, base, now)
+        is_timely = part.on_answer(question, epoch, base, now)
+        if not is_timely:
+            part.wants_epoch = True
+        self._note_questions(part)
+        self._note_work(part)
         return is_timely
 
     def take_failure(
         self, name: str, reason: str, now: int, *, for_base: bool, is_missing: bool = False
     ) -> None:
         """Note that the engine did not answer, cannot read the view, or has no such view."""
-        view = self._views[name]
-        view.on_failure(reason, now, of_base=for_base, is_missing=is_missing)
+        view = self._find(name)
+        if view is None:
+            return  # a part that has been closed
+        parts = None if for_base else self._parts.of(name)
+        for one in (view, *(parts or ())):
+            one.on_failure(reason, now, of_base=for_base, is_missing=is_missing)
         self._note_work()
 
     def note_relation(self, name: str, relation: str) -> None:
@@ -245,11 +360,15 @@ class Hub:
         """Apply everything that depends on time; about once a second."""
         self._fanout.slow.close_stalled(self.clients, now)
         self._fanout.slow.close_for_bytes()
-        for view in self._views.values():
+        self._parts.on_tick(now)
+        for view in [*self._views.values(), *self._parts]:
             view.maintain(now)
             self._note_questions(view)
             self._note_work(view)
 
     def _note_questions(self, view: View) -> None:
+        if isinstance(view, PartView) and view.wants_epoch:
+            view.wants_epoch, view.parent.wants_epoch = False, True
+            self._on_question(view.parent.name)
         if view.wants_base or view.wants_epoch:
             self._on_question(view.name)

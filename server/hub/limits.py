@@ -39,3 +39,7 @@ class Limits:
     """Least time between two deltas that carry a checksum."""
     status_every: int = 5_000
     """Longest time in which a client is sent nothing: then it gets the view's status."""
+    max_parts: int = 1_000
+    """Parts of views that are open at a time."""
+    part_grace: int = 60_000
+    """How long a part without listeners stays open: clients that come back resume."""

@@ -104,8 +104,8 @@ class Log:
         index = self._index(frontier)
         return self._total - self._entries[index].before if index < len(self._entries) else 0
 
-    def trim(self, *, max_bytes: int, oldest: int, pinned: int | None) -> None:
-        """Drop from the front what exceeds `max_bytes` or was appended before `oldest`.
+    def trim(self, *, max_bytes: int, oldest: int, pinned: int | None, below: int = 0) -> None:
+        """Drop from the front all that exceeds `max_bytes`, is older than `oldest` or `below`.
 
         Keeps everything at or above `pinned`, unless that exceeds twice `max_bytes`.
         """
@@ -113,7 +113,8 @@ class Log:
         while index < len(entries):
             first = entries[index]
             is_free = pinned is None or first.upper <= pinned or self.size > 2 * max_bytes
-            if not is_free or (self.size <= max_bytes and first.appended_at >= oldest):
+            is_old = first.appended_at < oldest or first.upper <= below
+            if not is_free or (self.size <= max_bytes and not is_old):
                 break
             first.message = None
             index += 1

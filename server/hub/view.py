@@ -13,7 +13,7 @@ from server.framing import Message
 from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
-from server.hub.history import History, Outcome, ReadBase, Snapshot
+from server.hub.history import Extended, History, ReadBase, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Listener, Pending
 from server.hub.states import HAS_NOTHING, Event, State
@@ -27,12 +27,12 @@ NEEDS_WEIGHTS = "the view has too many equal rows for a client that takes no wei
 
 
 class View:
-    def __init__(self, name: str, limits: Limits, fanout: Fanout) -> None:
-        self.name = name
-        self.history = History(name, limits)
-        self.feed = Feed(name, self.history)
+    def __init__(self, history: History, limits: Limits, fanout: Fanout) -> None:
+        self.name = history.view
+        self.history = history
+        self.feed = Feed(self.name, history)
         self.failures = Failures()
-        self.board = StatusBoard(self.history, self.failures, limits)
+        self.board = self._make_board(limits)
         self.listeners: set[Listener] = set()
         self.wants_base = True
         self.wants_epoch = True
@@ -42,6 +42,9 @@ class View:
         self._generation = 0
         self._was_awaiting_log = False
         self._folder: Listener | None = None
+
+    def _make_board(self, limits: Limits) -> StatusBoard:
+        return StatusBoard(self.history, self.failures, limits)
 
     @property
     def is_failing(self) -> bool:
@@ -239,15 +242,15 @@ class View:
 
     # --- the history -------------------------------------------------------------------------
 
-    def publish(self, delta: Delta, now: int, asked: int) -> Outcome:
+    def publish(self, delta: Delta, now: int, asked: int) -> Extended:
         """Take a delta that came when the last question to the engine was number `asked`."""
         extended = self.history.extend(delta, now, asked)
-        self._follow_history()
+        self.follow_history()
         self._fanout.tallies.take_audits(self.name, self.history.findings)
         if extended.message is not None:
             self.feed.pending.append(Pending(extended.message, self.history.head))
             self._trim_log(now)
-        return extended.outcome
+        return extended
 
     def on_answer(self, question: Question, epoch: str, base: ReadBase | None, now: int) -> bool:
         """Take the engine's answer; return False if it came too late: ask again."""
@@ -257,8 +260,8 @@ class View:
         self._fanout.tallies.take_audits(self.name, self.history.findings)
         if base is not None:
             self.wants_base = False
-        self._follow_history()
-        self._decide_epochs(question)
+        self.follow_history()
+        self.decide_epochs(question)
         return True
 
     def on_failure(self, reason: str, now: int, *, of_base: bool, is_missing: bool) -> None:
@@ -271,7 +274,7 @@ class View:
             if listener.state in HAS_NOTHING and (is_new or reaches):
                 self._fanout.queue.add(listener)
 
-    def _follow_history(self) -> None:
+    def follow_history(self) -> None:
         """If the log restarted or the epoch changed, move every listener accordingly."""
         if self._generation == self.history.generation:
             return
@@ -283,7 +286,7 @@ class View:
         # The first part of a log that begins with this very POST is still to be flushed.
         self.feed.flushed = self.history.log.lower if self.history.log is not None else 0
 
-    def _decide_epochs(self, question: Question) -> None:
+    def decide_epochs(self, question: Question) -> None:
         """Decide about listeners whose epoch was unknown; serve all that are not live."""
         for listener in self.listeners:
             if listener.state is State.CHECKING_EPOCH and question.number > listener.asked:

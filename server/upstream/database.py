@@ -50,6 +50,10 @@ class EngineError(Exception):
         """The report of libpq: it can name hosts and users, and is not for pages."""
 
 
+class UnknownPartError(EngineError):
+    """The value of a part is none of the column's type."""
+
+
 class UnknownViewError(EngineError):
     """The engine has no view of that name, or not now: it may be about to be created again."""
 
@@ -162,14 +166,14 @@ class Database:
         """The report of libpq about the last query that was not answered, without the password."""
 
     @contextlib.asynccontextmanager
-    async def ask(self, sql: str) -> AsyncIterator[Answer]:
+    async def ask(self, sql: str, parameters: Sequence[str] = ()) -> AsyncIterator[Answer]:
         """The answer to one statement, to be read inside the block. Raises EngineError.
 
         The connection returns to the pool only after the block: no other query may use it while
         rows of this answer are still to be read.
         """
         async with self._reserve():
-            connection, result = await self._execute(sql)
+            connection, result = await self._execute(sql, parameters)
             try:
                 yield Answer(result)
             except psycopg2.Error as error:
@@ -224,17 +228,22 @@ class Database:
         while self._idle:
             _discard(self._idle.pop())
 
-    async def _execute(self, sql: str) -> tuple[momoko.Connection, cursor]:
+    async def _execute(
+        self, sql: str, parameters: Sequence[str]
+    ) -> tuple[momoko.Connection, cursor]:
         if self._idle:
             connection = self._idle.pop()
             with contextlib.suppress(BrokenConnectionError):
-                return connection, await self._execute_on(connection, sql)
+                return connection, await self._execute_on(connection, sql, parameters)
         connection = await self._open()
-        return connection, await self._execute_on(connection, sql)
+        return connection, await self._execute_on(connection, sql, parameters)
 
-    async def _execute_on(self, connection: momoko.Connection, sql: str) -> cursor:
+    async def _execute_on(
+        self, connection: momoko.Connection, sql: str, parameters: Sequence[str]
+    ) -> cursor:
         try:
-            result: cursor = await self._within_timeout(connection, connection.execute(sql))
+            executing = connection.execute(sql, parameters)
+            result: cursor = await self._within_timeout(connection, executing)
         except BaseException:
             _discard(connection)
             raise

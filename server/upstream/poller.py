@@ -15,7 +15,12 @@ from server.flusher import now
 from server.hub.history import Outcome, ReadBase
 from server.hub.hub import Hub
 from server.metrics import Metrics
-from server.upstream.database import EngineError, TooMuchError, UnknownViewError
+from server.upstream.database import (
+    EngineError,
+    TooMuchError,
+    UnknownPartError,
+    UnknownViewError,
+)
 from server.upstream.reader import Reader, encode_base
 from viewstream.backoff import Backoff
 from viewstream.protocol import Delta
@@ -51,10 +56,16 @@ class Poller:
         self._epoch_every = epoch_every
         self._may_read = asyncio.Semaphore(reads_at_once)
         self._base_wanted: dict[str, asyncio.Event] = {}
+        self._part_reads: dict[str, asyncio.Task[None]] = {}
+        """The tasks that read bases of parts, each only as long as one is wanted."""
+        self._failure: asyncio.Queue[Exception] = asyncio.Queue()
         self._epochs_wanted = asyncio.Event()
         self._answered = asyncio.Condition()
         self._loop = asyncio.get_running_loop()
-        self.tasks = [self._loop.create_task(self._poll_epochs())]
+        self.tasks = [
+            self._loop.create_task(self._poll_epochs()),
+            self._loop.create_task(self._fail_with_parts()),
+        ]
         for view in hub.names:
             self.add_view(view)
 
@@ -64,14 +75,18 @@ class Poller:
         self.tasks.append(self._loop.create_task(self._poll_bases(view)))
 
     async def stop(self) -> None:
-        for task in self.tasks:
+        tasks = [*self.tasks, *self._part_reads.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def on_question(self, view: str) -> None:
-        """Wake the task that asks what the hub needs to know about the view."""
+        """Wake the task that asks what the hub needs to know about the view or part."""
         if self._hub.wants_base(view):
-            self._base_wanted[view].set()
+            if view in self._base_wanted:
+                self._base_wanted[view].set()
+            elif view not in self._part_reads:
+                self._part_reads[view] = self._loop.create_task(self._read_part(view))
         if self._hub.wants_epoch(view):
             self._epochs_wanted.set()
 
@@ -186,15 +201,39 @@ class Poller:
             async with asyncio.timeout(seconds), self._answered:
                 await self._answered.wait_for(lambda: self._hub.report(view, now()).epoch != epoch)
 
+    async def _read_part(self, part: str) -> None:
+        """Read bases of a part until the hub wants none."""
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        rest = 0.0
+        try:
+            while self._hub.wants_base(part):
+                async with self._may_read:
+                    is_wanted = self._hub.wants_base(part)  # it may have been closed
+                    is_too_much = is_wanted and await self._read_base(part)
+                await self._notify()
+                rest = min(max(2 * rest, LONGEST_PAUSE), LONGEST_REST) if is_too_much else 0.0
+                await asyncio.sleep(rest or backoff.next_delay())
+        except Exception as error:  # noqa: BLE001 -- `_fail_with_parts` raises it
+            self._failure.put_nowait(error)
+        finally:
+            del self._part_reads[part]
+
+    async def _fail_with_parts(self) -> None:
+        """Fail as soon as a task of a part has failed."""
+        raise await self._failure.get()
+
     async def _read_base(self, view: str) -> bool:
         """Read a base for the hub; return whether the view is too much to be read."""
-        question, began = self._hub.ask(view, for_base=True), now()
+        name, question, began = self._hub.name_of(view), self._hub.ask(view, for_base=True), now()
         try:
-            reading = await self._reader.base(view)
+            reading = await self._reader.base(name)
             base = await encode_base(view, reading, self._compress_from)
+        except UnknownPartError as error:
+            self._hub.refuse_part(view, str(error))
+            return False
         except EngineError as error:
             self._fail(view, error, for_base=True)
-            self._metrics.on_base_failed(view)
+            self._metrics.on_base_failed(name.view)
             return isinstance(error, TooMuchError)
         read = ReadBase(
             reading.upper,
@@ -205,8 +244,9 @@ class Poller:
             base.is_weighted,
             base.expanded,
             base.layout,
+            tuple(column.name for column in reading.columns),
         )
-        self._metrics.on_base_read(view, (now() - began) / 1000)
+        self._metrics.on_base_read(name.view, (now() - began) / 1000)
         self._hub.take_answer(view, question, reading.epoch, read, now())
         return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from server.upstream.base_rows import MAX_ROWS, BaseRows, EncodedBase
@@ -14,6 +14,7 @@ from server.upstream.database import (
     EngineError,
     SlowAnswerError,
     TooMuchError,
+    UnknownPartError,
     UnknownViewError,
     unexpected_errors,
 )
@@ -23,15 +24,17 @@ from viewstream.engine import (
     VERSION_QUERY,
     Dialect,
     Relation,
+    Selection,
     dialect_of,
     explain,
     find_relation,
+    is_unfit_value,
     make_epoch,
     parse_search_path,
     relations_query,
 )
-from viewstream.names import split_view_name
-from viewstream.protocol import MAX_TIME, Column, ProtocolError
+from viewstream.names import ViewName, explain_column, split_view_name
+from viewstream.protocol import MAX_TIME, Column, ProtocolError, Row
 
 COLLECT_SLICE = 1_000
 """Rows that are converted, encoded and summed up in one turn of the event loop: some 5 ms."""
@@ -94,26 +97,27 @@ class Reader:
                 found.set_result(relations[view])
         self._looking_up = None
 
-    async def base(self, view: str) -> Reading:
-        """Read the view's rows with their time, in an epoch that is the same before and after."""
+    async def base(self, name: ViewName) -> Reading:
+        """Read the rows of a view or part with their time, in one epoch before and after."""
         with unexpected_errors():
             for _ in range(TRIES):
-                before = await self.relation(view)
-                read = await self._read(view, before)
-                after = await self.relation(view)
+                before = await self.relation(name.view)
+                read = await self._read(name, before)
+                after = await self.relation(name.view)
                 if before == after and after.epoch == _epoch_of_start(read.start, after.epoch):
                     return Reading(after.epoch, read.upper, read.columns, read.rows)
         raise EngineError("the view was replaced each time that it was read")
 
-    async def _read(self, view: str, relation: Relation) -> _Read:
+    async def _read(self, name: ViewName, relation: Relation) -> _Read:
+        view, selection = str(name), Selection(relation, name.part)
         try:
             if (known := self._repetitive.get(view)) is None or known[0] != relation:
-                read = await self._read_each(view, relation)
+                read = await self._read_each(view, selection)
                 if read is not None:
                     return read
-            return await self._read_weighted(view, relation)
+            return await self._read_weighted(view, selection)
         except SlowAnswerError as error:
-            await self.relation(view)  # raises if it is the engine that does not answer
+            await self.relation(name.view)  # raises if it is the engine that does not answer
             is_large = view in self._repetitive
             raise TooMuchError(_explain_slowness(error.seconds, is_large=is_large)) from error
         except EngineAwayError:
@@ -121,48 +125,51 @@ class Reader:
             raise
         except EngineError as error:
             self._facts = None
-            hint = explain(view, error.detail)
+            if name.part is not None and is_unfit_value(error.detail, name.part.value):
+                sentence = f"{name.part.value!r} is no value of the column {name.part.column!r}"
+                raise UnknownPartError(sentence, error.detail) from error
+            hint = explain(name.view, error.detail)
             if hint is None:
                 raise
             raise EngineError(hint, error.detail) from error
 
-    async def _read_each(self, view: str, relation: Relation) -> _Read | None:
+    async def _read_each(self, view: str, selection: Selection) -> _Read | None:
         """Read each row as often as it is there; None if these are too many."""
-        dialect = await self.dialect()
-        async with self._database.ask(dialect.base_query(relation, MAX_ROWS)) as answer:
+        sql = (await self.dialect()).base_query(selection, MAX_ROWS)
+        async with self._database.ask(sql, selection.parameters) as answer:
             if answer.size > MAX_ROWS:
                 columns = _columns(answer, 2)
-                self._repetitive[view] = relation, columns
+                self._repetitive[view] = selection.relation, columns
                 return None
             if answer.size:
-                return await _collect(answer, 2)
-        return await self._read_few(relation)
+                return await _collect(answer, 2, selection)
+        return await self._read_few(selection)
 
-    async def _read_few(self, relation: Relation) -> _Read:
+    async def _read_few(self, selection: Selection) -> _Read:
         """Read a view that was empty, and so gave no row and no time."""
-        sql = (await self.dialect()).empty_base_query(relation, MAX_ROWS)
-        async with self._database.ask(sql) as answer:
+        sql = (await self.dialect()).empty_base_query(selection, MAX_ROWS)
+        async with self._database.ask(sql, selection.parameters) as answer:
             if answer.size > MAX_ROWS:
                 raise EngineError("the view grew while it was read")
-            return await _collect(answer, 3)
+            return await _collect(answer, 3, selection)
 
-    async def _read_weighted(self, view: str, relation: Relation) -> _Read:
+    async def _read_weighted(self, view: str, selection: Selection) -> _Read:
         """Read each different row with its weight."""
         _, columns = self._repetitive[view]
-        sql = (await self.dialect()).weighted_base_query(relation, len(columns), MAX_ROWS)
-        async with self._database.ask(sql) as answer:
+        sql = (await self.dialect()).weighted_base_query(selection, len(columns), MAX_ROWS)
+        async with self._database.ask(sql, selection.parameters) as answer:
             if answer.size > MAX_ROWS:
                 raise TooMuchError(
                     f"the view has more than {MAX_ROWS:,} different rows, the most that a base"
                     " may have: serve a view of fewer, by a filter or GROUP BY"
                 )
             if answer.size:
-                read = await _collect(answer, 3, columns)
+                read = await _collect(answer, 3, selection, columns)
                 if read.rows.total <= MAX_ROWS // 2:
                     del self._repetitive[view]
                 return read
         del self._repetitive[view]
-        return await self._read_few(relation)
+        return await self._read_few(selection)
 
     async def dialect(self) -> Dialect:
         """The engine's dialect, which is asked once."""
@@ -234,16 +241,22 @@ class _Read:
     rows: BaseRows
 
 
-async def _collect(answer: Answer, extra: int, columns: list[Column] | None = None) -> _Read:
+async def _collect(
+    answer: Answer, extra: int, selection: Selection, columns: list[Column] | None = None
+) -> _Read:
     """Read an answer whose first columns are `extra`: time, start time, and a third one perhaps.
 
     That is the weight of a row if the view's `columns` are given, or else NULL where the view has
     no row.
     """
     rows = BaseRows()
+    found = _columns(answer, extra) if columns is None else columns
+    is_selected = _filter(selection, found, extra)
     time = start = ""
     while taken := answer.take(COLLECT_SLICE):
         time, start = taken[0][0] or "", taken[0][1] or ""
+        if is_selected is not None:
+            taken = [row for row in taken if is_selected(row)]
         if columns is not None:
             rows.add_weighted({row[extra:]: int(row[2] or 0) for row in taken})
         else:
@@ -251,5 +264,19 @@ async def _collect(answer: Answer, extra: int, columns: list[Column] | None = No
         await asyncio.sleep(0)
     if not time.isdigit():
         raise EngineError(f"the engine's answer makes no sense: expected a time, found {time!r}")
-    found = _columns(answer, extra) if columns is None else columns
     return _Read(start, min(int(time), MAX_TIME - 1) + 1, found, rows)
+
+
+def _filter(
+    selection: Selection, columns: Sequence[Column], extra: int
+) -> Callable[[Row], bool] | None:
+    """Return what finds the rows of a part by their text; None if all rows are read."""
+    part = selection.part
+    if part is None:
+        return None
+    found = [index for index, column in enumerate(columns) if column.name == part.column]
+    problem = explain_column(str(selection.relation), part.column, len(found))
+    if problem is not None:
+        raise EngineError(problem)
+    index, value = extra + found[0], part.value
+    return lambda row: row[index] == value

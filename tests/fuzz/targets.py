@@ -19,6 +19,8 @@ from server.http.negotiate import negotiate_deflate
 from server.http.reader_keys import ReaderKeys
 from server.http.refusal import Refusal
 from server.http.subscription import parse_subscription
+from server.hub.hub import Hub
+from server.hub.limits import Limits
 from tests.fuzz.fuzzed import Fuzzed
 from viewstream.bodies import Bodies
 from viewstream.client.state import RefusalError, ViewState, receive
@@ -97,11 +99,14 @@ def _bodies(pieces: list[bytes], whole: bytes = b"") -> list[bytes]:
     return taken
 
 
+HUB = Hub(["v", "orders", "a@b"], Limits(), lambda: None, lambda view: None, {"orders": "tenant"})
+
+
 def fuzz_query(data: bytes) -> None:
     """A query and a Last-Event-ID, separated by a byte 0, make a subscription or a refusal."""
     query, _, event_id = data.decode("utf-8", "replace").partition("\0")
     arguments = parse_qs(query).get("view", [])
-    found = parse_subscription(arguments, {"v", "orders", "a@b"}, GRANT, event_id)
+    found = parse_subscription(arguments, HUB, GRANT, event_id)
     if isinstance(found, Refusal):
         assert 400 <= found.status < 600
         assert found.sentence

@@ -19,9 +19,11 @@ from tests.server.frames import FrameReader
 from tests.support.consolidate import consolidate
 from viewstream.checksum import checksum
 from viewstream.client.state import ViewState
+from viewstream.names import parse_view
 from viewstream.protocol import Base, Column, Delta, Row, Update, encode
 
 VIEW = "v"
+PART_COLUMN = "name"
 COLUMNS = [Column("name", "text"), Column("n", "int8")]
 LIMITS = Limits(
     log_bytes=1_000,
@@ -32,6 +34,8 @@ LIMITS = Limits(
     fold_cache_bytes=600,
     backlog_bytes=1_000,
     stall_after=20_000,
+    max_parts=4,
+    part_grace=7_000,
 )
 """So small that every way of serving a client is taken often."""
 
@@ -87,15 +91,19 @@ class Asked:
 
     question: Question
     is_base: bool
+    view: str = VIEW
     answer: tuple[str, ReadBase | None] | None = None
 
 
 class FakeClient(Client):
     """A socket with room for `room` bytes; the test's client reads what it took at will."""
 
-    def __init__(self, server: Server, encoding: Encoding = Encoding.FRAMES) -> None:
+    def __init__(
+        self, server: Server, encoding: Encoding = Encoding.FRAMES, view: str = VIEW
+    ) -> None:
         super().__init__(self._take, encoding)
         self.server = server
+        self.view = view
         self.room = 10_000_000
         self.kept = b""
         self.closed_with: tuple[int, str] | None = None
@@ -106,7 +114,7 @@ class FakeClient(Client):
         self.bytes = 0
         self.blocks = 0
         self.bases = 0
-        self.generation = server.generation
+        self.generation = server.generation_of(view)
         """Of the view when it connected, to count the breaks of the history since."""
 
     @property
@@ -159,9 +167,10 @@ class Server:
 
     def __init__(self, clock: Clock, views: Sequence[str] = (VIEW,)) -> None:
         self.clock = clock
-        self.hub = Hub(views, LIMITS, self._on_work, self._on_question)
+        columns = {VIEW: PART_COLUMN}
+        self.hub = Hub(views, LIMITS, self._on_work, self._on_question, columns)
         self.is_work_due = False
-        self.noted = {"base", "epoch"}
+        self.noted = {(VIEW, "base"), (VIEW, "epoch")}
         """Questions of the hub that the poller knows of; at its start it asks both."""
         self.asked: list[Asked] = []
         self.questions = {True: 0, False: 0}
@@ -172,35 +181,42 @@ class Server:
     def view(self) -> View:
         return self.hub._views[VIEW]
 
-    @property
-    def generation(self) -> int:
-        """How often the history of the view has broken."""
-        return self.view.history.generation if VIEW in self.hub.names else 0
+    def views(self) -> list[View]:
+        """The view and its parts that are open."""
+        return [*self.hub._views.values(), *self.hub._parts]
 
-    def ask(self, *, is_base: bool) -> None:
-        self.questions[is_base] += 1
+    def open_parts(self) -> set[str]:
+        """The names of the parts that are open."""
+        return {part.name for part in self.hub._parts}
+
+    def generation_of(self, name: str) -> int:
+        """How often the history of the view, or part, has broken."""
+        view = self.hub._find(name)
+        return 0 if view is None else view.history.generation
+
+    def ask(self, *, is_base: bool, view: str = VIEW) -> None:
+        if view == VIEW:
+            self.questions[is_base] += 1
         if not is_base:
             self.epoch_asked_at = self.clock.now
-        self.asked.append(Asked(self.hub.ask(VIEW, for_base=is_base), is_base))
+        self.asked.append(Asked(self.hub.ask(view, for_base=is_base), is_base, view))
 
     def _on_work(self) -> None:
         self.is_work_due = True
 
     def _on_question(self, view: str) -> None:
         assert self.hub.wants_base(view) or self.hub.wants_epoch(view), "there is no question"
-        self.noted |= {"base", "epoch"}
+        self.noted |= {(view, "base"), (view, "epoch")}
 
     def check_callbacks(self) -> None:
         """The hub has called for everything that it needs."""
         if self.hub.has_pending or self.hub._fanout.queue:
             assert self.is_work_due, "the flusher knows nothing of it"
-        for name, is_wanted in [
-            ("base", self.hub.wants_base(VIEW)),
-            ("epoch", self.hub.wants_epoch(VIEW)),
-        ]:
-            if not is_wanted:
-                self.noted.discard(name)
-            assert not is_wanted or name in self.noted, "the poller knows nothing of it"
+        for view in self.views():
+            for kind, is_wanted in [("base", view.wants_base), ("epoch", view.wants_epoch)]:
+                if not is_wanted:
+                    self.noted.discard((view.name, kind))
+                assert not is_wanted or (view.name, kind) in self.noted, "the poller does not know"
 
     def flush(self) -> None:
         """Flush, as the flusher does once it was called."""
@@ -228,6 +244,11 @@ class Follower:
     connection: FakeClient | None = None
     encoding: Encoding = Encoding.FRAMES
 
+    @property
+    def name(self) -> str:
+        """The view, or the part."""
+        return self.state.view
+
 
 @dataclass
 class Pipeline:
@@ -237,11 +258,22 @@ class Pipeline:
     posted: int
 
 
-def make_base(engine: Engine, epoch: str, time: int, question: Question, now: int) -> ReadBase:
+def rows_of(rows: Counter[Row], view: str) -> Counter[Row]:
+    """The rows of the view that are of this view or part."""
+    part = parse_view(view).part
+    if part is None:
+        return rows
+    return Counter({row: weight for row, weight in rows.items() if row[0] == part.value})
+
+
+def make_base(
+    engine: Engine, epoch: str, time: int, question: Question, now: int, view: str = VIEW
+) -> ReadBase:
     """Make the base that a SELECT at the last closed time gives."""
     upper = time
-    rows = sorted(engine.rows(epoch, upper).elements())
+    rows = sorted(rows_of(engine.rows(epoch, upper), view).elements(), key=repr)
     total = checksum((1, row) for row in rows)
-    base = Base(VIEW, epoch, upper, COLUMNS, rows, total)
+    base = Base(view, epoch, upper, COLUMNS, rows, total)
     message = Framed(encode(base), LIMITS.compress_from)
-    return ReadBase(upper, total, message, question.number, now)
+    names = tuple(column.name for column in COLUMNS)
+    return ReadBase(upper, total, message, question.number, now, columns=names)

@@ -16,6 +16,7 @@ from server.options import Options
 FULL = """
 views = ["top10", "counter"]
 tail = true
+part = ["top10:user", 'counter:"a b"']
 posted = ["top10"]
 listen = "0.0.0.0:80"
 dsn = "host=a password=s3cret"
@@ -158,7 +159,7 @@ def option_rows() -> list[str]:
         spelled = f"--{option_name(name)}" + ("" if default is False else f" {kind.unit}")
         if name == "views":
             spelled = f"{kind.unit} .."
-        shown = "" if kind.show is None or default is None else f"`{kind.show(default)}`"
+        shown = "" if kind.show is None or default in (None, ()) else f"`{kind.show(default)}`"
         rows.append(f"| `{spelled}` | `VIEWSTREAM_{name.upper()}` | {shown} | {option.help} |")
     return rows
 

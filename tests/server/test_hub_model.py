@@ -11,10 +11,15 @@ import random
 import pytest
 
 from server.framing import Encoding
-from tests.server.simulated import Follower, Server
+from server.hub.view import View
+from tests.server.simulated import VIEW, Follower, Server
 from tests.server.world import World
+from viewstream.client.state import ViewState
+from viewstream.protocol import Row
 
-ROWS = [(name, str(n)) for name in "abc" for n in range(3)]
+ROWS: list[Row] = [(name, str(n)) for name in ("a", "b c", None) for n in range(2)]
+PARTS = ["v[name=a]", "v[name='b c']", "v[name is null]", "v[name='']"]
+"""Three with rows, and one that never has any."""
 
 
 class Actions:
@@ -71,8 +76,9 @@ class Actions:
         # A late question cannot vouch for an epoch that began after it.
         self.world.repost(self.server(n), chosen, number, max(1, upper - span), upper)
 
-    def come(self, n: int, which: int) -> None:
-        follower = Follower(encoding=list(Encoding)[which % len(Encoding)])
+    def come(self, n: int, which: int, name: str) -> None:
+        encoding = list(Encoding)[which % len(Encoding)]
+        follower = Follower(ViewState(name), encoding=encoding)
         self.world.followers.append(follower)
         self.world.connect(self.server(n), follower)
 
@@ -98,8 +104,8 @@ class Actions:
             if connection is not None:
                 connection.drain(room)
 
-    def rows(self, n: int) -> None:
-        self.world.check_snapshot(self.server(n))
+    def rows(self, n: int, name: str) -> None:
+        self.world.check_snapshot(self.server(n), name)
 
     def flush(self, n: int) -> None:
         self.server(n).flush()
@@ -118,16 +124,20 @@ def check_groups(world: World) -> None:
     """Check the invariants that hold between any two events inside a hub."""
     for server in world.servers:
         server.check_callbacks()
-        view = server.view
-        for listener in view.listeners:
-            assert listener.client in server.hub.clients
-            if listener.is_live:
-                assert listener.client.is_ready
-                assert listener.epoch == view.history.epochs.current
-            group = listener.client.group
-            assert (group is not None) == listener.is_live
-        if view.history.log is not None:
-            assert view.history.log.lower <= view.history.log.head
+        for view in server.views():
+            check_listeners(server, view)
+
+
+def check_listeners(server: Server, view: View) -> None:
+    for listener in view.listeners:
+        assert listener.client in server.hub.clients
+        if listener.is_live:
+            assert listener.client.is_ready
+            assert listener.epoch == view.history.epochs.current
+        group = listener.client.group
+        assert (group is not None) == listener.is_live
+    if view.history.log is not None:
+        assert view.history.log.lower <= view.history.log.head
 
 
 def play(seed: int, steps: int = 150) -> None:
@@ -136,6 +146,7 @@ def play(seed: int, steps: int = 150) -> None:
     act = Actions(chance.choice([1, 1, 2]))
     span = lambda: chance.choice([0, 1, 2, 5, 20, 100, 1000, 5000])  # noqa: E731
     n = lambda: chance.randrange(6)  # noqa: E731
+    name = lambda: chance.choice([VIEW, *PARTS])  # noqa: E731
     moves = [
         (
             8,
@@ -150,12 +161,12 @@ def play(seed: int, steps: int = 150) -> None:
         (0.7, lambda: act.pipe(span())),
         (6, lambda: act.post(n(), n(), span(), span())),
         (2, lambda: act.retry(n(), n(), span(), span(), n())),
-        (1, lambda: act.come(n(), n())),
+        (1, lambda: act.come(n(), n(), name())),
         (1, lambda: act.come_back(n(), n())),
         (0.5, lambda: act.go(n())),
         (4, lambda: act.read(n())),
         (2, lambda: act.room(n(), chance.choice([0, 1, 50, 200, 1000, 10**7]))),
-        (1, lambda: act.rows(n())),
+        (1, lambda: act.rows(n(), name())),
         (3, lambda: act.flush(n())),
         (3, lambda: act.admit(n())),
         (3, lambda: act.turn(n())),

@@ -89,6 +89,10 @@ def test_a_dsn_that_cannot_be_parsed_is_refused_without_being_shown(
             ["--tail", "--processes", "2", "--posted", "top10"],
             "expected --posted with --tail and one process",
         ),
+        (["--part", "top10"], "expected VIEW:COLUMN, such as orders:tenant, found 'top10'"),
+        (["--part", "other:user"], "expected --part of a view that is served, found 'other'"),
+        (["--part", "top10:a", "--part", "top10:b"], "expected one --part for each view"),
+        (["top10[user=Alice]"], "found 'top10[user=Alice]': a view is served in parts by --part"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -97,3 +101,8 @@ def test_what_is_wrong_is_named(
     with pytest.raises(SystemExit):
         parse([*words, "top10"])
     assert what in capsys.readouterr().err
+
+
+def test_views_are_served_in_parts_by_one_column_each() -> None:
+    options = parse(["--part", "top10:user", "--part", 's.orders:"a:b"', "top10", "s.orders"])
+    assert options.part == (("top10", "user"), ("s.orders", "a:b"))

@@ -22,6 +22,7 @@ from tests.server.fake_engine import FakeEngine
 from tests.support.scripted_wire import Session
 from tests.support.virtual_time import run_in_virtual_time
 from viewstream.engine import Dialect, Relation, dialect_of
+from viewstream.names import ViewName
 from viewstream.protocol import Delta, Row
 
 MINUTES = 600.0
@@ -50,7 +51,7 @@ class FakeReader:
             raise self.failure
         return Relation("public", view, self.epoch)
 
-    async def base(self, view: str) -> Reading:
+    async def base(self, name: ViewName) -> Reading:
         self.bases += 1
         await asyncio.sleep(self.base_takes)
         if error := self.base_failure or self.failure:
@@ -201,7 +202,7 @@ def test_a_view_that_is_always_replaced_is_read_three_times() -> None:
     async def read(engine: FakeEngine) -> None:
         database = Database(engine.dsn)
         with pytest.raises(EngineError, match="replaced each time"):
-            await Reader(database).base("top10")
+            await Reader(database).base(ViewName("top10"))
         database.close()
 
     with ReplacedEngine() as engine:

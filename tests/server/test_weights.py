@@ -21,6 +21,7 @@ from server.upstream.reader import Reader
 from tests.server.fake_engine import FakeEngine
 from viewstream.client import follow
 from viewstream.client.state import ViewState, receive
+from viewstream.names import ViewName
 from viewstream.protocol import Base, Delta, Message, Row, Status, Update, decode
 
 ROWS: list[Row] = [("same", "1")] * 4_000 + [("other", None)] * 3 + [("last", "2")]
@@ -168,7 +169,7 @@ def test_a_view_that_has_become_small_is_read_plainly_again(engine: FakeEngine) 
         sizes = []
         for rows in (ROWS, ROWS[-2:], [("x", "1")], [], ROWS, []):
             engine.rows = rows
-            base = await asked.base("v")
+            base = await asked.base(ViewName("v"))
             sizes.append(base.rows.total)
             assert [column.name for column in base.columns] == ["user", "count"]
         database.close()
@@ -183,9 +184,9 @@ def test_too_many_different_rows_are_too_much(engine: FakeEngine) -> None:
     async def read() -> None:
         database = Database(engine.dsn)
         with pytest.raises(TooMuchError, match="more than 1,000 different rows"):
-            await Reader(database).base("v")
+            await Reader(database).base(ViewName("v"))
         engine.rows = engine.rows[1:]
-        base = await Reader(database).base("v")
+        base = await Reader(database).base(ViewName("v"))
         assert base.rows.total == 1_000
         database.close()
 

@@ -10,6 +10,7 @@ from viewstream.engine import (
     QUIET,
     Dialect,
     Relation,
+    Selection,
     connection_options,
     dialect_of,
     find_relation,
@@ -18,6 +19,7 @@ from viewstream.engine import (
     relation_query,
     relations_query,
 )
+from viewstream.names import Part
 from viewstream.protocol import ProtocolError
 
 OLD = Dialect("TAIL", "mz_logical_timestamp()", 0)
@@ -56,20 +58,38 @@ def test_the_statements_of_a_dialect() -> None:
     assert TODAY.copy_tail(view, snapshot=True) == (
         'COPY (SUBSCRIBE "s"."a""b" WITH (SNAPSHOT = true, PROGRESS)) TO STDOUT'
     )
-    assert OLD.base_query(view, 9) == (
+    assert OLD.base_query(Selection(view), 9) == (
         'SELECT mz_logical_timestamp(), pg_postmaster_start_time(), * FROM "s"."a""b" LIMIT 10'
     )
-    assert TODAY.weighted_base_query(view, 2, 9) == (
+    assert TODAY.weighted_base_query(Selection(view), 2, 9) == (
         "SELECT mz_now(), pg_postmaster_start_time(), count(*), c0, c1"
         ' FROM "s"."a""b" AS r (c0, c1) GROUP BY c0, c1 LIMIT 10'
     )
-    assert TODAY.empty_base_query(view, 9) == (
+    assert TODAY.empty_base_query(Selection(view), 9) == (
         "SELECT mz_now(), pg_postmaster_start_time(), r.* FROM (SELECT true) AS one"
         ' LEFT JOIN (SELECT true AS present, * FROM "s"."a""b") AS r ON true LIMIT 10'
     )
     assert TODAY.copy_rows(view) == (
         'COPY (SELECT mz_now(), false, 1, * FROM "s"."a""b") TO STDOUT'
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "condition", "parameters"),
+    [("x", '"the ""%%""" = %s', ("x",)), (None, '"the ""%""" IS NULL', ())],
+)
+def test_the_sql_of_a_part_has_its_value_as_a_parameter(
+    value: str | None, condition: str, parameters: tuple[str, ...]
+) -> None:
+    selection = Selection(Relation("s", "v", "1-u7"), Part('the "%"', value))
+    assert selection.parameters == parameters
+    assert TODAY.base_query(selection, 9) == (
+        f'SELECT mz_now(), pg_postmaster_start_time(), * FROM "s"."v" WHERE {condition} LIMIT 10'
+    )
+    assert TODAY.weighted_base_query(selection, 2, 9).endswith(
+        f' FROM (SELECT * FROM "s"."v" WHERE {condition}) AS r (c0, c1) GROUP BY c0, c1 LIMIT 10'
+    )
+    assert f'FROM "s"."v" WHERE {condition}) AS r ON true' in TODAY.empty_base_query(selection, 9)
 
 
 # Epochs

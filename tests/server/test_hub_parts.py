@@ -1,0 +1,323 @@
+"""Parts of a view in the hub: opened, split, advanced, closed, and following their view."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.hub.history import Outcome, ReadBase
+from server.hub.parts import PartView
+from tests.server.hub_scenes import live_world, received
+from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
+from tests.server.world import World
+from viewstream.client.state import ViewState
+from viewstream.names import parse_view
+from viewstream.protocol import MAX_TIME, Base, Delta, Position, Status, decode
+
+PART = "v[name=a]"
+OTHER = "v[name='b c']"
+
+
+def follow(world: World, name: str) -> Follower:
+    """A client that has the rows of the view or part."""
+    follower = Follower(ViewState(name))
+    world.followers.append(follower)
+    world.connect(world.servers[0], follower)
+    settle(world)
+    return follower
+
+
+def settle(world: World) -> None:
+    """Answer what is asked, and let all clients read."""
+    server = world.servers[0]
+    server.turn()
+    world.read_parts(server)
+    server.turn()
+    for follower in world.followers:
+        world.read(follower)
+
+
+def change(world: World, *changes: tuple[str, int]) -> None:
+    """Post up to the present, in whose last millisecond rows with these names come and go."""
+    for name, diff in changes:
+        world.engine.change(world.engine.epoch, (name, "1"), diff)
+    world.engine.time += 1
+    assert world.post(world.servers[0], world.pipelines[-1], 0, 1_000_000) is Outcome.TAKEN
+    world.servers[0].turn()
+
+
+def part(server: Server, name: str = PART) -> PartView:
+    return next(one for one in server.hub._parts if one.name == name)
+
+
+def deltas(world: World, follower: Follower) -> list[tuple[int, tuple[str | None, ...]]]:
+    """(diff, row) of all updates that the client reads now."""
+    messages = [message for message in world.read(follower) if isinstance(message, Delta)]
+    return [(diff, row) for message in messages for _, diff, row in message.updates]
+
+
+def test_a_row_that_moves_is_a_delete_here_and_an_insert_there() -> None:
+    world, _ = live_world(0)
+    change(world, ("a", 1))
+    here, there, whole = (follow(world, name) for name in (PART, OTHER, VIEW))
+    change(world, ("a", -1), ("b c", 1))
+    assert deltas(world, here) == [(-1, ("a", "1"))]
+    assert deltas(world, there) == [(1, ("b c", "1"))]
+    assert sorted(deltas(world, whole)) == [(-1, ("a", "1")), (1, ("b c", "1"))]
+
+
+def test_a_part_without_changes_gets_its_progress_with_the_clock() -> None:
+    world, _ = live_world(0)
+    follower = follow(world, PART)
+    for _ in range(5):
+        change(world, ("b c", 1))
+    assert world.read(follower) == []
+    world.pass_time(1_000)
+    world.servers[0].turn()
+    (delta,) = (message for message in world.read(follower) if isinstance(message, Delta))
+    assert delta.updates == []
+    assert delta.upper == world.servers[0].view.history.head
+
+
+def test_only_parts_with_updates_cost_anything() -> None:
+    """Splitting costs what the delta has, however many parts are open."""
+    world, _ = live_world(0)
+    server = world.servers[0]
+    followers = [follow(world, f"v[name={n}]") for n in range(LIMITS.max_parts)]
+    published = [part(server, follower.name).history.head for follower in followers]
+    change(world, ("0", 1), ("2", 1))
+    head = server.view.history.head
+    heads = [part(server, follower.name).history.head for follower in followers]
+    assert heads == [head, published[1], head, *published[3:]]
+
+
+def test_a_client_resumes_while_the_part_is_kept_open() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    change(world, ("a", 1))
+    follower = follow(world, PART)
+    world.disconnect(follower)
+    change(world, ("a", 1))
+    world.pass_time(LIMITS.part_grace - 2_000)
+    change(world, ("a", 1))
+    bases = server.questions[True]
+    world.connect(server, follower)
+    server.turn()
+    assert [type(message) for message in world.read(follower)][:1] == [Delta]
+    assert follower.state.rows == {("a", "1"): 3}
+    assert server.questions[True] == bases
+
+
+def test_a_part_that_was_closed_begins_again_with_a_base() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    change(world, ("a", 1))
+    follower = follow(world, PART)
+    world.disconnect(follower)
+    for _ in range(2):
+        world.pass_time(LIMITS.part_grace)
+    assert not server.open_parts(), "a part that nobody listens to costs nothing"
+    change(world, ("a", 1))
+    world.connect(server, follower)
+    settle(world)
+    assert follower.connection is not None
+    assert follower.connection.bases == 1
+    assert follower.state.rows == {("a", "1"): 2}
+
+
+def test_parts_are_bounded_and_idle_ones_make_room() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    names = [f"v[name={n}]" for n in range(LIMITS.max_parts)]
+    followers = [follow(world, name) for name in names]
+    more = parse_view("v[name=more]")
+    assert not server.hub.open_parts([more], world.now)
+    assert server.hub.open_parts([parse_view(names[0])], world.now), "it is open"
+    world.disconnect(followers[1])
+    world.pass_time(1_000)
+    assert not server.hub.open_parts([more], world.now), "a client may just be coming back"
+    world.pass_time(5_000)
+    assert server.hub.open_parts([more], world.now)
+    assert server.open_parts() == {"v[name=more]", *names} - {names[1]}
+    assert server.hub.count_parts(VIEW) == LIMITS.max_parts
+
+
+def test_an_answer_for_a_part_that_was_closed_is_dropped() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    assert server.hub.open_parts([parse_view(PART)], world.now)
+    server.ask(is_base=True, view=PART)
+    server.ask(is_base=True, view=PART)
+    for _ in range(2):
+        world.pass_time(LIMITS.part_grace)
+    assert not server.open_parts()
+    world.deliver(server, server.asked[-1])
+    world.fail(server, server.asked[-1])
+
+
+def test_parts_follow_a_view_that_is_replaced_by_one_with_other_columns() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    follower = follow(world, PART)
+    world.engine.replace([("a", "9")])
+    world.ask_now(server, is_base=False)
+    assert part(server).history.log is None
+    world.start_pipeline()
+    world.work(server)
+    settle(world)
+    settle(world)
+    assert follower.state.position is not None
+    assert follower.state.position.epoch == world.engine.epoch
+    assert follower.state.rows == {("a", "9"): 1}
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        (("x", "n"), "the view 'v' has no column 'name', by which it would be served in parts"),
+        (
+            ("name", "name"),
+            "the view 'v' has 2 columns 'name', by which it would be served in parts",
+        ),
+    ],
+)
+def test_a_column_that_is_not_there_is_a_problem(columns: tuple[str, ...], problem: str) -> None:
+    world = World()
+    server = world.servers[0]
+    server.ask(is_base=True)
+    asked = server.asked.pop()
+    base = make_base(world.engine, world.engine.epoch, 1_000, asked.question, world.now)
+    wrong = ReadBase(
+        base.upper, base.checksum, base.message, base.asked, base.read_at, columns=columns
+    )
+    server.hub.take_answer(VIEW, asked.question, world.engine.epoch, wrong, world.now)
+    assert server.hub.part_problem(parse_view(PART)) == problem
+
+
+def test_parts_follow_a_view_that_ends() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    follower = follow(world, PART)
+    epoch, head = world.engine.epoch, server.view.history.head
+    end = Delta(VIEW, epoch, head, MAX_TIME, [(head, 1, ("a", "1"))])
+    assert server.hub.take_delta(end, world.now, 0) is Outcome.TAKEN
+    server.turn()
+    messages = received(client_of(follower))
+    assert [(one.upper, one.view) for one in messages] == [(MAX_TIME, PART)]
+
+
+def test_parts_are_stale_with_their_view() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    follower = follow(world, PART)
+    world.pass_time(LIMITS.stale_after + 1_000)
+    server.turn()
+    status = follower_status(world, follower)
+    whole = server.view.board.status(world.now)
+    assert (status.view, status.state, status.reason) == (PART, "stale", whole.reason)
+
+
+def test_a_gap_in_the_view_is_one_in_its_parts() -> None:
+    world, _ = live_world(0)
+    change(world, ("a", 1))
+    follower = follow(world, PART)
+    world.engine.change(world.engine.epoch, ("a", "lost"), 1)
+    world.pass_time(LIMITS.gap_patience)
+    world.pipelines = [world.start_pipeline()]
+    change(world, ("a", 1))
+    settle(world)
+    settle(world)
+    assert follower.state.rows == {("a", "1"): 2, ("a", "lost"): 1}
+
+
+def test_a_part_that_disagrees_is_repaired_alone() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    change(world, ("a", 1), ("b c", 1))
+    here, there = follow(world, PART), follow(world, OTHER)
+    generation = part(server, OTHER).history.generation
+    server.ask(is_base=True, view=PART)
+    asked = server.asked.pop()
+    base = make_base(
+        world.engine, world.engine.epoch, world.engine.time, asked.question, world.now, PART
+    )
+    wrong = ReadBase(base.upper, 1, base.message, base.asked, base.read_at, columns=base.columns)
+    server.hub.take_answer(PART, asked.question, world.engine.epoch, wrong, world.now)
+    assert part(server).history.mismatches == 1
+    assert part(server).history.head == server.view.history.head + 1
+    assert part(server, OTHER).history.generation == generation
+    change(world, ("a", 1))
+    change(world, ("a", 1))
+    settle(world)
+    settle(world)
+    assert here.state.rows == {("a", "1"): 3}
+    assert there.state.rows == {("b c", "1"): 1}
+
+
+def test_one_part_is_audited_at_a_time() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    for n in range(LIMITS.max_parts):
+        follow(world, f"v[name={n}]")
+    world.clock.now += LIMITS.audit_every
+    world.engine.time += LIMITS.audit_every
+    world.work(server)
+    wanted = []
+    for _ in range(LIMITS.max_parts + 2):
+        change(world, ("x", 1))
+        server.hub.on_tick(world.now)
+        wanted.append([name for name in server.open_parts() if server.hub.wants_base(name)])
+        settle(world)
+    assert [len(names) for names in wanted] == [1] * LIMITS.max_parts + [0, 0]
+    assert {name for names in wanted for name in names} == server.open_parts()
+
+
+def test_a_value_that_the_column_cannot_have_is_refused() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    assert server.hub.open_parts([parse_view(PART)], world.now)
+    client = FakeClient(server, view=PART)
+    server.hub.add_client(client, {PART: None, VIEW: None})
+    server.turn()
+    assert server.hub.wants_base(PART)
+    server.hub.refuse_part(PART, "'a' is no value")
+    assert not server.hub.wants_base(PART)
+    statuses = [decode(text) for text in client.reader.messages()]
+    assert Status(PART, "refused", "'a' is no value") in statuses
+    assert client.listeners.keys() == {VIEW}
+    assert server.hub.part_problem(parse_view(PART)) == "'a' is no value"
+
+
+def test_a_client_of_another_epoch_has_the_engine_asked() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    assert server.hub.open_parts([parse_view(PART)], world.now)
+    client = FakeClient(server, view=PART)
+    server.hub.add_client(client, {PART: Position("1606000000000-u0", 5)})
+    server.turn()
+    assert server.hub.wants_epoch(VIEW)
+    world.ask_now(server, is_base=False)
+    settle(world)
+    (base,) = (message for message in received(client) if isinstance(message, Base))
+    assert base.view == PART
+
+
+def follower_status(world: World, follower: Follower) -> Status:
+    """The last status that the client reads now."""
+    return [message for message in world.read(follower) if isinstance(message, Status)][-1]
+
+
+def client_of(follower: Follower) -> FakeClient:
+    assert follower.connection is not None
+    return follower.connection
+
+
+def test_a_client_of_nothing_but_a_refused_part_is_closed() -> None:
+    world, _ = live_world(0)
+    server = world.servers[0]
+    assert server.hub.open_parts([parse_view(PART)], world.now)
+    client = FakeClient(server, view=PART)
+    server.hub.add_client(client, {PART: None})
+    server.turn()
+    server.hub.refuse_part(PART, "é" * 200)
+    assert client.closed_with == (4404, "é" * 60)
+    assert not server.hub.clients
