@@ -141,6 +141,11 @@ class Message:
             deflated = _join_frame(_deflate(self.payload), _TEXT_DEFLATED)
             self._deflated = min(deflated, self.plain, key=len)
 
+    def drop_encodings(self) -> None:
+        """Free the bytes of every other encoding: they would be several times its size."""
+        self._deflated = None
+        self._events.clear()
+
     def encoded(self, encoding: Encoding, event_id: bytes = b"") -> bytes:
         """Return the bytes for clients of that encoding; an event has an id."""
         if encoding is Encoding.EVENTS:

@@ -18,6 +18,7 @@ from scripts.faultkit import table
 from scripts.faultkit.faults import inject
 from scripts.faultkit.proof import DivergedError, Proof, prove
 from scripts.faultkit.schedule import DECK, Fault, schedule
+from scripts.faultkit.soak import GrowthError, soak
 from scripts.faultkit.world import World
 
 
@@ -93,6 +94,12 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="let the servers read the changes themselves (--tail), without pipelines",
     )
+    add(
+        "--soak",
+        type=float,
+        metavar="MINUTES",
+        help="inject none: let 200 clients come and go, and prove that memory stays flat",
+    )
     add("--keep", type=Path, metavar="FOLDER", help="write the processes' logs there")
     return parser.parse_args()
 
@@ -101,33 +108,53 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # also ends what it has started
     options = parse_arguments()
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
-    print(f"seed {seed}: {options.faults} faults\n\n{table.HEADER}", flush=True)
     with tempfile.TemporaryDirectory(prefix="faults-") as fresh:
         folder = options.keep or Path(fresh)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            proved = asyncio.run(
-                run(
-                    folder,
-                    seed,
-                    options.faults,
-                    kinds=set(options.kinds) if options.kinds else None,
-                    rate=options.rate,
-                    editors=options.editors,
-                    pipes=not options.no_pipes,
-                    report=lambda text: print(text, flush=True),
-                )
-            )
-        except FaultError as error:
-            print(f"\nDIVERGED {error}", flush=True)
-            if not isinstance(error.__cause__, DivergedError):  # the kit itself failed, probably
-                traceback.print_exception(error.__cause__)
-            return 1
+            return _soak(options, seed, folder) if options.soak else _fault(options, seed, folder)
         except KeyboardInterrupt:
             return 130
+
+
+def _soak(options: argparse.Namespace, seed: int, folder: Path) -> int:
+    print(f"seed {seed}: {options.soak:g} minutes", flush=True)
+    try:
+        asyncio.run(soak(folder, seed, options.soak, _print))
+    except (GrowthError, DivergedError, ChildError, TimeoutError) as error:
+        print(f"\nFAILED {error or type(error).__name__}", flush=True)
+        return 1
+    print("\nmemory is flat, no divergence")
+    return 0
+
+
+def _fault(options: argparse.Namespace, seed: int, folder: Path) -> int:
+    print(f"seed {seed}: {options.faults} faults\n\n{table.HEADER}", flush=True)
+    try:
+        proved = asyncio.run(
+            run(
+                folder,
+                seed,
+                options.faults,
+                kinds=set(options.kinds) if options.kinds else None,
+                rate=options.rate,
+                editors=options.editors,
+                pipes=not options.no_pipes,
+                report=_print,
+            )
+        )
+    except FaultError as error:
+        print(f"\nDIVERGED {error}", flush=True)
+        if not isinstance(error.__cause__, DivergedError):  # the kit itself failed, probably
+            traceback.print_exception(error.__cause__)
+        return 1
     print(table.summary(proved))
     print(f"\n{len(proved)} faults, no divergence")
     return 0
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

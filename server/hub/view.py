@@ -235,6 +235,8 @@ class View:
 
     def on_flushed(self) -> None:
         """All that was pending has been handed to the live listeners."""
+        for pending in self.feed.pending:
+            pending.message.drop_encodings()  # the log keeps the message, and reads its payload
         self.feed.pending.clear()
         self.feed.flushed = self.history.head
         for listener in [one for one in self.feed.ahead if one.frontier <= self.feed.flushed]:

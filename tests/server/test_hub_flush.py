@@ -200,3 +200,18 @@ def test_a_client_that_is_live_in_one_of_its_views_is_in_the_group_of_that_view(
     assert group is not None
     assert {feed.name for feed in group.key.feeds} == {"b"}
     assert len(views.hub._fanout._groups) == 1, "the empty group is gone"
+
+
+def test_a_flushed_message_is_kept_in_one_encoding() -> None:
+    """The log has as many bytes as it counts, not some more for each encoding of its clients."""
+    world, _ = live_world()
+    server = world.servers[0]
+    for encoding in Encoding:
+        server.hub.add_client(FakeClient(server, encoding), {VIEW: None})
+    server.turn()
+    post_rows(world, "x" * 2000)
+    (pending,) = server.view.feed.pending
+    server.hub.flush()
+    assert server.view.feed.pending == []
+    assert pending.message._events == {}
+    assert pending.message._deflated is None
