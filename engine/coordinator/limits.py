@@ -29,6 +29,7 @@ class ResultSize:
     def __init__(self, what: str) -> None:
         self._what = what
         self._bytes = 0
+        self._rows = 0
 
     def add(self, change: ZSet, rows: int) -> None:
         """Add a change; `rows` is the number of different rows after it."""
@@ -36,8 +37,8 @@ class ResultSize:
         if not sample:
             return
         each = sum(map(_size, sample)) / len(sample)
-        grown = sum(1 if weight > 0 else -1 for weight in change.values())
-        self._bytes = max(0, self._bytes + int(each * grown))
+        self._bytes = max(0, self._bytes + int(each * (rows - self._rows)))
+        self._rows = rows
         if rows > MAX_ROWS:
             raise SqlError(f"{self._what} exceeds max size of {MAX_ROWS} rows", "54000")
         if self._bytes > MAX_BYTES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import count
 
 from engine.delimited import Dialect, whole_records
@@ -29,7 +29,7 @@ from engine.sql.statements import (
     TextFormat,
 )
 from engine.types import BYTEA, INT8, JSONB, TEXT
-from engine.zset import Appended, Row
+from engine.zset import Appended, Row, Value
 
 LINE_NUMBER = "mz_line_no"
 """The column that every source has last: the number of the row, from 1, among those of its file."""
@@ -55,13 +55,18 @@ class RowFormat(ABC):
         return LineCutter(longest)
 
     @abstractmethod
-    def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
+    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
         """The rows of some lines, each ending in a newline; `before` rows came earlier."""
 
-    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
-        """The same by column."""
-        rows = self.rows(whole, before, errors)
-        return Appended(list(zip(*rows, strict=True)) or [()])
+
+def by_column(rows: list[Row]) -> Appended:
+    """The same rows by column."""
+    return Appended(list(zip(*rows, strict=True)) or [()])
+
+
+def numbered(values: Sequence[Value], before: int, utf8: Sequence[bytes] | None = None) -> Appended:
+    """Rows of one value and the line number."""
+    return Appended((values, range(before + 1, before + 1 + len(values))), utf8)
 
 
 class TextRows(RowFormat):
@@ -70,8 +75,8 @@ class TextRows(RowFormat):
     def __init__(self) -> None:
         super().__init__((Column("text", TEXT),))
 
-    def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
-        return list(zip(decode_lines(whole, errors), count(before + 1), strict=False))
+    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
+        return numbered(decode_lines(whole, errors), before)
 
 
 class BytesRows(RowFormat):
@@ -82,8 +87,8 @@ class BytesRows(RowFormat):
     def __init__(self) -> None:
         super().__init__((Column("data", BYTEA),))
 
-    def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
-        return list(zip(whole.split(b"\n")[:-1], count(before + 1), strict=False))
+    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
+        return numbered(whole.split(b"\n")[:-1], before)
 
 
 class RegexRows(RowFormat):
@@ -100,7 +105,9 @@ class RegexRows(RowFormat):
         self._frame = Frame.of(pattern)
         self._search = regex.search
 
-    def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
+    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
+        if self._frame is not None and (values := self._frame.values(whole)) is not None:
+            return numbered(values[0], before, values[1])
         numbers = count(before + 1)
         search = self._search
         rows: list[Row] = []
@@ -109,13 +116,7 @@ class RegexRows(RowFormat):
             if groups is not None:
                 texts = [None if group is None else group.decode() for group in groups]
                 rows.append((*texts, next(numbers)))
-        return rows
-
-    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
-        if self._frame is not None and (values := self._frame.values(whole)) is not None:
-            texts, utf8 = values
-            return Appended((texts, range(before + 1, before + 1 + len(texts))), utf8)
-        return super().appended(whole, before, errors)
+        return by_column(rows)
 
 
 class CsvRows(RowFormat):
@@ -136,7 +137,7 @@ class CsvRows(RowFormat):
     def cutter(self, longest: int) -> RecordCutter:
         return RecordCutter(self._dialect, longest)
 
-    def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
+    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
         rows: list[Row] = []
         number = before
         for line in self._records(whole, errors):
@@ -150,7 +151,7 @@ class CsvRows(RowFormat):
             else:
                 text = f"Decode error: CSV: expected {self._width} columns, got {len(fields)}"
                 errors[text] = errors.get(text, 0) + 1
-        return rows
+        return by_column(rows)
 
     def _records(self, whole: bytes, errors: ErrorCounts) -> Iterable[str]:
         """The records as text, without their newlines."""
@@ -166,9 +167,8 @@ class JsonRows(RowFormat):
     def __init__(self) -> None:
         super().__init__((Column("data", JSONB),))
 
-    def rows(self, whole: bytes, before: int, errors: ErrorCounts) -> list[Row]:
-        rows: list[Row] = []
-        number = before
+    def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
+        documents: list[Value] = []
         for line in decode_lines(whole, errors):
             try:
                 document = JSONB.from_text(line)
@@ -176,9 +176,8 @@ class JsonRows(RowFormat):
                 text = f"Decode error: JSON: {error.message}"
                 errors[text] = errors.get(text, 0) + 1
             else:
-                number += 1
-                rows.append((document, number))
-        return rows
+                documents.append(document)
+        return numbered(documents, before)
 
 
 def row_format(format: Format, header: bytes | None) -> RowFormat:
