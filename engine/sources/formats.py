@@ -107,7 +107,7 @@ class RegexRows(RowFormat):
 
     def appended(self, whole: bytes, before: int, errors: ErrorCounts) -> Appended:
         if self._frame is not None and (values := self._frame.values(whole)) is not None:
-            return numbered(values[0], before, values[1])
+            return numbered(values, before, values.utf8)
         numbers = count(before + 1)
         search = self._search
         rows: list[Row] = []

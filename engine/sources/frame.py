@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
+from codecs import utf_8_decode
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+_PIECE = 64 * 1024
+"""Bytes that are decoded at once to check them: so many that all stays in the processor's cache."""
 
 _LITERAL = r"(?:[^\\^$.|?*+()\[\]{}]|\\[^\w\s])*"
 _PATTERN = re.compile(
@@ -36,8 +43,10 @@ class Frame:
         before, head, tail, after = parts
         return cls(before + head, tail + after, len(before), len(after))
 
-    def values(self, whole: bytes) -> tuple[list[str], list[bytes]] | None:
-        """The group in each line that matches, and its UTF-8; None if a line is not UTF-8."""
+    def values(self, whole: bytes) -> Texts | None:
+        """The group in each line that matches; None if a line is not UTF-8."""
+        if not is_utf8(whole):
+            return None
         lines = whole.split(b"\n")
         lines.pop()
         begin, end, first, last = self.begin, self.end, self.skipped, -self.cut or None
@@ -47,9 +56,36 @@ class Frame:
             for line in lines
             if line.startswith(begin) and line.endswith(end) and len(line) >= shortest
         ]
-        try:
-            if len(groups) < len(lines):
-                whole.decode()
-            return [group.decode() for group in groups], groups
-        except UnicodeDecodeError:
-            return None
+        return Texts(groups)
+
+
+class Texts(Sequence[str]):
+    """Texts that are decoded when one of them is first read; often only `utf8` is."""
+
+    def __init__(self, utf8: Sequence[bytes]) -> None:
+        self.utf8 = utf8
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [text.decode() for text in self.utf8]
+
+    def __len__(self) -> int:
+        return len(self.utf8)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._texts[place]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether the bytes are UTF-8."""
+    view, place = memoryview(data), 0
+    try:
+        while place < len(data):
+            piece = view[place : place + _PIECE]
+            place += utf_8_decode(piece, "strict", place + _PIECE >= len(data))[1]
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -74,7 +74,8 @@ def test_a_pattern_with_one_gap_is_the_regular_expression(pattern: str, lines: l
     given_lines = [*lines, f"data: {{{''.join(lines)}}}", *(f"ab{line}ab" for line in lines)]
     matches = [match[1] for line in given_lines if (match := re.search(pattern, line))]
     values = frame.values("".join(f"{line}\n" for line in given_lines).encode())
-    assert values == (matches, [match.encode() for match in matches])
+    assert values is not None
+    assert (list(values), values.utf8) == (matches, [match.encode() for match in matches])
 
 
 @pytest.mark.parametrize(
