@@ -26,8 +26,6 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path
 
 import requests
 
@@ -36,7 +34,7 @@ from viewstream.bodies import Bodies
 from viewstream.copy_text import UnreadableLineError
 from viewstream.exit_status import ExitStatus
 from viewstream.names import split_view_name
-from viewstream.poster import Poster, RefusedError, reason_of
+from viewstream.poster import Poster, RefusedError, read_token, reason_of
 from viewstream.protocol import BODY_LIMIT, ProtocolError
 from viewstream.urls import DEFAULT_URL, is_server_url
 
@@ -108,14 +106,6 @@ def post_all(poster: Poster, view: str, limit: int) -> ExitStatus:
 
 def report(message: str) -> None:
     sys.stderr.write(f"post_deltas: {message}\n")
-
-
-def read_token(environ: Mapping[str, str]) -> str:
-    """Return the token that the server demands, or ""; raises OSError."""
-    path = environ.get("VIEWSTREAM_TOKEN_FILE")
-    if environ.get("VIEWSTREAM_TOKEN") or not path:
-        return environ.get("VIEWSTREAM_TOKEN", "")
-    return Path(path).read_text("utf-8", errors="replace").strip()
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ import requests
 
 from scripts.child import INHERITED, ROOT, Child
 from scripts.outage_log import OutageLog
+from scripts.server_probe import served_views, wait_until_gone
 from viewstream.backoff import Backoff
 from viewstream.exit_status import ExitStatus
 from viewstream.log_format import FORMATS, configure, log_line
@@ -155,6 +157,16 @@ class Pipeline:
             await asyncio.shield(child.aclose(GRACE))
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text!r}")
+    return value
+
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/pipeline",
@@ -175,6 +187,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="the server (VIEWSTREAM_URL; %(default)s)",
     )
     parser.add_argument("--body-limit", metavar="BYTES", help="the largest body that it takes")
+    parser.add_argument(
+        "--give-up-after",
+        type=_seconds,
+        metavar="SECONDS",
+        help="end with status 1 when the server has not answered for so long, so that a supervisor "
+        "starts this process in a network that works; default: try for ever",
+    )
     parser.add_argument(
         "--log-format",
         choices=FORMATS,
@@ -213,10 +232,19 @@ async def run_all(options: argparse.Namespace) -> int:
         running = asyncio.gather(*map(supervise, options.views))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    watching = asyncio.ensure_future(wait_until_gone(options.server, options.give_up_after))
     try:
+        await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            log.error("the server has not answered for %g s: ending", options.give_up_after)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            return 1
         await running
     except asyncio.CancelledError:
         return 0
+    finally:
+        watching.cancel()
     return 1
 
 
@@ -245,13 +273,6 @@ async def _supervise_all(server: str, supervise: Callable[[str], Awaitable[None]
         for task in running.values():
             task.cancel()
         await asyncio.gather(*running.values(), return_exceptions=True)
-
-
-def served_views(server: str) -> list[str]:
-    """Return the views that the server serves; raises requests.RequestException."""
-    response = requests.get(f"{server.rstrip('/')}/healthz", timeout=5)
-    response.raise_for_status()
-    return list(response.json()["views"])
 
 
 def main() -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 import requests
@@ -79,7 +80,10 @@ class Poster:
         Raises RefusedError, RequestException and ProtocolError.
         """
         response = self._session.get(
-            f"{self._url}/view/frontier", params={"view": self._view}, timeout=TIMEOUTS
+            f"{self._url}/view/frontier",
+            params={"view": self._view},
+            timeout=TIMEOUTS,
+            allow_redirects=False,
         )
         if response.status_code != 200:
             raise _refusal(response)
@@ -116,6 +120,14 @@ class Poster:
             self._report("the server takes deltas again")
 
 
+def read_token(environ: Mapping[str, str]) -> str:
+    """Return the token that the server demands, or ""; raises OSError."""
+    path = environ.get("VIEWSTREAM_TOKEN_FILE")
+    if environ.get("VIEWSTREAM_TOKEN") or not path:
+        return environ.get("VIEWSTREAM_TOKEN", "")
+    return Path(path).read_text("utf-8", errors="replace").strip()
+
+
 def reason_of(error: BaseException) -> str:
     """Return why a request failed: the innermost error, which says it in plain words."""
     while (cause := error.__cause__ or error.__context__) is not None:
@@ -125,6 +137,10 @@ def reason_of(error: BaseException) -> str:
 
 
 def _refusal(response: requests.Response) -> RefusedError:
+    if response.is_redirect:
+        place = response.headers["Location"]
+        sentence = f"the server has moved to {place[:500]!r}: give its address by --server"
+        return RefusedError(sentence, is_for_good=True)
     is_for_good = response.status_code in _REFUSED_FOR_GOOD
     return RefusedError(_answer(response), is_for_good=is_for_good)
 

@@ -15,6 +15,7 @@ import pytest
 
 from scripts import pipeline
 from scripts.procfs import children_of, script_of
+from scripts.server_probe import served_views
 from tests.support.processes import Process, wait_until
 from tests.support.scripted_http import Answer, Request, ScriptedHttp
 from tests.support.scripted_tail import EPOCH, Engine, play
@@ -282,3 +283,48 @@ def test_the_end_of_an_outage_is_one_line(
         asyncio.run(run(wire, server))
     assert lines()[0] == "tail_view: top10: unknown view 'top10'"
     assert lines()[2:] == ["pipeline: top10: runs again"]
+
+
+def test_a_server_that_has_moved_ends_it_with_the_new_address() -> None:
+    moved = Answer(308, {}, headers={"Location": "https://other.example/view/frontier"})
+    with (
+        ScriptedWire(Engine([play(progress(50))])) as wire,
+        ScriptedHttp(lambda _: moved) as server,
+        start(wire, server) as process,
+    ):
+        assert process.wait(20) == 1
+        assert "has moved to 'https://other.example/view/frontier'" in process.stderr
+        assert len(server.requests) == 1
+
+
+def test_a_server_that_is_gone_for_good_ends_it_if_asked_to() -> None:
+    with ScriptedWire(Engine([play(progress(50))])) as wire:
+        with ScriptedHttp(Server()) as server:
+            process = start(wire, server, "--give-up-after", "2", "top10")
+            with_server = wait_until(lambda: server.deltas, "it is posted")
+        with process:
+            assert with_server
+            assert process.wait(60) == 1
+            assert "the server has not answered for 2 s: ending" in process.stderr
+        assert not children_of(process.popen.pid)
+
+
+def test_a_server_that_refuses_is_not_gone() -> None:
+    with (
+        ScriptedWire(Engine([play(progress(50))])) as wire,
+        ScriptedHttp(lambda _: Answer(503, {"error": "busy"})) as server,
+        start(wire, server, "--give-up-after", "1", "top10") as process,
+    ):
+        wait_until(lambda: len(server.requests) > 20, "it goes on asking")
+        assert process.is_running
+        assert "ending" not in process.stderr
+
+
+def test_all_views_are_asked_for_with_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Answer(200, {"status": "ok", "views": {"top10": {}}})
+    with ScriptedHttp(lambda _: answer) as server:
+        monkeypatch.setenv("VIEWSTREAM_TOKEN", "sesame")
+        assert served_views(server.url) == ["top10"]
+        assert server.requests[0].headers["authorization"] == "Bearer sesame"
+        answer.body.pop("views")  # a server that shows none without another token
+        assert served_views(server.url) == []
