@@ -36,6 +36,7 @@ from server.http.handlers import (
     Frontier,
     Health,
     LibraryFile,
+    NamedPage,
     NotFound,
     OwnPage,
     Page,
@@ -50,12 +51,14 @@ from server.http.readiness import Readiness
 from server.http.refusal import Refusal
 from server.http.rows import Bodies, Rows
 from server.http.subscription import Admission
+from server.http.views import Views
 from server.http.websocket import Stream, open_websocket
 from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.metrics import Metrics
 from server.options import MAX_CLIENTS, STATIC, Options
 from server.upstream.database import CONNECTIONS, Database
+from server.upstream.descriptions import Descriptions
 from server.upstream.failure_log import FailureLog
 from server.upstream.poller import EPOCH_EVERY, Poller
 from server.upstream.reader import Reader
@@ -128,6 +131,7 @@ class Server:
         self._metrics.watch_event_loop()
         self._flusher = Flusher(self.hub, self._metrics.on_sent)
         reader = Reader(self._database)
+        self._descriptions = Descriptions(self._database, reader)
         self._poller = Poller(
             self.hub,
             reader,
@@ -157,6 +161,7 @@ class Server:
             offer=self._poller.offer,
             offer_at_once=self._poller.offer_at_once,
             wait_for_answer=self._poller.wait_for_answer,
+            describe=self._descriptions.describe,
             metrics=self._metrics,
             access=access,
             client_network=address_limits.client_network,
@@ -222,6 +227,7 @@ class Server:
         self._ticking.cancel()
         await self._tailer.stop()
         await self._poller.stop()
+        await self._descriptions.stop()
         self._database.close()
         spread = 1 + len(self._connections) / RETURNS_PER_SECOND
         for connection in self._connections:
@@ -274,18 +280,24 @@ class Site(Application):
         self._access = context.access
         page = {"path": static, "default_filename": "index.html"}
         library = {"path": str(STATIC / "viewstream"), "access": context.access}
+        own = [
+            ("/(views)", NamedPage, {**page, "file": "views.html"}),
+            ("/(views/[^/]+)", NamedPage, {**page, "file": "view.html"}),
+        ]
         super().__init__(
             [
                 (STREAM, Stream, self._shared),
                 (DELTAS, Deltas, self._shared),
                 ("/view/frontier", Frontier, self._shared),
                 ("/view/rows", Rows, {**self._shared, "bodies": Bodies()}),
+                ("/view/list", Views, self._shared),
                 ("/view/.*", NotFound, self._shared),
                 ("/healthz", Health, self._shared),
                 ("/readyz", Readiness, self._shared),
                 ("/metrics", Exposition, self._shared),
                 ("/about.json", About, self._shared),
                 ("/viewstream/(.*)", LibraryFile, library),
+                *(own if static == str(STATIC) else []),
                 ("/(.*)", Page if static == str(STATIC) else OwnPage, page),
             ],
             default_handler_class=NotFound,

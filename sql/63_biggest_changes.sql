@@ -1,6 +1,6 @@
+CREATE MATERIALIZED VIEW IF NOT EXISTS biggest_changes AS
 -- The ten edits of the last hour that added or removed most. Shows off a filter before a top-k, which
 -- must remember every row that may still become one of the ten.
-CREATE MATERIALIZED VIEW IF NOT EXISTS biggest_changes AS
 SELECT
     id,
     to_timestamp("timestamp") AS "time",

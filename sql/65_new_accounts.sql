@@ -1,6 +1,6 @@
+CREATE MATERIALIZED VIEW IF NOT EXISTS new_accounts AS
 -- Accounts that were created within the last hour, and their edits of the last five minutes. Shows off
 -- a join of two streams out of one source, the log and the edits, which come in any order.
-CREATE MATERIALIZED VIEW IF NOT EXISTS new_accounts AS
 SELECT edits.id, accounts."user", accounts.created, edits."time", title, wiki, url, bytes
 FROM (
     SELECT "user", to_timestamp(min("timestamp")) AS created

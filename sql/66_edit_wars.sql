@@ -1,6 +1,6 @@
+CREATE MATERIALIZED VIEW IF NOT EXISTS edit_wars AS
 -- Articles that several people have edited several times within five minutes. Shows off groups that
 -- come and go: a page is here while its edits are recent. The link is that of the latest edit.
-CREATE MATERIALIZED VIEW IF NOT EXISTS edit_wars AS
 SELECT
     wiki,
     title,

@@ -22,6 +22,8 @@ PROBE = 3.0
 _QUERY = "SELECT * FROM top10"
 
 
+INTERNAL = ("mz_source_statistics", "mz_tails", "mz_view_statistics", "mz_views")
+"""Tables of the embedded engine itself, which are served like any view."""
 PIPED = ("counter", "top10", "useredits")
 """The views that come by pipes. A pipe costs two processes, so the server reads the others."""
 _PIPES = (
@@ -36,8 +38,9 @@ class DemoError(Exception):
 
 
 def demo_views() -> tuple[str, ...]:
-    """Return the views that `sql/` materializes: another file there is served, too."""
-    return materialized_views(read_statements([FOLDER], {"source": "", "wikis": ""}))
+    """Return the views of `sql/`, another file there included, and some of the engine's tables."""
+    views = materialized_views(read_statements([FOLDER], {"source": "", "wikis": ""}))
+    return (*views, *INTERNAL)
 
 
 def make_plan(
@@ -58,6 +61,7 @@ def make_plan(
         engine_port=engine_port,
         sql=(FOLDER,),
         has_pipes=has_pipes,
+        views=demo_views(),
         piped=PIPED,
         variables={"source": str(file), "wikis": str(WIKIS)},
         server_options=("--about", label),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from tornado.iostream import StreamClosedError
@@ -23,12 +23,31 @@ from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.metrics import Metrics
 from viewstream.names import ViewName
-from viewstream.protocol import Delta
+from viewstream.protocol import Column, Delta
 
 log = logging.getLogger("server")
 
 LOGGED_PATH = 200
 """Characters of a path in the log: an outsider chooses it."""
+
+
+class Description(Protocol):
+    """What the engine answered of a view; None where it did not."""
+
+    @property
+    def kind(self) -> str | None:
+        """Such as `materialized view`, or `internal table`."""
+
+    @property
+    def sql(self) -> str | None:
+        """The statement that creates it."""
+
+    @property
+    def columns(self) -> Sequence[Column] | None: ...
+
+    @property
+    def rows(self) -> int | None:
+        """How many there are."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,8 @@ class Context:
     """Gives the hub a delta: see `Poller.offer_at_once`."""
     wait_for_answer: Callable[[float], Awaitable[None]]
     """Waits for the engine's next answer: see `Poller.wait_for_answer`."""
+    describe: Callable[[Sequence[str]], Awaitable[Mapping[str, Description]]]
+    """Asks the engine what views are: see `Descriptions.describe`."""
     metrics: Metrics
     access: Access
     client_network: Callable[[str, Mapping[str, str]], str]

@@ -169,6 +169,20 @@ class Page(OwnPage):
         self.set_header("Content-Security-Policy", POLICY)
 
 
+class NamedPage(Page):
+    """A page of the dashboard whose path is not that of its file."""
+
+    def initialize(self, path: str, file: str, default_filename: str) -> None:  # type: ignore[override]
+        super().initialize(path, default_filename)
+        self._file = file
+
+    def prepare(self) -> None:
+        """Serve whatever the path names."""
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        await super().get(self._file, include_body)
+
+
 class LibraryFile(OwnPage):
     """The client library's files, which pages of allowed origins may import."""
 

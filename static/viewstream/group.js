@@ -45,7 +45,8 @@ export class ViewGroup {
     const { int8 = "number", keys = {}, keep } = this.#options;
     const core = new ViewState(name);
     const history = keep === undefined ? null : makeHistory(keep);
-    const key = [/** @type {any} */ (keys)[name] ?? []].flat();
+    const found = Object.hasOwn(keys, name) ? /** @type {any} */ (keys)[name] : [];
+    const key = [found ?? []].flat();
     const together = () => this.#alignedView(name);
     const view = new View(core, { int8, key, history, together }, this.#now());
     this.#entries.set(name, { core, view, history });

@@ -43,6 +43,10 @@ VIEWS = (
     "top10_5min",
     "top10_hour",
     "useredits",
+    "mz_source_statistics",
+    "mz_tails",
+    "mz_view_statistics",
+    "mz_views",
 )
 SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"
 

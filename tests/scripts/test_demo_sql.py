@@ -164,7 +164,7 @@ def test_a_war_needs_several_people_and_edits_of_one_article(wikipedia: Wikipedi
 
 def test_each_file_says_what_it_shows_off() -> None:
     for file in FOLDER.glob("*.sql"):
-        assert file.read_text("utf-8").startswith("-- "), file
+        assert "\n-- " in f"\n{file.read_text('utf-8')}", file
         if int(file.name[:2]) not in range(10, 51) or file.name[:2] in ("15", "25"):
             assert "Shows off" in file.read_text("utf-8"), file
 

@@ -43,6 +43,8 @@ class FakeEngine(ScriptedWire):
         self.tail = ScriptedCursor(self.columns)
         """The TAIL of the view, for servers that read it themselves."""
         self.epoch_queries = 0
+        self.counts = 0
+        """Counts of the rows, for the list of views."""
         self.reads = 0
         """Reads of the rows."""
         self.go_on = threading.Event()
@@ -64,6 +66,24 @@ class FakeEngine(ScriptedWire):
         total = checksum((1, row) for row in rows)
         return Base(view, self.epoch, int(self._time()) + 1, columns, rows, total)
 
+    def _answer_description(self, statement: str, session: Session) -> bool:
+        """Answer what is asked for the list of views; return whether it was that."""
+        if statement.startswith("SELECT count(*) FROM"):
+            self.counts += 1
+            if self.error is not None:
+                session.error(self.error)
+            else:
+                session.rows([("count", INT8)], [(str(len(self.rows)),)])
+        elif statement.startswith("SELECT type FROM mz_objects"):
+            session.rows([("type", TEXT)], [("materialized-view",)])
+        elif statement.endswith(" LIMIT 0"):
+            session.rows(self.columns, [])
+        elif statement.startswith("SHOW CREATE"):
+            session.rows([("name", TEXT), ("sql", TEXT)], [("top10", f"-- {statement}")])
+        else:
+            return False
+        return True
+
     def _time(self) -> str:
         return self.time() if callable(self.time) else self.time
 
@@ -76,6 +96,8 @@ class FakeEngine(ScriptedWire):
             session.rows([("search_path", TEXT)], [("public",)])
             return
         if self.tail.answer(statement, session):
+            return
+        if self._answer_description(statement, session):
             return
         if "mz_objects" in statement:
             self.epoch_queries += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -70,6 +71,10 @@ class ScriptedStream:
         self.files: dict[str, tuple[str, str]] = {}
         """Files to serve at /own/NAME: name -> (Content-Type, text)."""
         self.about: str | None = "generated"
+        self.views: list[dict[str, Any]] | int = []
+        """What /view/list lists, or the status of its refusal."""
+        self.listed = 0
+        """How often it was asked for."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -120,7 +125,7 @@ class ScriptedStream:
                     self.finish({"error": "refused by the script"})
 
             def open(self, *args: str, **kwargs: str) -> None:
-                self.connection = Connection(stream, self, self.get_arguments("view"))
+                self.connection = Connection(stream, self, self.get_arguments("view", strip=False))
                 stream.connections.append(self.connection)
                 if stream.on_open is not None:
                     on_open, connection = stream.on_open, self.connection
@@ -139,6 +144,16 @@ class ScriptedStream:
             def get(self) -> None:
                 self.finish(json.dumps({"source": stream.about}))
 
+        class ViewList(RequestHandler):
+            def get(self) -> None:
+                stream.listed += 1
+                if isinstance(stream.views, int):
+                    self.set_status(stream.views)
+                    self.finish({"error": "refused by the script"})
+                else:
+                    milliseconds = time.time_ns() // 1_000_000
+                    self.finish({"time": milliseconds, "views": stream.views})
+
         class Own(RequestHandler):
             def get(self, name: str) -> None:
                 content_type, text = stream.files[name]
@@ -153,11 +168,17 @@ class ScriptedStream:
             def set_extra_headers(self, path: str) -> None:
                 self.set_header("Cache-Control", "no-cache")  # as the real server
 
+        class NamedPage(Page):
+            async def get(self, path: str, include_body: bool = True) -> None:
+                await super().get("view.html" if "/" in path else "views.html", include_body)
+
         files = {"path": str(ROOT / "static"), "default_filename": "index.html"}
         return Application(
             [
                 ("/view/stream", Stream),
                 ("/about.json", About),
+                ("/view/list", ViewList),
+                ("/(views(?:/[^/]+)?)", NamedPage, files),
                 ("/own/(.*)", Own),
                 ("/(.*)", Page, files),
             ]
