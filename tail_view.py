@@ -25,6 +25,7 @@ import psycopg2
 
 from viewstream import pipes
 from viewstream.beginning import TailText
+from viewstream.dsn import usable_dsn
 from viewstream.engine import DEFAULT_DSN, UnknownEngineError, is_unknown_relation
 from viewstream.exit_status import ExitStatus
 from viewstream.names import split_view_name
@@ -154,6 +155,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--once", action="store_true", help="print the rows of now, and end")
     parser.add_argument(
         "--dsn",
+        type=usable_dsn,
         default=os.environ.get("VIEWSTREAM_DSN", DEFAULT_DSN),
         help="the engine (default: $VIEWSTREAM_DSN, or 127.0.0.1:6875)",
     )

@@ -22,6 +22,7 @@ from scripts.sql_files.statements import (
     read_statements,
     webhook_files,
 )
+from viewstream.dsn import usable_dsn
 from viewstream.engine import DEFAULT_DSN
 
 
@@ -32,6 +33,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument(
         "--dsn",
+        type=usable_dsn,
         default=os.environ.get("VIEWSTREAM_DSN", DEFAULT_DSN),
         help="the engine or Materialize (default: $VIEWSTREAM_DSN, or 127.0.0.1:6875)",
     )

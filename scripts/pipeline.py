@@ -28,6 +28,7 @@ from scripts.child import INHERITED, ROOT, Child
 from scripts.outage_log import OutageLog
 from scripts.server_probe import served_views, wait_until_gone
 from viewstream.backoff import Backoff
+from viewstream.dsn import usable_dsn
 from viewstream.exit_status import ExitStatus
 from viewstream.log_format import FORMATS, configure, log_line
 from viewstream.names import split_view_name
@@ -179,7 +180,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         action="store_true",
         help="every view that the server serves, also those that it serves later",
     )
-    parser.add_argument("--dsn", help="the engine (VIEWSTREAM_DSN)")
+    parser.add_argument("--dsn", type=usable_dsn, help="the engine (VIEWSTREAM_DSN)")
     parser.add_argument(
         "--server",
         default=os.environ.get("VIEWSTREAM_URL", DEFAULT_URL),

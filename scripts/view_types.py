@@ -13,6 +13,7 @@ from contextlib import closing
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from viewstream.dsn import usable_dsn
 from viewstream.engine import DEFAULT_DSN, connection_options
 from viewstream.names import quote_view
 from viewstream.protocol import ProtocolError
@@ -92,6 +93,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("views", nargs="+", metavar="VIEW", help="NAME or SCHEMA.NAME")
     parser.add_argument(
         "--dsn",
+        type=usable_dsn,
         default=os.environ.get("VIEWSTREAM_DSN", DEFAULT_DSN),
         help="the engine or Materialize (default: $VIEWSTREAM_DSN, or 127.0.0.1:6875)",
     )

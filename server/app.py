@@ -253,8 +253,12 @@ class Server:
                 self.hub.request_epoch(name)
                 log.info("view %s is served from now on", name)
 
+    def _failure_detail(self, view: str) -> str:
+        """Why a view fails, in the words of libpq or the engine, which are only for the log."""
+        return self._poller.details.get(view) or self._tailer.details.get(view, "")
+
     async def _tick(self) -> None:
-        failures = FailureLog(lambda: self._database.detail)
+        failures = FailureLog(self._failure_detail)
         while True:
             await asyncio.sleep(1)
             self._add_views()

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg2
-from psycopg2.extensions import parse_dsn
-
+from viewstream.dsn import usable_dsn
 from viewstream.log_format import FORMATS
 from viewstream.names import (
     parse_column_of_view,
@@ -65,18 +63,6 @@ def _is_position(text: str) -> bool:
     except ProtocolError:
         return False
     return True
-
-
-def _dsn(text: str) -> str:
-    """Check a DSN; an error does not repeat it, since it may hold a password."""
-    try:
-        parse_dsn(text)
-    except psycopg2.ProgrammingError as error:
-        raise argparse.ArgumentTypeError(
-            "expected a DSN as libpq reads it, such as 'host=127.0.0.1 port=6875 user=materialize' "
-            "or postgresql://user@host:port/database (not shown: it may hold a password)"
-        ) from error
-    return text
 
 
 def _origin(text: str) -> str:
@@ -168,7 +154,7 @@ TEXT = Kind(str, "TEXT")
 FORMAT = Kind(_format, "FORMAT")
 VIEW = Kind(view_name, "VIEW")
 PART = Kind(_column_of_view, "VIEW:COLUMN", lambda part: spell_column_of_view(*part))
-DSN = Kind(_dsn, "DSN")
+DSN = Kind(usable_dsn, "DSN")
 ORIGIN = Kind(_origin, "ORIGIN")
 HOST = Kind(str.lower, "NAME")
 NETWORK = Kind(_network, "ADDRESS")

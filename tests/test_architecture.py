@@ -40,6 +40,7 @@ MAY_IMPORT = {
         "viewstream.protocol",
     ),
     "viewstream/psycopg.py": ("viewstream.engine",),
+    "viewstream/dsn.py": (),
     "viewstream/poster.py": ("viewstream.backoff", "viewstream.protocol"),
     "viewstream/checksum.py": ("viewstream.protocol",),
     "engine": (),

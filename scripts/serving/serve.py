@@ -17,6 +17,7 @@ from scripts.serving.session import Session
 from scripts.sql_files.options import add_set_option, variables
 from scripts.sql_files.statements import SqlFileError, read_statements
 from scripts.supervisor import PartError
+from viewstream.dsn import usable_dsn
 from viewstream.names import split_view_name
 from viewstream.protocol import ProtocolError
 
@@ -44,6 +45,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--watch", action="store_true", help="apply SQL files again whenever they are edited")
     add(
         "--dsn",
+        type=usable_dsn,
         default=os.environ.get("VIEWSTREAM_DSN"),
         help="a Materialize or an engine that runs already (default: $VIEWSTREAM_DSN; "
         "without one, an embedded engine is started)",

@@ -34,7 +34,7 @@ CONNECTIONS = 4
 
 
 class EngineError(Exception):
-    """A query failed. The text is for pages; `detail` is for the log.
+    """A query failed. The text is for pages, and our own; `detail` is for the log.
 
     EngineError                 the engine answered with an error, or with nonsense
     ├── UnknownViewError        it has no view of that name
@@ -47,7 +47,7 @@ class EngineError(Exception):
     def __init__(self, text: str, detail: str = "") -> None:
         super().__init__(text)
         self.detail = detail
-        """The report of libpq: it can name hosts and users, and is not for pages."""
+        """The report of libpq or the engine: it can name hosts, users and files."""
 
 
 class UnknownPartError(EngineError):
@@ -162,8 +162,6 @@ class Database:
         self.waiting = 0
         """Queries that wait for a connection."""
         self._is_closed = False
-        self.detail = ""
-        """The report of libpq about the last query that was not answered, without the password."""
 
     @contextlib.asynccontextmanager
     async def ask(self, sql: str, parameters: Sequence[str] = ()) -> AsyncIterator[Answer]:
@@ -219,9 +217,11 @@ class Database:
             self.busy -= 1
             self._free.release()
 
-    def _note(self, error: EngineAwayError) -> None:
+    def _mask(self, error: EngineError) -> None:
+        """Hide the password in the words of libpq and the engine."""
         password = parse_dsn(self._dsn).get("password")
-        self.detail = error.detail.replace(password, "***") if password else error.detail
+        if password:
+            error.detail = error.detail.replace(password, "***")
 
     def close(self) -> None:
         self._is_closed = True
@@ -276,8 +276,8 @@ class Database:
                 polled = max(polled, connection.connection.polled_at)
         try:
             return _result(connection, future)
-        except EngineAwayError as error:
-            self._note(error)
+        except EngineError as error:
+            self._mask(error)
             raise
 
 
@@ -289,8 +289,7 @@ def _result(connection: momoko.Connection, future: asyncio.Future[Any]) -> Any:
         if connection.closed or error.pgcode is None:
             text = "the engine does not answer"
             raise BrokenConnectionError(text, _one_line(error)) from error
-        primary = error.diag.message_primary or _one_line(error)
-        raise EngineError(f"the engine answers: {primary}", _one_line(error)) from error
+        raise EngineError("the engine answers with an error", _one_line(error)) from error
 
 
 def _one_line(error: psycopg2.Error) -> str:

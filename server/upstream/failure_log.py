@@ -44,17 +44,17 @@ class _Failure:
 class FailureLog:
     """Call `update` about once a second. Views that fail for one reason share a line.
 
-    `detail` says why the engine does not answer, in words that are only for the log.
+    `detail` gives the engine's own words about a view's failure, which are only for the log.
     """
 
-    def __init__(self, detail: Callable[[], str] = str) -> None:
+    def __init__(self, detail: Callable[[str], str] = lambda view: "") -> None:
         self._detail = detail
         self._failures: dict[str, _Failure] = {}
         self._mismatches: dict[str, int] = {}
 
     def update(self, views: Iterable[ViewState], now: int) -> None:
         """Log what is new; `now` is in milliseconds."""
-        failing: dict[str, list[str]] = {}
+        failing: dict[tuple[str, str], list[str]] = {}
         recovered: list[str] = []
         for view in views:
             self._log_mismatch(view)
@@ -68,9 +68,9 @@ class FailureLog:
             kind = AWAY if reason.startswith(AWAY) else reason
             if now - failure.since >= PATIENCE and kind not in failure.logged:
                 failure.logged.add(kind)
-                failing.setdefault(reason, []).append(view.name)
-        for reason, names in failing.items():
-            detail = self._detail() if reason.startswith(AWAY) else ""
+                detail = self._detail(view.name)
+                failing.setdefault((reason, detail), []).append(view.name)
+        for (reason, detail), names in failing.items():
             log.warning("%s: %s%s", _views(names), reason, f" ({detail})" if detail else "")
         if recovered:
             log.info("%s: the engine answers again", _views(recovered))

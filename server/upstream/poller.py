@@ -55,6 +55,8 @@ class Poller:
         self._compress_from = compress_from
         self._epoch_every = epoch_every
         self._may_read = asyncio.Semaphore(reads_at_once)
+        self.details: dict[str, str] = {}
+        """The engine's own words about the last failure of each view, for the log."""
         self._base_wanted: dict[str, asyncio.Event] = {}
         self._part_reads: dict[str, asyncio.Task[None]] = {}
         """The tasks that read bases of parts, each only as long as one is wanted."""
@@ -252,6 +254,7 @@ class Poller:
 
     def _fail(self, view: str, error: EngineError, *, for_base: bool) -> None:
         is_missing = isinstance(error, UnknownViewError)
+        self.details[view] = error.detail
         self._hub.take_failure(view, str(error), now(), for_base=for_base, is_missing=is_missing)
 
     async def _notify(self) -> None:

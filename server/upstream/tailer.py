@@ -74,6 +74,8 @@ class Tailer:
         self._reader = reader
         self._offer = offer
         self._first_delay = first_delay
+        self.details: dict[str, str] = {}
+        """As the poller's: of the last failure of each view's TAIL."""
         self._may_start = asyncio.Semaphore(STARTS_AT_ONCE)
         self._loop = asyncio.get_running_loop()
         self.tasks: list[asyncio.Task[None]] = []
@@ -102,6 +104,7 @@ class Tailer:
             except EpochEndedError:
                 self._hub.note_tail(view, NOT_BEGUN)
             except EngineError as error:
+                self.details[view] = error.detail
                 self._hub.note_tail(view, str(error))
             except ProtocolError as error:
                 self._hub.note_tail(view, f"the TAIL makes no sense: {error}")
@@ -145,7 +148,7 @@ class Tailer:
             if frontier is None or not is_refusal:
                 raise
             position = Position(relation.epoch, frontier)
-            log.info("cannot resume %s at %s (%s): from the present", view, position, error)
+            log.info("cannot resume %s at %s (%s): from the present", view, position, error.detail)
             await self._tail_from(None, view, relation)
 
     async def _read_tail(

@@ -58,8 +58,9 @@ def test_a_query_that_breaks_a_new_connection_is_not_repeated() -> None:
         with pytest.raises(BrokenConnectionError, match=r"the engine does not answer$"):
             await said(database, "break off")
         assert wire.statements.count("break off") == 2
-        with pytest.raises(EngineError, match="the engine answers: no such thing"):
+        with pytest.raises(EngineError, match="the engine answers with an error") as failed:
             await said(database, "fail")
+        assert "no such thing" in failed.value.detail
         database.close()
 
     with ScriptedWire(answer) as wire:
@@ -103,12 +104,11 @@ def test_words_of_libpq_are_only_in_the_detail() -> None:
         database = Database("host=127.0.0.1 port=1 user=inner password=refused")
         with pytest.raises(BrokenConnectionError) as failed:
             await said(database, "hello")
-        assert "Connection ***" in database.detail, "a password is masked wherever it stands"
         return failed.value
 
     error = asyncio.run(run())
     assert str(error) == "the engine does not answer"
-    assert "Connection refused" in error.detail
+    assert "Connection ***" in error.detail, "a password is masked in every place"
 
 
 def test_a_query_that_hangs_fails_after_the_timeout() -> None:

@@ -18,8 +18,9 @@ def test_a_view_that_cannot_be_read_is_said_and_read_again(engine: FakeEngine) -
     engine.error = "Evaluation error: invalid input syntax for type jsonb: trailing characters"
     with Served(engine) as served:
         watcher = served.open()
-        assert "invalid input syntax" in watcher.status("waiting").reason
-        assert "invalid input syntax" in served.health()["problem"]
+        assert watcher.status("waiting").reason == "the engine answers with an error"
+        assert served.health()["problem"] == "the engine answers with an error"
+        served.process.wait_for(r"the engine answers with an error \(.*invalid input syntax")
         assert served.get("/healthz")["status"] == "degraded"
         engine.error = None
         assert watcher.base() == engine.base("top10")

@@ -60,7 +60,7 @@ def test_what_lasts_is_said_once_for_all_views_and_so_is_its_end(lines: list[str
 
 
 def test_an_engine_that_is_away_is_one_line_however_it_shows(lines: list[str]) -> None:
-    failures, view = FailureLog(lambda: "Connection refused"), FakeView("v")
+    failures, view = FailureLog(lambda view: "Connection refused"), FakeView("v")
     for second, reason in enumerate([AWAY, f"{AWAY} within 5 s"] * 10):
         view.failure = reason
         failures.update([view], 1000 * second)

@@ -1,0 +1,80 @@
+"""DSNs that libpq would refuse only when it connects: refused at the start, and never shown."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.processes import ROOT
+from viewstream.dsn import usable_dsn
+from viewstream.engine import DEFAULT_DSN
+
+BAD = {
+    "postgres://u:s3cret@h:abc/db": "a port from 1 to 65535",
+    "postgres://u:s3cret@h:70000/db": "a port from 1 to 65535",
+    "postgres://u:s3/cret@h/db": "a port from 1 to 65535",
+    "postgres://u:p@s3cret@h/db": "the name of a host",
+    "host=h port=-5 password=s3cret": "a port from 1 to 65535",
+    "host=a,b port=1,s3cret": "a port from 1 to 65535",
+    "host=h connect_timeout=s3cret": "a whole number as connect_timeout",
+    "host=h sslmode=s3cret": "an sslmode of disable, allow",
+    "password=my s3cret": "a DSN as libpq reads it",
+    "nonsense=1 password=s3cret": "a DSN as libpq reads it",
+    "postgres://u:s3cret%@h": "a DSN as libpq reads it",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_dsn_that_cannot_be_used_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        usable_dsn(text)
+    assert f"expected {BAD[text]}" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            DEFAULT_DSN,
+            "postgresql://u@h:5432/db",
+            "postgres://u:p%40ss%2F@h/db?sslmode=require",
+        ),
+        *(
+            "host=/var/run/postgresql",
+            "host=a,b port=1,2",
+            "host=a,b port=1",
+            "postgres://[::1]:5/d",
+        ),
+        "host=h connect_timeout=10 keepalives_idle=5 password='my pass'",
+    ],
+)
+def test_other_dsns_are_left_as_they_are(text: str) -> None:
+    assert usable_dsn(text) == text
+
+
+COMMANDS = {
+    "server": ["-m", "server", "--listen", "127.0.0.1:0", "top10"],
+    "tail_view.py": ["tail_view.py", "top10"],
+    "pipeline": ["-m", "scripts.pipeline", "top10"],
+    "apply_sql": ["-m", "scripts.apply_sql"],
+    "types": ["-m", "scripts.view_types", "top10"],
+    "serve": ["-m", "scripts.serving.serve"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_ends_with_status_2(name: str) -> None:
+    dsn = next(iter(BAD))
+    command = [sys.executable, *COMMANDS[name], "--dsn", dsn]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "expected a port from 1 to 65535 in the DSN" in done.stderr
+    assert "s3cret" not in done.stderr
+    assert "abc" not in done.stderr

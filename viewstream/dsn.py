@@ -1,0 +1,54 @@
+"""Checks of a DSN before anything connects: libpq checks most of it only then.
+
+Neither error repeats any of the DSN. A character of the password that is not percent-encoded can
+make the rest of it a host or a port.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+import psycopg2
+from psycopg2.extensions import parse_dsn
+
+_NUMBERS = ("connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_HIDDEN = "not shown: it may hold a password, whose special characters must be percent-encoded"
+
+
+def usable_dsn(text: str) -> str:
+    """Return a DSN that libpq can use; raises argparse.ArgumentTypeError."""
+    try:
+        options = parse_dsn(text)
+    except psycopg2.ProgrammingError as error:
+        raise argparse.ArgumentTypeError(
+            "expected a DSN as libpq reads it, such as 'host=127.0.0.1 port=6875 user=materialize' "
+            f"or postgresql://user@host:port/database ({_HIDDEN})"
+        ) from error
+    expected = _expected(options)
+    if expected is not None:
+        raise argparse.ArgumentTypeError(f"expected {expected} in the DSN ({_HIDDEN})")
+    return text
+
+
+def _expected(options: dict[str, str]) -> str | None:
+    """Return a description of the part that is wrong, as it should be; None if all are right."""
+    if not all(map(_is_port, options.get("port", "").split(","))):
+        return "a port from 1 to 65535"
+    if not all(map(_is_host, options.get("host", "").split(","))):
+        return "the name of a host"
+    for name in _NUMBERS:
+        if not re.fullmatch(r"-?[0-9]*", options.get(name, "")):
+            return f"a whole number as {name}"
+    if options.get("sslmode", "disable") not in _SSL_MODES:
+        return f"an sslmode of {', '.join(_SSL_MODES)}"
+    return None
+
+
+def _is_port(text: str) -> bool:
+    return text == "" or (re.fullmatch(r"[0-9]{1,5}", text) is not None and 0 < int(text) < 65536)
+
+
+def _is_host(text: str) -> bool:
+    return text.startswith("/") or re.fullmatch(r"[^\s@/?#]*", text) is not None
