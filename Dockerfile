@@ -13,9 +13,12 @@ COPY sql sql
 COPY static static
 COPY viewstream viewstream
 
-RUN useradd --create-home viewstream && mkdir /data /engine && chown viewstream /data /engine
-USER viewstream
-ENV PYTHONUNBUFFERED=1
-VOLUME /data
+# A new named volume at one of these folders belongs to this user, who may then write there.
+RUN useradd --uid 10001 --create-home viewstream \
+    && mkdir /data /engine /secrets \
+    && chown viewstream /data /engine /secrets \
+    && chmod 700 /secrets
+USER 10001
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8888
 CMD ["python", "-m", "server", "--listen", "0.0.0.0:8888", "counter", "top10", "useredits"]
