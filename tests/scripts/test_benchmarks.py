@@ -13,6 +13,7 @@ from scripts.benchmarks import __main__ as benchmarks
 from scripts.benchmarks._fleet import Fleet, FleetError
 from scripts.benchmarks._measured import Measured
 from scripts.child import ROOT, python_module
+from scripts.chromium import find_chromium
 
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc) here")
 
@@ -20,6 +21,8 @@ needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C com
 @needs_compiler
 @pytest.mark.parametrize("name", benchmarks.names())
 def test_each_benchmark_runs(name: str) -> None:
+    if name == "browser" and find_chromium() is None:
+        pytest.skip("chromium is not installed")
     report = benchmarks.run_with(name, "SMALL")
     assert report.measures
     assert json.loads(report.as_json())["title"] == report.title

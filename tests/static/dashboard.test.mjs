@@ -298,6 +298,7 @@ test("without a Date header there is no correction", () => {
 test("durations and rates for people", () => {
   const texts = [0, 340, 9_900, 9_960, 61_000, 100_000, 3_600_000, 7_200_000].map(duration);
   assert.deepEqual(texts, ["0.0 s", "0.3 s", "9.9 s", "10 s", "61 s", "2 min", "60 min", "2 h"]);
+  assert.equal(rateText(1737.2), "1,737 a second");
   assert.deepEqual([null, 0, 4.26, 27.4].map(rateText), [
     "",
     "0.0 a second",

@@ -211,6 +211,9 @@ def test_a_view_that_is_stuck_does_not_stop_the_others(stream: ScriptedStream, p
     expect(page.locator("#race .late")).to_contain_text("stopped at")
     expect(page.locator("#people .late")).to_have_text("")
     expect(word(page)).to_have_text("Partly stale")
+    # What goes on looks like it.
+    assert page.locator("main").evaluate("e => getComputedStyle(e).filter") == "none"
+    assert page.locator("#race").evaluate("e => getComputedStyle(e).filter") != "none"
     notice = page.locator("#notice-text")
     expect(notice).to_contain_text("The ranking of the last five minutes has stopped at")
     expect(notice).to_contain_text("The rest goes on")

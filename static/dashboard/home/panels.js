@@ -157,6 +157,7 @@ export class Panels {
           ? "no rows yet"
           : `stopped at ${timeText(late.asOf)}`;
     setText(note, text);
+    element(id).toggleAttribute("data-late", late !== undefined);
   }
 
   /** Whether the order must be the true one, as the page shows another time. */

@@ -42,7 +42,7 @@ export class Status {
     this.#display.show(
       describe({
         standing: worst(onTime.length > 0 ? onTime : views),
-        hasRows: all.some(({ loaded }) => loaded),
+        hasRows: liveTime !== null,
         asOf: liveTime,
         age: this.#age,
         wait: retryAt === null ? null : Math.max(0, retryAt - Date.now()),

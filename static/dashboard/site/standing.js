@@ -11,6 +11,7 @@ const DOTS = {
   lagging: "#e08a00",
   unverified: "#8a5cc7",
   stale: "#d0342c",
+  "partly-stale": "#d0342c",
   lost: "#d0342c",
   refused: "#d0342c",
 };

@@ -142,7 +142,7 @@ function describeLate(late) {
   const since = asOf === null ? "no rows yet" : `stopped at ${timeText(asOf)}`;
   const because = reasonText(reason) || "no changes arrive";
   const notice = `${names} ${have} ${since}: ${because}. The rest goes on.`;
-  return { ...plain("stale", "Partly stale"), notice };
+  return { ...plain("partly-stale", "Partly stale"), notice };
 }
 
 const clock = new Intl.DateTimeFormat(undefined, {
@@ -171,10 +171,12 @@ export function duration(milliseconds) {
   return `${Math.round(seconds / 3600)} h`;
 }
 
+const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+
 /** A rate such as `23 a second`. */
 export function rateText(rate) {
   if (rate === null) return "";
-  return `${rate < 9.95 ? rate.toFixed(1) : Math.round(rate)} a second`;
+  return `${rate < 9.95 ? rate.toFixed(1) : whole.format(rate)} a second`;
 }
 
 /** The source of the events, from `/about.json`; "" if the server does not name it. */

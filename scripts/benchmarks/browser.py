@@ -1,0 +1,140 @@
+"""What the page costs the browser: script, style, layout, long tasks, layout shifts, memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from scripts.benchmarks._trace import CATEGORIES, MainThread, read_main_thread
+from scripts.benchmarks.report import Bar, Measure, Part, Report
+from scripts.child import Child, python_module
+from scripts.chromium import start_chromium
+
+BRIEF = ("--rates", "500", "--seconds", "10")
+SMALL = ("--rates", "50", "--seconds", "1")
+KEPT_MINUTES = 5
+"""How long the page keeps the past for its slider: until then its memory grows."""
+_BARRED = 500
+"""The rate whose figures have bars."""
+_SETTLE = 5.0
+"""Seconds after the first rows: code is compiled and the first paint is over."""
+
+_WATCH = """
+  window.shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const { value } of list.getEntries()) window.shifted += value;
+  }).observe({ type: "layout-shift", buffered: true });
+"""
+_TOTAL = "Number(document.getElementById('count').textContent.replace(/[^0-9]/g, ''))"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--rates", type=float, nargs="+", default=[50, 500, 5000], help="events a second")
+    add("--seconds", type=float, default=30, help="traced, for each rate")
+    add(
+        "--soak",
+        type=float,
+        default=0,
+        metavar="MINUTES",
+        help=f"then go on for so long, at least {KEPT_MINUTES + 1}, and measure memory",
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    measures: list[Measure] = []
+    bars: list[Bar] = []
+    with ExitStack() as stack:
+        browser = start_chromium(stack.enter_context(sync_playwright()))
+        for rate in options.rates:
+            part = _measure(browser, rate, options.seconds, options.soak)
+            measures += part[0]
+            bars += part[1] if rate == _BARRED else []
+    notes = [
+        "Processor time of the page's main thread, by Chromium's tracing, as part of one core.",
+        "The source, the engine and the server run on the same machine.",
+    ]
+    return Report("browser", measures, bars, notes)
+
+
+def _measure(browser: Browser, rate: float, seconds: float, soak: float) -> Part:
+    with _page(browser, rate) as page:
+        session = page.context.new_cdp_session(page)
+        time.sleep(_SETTLE)
+        total = page.evaluate(_TOTAL)
+        thread = _trace(browser, page, seconds)
+        shown = (page.evaluate(_TOTAL) - total) / seconds
+        shifted = page.evaluate("shifted")
+        share = 100 * thread.of("script", "style", "layout") / seconds
+        at = f"{rate:g} events/s"
+        measures = [
+            Measure(f"{at}: shown on the page", shown, "events/s"),
+            *(
+                Measure(f"{at}: {kind}", 100 * thread.of(kind) / seconds, "% of a core")
+                for kind in ("script", "style", "layout", "paint")
+            ),
+            Measure(f"{at}: frames", thread.frames / seconds, "a second"),
+            Measure(f"{at}: longest task", 1000 * thread.longest_task, "ms"),
+            Measure(f"{at}: layout shifts since the load", shifted, "CLS"),
+        ]
+        bars = [
+            Bar(f"{at}: script, style and layout", share, "<=", 5, "% of a core"),
+            Bar(f"{at}: longest task", 1000 * thread.longest_task, "<=", 50, "ms"),
+            Bar(f"{at}: layout shifts", shifted, "<=", 0.05, "CLS"),
+        ]
+        if soak > 0:
+            grown, measure = _soak(session, soak, at)
+            measures.append(measure)
+            bars.append(Bar(f"{at}: growth of memory", grown, "<=", 5, "MB an hour"))
+        return measures, bars
+
+
+@contextmanager
+def _page(browser: Browser, rate: float) -> Iterator[Page]:
+    """Provide the page of a demo at this rate, once it shows rows."""
+    options = ["--source", "generated", "--rate", f"{rate:g}", "--no-pipes"]
+    demo = Child(
+        python_module("scripts.serving.demo", *options, "--port", "0", "--engine-port", "0")
+    )
+    try:
+        url = demo.wait_for(r"^    open      (\S+)")[1]
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.add_init_script(_WATCH)
+        page.goto(url)
+        page.locator("body[data-known]").wait_for()
+        yield page
+        context.close()
+    finally:
+        demo.close()
+
+
+def _trace(browser: Browser, page: Page, seconds: float) -> MainThread:
+    browser.start_tracing(page=page, categories=CATEGORIES)
+    time.sleep(seconds)
+    return read_main_thread(json.loads(browser.stop_tracing())["traceEvents"])
+
+
+def _soak(session: CDPSession, minutes: float, at: str) -> tuple[float, Measure]:
+    """Measure how much memory grows once the page keeps as much of the past as it ever does."""
+    minutes = max(minutes, KEPT_MINUTES + 1)
+    time.sleep(60 * KEPT_MINUTES)
+    sizes = [_heap(session)]
+    rest = 60 * (minutes - KEPT_MINUTES)
+    for _ in range(10):
+        time.sleep(rest / 10)
+        sizes.append(_heap(session))
+    # The lower envelope of both halves: in between, garbage is not collected yet.
+    early, late = min(sizes[:5]), min(sizes[-5:])
+    grown = (late - early) * 3600 / (rest / 2)
+    return grown, Measure(f"{at}: memory of the page after {minutes:g} min", sizes[-1], "MB", sizes)
+
+
+def _heap(session: CDPSession) -> float:
+    session.send("HeapProfiler.collectGarbage")
+    return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
