@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arrange } from "../../static/dashboard/views/arrange.js";
+import { Arrangement, arrange } from "../../static/dashboard/views/arrange.js";
 import { Changes } from "../../static/dashboard/views/changes.js";
 import { toCsv } from "../../static/dashboard/views/csv.js";
 import { describeValue, kindOf, widthOf } from "../../static/dashboard/views/values.js";
@@ -64,6 +64,32 @@ test("of equal times the row with the largest number comes first, if the latest 
     arrange(rows, columns, by("time", true), "").map(({ id }) => id),
     [2, 1],
   );
+});
+
+test("rows that are put between the others are where a sort would put them", () => {
+  let seed = 7;
+  const random = (n) => {
+    seed = (seed * 48271) % 2147483647;
+    return seed % n;
+  };
+  const arrangement = new Arrangement();
+  let rows = [];
+  let order = by("count", true);
+  let filter = "";
+  for (let step = 0; step < 300; step += 1) {
+    rows = rows.filter(() => random(5) > 0);
+    const added = Array.from({ length: random(6) }, () => ({
+      user: random(9) === 0 ? null : `user ${random(40)}`,
+      count: random(9) === 0 ? null : random(20),
+    }));
+    rows = [...rows, ...added].sort(() => random(3) - 1);
+    if (random(9) === 0 && rows.length > 0) rows.push(rows[0]); // there twice
+    if (random(20) === 0) order = by("user", random(2) === 0);
+    if (random(20) === 0) filter = ["", "1", "user 2"][random(3)];
+    const found = arrangement.update(rows, COLUMNS, order, filter);
+    const expected = arrange(rows, COLUMNS, order, filter);
+    assert.deepEqual(found, expected);
+  }
 });
 
 test("a filter keeps rows that have each of its words, in any column and case", () => {
@@ -135,9 +161,22 @@ test("the rows of a base are no news, nor is a change of everything", () => {
   const row = { user: "Bob", count: 9 };
   changes.add({ lower: null, inserted: [row], deleted: [] }, 1000);
   assert.equal(changes.of(row, 1000), undefined);
-  const many = Array.from({ length: 501 }, (_, count) => ({ user: "x", count }));
+  const many = Array.from({ length: 61 }, (_, count) => ({ user: "x", count }));
   changes.add({ lower: 5, inserted: many, deleted: [] }, 1000);
   assert.equal(changes.of(many[0], 1000), undefined);
+  const one = [{ user: "y", count: 1 }];
+  changes.add({ lower: 6, inserted: one, deleted: [] }, 1500);
+  assert.equal(changes.of(one[0], 1500), undefined, "not while everything changes");
+  changes.add({ lower: 7, inserted: one, deleted: [] }, 2100);
+  assert.equal(changes.of(one[0], 2100), null);
+});
+
+test("many small changes within a second are one of everything", () => {
+  const changes = new Changes();
+  const rows = Array.from({ length: 61 }, (_, count) => ({ user: "x", count }));
+  for (const [at, row] of rows.entries())
+    changes.add({ lower: 5, inserted: [row], deleted: [] }, at);
+  assert.equal(changes.of(rows[60], 61), undefined);
 });
 
 test("the one row of a counter changes, it is not another one", () => {

@@ -32,23 +32,82 @@ function searchText(row) {
  * @param {string} filter
  */
 export function arrange(rows, columns, order, filter) {
+  return rows.filter(filterOf(filter)).sort(compareBy(columns, order));
+}
+
+/**
+ * Arranges the rows of one view again and again. A row is the same object while it stays, so only
+ * new rows are sorted, and put between the others.
+ */
+export class Arrangement {
+  #asked = "";
+  /** @type {Row[]} */
+  #arranged = [];
+  /** All rows of the last time, also those that the filter left out. @type {Set<Row>} */
+  #known = new Set();
+
+  /** As `arrange`. */
+  update(rows, columns, order, filter) {
+    const known = new Set(rows);
+    const asked = JSON.stringify([columns, order, filter]);
+    // A row that is there twice cannot be told from itself.
+    if (asked !== this.#asked || known.size !== rows.length) {
+      this.#arranged = arrange(rows, columns, order, filter);
+    } else {
+      const fresh = rows.filter((row) => !this.#known.has(row));
+      const stayed = this.#arranged.filter((row) => known.has(row));
+      const added = arrange(fresh, columns, order, filter);
+      this.#arranged = merge(stayed, added, compareBy(columns, order));
+    }
+    this.#asked = known.size === rows.length ? asked : "";
+    this.#known = known;
+    return this.#arranged;
+  }
+}
+
+/**
+ * @param {readonly Row[]} left in order
+ * @param {readonly Row[]} right in order
+ * @param {(a: Row, b: Row) => number} compare
+ */
+function merge(left, right, compare) {
+  if (right.length === 0) return [...left];
+  const merged = [];
+  let at = 0;
+  for (const row of right) {
+    while (at < left.length && compare(left[at], row) <= 0) merged.push(left[at++]);
+    merged.push(row);
+  }
+  while (at < left.length) merged.push(left[at++]);
+  return merged;
+}
+
+/** @param {string} filter @returns {(row: Row) => boolean} */
+function filterOf(filter) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const found =
-    words.length === 0
-      ? [...rows]
-      : rows.filter((row) => words.every((word) => searchText(row).includes(word)));
+  return words.length === 0
+    ? () => true
+    : (row) => words.every((word) => searchText(row).includes(word));
+}
+
+/**
+ * @param {readonly Column[]} columns
+ * @param {?Order} order
+ * @returns {(a: Row, b: Row) => number}
+ */
+function compareBy(columns, order) {
   const descending = order?.descending ?? false;
   // Rows of one second are in the order of their numbers, too; names are from A to Z either way.
   const others = columns.map((one) => comparison(one, descending && kindOf(one.type) !== "text"));
   const first = columns.find(({ name }) => name === order?.column);
   const all = first ? [comparison(first, descending), ...others] : others;
-  return found.sort((a, b) => {
+  return (a, b) => {
     for (const compare of all) {
       const sign = compare(a, b);
       if (sign !== 0) return sign;
     }
     return 0;
-  });
+  };
 }
 
 /**

@@ -2,8 +2,8 @@
 
 /** How long a change may wait for its paint; milliseconds. */
 const FRESH = 1_000;
-/** A change of more rows than this is news as a whole: no single row is. */
-const MANY = 500;
+/** Where more rows than this change in a second, none flashes: all would, and tell nothing. */
+const MANY = 60;
 
 /** @typedef {Record<string, unknown>} Row */
 
@@ -13,6 +13,7 @@ const MANY = 500;
 export class Changes {
   /** @type {Map<string, { at: number, columns: ?Set<string> }>} */
   #fresh = new Map();
+  #tooManyUntil = -Infinity;
 
   /**
    * @param {{ inserted: readonly Row[], deleted: readonly Row[], lower: ?number }} change
@@ -20,7 +21,9 @@ export class Changes {
    */
   add({ inserted, deleted, lower }, now) {
     this.#forget(now);
-    if (lower === null || inserted.length > MANY) return;
+    if (lower === null) return;
+    if (inserted.length > MANY) this.#tooManyUntil = now + FRESH;
+    if (now < this.#tooManyUntil) return;
     const gone = indexByFirst(deleted);
     for (const row of inserted) {
       const before = gone.get(firstOf(row))?.pop();
@@ -35,9 +38,9 @@ export class Changes {
    * @param {number} now
    */
   of(row, now) {
-    if (this.#fresh.size === 0) return undefined;
-    const found = this.#fresh.get(keyOf(row));
-    return found && now - found.at < FRESH ? found.columns : undefined;
+    this.#forget(now);
+    if (this.#fresh.size === 0 || this.#fresh.size > MANY) return undefined;
+    return this.#fresh.get(keyOf(row))?.columns;
   }
 
   #forget(now) {

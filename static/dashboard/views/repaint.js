@@ -4,6 +4,8 @@
  */
 
 const SHARE = 9;
+/** Nobody reads a table that changes more often. Milliseconds. */
+const GAP = 200;
 
 export class Repaint {
   #paint;
@@ -36,6 +38,6 @@ export class Repaint {
     const began = performance.now();
     this.#paint();
     const ended = performance.now();
-    this.#earliest = ended + SHARE * (ended - began);
+    this.#earliest = ended + Math.max(GAP, SHARE * (ended - began));
   };
 }

@@ -7,7 +7,7 @@ import { clockOffset, Freshness } from "../site/freshness.js";
 import { visibleText } from "../site/safe_text.js";
 import { StandingDisplay } from "../site/standing.js";
 import { ageText, describe, worst } from "../site/texts.js";
-import { arrange } from "./arrange.js";
+import { Arrangement } from "./arrange.js";
 import { Changes } from "./changes.js";
 import { toCsv } from "./csv.js";
 import { Repaint } from "./repaint.js";
@@ -25,6 +25,7 @@ document.title = `${visibleText(name)} · viewstream`;
 const stream = follow([name], { server: SERVER });
 const view = stream.view(name);
 const changes = new Changes();
+const arrangement = new Arrangement();
 const head = new TableHead(element("head"), element("table"), onOrder);
 const rows = new VirtualRows(element("rows"), element("body"), (row) =>
   rowElement(row, view.columns, changes.of(row, performance.now())),
@@ -51,7 +52,8 @@ function nameOf(path) {
 function paint() {
   if (view.loaded) {
     head.show(view.columns, view.snapshot());
-    shown = eachOnce(arrange(view.snapshot(), view.columns, head.order, element("filter").value));
+    const filter = element("filter").value;
+    shown = eachOnce(arrangement.update(view.snapshot(), view.columns, head.order, filter));
     rows.show(shown);
     freshness.painted(view.asOf, Date.now() + offset);
   }

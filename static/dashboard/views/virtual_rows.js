@@ -15,6 +15,8 @@ export class VirtualRows {
   #rows = [];
   /** @type {Map<object, HTMLElement>} */
   #shown = new Map();
+  /** Where each element is. @type {WeakMap<HTMLElement, number>} */
+  #places = new WeakMap();
   #isScheduled = false;
 
   /**
@@ -48,6 +50,7 @@ export class VirtualRows {
     const height = Number.parseFloat(getComputedStyle(this.#body).getPropertyValue("line-height"));
     if (height === this.#rowHeight) return this.#updateSoon();
     this.#rowHeight = height;
+    this.#places = new WeakMap();
     this.#update();
   }
 
@@ -79,13 +82,18 @@ export class VirtualRows {
         this.#body.append(element);
       }
       gone.delete(row);
-      element.setAttribute("aria-rowindex", String(at + 2)); // after the header's
-      element.style.transform = `translateY(${at * height}px)`;
-      element.classList.toggle("odd", at % 2 === 1);
+      if (this.#places.get(element) !== at) this.#place(element, at);
     }
     for (const [row, element] of gone) {
       element.remove();
       this.#shown.delete(row);
     }
+  }
+
+  #place(element, at) {
+    this.#places.set(element, at);
+    element.setAttribute("aria-rowindex", String(at + 2)); // after the header's
+    element.style.transform = `translateY(${at * this.#rowHeight}px)`;
+    element.classList.toggle("odd", at % 2 === 1);
   }
 }
