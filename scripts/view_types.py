@@ -16,7 +16,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from viewstream.dsn import usable_dsn
 from viewstream.engine import DEFAULT_DSN, connection_options
 from viewstream.names import quote_view
-from viewstream.protocol import ProtocolError
+from viewstream.protocol import Column, ProtocolError, distinct_columns
 
 _BOOL, _INT8 = 16, 20
 _NUMBERS = {21, 23, 700, 701}
@@ -70,9 +70,10 @@ def _interface_names(views: Iterable[str]) -> dict[str, str]:
 
 
 def _interface(name: str, columns: Columns, int8: str) -> str:
+    names = distinct_columns([Column(column, "") for column, _ in columns])
     fields = (
-        f"  readonly {json.dumps(column, ensure_ascii=False)}: {_type_of(oid, int8)} | null;\n"
-        for column, oid in columns
+        f"  readonly {json.dumps(one.name, ensure_ascii=False)}: {_type_of(oid, int8)} | null;\n"
+        for one, (_, oid) in zip(names, columns, strict=True)
     )
     return f"export type {name} = {{\n{''.join(fields)}}};\n"
 

@@ -6,10 +6,11 @@
  * of its JSON in UTF-8, mixed by the `lowbias32` function found by Chris Wellons' hash prospector.
  */
 
-const CRC_OF_BYTE = Uint32Array.from({ length: 256 }, (_, byte) => {
+/** The CRC of each byte; signed, since V8 computes with 32-bit integers that are. */
+const CRC_OF_BYTE = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  return crc >>> 0;
+  return crc;
 });
 
 /**

@@ -10,16 +10,10 @@
  */
 
 import { checkBase, checkDelta, GAP, MessageError, WRONG_CHECKSUM } from "./messages.js";
-import {
-  addAll,
-  checksumOf,
-  countRows,
-  deletesTooMuch,
-  difference,
-  sumUpdates,
-} from "./multiset.js";
+import { apply, checksumOf, countRows, difference, SLICE, sumUpdates, weigh } from "./multiset.js";
+import { distinctColumns } from "./values.js";
 
-/** @import { Base, CoreChange, Delta, Replica, Rows } from "./types/internal.js" */
+/** @import { Base, CoreChange, Delta, Replica, Rows, Weighing } from "./types/internal.js" */
 
 /** After this many wrong checksums in a row, a client shows the rows as unverified. */
 export const MAX_FAILURES = 3;
@@ -116,9 +110,10 @@ export function* receive(state, message) {
  */
 function* receiveBase(state, base) {
   checkBase(base);
-  const { epoch, upper, columns } = base;
+  const { epoch, upper } = base;
   if (state.replica?.epoch === epoch && state.replica.frontier >= upper) return null;
-  const rows = yield* countRows(base, columns.length);
+  const columns = distinctColumns(base.columns);
+  const rows = yield* countRows(base.rows, columns.length, base.weights);
   /** @type {Replica} */
   const replica = { epoch, frontier: upper, columns, rows, checksum: null };
   if (base.checksum !== undefined) {
@@ -208,14 +203,19 @@ function* advance(state, replica, delta) {
   const change = yield* sumUpdates(delta.updates, replica.frontier, replica.columns.length);
   let { checksum } = replica;
   if (checksum === null && delta.checksum !== undefined) checksum = yield* checksumOf(replica.rows);
-  if (checksum !== null) checksum = yield* checksumOf(change, checksum);
-  if (deletesTooMuch(replica.rows, change)) {
+  /** @type {Weighing} */
+  const after = { weights: [], checksum, deletesTooMuch: false };
+  for (const [key, entry] of change) {
+    weigh(after, replica.rows, key, entry);
+    if (after.weights.length % SLICE === 0) yield;
+  }
+  if (after.deletesTooMuch) {
     countFailure(state, `at ${delta.upper} a row was deleted that was not there`);
   }
-  if (delta.checksum !== undefined) verify(state, checksum, delta);
-  addAll(replica.rows, change);
+  if (delta.checksum !== undefined) verify(state, after.checksum, delta);
+  apply(replica.rows, change, after.weights);
   replica.frontier = delta.upper;
-  replica.checksum = checksum;
+  replica.checksum = after.checksum;
   return change;
 }
 

@@ -62,6 +62,28 @@ export function readValue(type, text, int8 = "number") {
 }
 
 /**
+ * Rename columns so that no two have one name: of two called `a`, the second is `a_2`.
+ *
+ * A name that a column has already is passed over. `viewstream/protocol.py` does the same.
+ *
+ * @param {Column[]} columns
+ * @returns {Column[]}
+ */
+export function distinctColumns(columns) {
+  const taken = new Set(columns.map(({ name }) => name));
+  const seen = new Set();
+  return columns.map((column) => {
+    let { name } = column;
+    for (let number = 2; seen.has(name) || (name !== column.name && taken.has(name)); number += 1) {
+      name = `${column.name}_${number}`;
+    }
+    seen.add(name);
+    taken.add(name);
+    return { ...column, name };
+  });
+}
+
+/**
  * Make a function from a row of texts to an object with a property for each column.
  *
  * @param {readonly Column[]} columns

@@ -93,3 +93,9 @@ def test_typescript_accepts_it(tmp_path: Path) -> None:
     options = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext"]
     checked = run_program([compiler, *options, "page.ts"], tmp_path)
     assert checked.returncode == 0, checked.stdout
+
+
+def test_columns_of_one_name_have_the_names_that_rows_have() -> None:
+    text = declare({"v": [("a", 25), ("a", 20)]}, "number")
+    assert '"a": string | null' in text
+    assert '"a_2": number | bigint | null' in text

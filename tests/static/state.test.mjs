@@ -42,6 +42,12 @@ for (const { name, steps, max_waiting: maxBuffered } of read("client.json")) {
         assert.deepEqual(described(receiveAtOnce(state, step.receive)), expected);
       }
       if ("rows" in step) assert.deepEqual(sorted(listRows(state.rows, 1)), sorted(step.rows));
+      if ("columns" in step) {
+        assert.deepEqual(
+          state.columns.map(({ name }) => name),
+          step.columns,
+        );
+      }
       if ("resume" in step) assert.equal(state.request, step.resume);
       if ("unverified" in step) assert.equal(state.unverified, step.unverified);
       if ("status" in step) {
@@ -116,10 +122,10 @@ function finish(task) {
 test("every function that visits all rows pauses every 256 rows", () => {
   const list = Array.from({ length: 2_600 }, (_, at) => [`user ${at}`]);
   const updates = list.map((row) => [6, 1, row]);
-  const rows = finish(countRows({ rows: list }, 1)).result;
+  const rows = finish(countRows(list, 1)).result;
   const none = new Map();
   for (const [name, task] of [
-    ["countRows", countRows({ rows: list }, 1)],
+    ["countRows", countRows(list, 1)],
     ["sumUpdates", sumUpdates(updates, 0, 1)],
     ["sumUpdates of old ones", sumUpdates(updates, 9, 1)],
     ["checksumOf", checksumOf(rows)],

@@ -45,6 +45,8 @@ def test_vectors(case: dict[str, Any]) -> None:
         if "rows" in step:
             shown = sorted(map(list, state.list_rows()), key=json.dumps)
             assert shown == sorted(step["rows"], key=json.dumps)
+        if "columns" in step:
+            assert [column.name for column in state.columns] == step["columns"]
         if "resume" in step:
             assert state.resume == step["resume"]
         if "unverified" in step:

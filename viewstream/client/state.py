@@ -13,7 +13,16 @@ from dataclasses import dataclass, field, replace
 
 from viewstream.checksum import MODULUS, checksum
 from viewstream.client.change import Change, Rows, add, difference
-from viewstream.protocol import Base, Column, Delta, Message, Position, Row, Status
+from viewstream.protocol import (
+    Base,
+    Column,
+    Delta,
+    Message,
+    Position,
+    Row,
+    Status,
+    distinct_columns,
+)
 
 GAP = 4000
 """Close code of a client that cannot apply a message, because something before it is missing."""
@@ -129,7 +138,8 @@ def _receive_base(state: ViewState, base: Base) -> Change | None:
     if contents is not None and contents.epoch == base.epoch and contents.frontier >= base.upper:
         return None
     _check_width(base.rows, base.columns)
-    fresh = _Contents(base.epoch, base.upper, base.columns, _count(base.rows, base.weights))
+    columns = distinct_columns(base.columns)
+    fresh = _Contents(base.epoch, base.upper, columns, _count(base.rows, base.weights))
     _verify(state, fresh, base.checksum, of_base=True)
     for delta in _take_waiting(state, base.epoch):
         _advance(state, fresh, delta)
@@ -139,10 +149,10 @@ def _receive_base(state: ViewState, base: Base) -> Change | None:
         None,
         fresh.frontier,
         difference(state.rows, fresh.rows),
-        base.columns,
-        state.columns or base.columns,
+        columns,
+        state.columns or columns,
     )
-    state.columns, state.rows, state._contents = base.columns, fresh.rows, fresh
+    state.columns, state.rows, state._contents = columns, fresh.rows, fresh
     return change
 
 

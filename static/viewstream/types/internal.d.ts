@@ -8,8 +8,25 @@ export type TextRow = readonly (string | null)[];
 /** `[time, diff, row]` */
 export type Update = readonly [number, number, TextRow];
 
-/** A multiset of rows: the JSON of a row -> the row and how often it is there, never 0. */
-export type Rows = Map<string, { readonly row: TextRow; readonly weight: number }>;
+/** A row and how often it is there, never 0; shared by the multisets that have it. */
+export interface Entry {
+  readonly row: TextRow;
+  readonly weight: number;
+  /** The hash of the row, once it was needed. */
+  hash: number | undefined;
+}
+
+/** A multiset of rows by the JSON of each row. */
+export type Rows = Map<string, Entry>;
+
+/** What a change makes of the rows. */
+export interface Weighing {
+  /** The weights of the changed rows afterwards, in the order of the change. */
+  weights: number[];
+  /** The checksum of the rows; null if it is not needed. */
+  checksum: number | null;
+  deletesTooMuch: boolean;
+}
 
 export interface Base {
   type: "base";

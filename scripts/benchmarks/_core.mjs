@@ -1,0 +1,81 @@
+/**
+ * The library's core beside a naive Map, in turns: `node _core.mjs ROWS UPDATES DELTAS`.
+ *
+ * Both apply the same decoded deltas, which change counters. The core also checks each message,
+ * keeps up the checksum, and returns what changed. Prints nanoseconds an update, the median of the
+ * turns, as JSON.
+ */
+
+import { checksumOf, countRows } from "../../static/viewstream/multiset.js";
+import { receive, ViewState } from "../../static/viewstream/state.js";
+
+const [rows, updates, deltas] = process.argv.slice(2).map(Number);
+/** Updates of one turn: so many that its first ones, which find cold caches, do not count. */
+const BATCH = 1_000;
+const EPOCH = "1-u1";
+const columns = [
+  { name: "user", type: "text" },
+  { name: "count", type: "int8" },
+];
+
+function finish(task) {
+  let step = task.next();
+  while (!step.done) step = task.next();
+  return step.value;
+}
+
+const counts = Array.from({ length: rows }, (_, at) => at);
+const row = (at) => [`User name ${at}`, String(counts[at])];
+const base = { type: "base", view: "v", epoch: EPOCH, upper: 1, columns, rows: counts.map((_, at) => row(at)) };
+const checksum = finish(checksumOf(finish(countRows(base.rows, columns.length))));
+
+/** A delta as text: both contenders decode their own. */
+function makeDelta(time) {
+  const list = [];
+  for (let done = 0; done < updates / 2; done += 1) {
+    const at = (time * 7919 + done * 104_729) % rows;
+    list.push([time, -1, row(at)]);
+    counts[at] += 1;
+    list.push([time, 1, row(at)]);
+  }
+  const delta = { type: "delta", view: "v", epoch: EPOCH, lower: time, upper: time + 1, updates: list };
+  return JSON.stringify(delta);
+}
+
+const map = new Map(base.rows.map((one) => [JSON.stringify(one), 1]));
+const state = new ViewState("v");
+finish(receive(state, structuredClone({ ...base, checksum })));
+
+const contenders = [
+  (delta) => {
+    for (const [, diff, one] of delta.updates) {
+      const key = JSON.stringify(one);
+      const weight = (map.get(key) ?? 0) + diff;
+      if (weight === 0) map.delete(key);
+      else map.set(key, weight);
+    }
+  },
+  (delta) => finish(receive(state, delta)),
+];
+
+const times = contenders.map(() => []);
+const batch = Math.max(1, Math.round(BATCH / updates));
+for (let time = 1; time + batch <= deltas; time += batch) {
+  const texts = Array.from({ length: batch }, (_, at) => makeDelta(time + at));
+  for (let turn = 0; turn < contenders.length; turn += 1) {
+    const which = (turn + time / batch) % contenders.length | 0;
+    const decoded = texts.map((text) => JSON.parse(text));
+    const began = process.hrtime.bigint();
+    for (const delta of decoded) contenders[which](delta);
+    times[which].push(Number(process.hrtime.bigint() - began) / (batch * updates));
+  }
+}
+const keys = [...state.rows.keys()].sort();
+if (JSON.stringify(keys) !== JSON.stringify([...map.keys()].sort())) throw new Error("they differ");
+
+/** The median, once the code is hot. */
+function median(list) {
+  const hot = list.slice(list.length >> 2).sort((a, b) => a - b);
+  return hot[hot.length >> 1];
+}
+console.log(JSON.stringify(times.map(median)));
