@@ -35,7 +35,6 @@ from server.http.handlers import (
     Exposition,
     Frontier,
     Health,
-    LibraryFile,
     NamedPage,
     NotFound,
     OwnPage,
@@ -43,6 +42,7 @@ from server.http.handlers import (
     Preflight,
     Refused,
 )
+from server.http.library import LibraryFile
 from server.http.open_connections import OpenConnections
 from server.http.post_connection import Posts
 from server.http.reader_keys import ReaderKeyError, ReaderKeys

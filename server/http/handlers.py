@@ -10,8 +10,7 @@ import msgspec
 from tornado.web import HTTPError, StaticFileHandler, stream_request_body
 
 from server.flusher import now
-from server.http.access import Access
-from server.http.handler import Context, Handler, allow_origin, log_failure
+from server.http.handler import Context, Handler, log_failure
 from server.http.refusal import Refusal
 from server.hub.hub import Hub
 
@@ -181,15 +180,3 @@ class NamedPage(Page):
 
     async def get(self, path: str, include_body: bool = True) -> None:
         await super().get(self._file, include_body)
-
-
-class LibraryFile(OwnPage):
-    """The client library's files, which pages of allowed origins may import."""
-
-    def initialize(self, path: str, access: Access) -> None:  # type: ignore[override]
-        super().initialize(path)
-        self._access = access
-
-    def prepare(self) -> None:
-        super().prepare()
-        allow_origin(self, self._access)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from server.http.library import strip_comments
 from tests.support.npm import INSTALLS, TOOLS, node_for_vite, run, system_node, tool
 from tests.support.processes import ROOT
 
@@ -64,10 +65,29 @@ def test_every_module_is_used() -> None:
 
 
 def test_the_core_stays_small() -> None:
-    """As served, comments included; a bundler makes about 10 KB of it."""
+    """As it is served: each module compressed by itself."""
     names = sorted(imported("index.js", set()))
-    text = "".join((LIBRARY / name).read_text("utf-8") for name in names)
-    assert len(gzip.compress(text.encode(), 9)) < 26_000
+    stripped = [strip_comments((LIBRARY / name).read_text("utf-8")) for name in names]
+    assert len(gzip.compress("".join(stripped).encode(), 9)) < 16_000
+    assert sum(len(gzip.compress(text.encode())) for text in stripped) < 21_000
+
+
+def test_the_library_is_served_with_all_of_its_code(tmp_path: Path) -> None:
+    """Without comments the bundler makes the same of it."""
+    for folder, read in (("as_it_is", str), ("stripped", strip_comments)):
+        (tmp_path / folder).mkdir()
+        for file in LIBRARY.glob("*.js"):
+            (tmp_path / folder / file.name).write_text(read(file.read_text("utf-8")), "utf-8")
+    bundles = []
+    for folder in ("as_it_is", "stripped"):
+        files = [tmp_path / folder / name for name in ("index.js", "shared.js", "svelte.js")]
+        for file in files:
+            bundle = tmp_path / "bundle.js"
+            run([node_for_vite(), tool("rolldown"), file, "--minify", "-o", bundle], ROOT)
+            bundles.append(bundle.read_text("utf-8"))
+    assert bundles[:3] == bundles[3:]
+    for file in (tmp_path / "stripped").glob("*.js"):
+        assert not re.search(r"^\s*//|/\*\*", file.read_text("utf-8"), re.MULTILINE), file
 
 
 def test_the_core_is_small_in_a_bundle(tmp_path: Path) -> None:
