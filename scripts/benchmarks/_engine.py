@@ -52,7 +52,7 @@ class Engine:
         while self.query("SELECT * FROM counter") != [(events,)]:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the engine did not count {events} events")
-            time.sleep(0.005)
+            time.sleep(0.02)
         self.query("SELECT * FROM top10")
 
     def __enter__(self) -> Engine:

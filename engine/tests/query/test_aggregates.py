@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SqlError
+from engine.query.aggregates.collect import Ordered
 from engine.query.aggregates.factory import aggregate_call
 from engine.query.plan import AggregateSpec, SortKey
 from engine.types import BOOL, FLOAT8, INT4, INT8, INTERVAL, NUMERIC, TEXT, Interval, SqlType
@@ -149,3 +150,33 @@ def test_order_and_separators_of_string_agg() -> None:
     types = (TEXT, TEXT, INT4)
     rows = [(("a", "-", 1), 1), (("b", "+", 3), 2), ((None, "?", 2), 1), (("c", None, 0), 1)]
     assert run(spec, types, rows) == "b+b-ac"
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 60), st.sampled_from([1, -1, 2])), max_size=30)))
+@settings(max_examples=100, deadline=None)
+def test_rows_stay_in_order(portions: list[list[tuple[int, int]]]) -> None:
+    """Whether a few rows are moved or all are sorted again."""
+    ordered = Ordered()
+    for portion in portions:
+        for number, weight in portion:
+            ordered.add((number, "x"), weight)
+        assert ordered.in_order(lambda row: -row[0]) == sorted(ordered.weights, reverse=True)
+
+
+def test_a_few_changed_rows_are_not_compared_with_all() -> None:
+    computed = 0
+
+    def key(row: tuple[int]) -> int:
+        nonlocal computed
+        computed += 1
+        return row[0]
+
+    ordered = Ordered()
+    for number in range(0, 20_000, 2):
+        ordered.add((number,), 1)
+    ordered.in_order(key)
+    computed = 0
+    for number in (1, 2, 9_999, 30_000):
+        ordered.add((number,), -1 if number == 2 else 1)
+    assert ordered.in_order(key)[:3] == [(0,), (1,), (4,)]
+    assert computed == 4
