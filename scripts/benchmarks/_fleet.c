@@ -82,6 +82,12 @@ static void find_stamps(struct client *one, const char *data, size_t size) {
   }
 }
 
+// A server's ping without a payload is answered by a pong with a mask of zeros.
+static void answer_ping(const struct client *one) {
+  static const char pong[6] = {(char)0x8A, (char)0x80};
+  if (send(one->fd, pong, sizeof pong, MSG_NOSIGNAL) < 0) fail("pong");
+}
+
 static void read_frames(struct client *one, const char *data, size_t size) {
   while (size) {
     if (one->left) {
@@ -101,6 +107,7 @@ static void read_frames(struct client *one, const char *data, size_t size) {
     one->size = kind < 126 ? (uint64_t)kind : 0;
     for (int at = 2; at < needed; at++) one->size = one->size << 8 | (unsigned char)one->header[at];
     one->left = one->size, one->header_size = 0;
+    if ((one->header[0] & 15) == 9) answer_ping(one);
   }
 }
 

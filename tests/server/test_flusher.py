@@ -1,0 +1,81 @@
+"""When the flusher flushes: together what comes together, soon, and with pauses for other work."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import cast
+
+import pytest
+
+from server.flusher import GATHER, LONGEST_PAUSE, Flusher
+from server.hub.hub import Hub
+from tests.support.virtual_time import VirtualLoop, run_in_virtual_time
+
+
+class SlowHub:
+    """A hub whose flush takes `seconds`; `flushes` has when each began, and of how many deltas."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.pending = 0
+        self.flushes: list[tuple[float, int]] = []
+
+    @property
+    def has_pending(self) -> bool:
+        return self.pending > 0
+
+    def uncompressed(self) -> None:
+        """Nothing is large."""
+
+    def admit(self, now: int) -> bool:
+        return False
+
+    def flush(self) -> list[tuple[str, int]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self.flushes.append((loop.time(), self.pending))
+        self.pending = 0
+        loop._clock.now += self.seconds
+        return []
+
+
+async def post(hub: SlowHub, times: list[float]) -> None:
+    """Give the hub a delta at each of these times, and wait until all are flushed."""
+    flusher = Flusher(cast("Hub", hub), lambda view, frontier: None)
+    loop = asyncio.get_running_loop()
+    for due in times:
+        if (wait := due - loop.time()) > 0:
+            await asyncio.sleep(wait)
+        hub.pending += 1
+        flusher.on_work()
+    await asyncio.sleep(1)
+
+
+def flushes_of(seconds: float, times: list[float]) -> list[tuple[float, int]]:
+    hub = SlowHub(seconds)
+    run_in_virtual_time(post(hub, times))
+    assert sum(count for _, count in hub.flushes) == len(times)
+    return hub.flushes
+
+
+def test_few_clients_get_each_delta_at_once() -> None:
+    times = [n / 1000 for n in range(100)]
+    assert [at for at, _ in flushes_of(0.0001, times)] == pytest.approx(times)
+
+
+def test_a_burst_shares_one_write() -> None:
+    burst = [0.5 + n / 20_000 for n in range(20)]
+    flushes = flushes_of(0.006, [0.0, *burst])
+    assert [count for _, count in flushes] == [1, 20]
+    assert flushes[1][0] <= 0.5 + GATHER
+
+
+@pytest.mark.parametrize("seconds", [0.006, 0.07])
+def test_pauses_are_short_and_leave_time_to_others(seconds: float) -> None:
+    """Deltas come all the time."""
+    flushes = flushes_of(seconds, [n / 1000 for n in range(1000)])
+    times = [at for at, _ in flushes]
+    pauses = [later - earlier - seconds for earlier, later in pairwise(times[1:])]
+    assert max(pauses[:-1]) <= min(0.6 * seconds, LONGEST_PAUSE) + GATHER + 0.001
+    assert min(pauses) >= min(0.6 * seconds, LONGEST_PAUSE) * 0.99
