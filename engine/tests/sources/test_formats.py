@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import SqlError
 from engine.sources import LINE_NUMBER, row_format
-from engine.sources.frame import Frame
+from engine.sources.frame import Frame, is_utf8
 from engine.sources.lines import NOT_UTF8
 from engine.sql.statements import (
     BytesFormat,
@@ -76,6 +76,16 @@ def test_a_pattern_with_one_gap_is_the_regular_expression(pattern: str, lines: l
     values = frame.values("".join(f"{line}\n" for line in given_lines).encode())
     assert values is not None
     assert (list(values), values.utf8) == (matches, [match.encode() for match in matches])
+
+
+@pytest.mark.parametrize("before", range(65_530, 65_540))
+@pytest.mark.parametrize("character", ["é".encode(), "\u20ac".encode(), "😀".encode()])
+def test_utf8_is_checked_across_pieces(before: int, character: bytes) -> None:
+    data = b"x" * before + character
+    assert is_utf8(data)
+    assert is_utf8(data + b"x" * 65_536)
+    for broken in (data[:-1], data[:-1] + b"x" * 65_536, data + character[1:]):
+        assert not is_utf8(broken)
 
 
 @pytest.mark.parametrize(
