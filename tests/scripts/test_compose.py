@@ -19,12 +19,13 @@ import requests
 import yaml
 
 from scripts.ports import free_port
+from scripts.serving.demo_plan import INTERNAL, PIPED, demo_views
 from tests.support.processes import ROOT, Process, wait_until
 from tests.support.scripted_http import ScriptedHttp
 from tests.support.scripted_wire import TEXT, ScriptedWire, Session
 from viewstream.client import Stream
 
-VIEWS = ["counter", "top10", "useredits"]
+VIEWS = tuple(view for view in demo_views() if view not in INTERNAL)
 PROFILES = ("v0.26", "today", "embedded")
 WEBHOOK = "http://engine:6876/api/webhook/materialize/public/wikimedia_posts"
 
@@ -91,6 +92,18 @@ def test_only_the_web_port_is_published_and_to_this_machine_only(profile: str) -
         *("server", "localhost")
     ]
     assert command[command.index("--origin") + 1] == "http://localhost:8888"
+
+
+def test_the_server_serves_what_the_demo_does() -> None:
+    found = services("v0.26")
+    words = found["server"]["command"]
+    assert tuple(words[-len(VIEWS) :]) == VIEWS
+    assert [word for word in words if word.startswith("--posted")] == [
+        f"--posted={view}" for view in PIPED
+    ]
+    assert tuple(found["pipeline"]["command"][-len(PIPED) :]) == PIPED
+    mounted = [volume.split(":")[1] for volume in found["materialize"]["volumes"]]
+    assert "/viewstream/sql" in mounted, "where the SQL says that the CSV file is"
 
 
 def test_browsers_can_come_by_another_name() -> None:
