@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from viewstream.names import Part, quote_identifier, quote_literal, split_view_name
@@ -65,6 +65,8 @@ class Relation:
     schema: str
     name: str
     epoch: str
+    time: int | None = field(default=None, compare=False)
+    """The engine's time when it answered, if it was asked."""
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -244,14 +246,14 @@ def relation_query(view: str) -> str:
     )
 
 
-def relations_query(views: Iterable[str]) -> str:
-    """Return SQL for the rows that `find_relation` takes, of many views, each row with its name.
+def relations_query(views: Iterable[str], clock: str) -> str:
+    """Return SQL for the rows that `find_relation` takes, of many views.
 
-    The rows of one view are those whose last value is its name, without that value.
+    Each row has two values more: the name of its view, and the engine's time by `clock`.
     """
     names = sorted({split_view_name(view)[1] for view in views})
     return (
-        "SELECT pg_postmaster_start_time(), o.id, s.name, o.name"  # noqa: S608 -- quoted
+        f"SELECT pg_postmaster_start_time(), o.id, s.name, o.name, {clock}"  # noqa: S608 -- quoted
         " FROM mz_objects o JOIN mz_schemas s ON o.schema_id = s.id"
         f" WHERE o.name IN ({', '.join(map(quote_literal, names))})"
         f" AND o.type IN ({RELATION_TYPES})"

@@ -25,7 +25,7 @@ TIMEOUTS = (5.0, 30.0)
 """Seconds to connect, and to wait for an answer."""
 
 _RETRIED = {408, 409, 429}
-_REFUSED_FOR_GOOD = {401, 403, 404, 415}
+_REFUSED_FOR_GOOD = {400, 401, 403, 404, 415}
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]*)?")
 
 

@@ -16,6 +16,12 @@ import msgspec
 MAX_TIME = 2**53 - 1
 """The largest time, and the `upper` of a view that can no longer change."""
 
+MAX_DIFF = 2**53 - 1
+"""The largest number that a client in JavaScript can count to, and so the largest diff."""
+
+MAX_SHOWN = 200
+"""Characters of a value that an error repeats."""
+
 BODY_LIMIT = 8 * 2**20
 """Bytes of the largest body that a server accepts in a POST, unless it is configured otherwise."""
 
@@ -138,12 +144,15 @@ encode = msgspec.json.Encoder().encode
 _decoder: msgspec.json.Decoder[Base | Delta | Status] = msgspec.json.Decoder(Base | Delta | Status)
 _delta_decoder: msgspec.json.Decoder[Delta] = msgspec.json.Decoder(Delta)
 
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Errors of msgspec for a text that is none of the messages, or is nested too deeply."""
+
 
 def decode(text: bytes | str) -> Message:
     """Decode a message that a server sent; raises ProtocolError (the field is named)."""
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNDECODABLE as error:
         raise ProtocolError(f"expected a message: {error}") from error
 
 
@@ -151,13 +160,14 @@ def decode_delta(text: bytes) -> Delta:
     """Decode the body of a POST and check the delta's own rules.
 
     Raises ProtocolError for what is not JSON, not a delta, or breaks a rule: an epoch's form,
-    0 <= lower <= upper <= 2^53-1, every time within [lower, upper), sorted by time, no diff 0,
-    no (time, row) twice, rows of equal length, and that it is not folded: a folded delta is valid
-    at one frontier only, and a pipeline has no way to know those of the clients.
+    0 <= lower <= upper <= 2^53-1, every time within [lower, upper), sorted by time, no diff 0 and
+    none beyond 2^53-1, no (time, row) twice, rows of equal length, and that it is not folded: a
+    folded delta is valid at one frontier only, and a pipeline has no way to know those of the
+    clients.
     """
     try:
         delta = _delta_decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNDECODABLE as error:
         raise ProtocolError(f"expected a delta: {error}") from error
     check_delta(delta)
     return delta
@@ -184,8 +194,11 @@ def check_delta(delta: Delta) -> None:
                 f"expected times from {delta.lower} to below {delta.upper} in ascending order, "
                 f"found {time} after {last}"
             )
-        if diff == 0:
-            raise ProtocolError(f"expected a diff that is not 0 for the row {list(row)!r}")
+        if diff == 0 or abs(diff) > MAX_DIFF:
+            raise ProtocolError(
+                f"expected a diff from 1 to {MAX_DIFF}, or its negative, found {_shown(diff)} for"
+                f" the row {_shown(list(row))}"
+            )
         last = time
         rows.add(row)
         widths.add(len(row))
@@ -193,3 +206,9 @@ def check_delta(delta: Delta) -> None:
         raise ProtocolError("expected each (time, row) once: the updates are not consolidated")
     if len(widths) > 1:
         raise ProtocolError(f"expected rows of one length, found {sorted(widths)}")
+
+
+def _shown(value: object) -> str:
+    """Return a value for an error, shortened: it can be as long as a body."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"

@@ -81,6 +81,11 @@ def _answer(context: Context, delta: Delta, outcome: Outcome) -> Answer:
     match outcome:
         case Outcome.TAKEN | Outcome.HAD:
             return Answer({"head": view.head, "taken": outcome is Outcome.TAKEN})
+        case Outcome.REFUSED:
+            return Answer({}, Refusal(400, context.hub.why_refused(delta.view)))
+        case Outcome.AHEAD:
+            sentence = f"the engine's time cannot be checked: {view.failure}"
+            return Answer({}, Refusal(503, sentence, "engine_away"))
         case Outcome.UNKNOWN:
             sentence = f"the epoch cannot be checked: {view.failure}"
             return Answer({}, Refusal(503, sentence, "engine_away"))

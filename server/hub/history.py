@@ -18,6 +18,7 @@ from server.hub.epochs import Epochs, Question, Verdict
 from server.hub.folding import STEP, Fold, FoldCache, fold
 from server.hub.limits import Limits
 from server.hub.log import Log
+from server.hub.post_check import FAR, PostCheck
 from viewstream.protocol import MAX_TIME, Column, Delta, encode
 
 
@@ -86,6 +87,8 @@ class Outcome(Enum):
     GAP = "it begins above the head, and the missing part may yet come"
     ENDED = "its epoch has ended"
     UNKNOWN = "the hub does not have its epoch: ask the engine"
+    AHEAD = "it ends far above the engine's time, as far as that is known: ask the engine"
+    REFUSED = "every client would refuse it, or it would stop the view"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Extended:
     outcome: Outcome
     delta: Delta | None = None
     message: Message | None = None
+    reason: str = ""
+    """Why it was refused."""
 
 
 class History:
@@ -112,6 +117,9 @@ class History:
         """How many bases disagreed with the log."""
         self.findings: Counter[Finding] = Counter()
         """The results of audits that were not counted yet."""
+        self.check = PostCheck()
+        self.is_still = False
+        """Whether a pipeline said that the view can no longer change, and the engine did not."""
         self.posted_at: int | None = None
         self.engine_ahead: tuple[int, int] | None = None
         """(upper, now) of the first base above the head, until the head reaches it."""
@@ -131,7 +139,7 @@ class History:
     @property
     def has_ended(self) -> bool:
         """Whether the view can no longer change in this epoch."""
-        return self.head == MAX_TIME
+        return self.head == MAX_TIME or self.is_still
 
     def awaits_log(self, now: int) -> bool:
         """Whether the pipeline of a view that was recreated will soon post of the new epoch.
@@ -151,7 +159,10 @@ class History:
         if delta.epoch != self.epochs.current:
             is_settled = self.epochs.settled > asked
             return Extended(Outcome.ENDED if is_settled else Outcome.UNKNOWN)
-        log = self.log
+        delta_or_refusal = self._check(delta, now, asked)
+        if isinstance(delta_or_refusal, Extended):
+            return delta_or_refusal
+        delta, log = delta_or_refusal, self.log
         if log is None:
             log = self.restart_log(delta.lower, now)
         elif delta.lower > log.head:
@@ -165,8 +176,43 @@ class History:
             return Extended(Outcome.HAD)
         return Extended(Outcome.TAKEN, part, self._append(log, part, now))
 
+    def _check(self, delta: Delta, now: int, asked: int) -> Delta | Extended:
+        """Return the delta, as far as it can be taken, or why it cannot be."""
+        check = self.check
+        problem = check.problem(delta.updates)
+        if problem is not None:
+            return Extended(Outcome.REFUSED, reason=problem)
+        is_end = delta.upper == MAX_TIME and not check.has_ended
+        if is_end and check.base_asked <= asked:
+            return Extended(Outcome.AHEAD)
+        last = delta.updates[-1][0] if delta.updates else 0
+        if check.is_far(last if is_end else delta.upper, now) and not check.has_ended:
+            if check.time_asked <= asked:
+                return Extended(Outcome.AHEAD)
+            reason = f"expected an upper of at most {check.time(now)}, the engine's time, and {FAR}"
+            return Extended(Outcome.REFUSED, reason=f"{reason} ms more, found {delta.upper}")
+        self.is_still = is_end
+        return self._until_now(delta, last, now) if is_end else delta
+
+    def _until_now(self, delta: Delta, last: int, now: int) -> Delta:
+        """Cut what a delta says about all times to come: the engine says that more may come.
+
+        That is so of a view that is empty for ever, as only the optimizer knows: its TAIL ends, and
+        its SELECT has the present time. Its head then follows the engine's time.
+        """
+        upper = max(self.check.time(now), self.head, last + 1)
+        return Delta(delta.view, delta.epoch, min(delta.lower, upper), upper, delta.updates)
+
+    def follow_time(self, now: int) -> Delta | None:
+        """Return the progress of a view that no pipeline posts any more, since it is still."""
+        upper = self.check.time(now)
+        if not self.is_still or self.epochs.current is None or upper <= self.head:
+            return None
+        return Delta(self.view, self.epochs.current, self.head, upper, [])
+
     def _append(self, log: Log, delta: Delta, now: int) -> Message:
         self.audit.add(delta.updates)
+        self.check.add(delta)
         delta.checksum = self._due_checksum(now)
         message = Message(encode(delta), self._limits.compress_from)
         log.append(delta.upper, message if delta.updates else None, now)
@@ -191,14 +237,22 @@ class History:
         self.folding = None
         self.fold_cache.clear()
         self.audit.restart()
+        self.check.restart()
         if self.base is not None and self.base.upper < lower:
             self.base = None
         return self.log
 
     # --- the engine --------------------------------------------------------------------------
 
-    def learn(self, question: Question, epoch: str, base: ReadBase | None, now: int) -> Verdict:
-        """Apply the engine's answer; a LATE one has no effect."""
+    def learn(
+        self,
+        question: Question,
+        epoch: str,
+        base: ReadBase | None,
+        now: int,
+        time: int | None = None,
+    ) -> Verdict:
+        """Apply the engine's answer, which had its `time`; a LATE one has no effect."""
         verdict = self.epochs.settle(question, epoch)
         if verdict is Verdict.LATE:
             return verdict
@@ -206,6 +260,8 @@ class History:
             self.forget_all()
             if self.posted_at is not None and now - self.posted_at < self._limits.stale_after:
                 self._recreated_at = now
+        if time is not None:
+            self.check.note_time(time, question.number, now)
         if base is not None:
             self._keep_base(base, now)
         return verdict
@@ -216,6 +272,7 @@ class History:
         self.log = self.base = self.engine_ahead = self.folding = None
         self.fold_cache.clear()
         self.audit = Audit()
+        self.check, self.is_still = PostCheck(), False
 
     @property
     def read_at(self) -> int:
@@ -226,11 +283,10 @@ class History:
         """Whether to read a base that no client asked for, to repair or to verify the log."""
         if self.audit.is_repair_due(now):
             return True
-        if self.posted_at is None or now - self.posted_at >= self._limits.stale_after:
+        if self.posted_at is None or self.log is None:
             return False  # there is nothing to compare
-        return (
-            self.log is not None and self.head < MAX_TIME and self._schedule.is_due(self.log, now)
-        )
+        is_fresh = now - self.posted_at < self._limits.stale_after
+        return (is_fresh or self.has_ended) and self._schedule.is_due(self.log, now)
 
     def _keep_base(self, base: ReadBase, now: int) -> None:
         self.base = base
@@ -238,6 +294,12 @@ class History:
         self._schedule.note_read(now)
         if self.log is not None and base.upper > self.head and self.engine_ahead is None:
             self.engine_ahead = (base.upper, now)
+        is_consistent = self.check.note_base(base.upper, len(base.columns), base.asked)
+        if base.upper < MAX_TIME:
+            self.check.note_time(base.upper, base.asked, now)
+        if not is_consistent and self.log is not None and self.head < MAX_TIME:
+            self.mismatches += 1
+            self.restart_log(self.head + 1, now)  # its rows are no rows of the view
         self.audit.note_base(base.upper, base.checksum)
         if self.log is not None:
             self._compare(self.log, now)
@@ -250,6 +312,7 @@ class History:
             self.mismatches += 1
         if finding is Finding.REPAIR and log.head < MAX_TIME:
             # A client at a base's upper ignores it: the new base must be above the wrong rows.
+            self.is_still = False
             self.restart_log(log.head + 1, now)
 
     # --- what is sent ------------------------------------------------------------------------

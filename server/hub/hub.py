@@ -45,6 +45,7 @@ class Hub:
         """The full names of the relations, such as mz_catalog.mz_sources for mz_sources."""
         self._views: dict[str, View] = {}
         self._parts = OpenParts(part_columns or {}, limits, self._fanout)
+        self._refusals: dict[str, str] = {}
         self._pending: set[View] = set()
         """The views that may have something to flush."""
         self._on_work = on_work
@@ -262,7 +263,12 @@ class Hub:
         touched = parts.split(before, extended, now) if parts is not None else []
         self._note_questions(view)
         self._note_work(view, *touched)
+        self._refusals[delta.view] = extended.reason
         return extended.outcome
+
+    def why_refused(self, name: str) -> str:
+        """Return why the last delta of a view was refused."""
+        return self._refusals.get(name, "")
 
     def _siblings(self, part: PartView) -> Parts:
         """Return the parts of the view whose part it is."""
@@ -287,6 +293,19 @@ class Hub:
         self._views[name].wants_epoch = True
         self._on_question(name)
 
+    def request_base(self, name: str) -> None:
+        """Have a base of the view read."""
+        self._views[name].wants_base = True
+        self._on_question(name)
+
+    def is_read(self, name: str, asked: int) -> bool:
+        """Whether a base was read that answers a question later than number `asked`."""
+        return self._views[name].history.check.base_asked > asked
+
+    def base_failures(self, name: str) -> int:
+        """How many reads of a base of the view have failed."""
+        return self._views[name].failures.base_count
+
     def is_settled(self, name: str, asked: int) -> bool:
         """Whether a question later than number `asked` has confirmed the hub's epoch."""
         return self._views[name].history.epochs.settled > asked
@@ -303,21 +322,31 @@ class Hub:
         return view.history.epochs.ask()
 
     def take_answer(
-        self, name: str, question: Question, epoch: str, base: ReadBase | None, now: int
+        self,
+        name: str,
+        question: Question,
+        epoch: str,
+        base: ReadBase | None,
+        now: int,
+        time: int | None = None,
     ) -> bool:
-        """Take the engine's answer; return False if it came too late: ask again.
+        """Take the engine's answer, which had its `time`; return False if it came too late.
 
-        An answer about a part that has been closed is dropped.
+        Then it has to be asked again. An answer about a part that has been closed is dropped.
         """
         view = self._find(name)
         if view is None:
             return True
         if isinstance(view, PartView):
             return self._take_answer_of_part(view, question, epoch, base, now)
-        is_timely = view.on_answer(question, epoch, base, now)
+        is_timely = view.on_answer(question, epoch, base, now, time)
         parts = self._parts.of(name)
         if is_timely and parts is not None:
             parts.on_answer(question, base, now)
+        progress = view.history.follow_time(now)
+        if progress is not None:
+            self.take_delta(progress, now, question.number)
+            view.history.is_still = True  # until a pipeline posts again
         self._note_questions(view)
         self._note_work()
         return is_timely

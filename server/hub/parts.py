@@ -36,10 +36,21 @@ class PartHistory(History):
     def awaits_log(self, now: int) -> bool:
         return self._parent.awaits_log(now)
 
-    def learn(self, question: Question, epoch: str, base: ReadBase | None, now: int) -> Verdict:
+    def learn(
+        self,
+        question: Question,
+        epoch: str,
+        base: ReadBase | None,
+        now: int,
+        time: int | None = None,
+    ) -> Verdict:
         if epoch != self.epochs.current:
             return Verdict.LATE
-        return super().learn(question, epoch, base, now)
+        return super().learn(question, epoch, base, now, time)
+
+    def _check(self, delta: Delta, now: int, asked: int) -> Delta | Extended:
+        """Take all: the view's own history has checked it."""
+        return delta
 
     def wants_audit(self, now: int) -> bool:
         """Whether to repair: `Parts` schedules all other audits."""

@@ -59,6 +59,8 @@ class Failures:
         """Why the server's own TAIL of the view does not run, if it has one."""
         self.count = 0
         """How many questions for the epoch have failed since the start."""
+        self.base_count = 0
+        """How many reads of a base have failed since the start."""
 
     @property
     def reason(self) -> str | None:
@@ -73,6 +75,7 @@ class Failures:
             self.missing_since = now
         if of_base:
             self.base = reason
+            self.base_count += 1
             return
         if self.epoch is None:
             self.epoch_since = now

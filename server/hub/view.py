@@ -254,9 +254,16 @@ class View:
             self._trim_log(now)
         return extended
 
-    def on_answer(self, question: Question, epoch: str, base: ReadBase | None, now: int) -> bool:
+    def on_answer(
+        self,
+        question: Question,
+        epoch: str,
+        base: ReadBase | None,
+        now: int,
+        time: int | None = None,
+    ) -> bool:
         """Take the engine's answer; return False if it came too late: ask again."""
-        if self.history.learn(question, epoch, base, now) is Verdict.LATE:
+        if self.history.learn(question, epoch, base, now, time) is Verdict.LATE:
             return False
         self.failures.clear(of_base=base is not None)
         self._fanout.tallies.take_audits(self.name, self.history.findings)

@@ -23,7 +23,7 @@ from server.upstream.database import (
 )
 from server.upstream.reader import Reader, encode_base
 from viewstream.backoff import Backoff
-from viewstream.protocol import Delta
+from viewstream.protocol import MAX_TIME, Delta
 
 EPOCH_EVERY = 3.0
 """Seconds between two queries for the epochs: how long rows of a replaced view can be shown."""
@@ -95,19 +95,21 @@ class Poller:
     def offer_at_once(self, delta: Delta) -> Outcome | None:
         """Give the hub a delta; None if the engine has to be asked first, by `offer`."""
         outcome = self._hub.take_delta(delta, now(), self._hub.last_question(delta.view))
-        if outcome is Outcome.UNKNOWN:
+        if outcome in (Outcome.UNKNOWN, Outcome.AHEAD):
             return None
         self._metrics.posts.labels(delta.view, outcome.name.lower()).inc()
         return outcome
 
     async def offer(self, delta: Delta) -> Outcome:
-        """Give the hub a delta, after asking the engine if the hub does not have its epoch.
+        """Give the hub a delta, after asking the engine if the hub has not its epoch or time.
 
-        UNKNOWN means that the engine did not answer.
+        UNKNOWN and AHEAD mean that the engine did not answer.
         """
         asked = self._hub.last_question(delta.view)
         outcome = self._hub.take_delta(delta, now(), asked)
         if outcome is Outcome.UNKNOWN and await self._settle(delta.view, asked):
+            outcome = self._hub.take_delta(delta, now(), asked)
+        if outcome is Outcome.AHEAD and await self._learn_time(delta, asked):
             outcome = self._hub.take_delta(delta, now(), asked)
         self._metrics.posts.labels(delta.view, outcome.name.lower()).inc()
         return outcome
@@ -122,6 +124,21 @@ class Poller:
                 lambda: hub.is_settled(view, asked) or hub.failures(view) != failures
             )
         return hub.is_settled(view, asked)
+
+    async def _learn_time(self, delta: Delta, asked: int) -> bool:
+        """Wait for an answer with the engine's time, later than number `asked`.
+
+        Only a base says whether a view can no longer change. False if that failed.
+        """
+        if delta.upper < MAX_TIME:
+            return await self._settle(delta.view, asked)
+        hub, view = self._hub, delta.view
+        failures = hub.base_failures(view)
+        async with self._answered:
+            while not hub.is_read(view, asked) and hub.base_failures(view) == failures:
+                hub.request_base(view)  # again: a base that was asked for before clears it
+                await self._answered.wait()
+        return hub.is_read(view, asked)
 
     async def wait_for_answer(self, seconds: float) -> None:
         """Wait for the engine's next answer about any view, or for so long."""
@@ -168,7 +185,7 @@ class Poller:
                 self._fail(view, found, for_base=False)
                 continue
             hub.note_relation(view, str(found))
-            if not hub.take_answer(view, question, found.epoch, None, now()):
+            if not hub.take_answer(view, question, found.epoch, None, now(), found.time):
                 hub.request_epoch(view)
         await self._notify()
         return not all(isinstance(found, EngineError) for found in relations.values())

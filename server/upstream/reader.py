@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.upstream.base_rows import MAX_ROWS, BaseRows, EncodedBase
 from server.upstream.database import (
@@ -40,6 +40,7 @@ COLLECT_SLICE = 1_000
 """Rows that are converted, encoded and summed up in one turn of the event loop: some 5 ms."""
 ENCODE_AT_ONCE = 64 << 10
 """Bytes of a base that are joined and deflated in the event loop: a millisecond."""
+NO_CLOCK = "NULL"
 TRIES = 3
 """Reads of one base: a view that is replaced during each of them is replaced in a loop."""
 
@@ -69,12 +70,23 @@ class Reader:
         """Find the relations that `views` name, with one query; an error for each without one."""
         try:
             with unexpected_errors():
-                _, search_path = await self._facts_of_engine()
-                async with self._database.ask(relations_query(views)) as answer:
-                    rows = [[value or "" for value in row] for row in answer.take(answer.size)]
+                dialect, search_path = await self._facts_of_engine()
+                rows = await self._look_up(views, dialect.clock)
                 return {view: _find_relation(view, rows, search_path) for view in views}
         except EngineError as error:
             return dict.fromkeys(views, error)
+
+    async def _look_up(self, views: Sequence[str], clock: str) -> list[list[str]]:
+        """Ask `relations_query`; without the time, if the engine refuses to give one."""
+        try:
+            async with self._database.ask(relations_query(views, clock)) as answer:
+                return [[value or "" for value in row] for row in answer.take(answer.size)]
+        except EngineAwayError:
+            raise
+        except EngineError:
+            if clock == NO_CLOCK:
+                raise
+            return await self._look_up(views, NO_CLOCK)
 
     async def relation(self, view: str) -> Relation:
         """Find the relation that `view` names. Raises EngineError.
@@ -203,11 +215,12 @@ def _find_relation(
     """The relation that `view` names, of the rows of `relations_query`."""
     _, name = split_view_name(view)
     try:
-        return find_relation(view, [row[:3] for row in rows if row[3] == name], search_path)
+        found = find_relation(view, [row[:3] for row in rows if row[3] == name], search_path)
     except LookupError as error:
         return UnknownViewError(f"the engine answers: {error}")
     except ProtocolError as error:
         return EngineError(f"the engine's answer makes no sense: {error}")
+    return replace(found, time=int(time)) if (time := rows[0][4]).isdigit() else found
 
 
 def _epoch_of_start(start: str, epoch: str) -> str:

@@ -186,7 +186,9 @@ class Tailer:
             outcome = await self._offer(delta)
         if outcome is Outcome.ENDED:
             raise EpochEndedError
-        if outcome is Outcome.UNKNOWN:
+        if outcome is Outcome.REFUSED:
+            raise ProtocolError(self._hub.why_refused(delta.view))
+        if outcome in (Outcome.UNKNOWN, Outcome.AHEAD):
             failure = self._hub.report(delta.view, now()).failure
             raise EngineAwayError(failure or "the engine does not answer")
 

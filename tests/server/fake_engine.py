@@ -33,6 +33,8 @@ class FakeEngine(ScriptedWire):
         self.rows: Sequence[Row] = [("Alice", "12"), ("Bob", "9")]
         self.columns = COLUMNS
         self.time: str | Callable[[], str] = "1000"
+        self.clock = "4000000000000"
+        """The time of every answer about epochs: so late that posts may have any time."""
         self.start = START
         self.id = "u7"
         self.schema = "public"
@@ -102,7 +104,7 @@ class FakeEngine(ScriptedWire):
         if "mz_objects" in statement:
             self.epoch_queries += 1
             epoch = (self.start, self.id) if self.is_known else None
-            answer_epochs(statement, session, lambda _: epoch, self.schema)
+            answer_epochs(statement, session, lambda _: epoch, self.schema, self.clock)
             return
         assert dialect_of(self.version).clock in statement, f"unknown function in {statement}"
         if "JOIN" not in statement:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from server.hub.history import Outcome, ReadBase
-from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server
+from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
 from tests.server.world import World
-from viewstream.protocol import Base, Delta, Message, Position, Status, decode
+from viewstream.protocol import MAX_TIME, Base, Delta, Message, Position, Status, decode
 
 
 def live_world(count: int = 1) -> tuple[World, list[Follower]]:
@@ -36,6 +36,15 @@ def post_rows(world: World, *names: str) -> None:
     world.engine.time += 1
     pipeline = world.pipelines[-1]
     assert world.post(world.servers[0], pipeline, 0, 1) is Outcome.TAKEN
+
+
+def let_end(world: World) -> None:
+    """Let the engine say that the view can no longer change, by a base."""
+    server, engine = world.servers[0], world.engine
+    server.ask(is_base=True)
+    question = server.asked.pop().question
+    base = make_base(engine, engine.epoch, MAX_TIME, question, world.now)
+    server.hub.take_answer(VIEW, question, engine.epoch, base, world.now)
 
 
 def received(client: FakeClient) -> list[Base | Delta]:

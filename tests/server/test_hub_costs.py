@@ -9,7 +9,7 @@ from server.hub.audit import FIRST_PAUSE
 from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.folding import FoldCache
 from server.hub.history import ReadBase
-from tests.server.hub_scenes import connect, last_base, live_world, post_rows, received
+from tests.server.hub_scenes import connect, last_base, let_end, live_world, post_rows, received
 from tests.server.simulated import LIMITS, VIEW
 from tests.server.world import World
 from viewstream.protocol import MAX_TIME, Base, Delta, Position
@@ -124,15 +124,19 @@ def test_a_base_is_read_for_the_audit_though_no_client_needs_one() -> None:
     assert reads == [59, 119, 154]
 
 
-def test_a_view_that_has_ended_is_read_no_more() -> None:
+def test_a_view_that_has_ended_is_audited_once_a_minute() -> None:
     world, _ = live_world()
     server = world.servers[0]
+    let_end(world)
+    server.hub.take_delta(Delta(VIEW, world.engine.epoch, 1_000, MAX_TIME, []), world.now, 0)
+    reads = []
     for second in range(200):
         world.clock.now += 1_000
-        lower = 1_000 if second == 0 else MAX_TIME
-        server.hub.take_delta(Delta(VIEW, world.engine.epoch, lower, MAX_TIME, []), world.now, 0)
         server.hub.on_tick(world.now)
-        assert not server.hub.wants_base(VIEW)
+        if server.hub.wants_base(VIEW):
+            reads.append(second)
+            let_end(world)
+    assert reads == [4, 64, 124, 184]
 
 
 def test_doubt_ends_with_the_next_base_that_agrees() -> None:
@@ -250,6 +254,7 @@ def test_a_view_that_has_ended_is_not_restarted() -> None:
     """No time is left above it for another log."""
     world, _ = live_world()
     server = world.servers[0]
+    let_end(world)
     server.hub.take_delta(Delta(VIEW, world.engine.epoch, 1_000, MAX_TIME, []), world.now, 0)
     server.ask(is_base=True)
     asked = server.asked.pop()

@@ -6,7 +6,7 @@ import pytest
 
 from server.hub.history import Outcome, ReadBase
 from server.hub.parts import PartView
-from tests.server.hub_scenes import live_world, received
+from tests.server.hub_scenes import let_end, live_world, received
 from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
 from tests.server.world import World
 from viewstream.client.state import ViewState
@@ -198,6 +198,7 @@ def test_parts_follow_a_view_that_ends() -> None:
     server = world.servers[0]
     follower = follow(world, PART)
     epoch, head = world.engine.epoch, server.view.history.head
+    let_end(world)
     end = Delta(VIEW, epoch, head, MAX_TIME, [(head, 1, ("a", "1"))])
     assert server.hub.take_delta(end, world.now, 0) is Outcome.TAKEN
     server.turn()

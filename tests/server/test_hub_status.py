@@ -16,7 +16,7 @@ from server.hub.status import (
     REPLACED,
     SILENCE,
 )
-from tests.server.hub_scenes import client_of, connect, live_world, post_rows, statuses
+from tests.server.hub_scenes import client_of, connect, let_end, live_world, post_rows, statuses
 from tests.server.simulated import LIMITS, VIEW, Server
 from tests.server.world import World
 from viewstream.protocol import MAX_TIME, Delta, Status
@@ -150,6 +150,7 @@ def test_a_view_that_has_ended_may_stand_still() -> None:
     world, _ = live_world()
     server = world.servers[0]
     head = server.view.history.head
+    let_end(world)
     delta = Delta(VIEW, world.engine.epoch, head, MAX_TIME, [])
     server.hub.take_delta(delta, world.now, server.hub.last_question(VIEW))
     assert status(world, 10 * STALE_AFTER) == ("live", "")
@@ -159,6 +160,7 @@ def test_a_time_without_a_date_is_shown_as_a_number() -> None:
     world, _ = live_world()
     server = world.servers[0]
     head = server.view.history.head
+    server.view.history.check.note_time(MAX_TIME - 1, 0, world.now)
     delta = Delta(VIEW, world.engine.epoch, head, MAX_TIME - 1, [])
     server.hub.take_delta(delta, world.now, server.hub.last_question(VIEW))
     world.clock.now += STALE_AFTER - 1

@@ -274,6 +274,7 @@ def answer_epochs(
     session: Session,
     find: Callable[[str], tuple[str, str] | None],
     schema: str = "public",
+    time: str = "4000000000000",
 ) -> None:
     """Answer `relations_query`: `find` gives the (start time, id) of a view in `schema`, if any."""
     listed = re.search(r"o\.name IN \((.*?)\) AND", statement)
@@ -281,4 +282,6 @@ def answer_epochs(
     names = [name.replace("''", "'") for name in re.findall(r"'((?:[^']|'')*)'", listed[1])]
     found = [(name, find(name)) for name in names]
     columns = [("start", TIMESTAMPTZ), ("id", TEXT), ("schema", TEXT), ("name", TEXT)]
-    session.rows(columns, [[*epoch, schema, name] for name, epoch in found if epoch is not None])
+    columns.append(("time", NUMERIC))
+    rows = [[*epoch, schema, name, time] for name, epoch in found if epoch is not None]
+    session.rows(columns, rows)

@@ -125,10 +125,10 @@ def test_the_relation_query_quotes_names() -> None:
 
 
 def test_the_query_of_many_views_quotes_each_name_once() -> None:
-    query = relations_query(["a'b.c'd", "c'd", "e"])
+    query = relations_query(["a'b.c'd", "c'd", "e"], "mz_now()")
     assert "o.name IN ('c''d', 'e')" in query
     with pytest.raises(ProtocolError, match=r"NAME or SCHEMA\.NAME"):
-        relations_query(["e", "a.b.c"])
+        relations_query(["e", "a.b.c"], "mz_now()")
 
 
 START = "1970-01-01 00:00:01+00"

@@ -247,7 +247,7 @@ def test_a_refusal_ends_it_with_the_sentence_of_the_server(status: int) -> None:
     deltas, said, code = run(OPENING + row(11, 1, "a") + progress(12), sequence([answer]))
     assert len(deltas) == 2
     assert said == f"post_deltas: top10: the server answered {status}: this is why\n"
-    is_for_good = status in (401, 403, 404, 415)
+    is_for_good = status in (400, 401, 403, 404, 415)
     assert code == (ExitStatus.REFUSED if is_for_good else ExitStatus.FAILED)
 
 

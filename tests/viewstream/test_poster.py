@@ -88,7 +88,7 @@ def test_a_delta_that_is_taken_at_once_is_not_reported() -> None:
 
 @pytest.mark.parametrize(
     ("status", "is_for_good"),
-    [(400, False), (401, True), (403, True), (404, True), (410, False), (413, False), (415, True)],
+    [(400, True), (401, True), (403, True), (404, True), (410, False), (413, False), (415, True)],
 )
 def test_a_refusal_says_whether_a_new_start_can_help(status: int, is_for_good: bool) -> None:
     with ScriptedHttp(lambda _: Answer(status)) as server:
