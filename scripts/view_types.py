@@ -15,7 +15,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from viewstream.dsn import usable_dsn
 from viewstream.engine import DEFAULT_DSN, connection_options
-from viewstream.names import quote_view
+from viewstream.names import parse_view, quote_view
 from viewstream.protocol import Column, ProtocolError, distinct_columns
 
 _BOOL, _INT8 = 16, 20
@@ -29,15 +29,16 @@ Columns = Sequence[tuple[str, int]]
 
 
 def read_columns(dsn: str, views: Iterable[str]) -> dict[str, Columns]:
-    """Return the columns of each view; raises psycopg2.Error and ProtocolError."""
+    """Return the columns of each view or part; raises psycopg2.Error and ProtocolError."""
     options = connection_options(parse_dsn(dsn), os.environ)
     with closing(psycopg2.connect(make_dsn(**options))) as connection:
         connection.autocommit = True
         found: dict[str, Columns] = {}
-        for view in views:
+        for name in map(parse_view, views):
             with connection.cursor() as cursor:
-                cursor.execute(f"SELECT * FROM {quote_view(view)} LIMIT 0")  # noqa: S608 -- quoted
-                found[view] = [
+                whole = quote_view(name.view)
+                cursor.execute(f"SELECT * FROM {whole} LIMIT 0")  # noqa: S608 -- quoted
+                found[str(name)] = [
                     (column.name, column.type_code) for column in cursor.description or ()
                 ]
         return found
@@ -91,7 +92,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         prog="scripts/types",
         description="Write TypeScript types of views' rows: scripts/types top10 > views.d.ts",
     )
-    parser.add_argument("views", nargs="+", metavar="VIEW", help="NAME or SCHEMA.NAME")
+    parser.add_argument("views", nargs="+", metavar="VIEW", help="NAME or SCHEMA.NAME, or a part")
     parser.add_argument(
         "--dsn",
         type=usable_dsn,

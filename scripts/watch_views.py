@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from viewstream.client import FollowError, Stream, View, follow
-from viewstream.names import split_view_name
+from viewstream.names import parse_view
 from viewstream.protocol import ProtocolError
 from viewstream.urls import DEFAULT_URL, is_server_url
 
@@ -34,7 +34,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         prog="scripts/watch", description="Show views of a server in the terminal, live."
     )
     parser.add_argument("url", metavar="URL", help=f"the server, such as {DEFAULT_URL}")
-    parser.add_argument("views", nargs="+", metavar="VIEW", help="NAME or SCHEMA.NAME")
+    parser.add_argument(
+        "views",
+        nargs="+",
+        metavar="VIEW",
+        help="NAME or SCHEMA.NAME, or a part: NAME[COLUMN=VALUE]",
+    )
     parser.add_argument(
         "--sort",
         metavar="COLUMN",
@@ -48,7 +53,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         parser.error(f"expected a server such as {DEFAULT_URL}, found {options.url!r}")
     try:
         for view in options.views:
-            split_view_name(view)
+            parse_view(view)
     except ProtocolError as error:
         parser.error(str(error))
     return options

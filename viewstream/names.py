@@ -76,6 +76,19 @@ def parse_view(text: str) -> ViewName:
     return ViewName(match["view"], Part(_unquote(match["column"], '"'), value))
 
 
+def spell_view(text: str) -> str:
+    """Return the one spelling of a name; a text that is no name is returned as it is."""
+    try:
+        return str(parse_view(text))
+    except ProtocolError:
+        return text
+
+
+def part_of(view: str, column: str, value: str | int | None) -> str:
+    """Return the name of the part of `view` whose `column` has the value; None is NULL."""
+    return str(ViewName(view, Part(column, None if value is None else str(value))))
+
+
 def parse_column_of_view(text: str) -> tuple[str, str]:
     """Parse `VIEW:COLUMN`, the column quoted as in the name of a part; raises ProtocolError."""
     match = _COLUMN_OF_VIEW.fullmatch(text)

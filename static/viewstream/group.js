@@ -3,6 +3,7 @@
 import { CommonTime } from "./common.js";
 import { History, milliseconds } from "./history.js";
 import { Listeners } from "./listeners.js";
+import { spellName } from "./names.js";
 import { ViewState } from "./state.js";
 import { View } from "./view.js";
 
@@ -68,7 +69,7 @@ export class ViewGroup {
 
   /** @param {string} name */
   #entry(name) {
-    const entry = this.#entries.get(name);
+    const entry = this.#entries.get(spellName(name));
     if (entry !== undefined) return entry;
     const names = [...this.#entries.keys()].join(", ");
     throw new Error(`expected a view that this stream follows (${names}), found ${name}`);

@@ -1,7 +1,9 @@
 /** The client library: exact copies of a server's views. `docs/client.md` explains its use. */
 
+import { spellName } from "./names.js";
 import { Stream } from "./stream.js";
 
+export { part } from "./names.js";
 export { readValue } from "./values.js";
 
 /** @import { Options } from "./types/index.js" */
@@ -17,13 +19,16 @@ const HERE = import.meta.url;
  * @param {Options<any>} options
  */
 export function follow(names, options = {}) {
-  for (const name of Object.keys(options.keys ?? {})) {
-    if (!names.includes(name))
-      throw new Error(`expected keys of ${names.join(", ")}, found ${name}`);
+  const spelled = names.map(spellName);
+  const keys = Object.entries(options.keys ?? {}).map(([name, key]) => [spellName(name), key]);
+  for (const [name] of keys) {
+    if (!spelled.includes(name))
+      throw new Error(`expected keys of ${spelled.join(", ")}, found ${name}`);
   }
   const { WebSocket, environment, server = defaultServer() } = options;
   const world = { ...browser(), ...(WebSocket && { WebSocket }), ...environment };
-  return new Stream(names, new URL("view/stream", withSlash(server)), options, world);
+  const settled = { ...options, keys: Object.fromEntries(keys) };
+  return new Stream(spelled, new URL("view/stream", withSlash(server)), settled, world);
 }
 
 /** The server that this module came from, or else the page: a bundler moves the module. */

@@ -8,6 +8,7 @@ import { listRows } from "../../static/viewstream/change.js";
 import { addToChecksum, rowHash } from "../../static/viewstream/checksum.js";
 import { MessageError } from "../../static/viewstream/messages.js";
 import { checksumOf, countRows, difference, sumUpdates } from "../../static/viewstream/multiset.js";
+import { part, spellName } from "../../static/viewstream/names.js";
 import { receive, ViewState } from "../../static/viewstream/state.js";
 import { receiveAtOnce } from "./fakes.mjs";
 
@@ -220,3 +221,15 @@ for (const [what, message] of [
     assert.equal(state.request, "v");
   });
 }
+
+for (const { why, text, name, spelled } of read("names.json").names) {
+  test(`a name: ${why}`, () => {
+    assert.equal(spellName(text), spelled);
+    assert.equal(spellName(spelled), spelled);
+    if (name.part) assert.equal(part(name.view, name.part.column, name.part.value), spelled);
+  });
+}
+
+test("a text that names no part stays as it is", () => {
+  for (const text of read("names.json").malformed) assert.equal(spellName(text), text);
+});

@@ -72,3 +72,21 @@ def test_the_total_is_the_sum_of_the_bars_at_every_call(stream: ScriptedStream, 
     draws = page.evaluate("draws")
     assert len(draws) > 5
     assert [(total, total) for _, total, _ in draws] == [(t, b) for _, t, b in draws]
+
+
+def test_a_page_follows_a_part(stream: ScriptedStream, page: Page) -> None:
+    name = "orders[tenant='New York']"
+    columns = [Column("tenant", "text"), Column("item", "text")]
+    icon = "<!doctype html><link rel=icon href=data:>"
+    html = "<h1></h1><ul></ul><script type=module src=page.js></script>"
+    stream.files["page.html"] = ("text/html", icon + html)
+    stream.files["page.js"] = ("text/javascript", example("js", "Only a part of a view"))
+    page.goto(f"{stream.url}/own/page.html?tenant=New+York")
+    connection = stream.connection(0)
+    assert connection.views == [name]
+    connection.send(Base(name, "1-u1", 10, columns, [("New York", "tea")]))
+    expect(page.locator("h1")).to_have_text(name)
+    expect(page.locator("ul li")).to_have_text(["tea"])
+    moved = [(10, -1, ("New York", "tea")), (10, 1, ("New York", "milk"))]
+    connection.send(Delta(name, "1-u1", 10, 20, moved))
+    expect(page.locator("ul li")).to_have_text(["milk"])

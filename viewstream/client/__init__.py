@@ -3,5 +3,6 @@
 from viewstream.client.change import Change
 from viewstream.client.stream import Stream, follow
 from viewstream.client.view import FollowError, Standing, View
+from viewstream.names import part_of
 
-__all__ = ["Change", "FollowError", "Standing", "Stream", "View", "follow"]
+__all__ = ["Change", "FollowError", "Standing", "Stream", "View", "follow", "part_of"]

@@ -29,6 +29,7 @@ from viewstream.client.change import Change
 from viewstream.client.state import GAP, RefusalError, ViewState, receive
 from viewstream.client.token import AskToken, Next, TokenError, Tokens
 from viewstream.client.view import FollowError, View
+from viewstream.names import spell_view
 from viewstream.protocol import ProtocolError, Status, decode
 
 SILENCE = 15.0
@@ -111,7 +112,7 @@ class Stream:
         rng: Callable[[], float] = random.random,
         silence: float = SILENCE,
     ) -> None:
-        self.views: Mapping[str, View] = {name: View(name) for name in views}
+        self.views: Mapping[str, View] = {name: View(name) for name in map(spell_view, views)}
         self.states = {name: view.state for name, view in self.views.items()}
         self.connections = 0
         self.closed_with: list[int] = []
@@ -128,7 +129,7 @@ class Stream:
         self._end: Exception | None = None
 
     def __getitem__(self, name: str) -> View:
-        return self.views[name]
+        return self.views[spell_view(name)]
 
     def address(self) -> str:
         """Return where to connect: all views, resuming those that have a position.

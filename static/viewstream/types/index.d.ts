@@ -187,5 +187,12 @@ export function follow<Views extends object = AnyViews>(
   options?: Options<Views>,
 ): Stream<Views>;
 
+/** The name of the part of `view` whose `column` has the value; null is NULL. */
+export function part(
+  view: string,
+  column: string,
+  value: string | number | bigint | null,
+): string;
+
 /** The JavaScript value of a PostgreSQL text. */
 export function readValue(type: string, text: string | null, int8?: Int8): Value;
