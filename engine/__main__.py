@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import logging
 import os
 import re
@@ -211,10 +212,19 @@ async def _serve(arguments: argparse.Namespace) -> None:
     try:
         host, port = await _listen(listener, *arguments.listen)
         print(f"engine: listening on {host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+        if not _is_loopback(host):
+            logging.getLogger("engine").warning(
+                "others can reach this address, and no password is asked: whoever reaches it may "
+                "read every file that this process can, by CREATE SOURCE"
+            )
         await stopped.wait()
     finally:
         await listener.stop()
         await coordinator.stop()
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 def _allow_connections(asked: int | None) -> int:

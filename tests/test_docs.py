@@ -60,6 +60,25 @@ def test_the_table_of_places_has_some_twenty_rows() -> None:
     assert len(places()) >= 20
 
 
+@pytest.mark.parametrize("doc", DOCS, ids=lambda doc: doc.name)
+def test_tests_that_docs_name_are_there(doc: Path) -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", doc.read_text("utf-8"))
+    missing = [
+        f"{file}::{name}"
+        for file, name in named
+        if f"def {name}(" not in (ROOT / file).read_text("utf-8")
+    ]
+    assert not missing
+
+
+def test_every_threat_has_a_test() -> None:
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    tables = re.findall(r"^\| threat .*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    rows = [row for table in tables for row in table.splitlines()]
+    assert len(rows) > 10
+    assert not [row for row in rows if "::test_" not in row]
+
+
 @pytest.mark.parametrize(("file", "name"), places())
 def test_where_to_look_names_what_is_there(file: str, name: str) -> None:
     text = (ROOT / file).read_text("utf-8")

@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served, wait_for_clients
-from tests.static.conftest import chromium
+from tests.static.conftest import CHROMIUM, QUIET, chromium
+from tests.support.processes import start_server
 
 __all__ = ["chromium"]  # a fixture
 
@@ -75,3 +76,30 @@ def test_a_page_of_another_origin_is_refused(
         assert posted in (0, "refused")  # an opaque answer: what the server said is in its metrics
         assert 'viewstream_refusals_total{reason="origin",status="403"}' in served.metrics()
         wait_for_clients(served, 0)
+
+
+def test_a_page_whose_name_leads_here_reads_nothing(chromium: Browser, engine: FakeEngine) -> None:
+    """DNS rebinding, at a server that listens as the one of docker-compose.yml does."""
+    rules = "--host-resolver-rules=MAP evil.example 127.0.0.1 , MAP * ~NOTFOUND"
+    process, url = start_server(
+        engine.dsn, "top10", listen="0.0.0.0:0", options=("--host", "server")
+    )
+    kind = chromium.browser_type
+    with process, kind.launch(executable_path=CHROMIUM, args=[*QUIET[:-1], rules]) as browser:
+        page = browser.new_page()
+        evil = url.replace("0.0.0.0", "evil.example")
+        for path in ("/", "/healthz", "/viewstream/index.js"):
+            answer = page.goto(evil + path)
+            assert answer is not None
+            assert answer.status == 403, path
+        assert page.evaluate("location.origin") == evil
+        assert (
+            page.evaluate("fetch('/view/rows?view=top10').then((answer) => answer.status)") == 403
+        )
+        page.evaluate(OPEN, f"{evil.replace('http', 'ws')}/view/stream?view=top10")
+        page.wait_for_function("ended !== null")
+        code, reason = page.evaluate("ended")
+        assert code == 4403
+        assert "evil.example" in reason
+        assert "see --host" in reason
+        assert page.evaluate("seen") == []

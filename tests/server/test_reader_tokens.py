@@ -194,6 +194,31 @@ def test_programs_on_this_machine_see_health_and_positions_without_a_token(
             assert set(get(served, "/healthz", header)[1]) == {"status"}
 
 
+def test_a_part_is_granted_without_its_view(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.rows = [("Alice", "12"), ("Bob", "9")]
+    with start(engine, tmp_path, "--part", "top10:user") as served:
+        served.post(900, 1001)
+        alice = bearer(make_token(views=None, parts={"top10": "Alice"}))
+        watcher = served.open("top10[user=Alice]", "top10[user=Bob]", additional_headers=alice)
+        reason = "the token does not grant 'top10[user=Bob]'"
+        assert watcher.next() == Status("top10[user=Bob]", "refused", reason)
+        assert [list(row) for row in watcher.base().rows] == [["Alice", "12"]]
+        for name, status in [
+            ("top10[user=Alice]", 200),
+            ("top10[user='Alice']", 200),
+            ("top10[user=Bob]", 403),
+            ("top10[user is null]", 403),
+            ("top10", 403),
+        ]:
+            answer = requests.get(
+                served.url + "/view/rows", params={"view": name}, headers=alice, timeout=20
+            )
+            assert answer.status_code == status, name
+        whole = bearer(make_token())
+        path = "/view/rows?view=top10[user=Bob]"
+        assert get(served, path, whole) == (200, [{"user": "Bob", "count": 9}])
+
+
 def test_a_websocket_is_closed_when_its_token_expires(engine: FakeEngine, tmp_path: Path) -> None:
     with start(engine, tmp_path) as served:
         served.post(900, 1001)

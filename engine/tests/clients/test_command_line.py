@@ -49,6 +49,16 @@ def test_a_bad_option_is_told_in_a_line(
     assert told in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_an_address_that_others_can_reach_is_warned_of(host: str) -> None:
+    with Process("--listen", f"{host}:0") as process:
+        process.wait_for("engine: listening on ")
+        if host == "0.0.0.0":
+            process.wait_for("others can reach this address, and no password is asked")
+        else:
+            assert "others can reach" not in process.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
