@@ -98,7 +98,7 @@ export class ViewGroup {
    */
   deliver(change) {
     const { core, view, history } = this.#entry(change.view);
-    history?.record(change);
+    history?.record(change, core.rows);
     this.#common?.push(change);
     if (!this.#options.together) view.apply(change, core.rows);
     const moved = this.#moveAligned();

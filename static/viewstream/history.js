@@ -7,6 +7,11 @@ import { add, addAll } from "./multiset.js";
 
 /** What an update costs in memory beside the text of its row. Bytes, estimated. */
 const OVERHEAD = 120;
+/**
+ * A copy of the rows is kept for so many updates, or for as many as there are rows: a time long ago
+ * is as cheap to read as one just now.
+ */
+const STRIDE = 2_000;
 
 /**
  * A change from frontier `lower` to `upper`. With `updates` the times between can be read, too;
@@ -18,24 +23,30 @@ const OVERHEAD = 120;
  * @property {?readonly Update[]} updates
  * @property {Rows} rows
  * @property {number} bytes
+ * @property {?Rows} after the rows at `upper`, if they are kept
  */
 
 export class History {
   #time;
   #bytes;
+  #stride;
   /** @type {Entry[]} */
   #entries = [];
   #size = 0;
   #epoch = "";
   #frontier = 0;
+  /** Updates since rows were copied. */
+  #uncopied = 0;
 
   /**
    * @param {number} time how long changes are kept, in milliseconds of the engine's clock
    * @param {number} bytes about how much memory they may take
+   * @param {number} stride how many updates are between two copies of the rows
    */
-  constructor(time, bytes) {
+  constructor(time, bytes, stride = STRIDE) {
     this.#time = time;
     this.#bytes = bytes;
+    this.#stride = stride;
   }
 
   /** The oldest and the newest time that can be read; null before the first base. */
@@ -48,13 +59,15 @@ export class History {
    * Record what a message changed. The past of another epoch is dropped.
    *
    * @param {CoreChange} change
+   * @param {Rows} after the rows after it
    */
-  record({ epoch, upper, rows, updates }) {
+  record({ epoch, upper, rows, updates }, after) {
     if (epoch === this.#epoch) this.#push(this.#frontier, upper, rows, updates);
     else this.#entries = [];
     if (this.#entries.length === 0) this.#size = 0;
     this.#epoch = epoch;
     this.#frontier = upper;
+    this.#copy(after);
     this.#trim();
   }
 
@@ -68,9 +81,11 @@ export class History {
   at(time, rows) {
     const { kept } = this;
     if (kept === null || !(time >= kept.from && time <= kept.to)) return null;
-    const past = new Map(rows);
-    for (const entry of [...this.#entries].reverse()) {
-      if (entry.upper <= time + 1) break;
+    const entries = this.#entries.slice(this.#firstAfter(time));
+    // From the first copy at or after that time, or else from the rows now, back.
+    const copied = entries.findIndex(({ after }) => after);
+    const past = new Map(entries[copied]?.after ?? rows);
+    for (const entry of (copied < 0 ? entries : entries.slice(0, copied + 1)).reverse()) {
       if (entry.lower > time) addAll(past, entry.rows, -1);
       else if (entry.updates === null) return null;
       else undo(past, entry, time);
@@ -95,8 +110,30 @@ export class History {
     for (const key of rows.keys()) bytes += 2 * key.length + OVERHEAD;
     // Each update of the row's history is kept, not only their sum.
     bytes *= Math.max(1, (updates?.length ?? 0) / Math.max(1, rows.size));
-    this.#entries.push({ lower, upper, updates, rows, bytes });
+    this.#entries.push({ lower, upper, updates, rows, bytes, after: null });
     this.#size += bytes;
+    this.#uncopied += updates?.length ?? rows.size;
+  }
+
+  /** @param {Rows} rows that are now */
+  #copy(rows) {
+    const entry = this.#entries.at(-1);
+    if (!entry || this.#uncopied < Math.max(this.#stride, rows.size)) return;
+    this.#uncopied = 0;
+    entry.after = new Map(rows);
+    entry.bytes += OVERHEAD * rows.size;
+    this.#size += OVERHEAD * rows.size;
+  }
+
+  /** The index of the first entry that ends after a time. @param {number} time */
+  #firstAfter(time) {
+    let [low, high] = [0, this.#entries.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (/** @type {Entry} */ (this.#entries[middle]).upper <= time + 1) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Drop what is too old or too much, oldest first. */

@@ -91,6 +91,25 @@ test("updates that cancel are kept, too, and count", () => {
   assert.ok(count > 2 && count < 10, `${count} changes of about 14,000 bytes`);
 });
 
+test("a time long ago is as cheap to read as one just now", () => {
+  const { world, view } = live({ keep: { time: "1h", bytes: 1e9 } });
+  for (let time = 10; time < 20_000; time += 1) {
+    world.send(delta(time, time + 1, [[time, time % 2 ? -1 : 1, BOB]]));
+  }
+  const { set } = Map.prototype;
+  let steps = 0;
+  Map.prototype.set = function (...entry) {
+    steps += 1;
+    return set.apply(this, entry);
+  };
+  try {
+    assert.deepEqual(users(view.at(11)), ["Alice"]);
+  } finally {
+    Map.prototype.set = set;
+  }
+  assert.ok(steps <= 2_100, `${steps} steps`);
+});
+
 test("progress without changes takes no memory", () => {
   const { world, view } = live({ keep: { time: "1h", bytes: 1_000 } });
   for (let time = 10; time < 5_000; time += 1) world.send(delta(time, time + 1));
@@ -117,11 +136,11 @@ test("random histories: rows at each kept time are those of that time", () => {
     ]);
     // Weights may be negative here: the history does not care.
     const state = new ViewState("v");
-    const history = new History(12 + choose.below(30), 1e6);
+    const history = new History(12 + choose.below(30), 1e6, 1 + choose.below(12));
     state.failures = 9; // deleted rows that were not there are accepted
     const send = (message) => {
       const change = receiveAtOnce(state, message);
-      if (change) history.record(change);
+      if (change) history.record(change, state.rows);
     };
     send(base(3, []));
     let lower = 3;
