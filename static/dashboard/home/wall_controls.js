@@ -2,7 +2,7 @@
 
 import { setText } from "../site/dom.js";
 
-/** The cursor is hidden when it has not moved for so long. Milliseconds. */
+/** The cursor and the button are hidden when nothing has moved for so long. Milliseconds. */
 const IDLE = 3_000;
 
 const clock = new Intl.DateTimeFormat(undefined, {
@@ -23,8 +23,9 @@ export class Wall {
     document.addEventListener("fullscreenchange", () => {
       setText(this.#button, document.fullscreenElement ? "Leave full screen" : "Full screen");
     });
-    addEventListener("pointermove", () => this.#showCursor());
+    for (const event of ["pointermove", "keydown"]) addEventListener(event, () => this.#wake());
     document.addEventListener("visibilitychange", () => this.#stayAwake());
+    this.#wake();
     this.#stayAwake();
     this.tick();
   }
@@ -42,7 +43,8 @@ export class Wall {
     else this.#root.requestFullscreen();
   }
 
-  #showCursor() {
+  /** Show the cursor and the button until nobody has moved for a while. */
+  #wake() {
     if (!this.#isWall) return;
     this.#root.removeAttribute("data-idle");
     clearTimeout(this.#idle);
