@@ -131,6 +131,8 @@ class History:
         self._limits = limits
         self._schedule = AuditSchedule(limits)
         self._checksum_at: int | None = None
+        self._ended_at: int | None = None
+        """The last question when a log came that has nothing below the end of time."""
 
     @property
     def head(self) -> int:
@@ -169,6 +171,8 @@ class History:
             if now - log.moved_at < self._limits.gap_patience:
                 return Extended(Outcome.GAP)
             log = self.restart_log(delta.lower, now)
+        if log.lower == MAX_TIME and self._ended_at is None:
+            self._ended_at = self.epochs.asked
         self.posted_at = now
         self._compare(log, now)  # a base may have waited for the log to begin
         part = log.new_part(delta)
@@ -234,6 +238,7 @@ class History:
         """Begin the log at `lower`: listeners below it need a base at or above it."""
         self.generation += 1
         self.log = Log(lower, now)
+        self._ended_at = None
         self.folding = None
         self.fold_cache.clear()
         self.audit.restart()
@@ -269,7 +274,7 @@ class History:
     def forget_all(self) -> None:
         """Drop everything of the last epoch."""
         self.generation += 1
-        self.log = self.base = self.engine_ahead = self.folding = None
+        self.log = self.base = self.engine_ahead = self.folding = self._ended_at = None
         self.fold_cache.clear()
         self.audit = Audit()
         self.check, self.is_still = PostCheck(), False
@@ -289,6 +294,10 @@ class History:
         return (is_fresh or self.has_ended) and self._schedule.is_due(self.log, now)
 
     def _keep_base(self, base: ReadBase, now: int) -> None:
+        if self._ended_at is not None and base.asked > self._ended_at and 1 < base.upper < MAX_TIME:
+            # A TAIL ended at once, without a time: nothing changes after it began, but a SELECT
+            # has the time of now. So a view is that only the optimiser knows to be empty.
+            self.restart_log(base.upper, now).append(MAX_TIME, None, now)
         self.base = base
         self.base_reads += 1
         self._schedule.note_read(now)

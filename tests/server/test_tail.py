@@ -197,3 +197,16 @@ def test_a_view_can_be_left_to_a_pipeline_in_spite_of_tail(engine: FakeEngine) -
         assert served.post(1000, 1001).status_code == 200
         assert served.health()["state"] == "live"
     assert engine.tail.declared == []
+
+
+def test_a_view_that_only_the_optimiser_knows_to_be_empty(tailing: Served) -> None:
+    """Its TAIL ends at once without a row, and a SELECT has the time of now."""
+    engine = tailing.engine
+    engine.rows = []
+    engine.tail.end()
+    watcher = tailing.open()
+    assert watcher.base() == engine.base("top10")
+    while isinstance(message := watcher.next_rows(), Base):
+        assert message == engine.base("top10")  # one before the TAIL ended, one after
+    assert (message.upper, message.updates) == (MAX_TIME, [])
+    wait_until(lambda: tailing.health()["state"] == "live", "the view to be live")
