@@ -195,31 +195,23 @@ class HubCollector(Collector):
 
     def _of_views(self) -> Iterator[Metric]:
         hub, at = self._hub, now()
-        reports = [hub.report(name, at) for name in hub.names]
-        views = [one for one in reports if label_of(one.name) == one.name]
+        views = {name: hub.report(name, at) for name in sorted(hub.names)}
 
         def family(name: str, help_: str, value: Callable[[str], float]) -> Metric:
             found = GaugeMetricFamily(f"viewstream_{name}", help_, labels=["view"])
             for view in views:
-                found.add_metric([view.name], value(view.name))
+                found.add_metric([view], value(view))
             return found
 
-        by_name = {view.name: view for view in views}
-        listeners = dict.fromkeys(by_name, 0)
-        log_bytes = dict.fromkeys(by_name, 0)
-        parts = dict.fromkeys(by_name, 0)
-        for report in reports:
-            label = label_of(report.name)
-            listeners[label] = listeners.get(label, 0) + report.listeners
-            log_bytes[label] = log_bytes.get(label, 0) + report.log_bytes
-            parts[label] = parts.get(label, 0) + (report.name != label)
-        yield family("listeners", "Subscriptions of clients", lambda view: listeners[view])
-        yield family("log_bytes", "Bytes of deltas in the log", lambda view: log_bytes[view])
-        yield family("parts", "Parts of the view that are open", lambda view: parts[view])
+        yield family(
+            "listeners", "Subscriptions of clients to the whole view", lambda v: views[v].listeners
+        )
+        yield family("log_bytes", "Bytes of deltas in the log", lambda v: views[v].log_bytes)
+        yield family("parts", "Parts of the view that are open", hub.count_parts)
         yield family(
             "view_live",
             "1 while deltas come and keep up with the engine",
-            lambda view: by_name[view].state == "live",
+            lambda view: views[view].state == "live",
         )
         yield family(
             "view_ready",
@@ -229,7 +221,7 @@ class HubCollector(Collector):
         yield family(
             "head_timestamp_seconds",
             "The engine's time up to which the log is complete; 0 without a log",
-            lambda view: (by_name[view].head or 0) / 1000,
+            lambda view: (views[view].head or 0) / 1000,
         )
 
 

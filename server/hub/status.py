@@ -170,10 +170,10 @@ class StatusBoard:
     def make_report(self, now: int, *, listeners: int) -> ViewReport:
         """Report how the view is."""
         history, status = self._history, self.status(now)
-        problem = self._failures.reason
+        problem = None if self._is_being_replaced(now) else self._failures.reason
         if problem is None and history.audit.is_in_doubt:
             problem = DOUBT
-        if problem is None and status.reason:
+        if problem is None and status.reason and status.state != "waiting":
             problem = status.reason
         log, base = history.log, history.base
         return ViewReport(
@@ -190,6 +190,10 @@ class StatusBoard:
             audit_mismatches=history.mismatches,
             base_upper=None if base is None else base.upper,
         )
+
+    def _is_being_replaced(self, now: int) -> bool:
+        """Whether the view is missing for a moment, as one that is edited is."""
+        return self._failures.may_return(now) and self._history.posted_at is not None
 
     def is_due(self, now: int) -> bool:
         """Whether the status has changed, or clients were not sent it for long."""
@@ -212,6 +216,8 @@ class StatusBoard:
     def waiting(self) -> Message:
         """Return the status for clients that have no base yet."""
         reason = self._failures.reason or "the view is being read"
+        if self._failures.missing_since is not None and self._shown.state == "live":
+            reason = REPLACED  # it may be about to be created again
         return encode_status(Status(self._history.view, "waiting", reason))
 
 

@@ -73,6 +73,9 @@ def test_a_view_that_was_dropped_is_stale_after_a_moment(is_base: bool) -> None:
     world, _ = live_world()
     miss(world, is_base=is_base)
     assert status(world, MISSING_PATIENCE - 1) == ("live", "")
+    report = world.servers[0].hub.report
+    assert report(VIEW, world.now + MISSING_PATIENCE - 1).problem is None
+    assert report(VIEW, world.now + MISSING_PATIENCE).problem == "unknown view 'v'"
     assert status(world, MISSING_PATIENCE) == ("stale", "unknown view 'v'")
     world.ask_now(world.servers[0], is_base=is_base)
     assert status(world, MISSING_PATIENCE) == ("live", "")
@@ -97,6 +100,8 @@ def test_a_page_is_never_shown_a_failure_of_a_view_that_is_edited() -> None:
     miss(world)
     world.pass_time(1_000)
     server.turn()
+    late = connect(server)
+    server.turn()
     world.engine.replace([("new", "1")])
     world.ask_now(server, is_base=False)
     for _ in range(3):
@@ -109,6 +114,7 @@ def test_a_page_is_never_shown_a_failure_of_a_view_that_is_edited() -> None:
         ("waiting", "the view is being read"),
     }
     assert list(follower.state.list_rows()) == [("new", "1")]
+    assert "unknown view" not in str(statuses(late))
     assert client.closed_with is None
 
 

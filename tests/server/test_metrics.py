@@ -130,3 +130,16 @@ def test_audits_are_counted_by_their_result() -> None:
     world.engine.histories[world.engine.epoch].append((1, 1, ("left out", "1")))
     world.ask_now(server, is_base=True)
     assert audits[VIEW, Finding.REPAIR] == 1
+
+
+def test_parts_are_counted_and_are_no_labels(engine: FakeEngine) -> None:
+    with Served(engine, "--part", "top10:user") as served:
+        served.post(900, 1001)
+        for name in ("Alice", "Bob"):
+            part = served.open(f"top10[user={name}]")
+            part.base()
+        served.post(1001, 1002, (1001, 1, ("Alice", "13")))
+        part.delta()
+        assert sample(served, "parts", view="top10") == 2
+        assert (sample(served, "lag_seconds_count", view="top10") or 0) >= 2
+        assert "user=" not in served.metrics()
