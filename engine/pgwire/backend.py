@@ -7,7 +7,7 @@ Formats"; `engine.pgwire.reader` does the other direction.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from engine.errors import SqlError
@@ -23,7 +23,10 @@ _INT32 = struct.Struct("!i")
 _PAIR = struct.Struct("!ii")
 _FIELD = struct.Struct("!ihihih")
 _COUNT = struct.Struct("!H")
-_NULL = _INT32.pack(-1)
+NULL_VALUE = _INT32.pack(-1)
+"""A NULL of a DataRow; other values are their length, by `pack_length`, and their bytes."""
+pack_length = _INT32.pack
+pack_count = _COUNT.pack
 MAX_COLUMNS = 32_767
 
 
@@ -76,17 +79,6 @@ def row_description(fields: Sequence[Field]) -> bytes:
     for name, oid, size, format_code in fields:
         parts += _string(name), _FIELD.pack(0, 0, oid, size, -1, format_code)
     return _message(b"T", b"".join(parts))
-
-
-def data_row(values: Sequence[bytes | None]) -> bytes:
-    """One row; None is NULL."""
-    return _message(b"D", _COUNT.pack(len(values)) + _values(values))
-
-
-def _values(values: Iterable[bytes | None]) -> bytes:
-    return b"".join(
-        [_NULL if value is None else _INT32.pack(len(value)) + value for value in values]
-    )
 
 
 def command_complete(tag: str) -> bytes:

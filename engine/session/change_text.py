@@ -13,14 +13,12 @@ from engine.code import define
 from engine.pgwire import backend
 from engine.pgwire.copy_format import escape, has_special
 from engine.relation import Column
-from engine.types import BPCHAR, INT2, INT4, INT8, NAME, OID, TEXT, UNKNOWN, VARCHAR
+from engine.session.encode import INTEGERS, STRINGS
 from engine.zset import Row
 
 Lines = Callable[[str, Sequence[tuple[Row, int]]], list[bytes]]
 """Makes a line of each (row, diff): the given beginning, the diff and the row's values."""
 
-_TEXTS = (TEXT, VARCHAR, BPCHAR, NAME, UNKNOWN)
-_INTEGERS = (INT2, INT4, INT8, OID)
 _NEVER_ESCAPED = "NBDT"
 """Categories of types whose texts have no backslash, tab or end of a line."""
 
@@ -29,7 +27,7 @@ class ChangeText:
     """Encodes changes as CopyData messages, one for each row, with progress rows if `progress`."""
 
     def __init__(self, columns: Sequence[Column], *, progress: bool) -> None:
-        self._places = [at for at, column in enumerate(columns) if column.type in _TEXTS]
+        self._places = [at for at, column in enumerate(columns) if column.type in STRINGS]
         self._bare = _line_function(columns, escaped=False)
         self._escaped = _line_function(columns, escaped=True)
         self._false = "\tf\t" if progress else "\t"
@@ -56,9 +54,9 @@ def _line_function(columns: Sequence[Column], *, escaped: bool) -> Lines:
     values = ""
     for at, column in enumerate(columns):
         text = f"c{at}"
-        if column.type in _TEXTS:
+        if column.type in STRINGS:
             text = f"escape({text})" if escaped else text
-        elif column.type not in _INTEGERS:
+        elif column.type not in INTEGERS:
             names[f"to_text{at}"] = column.type.to_text
             text = f"to_text{at}({text})"
             if column.type.category not in _NEVER_ESCAPED:

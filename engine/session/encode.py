@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from engine import types
+from engine.code import define
 from engine.errors import SqlError
 from engine.pgwire import backend, copy_format
 from engine.pgwire.messages import BINARY, TEXT
 from engine.relation import Column
-from engine.types import SqlType
+from engine.types import BPCHAR, INT2, INT4, INT8, NAME, OID, UNKNOWN, VARCHAR, SqlType
 from engine.zset import Row
+
+STRINGS = (types.TEXT, VARCHAR, BPCHAR, NAME, UNKNOWN)
+"""Types whose values are their texts."""
+INTEGERS = (INT2, INT4, INT8, OID)
 
 RowEncoder = Callable[[Row], bytes]
 """Makes the bytes of one row."""
@@ -36,21 +42,31 @@ def spread(formats: Sequence[int], width: int) -> list[int]:
 
 
 def data_rows(columns: Sequence[Column], formats: Sequence[int]) -> RowEncoder:
-    """Encode rows as DataRow messages."""
-    encoders = [
-        _binary(column.type) if format_code == BINARY else _text(column.type)
-        for column, format_code in zip(columns, spread(formats, len(columns)), strict=True)
+    """Encode rows as DataRow messages, by a function that is generated for the columns."""
+    names: dict[str, Any] = {
+        "NULL": backend.NULL_VALUE,
+        "pack": backend.pack_length,
+        "COUNT": backend.pack_count(len(columns)),
+    }
+    source = ["def encode(row):", f"    ({''.join(f'c{n}, ' for n in range(len(columns)))}) = row"]
+    for n, (column, code) in enumerate(zip(columns, spread(formats, len(columns)), strict=True)):
+        names[f"encode{n}"] = _binary(column.type) if code == BINARY else _text(column.type)
+        data = f"encode{n}(c{n})"
+        if code == TEXT and column.type in STRINGS:
+            data = f"c{n}.encode('utf-8', 'replace')"
+        elif code == TEXT and column.type in INTEGERS:
+            data = f"b'%d' % c{n}"
+        source += [
+            f"    if c{n} is None: v{n} = NULL",
+            f"    else: v{n} = {data}; v{n} = pack(len(v{n})) + v{n}",
+        ]
+    # A tuple, since a sum of many values would be nested too deeply for the compiler.
+    values = "".join(f"v{n}, " for n in range(len(columns)))
+    source += [
+        f"    body = b''.join((COUNT, {values}))",
+        "    return b'D' + pack(len(body) + 4) + body",
     ]
-
-    def encode(row: Row) -> bytes:
-        return backend.data_row(
-            [
-                None if value is None else encoder(value)
-                for encoder, value in zip(encoders, row, strict=True)
-            ]
-        )
-
-    return encode
+    return define("encode", source, names)  # type: ignore[no-any-return]
 
 
 def _text(kind: SqlType) -> Callable[[Any], bytes]:

@@ -26,10 +26,6 @@ ERROR = SqlError("no such thing", "42704", detail="d", hint="h", position=8)
             b"T\0\0\0\x1a\0\x01n\0\0\0\0\0\0\0\0\0\0\x14\0\x08\xff\xff\xff\xff\0\x01",
         ),
         (backend.row_description([]), b"T\0\0\0\x06\0\0"),
-        (
-            backend.data_row([b"ab", None, b""]),
-            b"D\0\0\0\x14\0\x03\0\0\0\x02ab\xff\xff\xff\xff\0\0\0\0",
-        ),
         (backend.command_complete("SELECT 1"), b"C\0\0\0\x0dSELECT 1\0"),
         (backend.empty_query_response(), b"I\0\0\0\x04"),
         (

@@ -110,3 +110,10 @@ def test_long_rows(length: int) -> None:
     change = SubscribedChange(5, [(("x" * length,), 1), (("y",), 1)])
     text = ChangeText(columns, progress=False)
     assert text.updates(*change) == one_by_one(columns, change, progress=False)
+
+
+def test_many_columns() -> None:
+    columns = (Column("a", TEXT),) * 5000
+    change = SubscribedChange(5, [(("x",) * 5000, 1)])
+    text = ChangeText(columns, progress=True)
+    assert text.updates(*change) == one_by_one(columns, change, progress=True)
