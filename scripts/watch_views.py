@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -31,7 +32,9 @@ ROWS = 20
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="scripts/watch", description="Show views of a server in the terminal, live."
+        prog="scripts/watch",
+        description="Show views of a server in the terminal, live.",
+        epilog="A server with --reader-key wants a token: VIEWSTREAM_READER_TOKEN.",
     )
     parser.add_argument("url", metavar="URL", help=f"the server, such as {DEFAULT_URL}")
     parser.add_argument(
@@ -126,7 +129,9 @@ async def print_changes(view: View) -> None:
 async def watch(options: argparse.Namespace) -> None:
     """Follow the views until cancelled; raises FollowError."""
     console = Console()
-    async with follow(options.url, *options.views) as stream:
+    token = os.environ.get("VIEWSTREAM_READER_TOKEN")
+    ask = None if token is None else lambda: token
+    async with follow(options.url, *options.views, token=ask) as stream:
         if console.is_terminal:
             await show_tables(stream, options, console)
         else:

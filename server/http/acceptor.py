@@ -13,11 +13,11 @@ import socket
 import ssl
 from collections.abc import Sequence
 
-from tornado.iostream import IOStream, SSLIOStream
+from tornado.iostream import IOStream
 from tornado.netutil import ssl_wrap_socket
 
 from server.http.arrivals import Arrivals
-from server.http.counting import MAX_BUFFER, CountingServer
+from server.http.counting import MAX_BUFFER, CountingServer, TlsStream
 
 log = logging.getLogger("server")
 
@@ -129,4 +129,4 @@ class Acceptor:
 
 def _wrap(connection: socket.socket, tls: ssl.SSLContext) -> IOStream:
     wrapped = ssl_wrap_socket(connection, tls, server_side=True, do_handshake_on_connect=False)
-    return SSLIOStream(wrapped, max_buffer_size=MAX_BUFFER)
+    return TlsStream(wrapped, max_buffer_size=MAX_BUFFER)

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections import Counter
 from typing import Any, Protocol, cast
 
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, SSLIOStream
+
+from server.http.refusal import encode_answer
 
 MAX_BUFFER = 1 << 20
 """Bytes that are read ahead from one client."""
+_BARE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+"""Tornado's answer to a request that is none."""
+_MALFORMED = encode_answer(
+    400, {"error": "expected a request of HTTP/1.1"}, {"Connection": "close"}
+)
 
 
-class PlainStream(IOStream):
+class _ExplainingStream(IOStream):
+    """Answers in JSON where Tornado refuses a malformed request without a body."""
+
+    def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
+        return super().write(_MALFORMED if data == _BARE else data)
+
+
+class TlsStream(_ExplainingStream, SSLIOStream):
+    """A stream with TLS."""
+
+
+class PlainStream(_ExplainingStream):
     """A stream without TLS, of whose bytes the first have been read already."""
 
     def __init__(self, connection: socket.socket, first: bytes = b"", **options: Any) -> None:

@@ -17,7 +17,10 @@ from rich.console import Console
 from scripts.child import python_module
 from scripts.text_query import text_query
 from scripts.watch_views import parse_arguments, render, sort_rows
+from tests.server.fake_engine import FakeEngine
+from tests.server.served import Served
 from tests.support.processes import Process, wait_until
+from tests.support.reader_tokens import SECRET, make_token
 from tests.support.serving import Serve
 from viewstream.client import View
 from viewstream.client.state import receive
@@ -139,3 +142,17 @@ def test_rows_are_sorted_with_null_last() -> None:
 
 def test_rows_are_text_and_never_markup() -> None:
     assert "[red]x" in text_of(view_of(("[red]x", None)), None, 5)
+
+
+def test_a_token_of_the_environment_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "reader.keys").write_text(SECRET)
+    keys = ("--reader-key", str(tmp_path / "reader.keys"))
+    with FakeEngine() as engine, Served(engine, *keys) as served:
+        command = python_module("scripts.watch_views", served.url, "top10")
+        served.post(900, 1001)
+        with Process(command, env={"VIEWSTREAM_READER_TOKEN": make_token()}) as process:
+            assert process.popen.stdout is not None
+            assert b'"user": "Alice"' in process.popen.stdout.readline()
+        with Process(command) as process:
+            assert process.wait() == 1
+            assert "expected a token" in process.output

@@ -57,10 +57,24 @@ def test_any_request_gets_an_answer_and_refusals_are_json(
     assert head.startswith(b"HTTP/1.1 "), answer
     status = int(head.split()[1])
     assert status < 500 or status == 503, answer
-    if status >= 400 and body:
+    if status >= 400 and method != "HEAD":
         assert b"Content-Type: application/json" in head, answer
         assert "\n" not in json.loads(body)["error"]
     assert "Traceback" not in shared_server.process.stderr
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"),
+        *(b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nx y\r\n\r\n"),
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    ],
+)
+def test_a_malformed_request_is_refused_in_json(shared_server: Served, data: bytes) -> None:
+    head, _, body = exchange(shared_server, data).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body) == {"error": "expected a request of HTTP/1.1"}
 
 
 def exchange(served: Served, data: bytes) -> bytes:
