@@ -7,7 +7,7 @@ that take them, and with each row as often as it is there to the others.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +22,9 @@ MAX_ROWS = 2_000_000
 """Rows, or different rows where many are equal, of the largest base."""
 MAX_BYTES = 500 << 20
 """Bytes of the largest base: V8, the engine of most browsers, has no text above 512 MiB."""
+
+BLOCK = 64 << 10
+"""Bytes of equal rows that are made at once."""
 
 _HERE = b"\0"
 """A placeholder in a message: no JSON has this byte."""
@@ -72,9 +75,21 @@ class BaseRows:
     def add_weighted(self, weights: Mapping[Row, int]) -> None:
         """Add different rows with their weights. Raises TooMuchError."""
         self._add(weights, encode(list(weights))[1:-1])
-        copies = [(encode(row) + b",", count) for row, count in weights.items()]
-        size = sum(len(row) * count for row, count in copies)
-        self._expand((row * count for row, count in copies), size)
+        for row, count in weights.items():
+            self._expand_row(encode(row), count)
+
+    def _expand_row(self, row: bytes, count: int) -> None:
+        """Add copies of a row: few bytes, however often they are sent."""
+        size = (len(row) + 1) * count
+        if self._expanded is None or self._expanded_size + size > MAX_BYTES:
+            self._expanded = None
+            return
+        block = min(count, max(1, BLOCK // (len(row) + 1)))
+        copies, rest = divmod(count, block)
+        parts = [b",".join([row] * block)] * copies
+        if rest:
+            parts.append(b",".join([row] * rest))
+        self._expand(parts, size)
 
     def _add(self, weights: Mapping[Row, int], part: bytes) -> None:
         counts = weights.values()
@@ -90,12 +105,12 @@ class BaseRows:
                 " have: serve a view of fewer rows or columns"
             )
 
-    def _expand(self, parts: Iterable[bytes], size: int) -> None:
+    def _expand(self, parts: list[bytes], size: int) -> None:
         self._expanded_size += size
         if self._expanded_size > MAX_BYTES:
             self._expanded = None  # nor anything after it
-        elif self._expanded is not None and size:
-            self._expanded.append(b"".join(parts).removesuffix(b","))
+        elif self._expanded is not None:
+            self._expanded += parts
 
     def make(
         self, view: str, epoch: str, upper: int, columns: list[Column], compress_from: int | None

@@ -85,11 +85,20 @@ def test_rows_that_were_counted_by_the_engine() -> None:
     assert decoded(encoded.expanded).rows == expected
 
 
-def test_ten_million_equal_rows_are_one_line() -> None:
+@pytest.mark.parametrize("count", [1, 2, 9_362, 9_363, 50_000])
+def test_copies_of_a_row_are_counted_exactly(count: int) -> None:
     rows = BaseRows()
-    rows.add_weighted({("x" * 100, "1"): 10_000_000})
+    rows.add_weighted({("x", "1"): count, ("y" * 100_000, "2"): 3})
     encoded = make(rows)
-    assert decoded(encoded.message).weights == [10_000_000]
+    expanded = decoded(encoded.expanded if encoded.is_weighted else encoded.message)
+    assert contents(expanded) == {("x", "1"): count, ("y" * 100_000, "2"): 3}
+
+
+def test_any_number_of_equal_rows_is_one_line() -> None:
+    rows = BaseRows()
+    rows.add_weighted({("x" * 100, "1"): 10_000_000, ("y", "1"): 10**15})
+    encoded = make(rows)
+    assert decoded(encoded.message).weights == [10_000_000, 10**15]
     assert encoded.message.size < 500
     assert encoded.expanded is None, "clients without weights cannot have it"
 
