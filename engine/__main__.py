@@ -214,7 +214,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         print(f"engine: listening on {host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
         if not _is_loopback(host):
             logging.getLogger("engine").warning(
-                "others can reach this address, and no password is asked: whoever reaches it may "
+                "others can reach this address, and no password is asked: all who reach it may "
                 "read every file that this process can, by CREATE SOURCE"
             )
         await stopped.wait()

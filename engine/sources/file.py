@@ -117,7 +117,7 @@ class SourceFile:
         return FileState.FOLLOWED if same else FileState.REPLACED
 
     def bytes_before(self, end: int) -> bytes:
-        """Return the last bytes below `end`, which change when a file is written anew."""
+        """Return the last bytes below `end`, which change when a file is written again."""
         if self._descriptor < 0:
             return b""
         size = min(end, _MARK_BYTES)
