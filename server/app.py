@@ -76,6 +76,8 @@ RETURNS_PER_SECOND = 500
 """Clients that come back in any one second after a shutdown: each may need a base."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that clients have to answer the close of a shutdown."""
+UNACKNOWLEDGED_MARGIN = 30_000
+"""Milliseconds that a peer's kernel has beyond the stall limit, which is to come first."""
 REQUEST_TIMEOUT = 60.0
 """Seconds for the headers of a (next) request, and again for its body: a mobile network's pause."""
 LISTEN_BACKLOG = 4096
@@ -188,7 +190,7 @@ class Server:
             head_timeout=min(bounds.headers_timeout, HEAD_TIMEOUT),
         )
         self._acceptor = Acceptor(
-            http, sockets, tls, self._arrivals, round(1.5 * limits.stall_after)
+            http, sockets, tls, self._arrivals, limits.stall_after + UNACKNOWLEDGED_MARGIN
         )
         self._ticking = asyncio.get_running_loop().create_task(self._tick())
 
