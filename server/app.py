@@ -288,6 +288,7 @@ class Site(Application):
         library = {"path": str(STATIC / "viewstream"), "access": context.access}
         own = [
             ("/(views)", NamedPage, {**page, "file": "views.html"}),
+            ("/(pipeline)", NamedPage, {**page, "file": "pipeline.html"}),
             ("/(views/[^/]+)", NamedPage, {**page, "file": "view.html"}),
         ]
         super().__init__(

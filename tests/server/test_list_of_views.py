@@ -81,7 +81,9 @@ def test_an_engine_that_hangs_delays_nobody_for_long(engine: FakeEngine) -> None
         assert entry(served)["columns"] is not None
 
 
-@pytest.mark.parametrize("path", ["/views", "/views/top10", "/views/a%2Fb", "/views/orders[a=1]"])
+@pytest.mark.parametrize(
+    "path", ["/pipeline", "/views", "/views/top10", "/views/a%2Fb", "/views/orders[a=1]"]
+)
 def test_the_pages_are_there(engine: FakeEngine, path: str) -> None:
     with Served(engine) as served:
         page = requests.get(served.url + path, timeout=20)

@@ -73,6 +73,8 @@ class ScriptedStream:
         self.about: str | None = "generated"
         self.views: list[dict[str, Any]] | int = []
         """What /view/list lists, or the status of its refusal."""
+        self.metrics = ""
+        """What /metrics answers."""
         self.listed = 0
         """How often it was asked for."""
         self._ready = threading.Event()
@@ -154,6 +156,11 @@ class ScriptedStream:
                     milliseconds = time.time_ns() // 1_000_000
                     self.finish({"time": milliseconds, "views": stream.views})
 
+        class Exposition(RequestHandler):
+            def get(self) -> None:
+                self.set_header("Content-Type", "text/plain")
+                self.finish(stream.metrics)
+
         class Own(RequestHandler):
             def get(self, name: str) -> None:
                 content_type, text = stream.files[name]
@@ -170,7 +177,7 @@ class ScriptedStream:
 
         class NamedPage(Page):
             async def get(self, path: str, include_body: bool = True) -> None:
-                await super().get("view.html" if "/" in path else "views.html", include_body)
+                await super().get("view.html" if "/" in path else f"{path}.html", include_body)
 
         files = {"path": str(ROOT / "static"), "default_filename": "index.html"}
         return Application(
@@ -178,7 +185,8 @@ class ScriptedStream:
                 ("/view/stream", Stream),
                 ("/about.json", About),
                 ("/view/list", ViewList),
-                ("/(views(?:/[^/]+)?)", NamedPage, files),
+                ("/metrics", Exposition),
+                ("/(views(?:/[^/]+)?|pipeline)", NamedPage, files),
                 ("/own/(.*)", Own),
                 ("/(.*)", Page, files),
             ]
