@@ -140,6 +140,14 @@ test("sixty changes of order a second are shown as few moves, and the last one i
   assert.deepEqual(order.next(["a", "c"], now + 701, true), ["a", "c"]);
 });
 
+test("rows that come to an empty list are shown at once, and so is that they are gone", () => {
+  const order = new SettledOrder(2_000);
+  assert.deepEqual(order.next(["a"], 0, false), ["a"]);
+  assert.deepEqual(order.next([], 10, false), []);
+  assert.deepEqual(order.next(["b"], 20, false), ["b"]);
+  assert.deepEqual(order.next(["c"], 30, false), ["b"]);
+});
+
 const second = (at) => new Date(at * 1000).toISOString();
 
 test("the chart has a bar for each second, also for those without edits", () => {

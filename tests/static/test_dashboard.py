@@ -27,6 +27,7 @@ def test_shows_the_count_and_the_bars(stream: ScriptedStream, page: Page) -> Non
     page.goto(stream.url)
     expect(page.locator("#standing-text")).to_have_text("Connecting")
     expect(total(page)).to_have_text("\N{EN DASH}")
+    expect(page.locator("#people .bots")).to_be_hidden()
     connection = stream.connection(0)
     assert connection.views == list(COLUMNS)
     views = Views(connection, 1024, BOB, ALICE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.static.dashboard_script import (
     ALICE,
@@ -85,18 +85,22 @@ def test_a_server_that_is_not_there_is_named(stream: ScriptedStream, page: Page)
     expect(page.get_by_role("button", name="Retry now")).to_be_visible()
 
 
-def test_going_offline_and_online_connects_again(stream: ScriptedStream, page: Page) -> None:
+def test_going_offline_and_online_connects_again(stream: ScriptedStream, chromium: Browser) -> None:
+    # Of its own: the browser may complain on the console that it is offline.
+    context = chromium.new_context()
+    page = context.new_page()
     page.goto(stream.url)
     views = Views(stream.connection(0), 24, ALICE)
     wait_for_editors(page, "Alice")
-    page.context.set_offline(True)
+    context.set_offline(True)
     views.connection.cut()
     expect(word(page)).to_have_text("Reconnecting")
-    page.context.set_offline(False)
+    context.set_offline(False)
     views.resume(stream.connection(1))
     views.become_total(25, ALICE)
     expect(total(page)).to_have_text("25")
     expect(word(page)).to_have_text("Live")
+    context.close()
 
 
 def test_a_gap_brings_a_new_base_and_shows_no_mix(stream: ScriptedStream, page: Page) -> None:
@@ -142,7 +146,7 @@ def test_rows_that_stay_wrong_are_shown_as_unverified(stream: ScriptedStream, pa
 
 REASONS = [
     ("nothing was posted for 15 s", "no changes arrive from the pipeline"),
-    ("no pipeline has posted yet", "the pipeline has not started yet"),
+    ("no pipeline has posted yet", "no changes have come from the pipeline so far"),
     ("what is posted has been behind the engine for 15 s", "the pipeline falls behind"),
     ("the engine does not answer", "the database does not answer"),
     ('FATAL: role "x" at 10.0.0.7 port 6875', "the database reports an error"),

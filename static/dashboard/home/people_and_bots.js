@@ -21,6 +21,7 @@ export class PeopleAndBots {
       sumOf(rows.filter((row) => row.kind === kind).map(({ edits }) => edits));
     const edits = { people: editsOf("people"), bots: editsOf("bots") };
     const total = Number(edits.people) + Number(edits.bots);
+    this.#panel.toggleAttribute("data-empty", total === 0);
     if (total === 0) return;
     for (const kind of ["people", "bots"]) {
       setText(this.#part(kind, "share"), shareText(Number(edits[kind]) / total));

@@ -25,9 +25,11 @@ export class SettledOrder {
    * @param {boolean} isAtOnce whether the order must be the true one, as at another time
    */
   next(keys, now, isAtOnce) {
-    const isSame =
-      keys.length === this.#keys.length && keys.every((key, at) => key === this.#keys[at]);
-    if (!isSame && (isAtOnce || now - this.#changedAt >= this.#interval)) {
+    const shown = this.#keys;
+    const isSame = keys.length === shown.length && keys.every((key, at) => key === shown[at]);
+    const isFirst = shown.length === 0 || keys.length === 0; // nothing crosses anything
+    const isDue = isAtOnce || isFirst || now - this.#changedAt >= this.#interval;
+    if (!isSame && isDue) {
       this.#keys = keys;
       this.#changedAt = now;
     }

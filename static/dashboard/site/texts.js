@@ -19,7 +19,7 @@ const ORDER = [
 /** What the server says of a view, and how a person would say it. */
 const REASONS = [
   [/^nothing was posted/, "no changes arrive from the pipeline"],
-  [/^no pipeline has posted/, "the pipeline has not started yet"],
+  [/^no pipeline has posted/, "no changes have come from the pipeline so far"],
   [/are not what its TAIL/, "the database's answers do not agree with its changes"],
   [/recreated/, "the view was defined again, and its pipeline has not started yet"],
   [/behind the engine/, "the pipeline falls behind the database"],
