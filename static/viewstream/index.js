@@ -20,14 +20,16 @@ const HERE = import.meta.url;
  */
 export function follow(names, options = {}) {
   const spelled = names.map(spellName);
-  const keys = Object.entries(options.keys ?? {}).map(([name, key]) => [spellName(name), key]);
-  for (const [name] of keys) {
+  /** @type {[string, any][]} */
+  const given = Object.entries(options.keys ?? {});
+  const keys = Object.fromEntries(given.map(([name, key]) => [spellName(name), key]));
+  for (const name of Object.keys(keys)) {
     if (!spelled.includes(name))
       throw new Error(`expected keys of ${spelled.join(", ")}, found ${name}`);
   }
   const { WebSocket, environment, server = defaultServer() } = options;
   const world = { ...browser(), ...(WebSocket && { WebSocket }), ...environment };
-  const settled = { ...options, keys: Object.fromEntries(keys) };
+  const settled = { ...options, keys };
   return new Stream(spelled, new URL("view/stream", withSlash(server)), settled, world);
 }
 

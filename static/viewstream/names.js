@@ -4,10 +4,14 @@
  * `viewstream/names.py` has the same rules; `tests/vectors/names.json` tests both.
  */
 
-const BARE_COLUMN = /^[^\x00-\x20'"[\]=,:]+$/;
-const BARE_VALUE = /^[^\x00-\x20'"[\],]+$/;
-const PART =
-  /^([^[]+)\[("(?:[^"]|"")+"|[^\x00-\x20'"[\]=,:]+)(?:=('(?:[^']|'')*'|[^\x00-\x20'"[\],]+)| +[iI][sS] +[nN][uU][lL][lL])\]$/;
+/** What needs no quotes: neither blanks nor control characters, and no sign of the syntax. */
+const VALUE = String.raw`[^\x00-\x20'"[\],]+`;
+const COLUMN = VALUE.replace(",", "=,:");
+const BARE_VALUE = new RegExp(`^${VALUE}$`);
+const BARE_COLUMN = new RegExp(`^${COLUMN}$`);
+const PART = new RegExp(
+  String.raw`^([^[]+)\[("(?:[^"]|"")+"|${COLUMN})(?:=('(?:[^']|'')*'|${VALUE})| +[iI][sS] +[nN][uU][lL][lL])\]$`,
+);
 
 /**
  * The name of the part of `view` whose `column` has the value, for `follow`; null is NULL.

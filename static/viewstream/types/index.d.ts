@@ -188,11 +188,7 @@ export function follow<Views extends object = AnyViews>(
 ): Stream<Views>;
 
 /** The name of the part of `view` whose `column` has the value; null is NULL. */
-export function part(
-  view: string,
-  column: string,
-  value: string | number | bigint | null,
-): string;
+export function part(view: string, column: string, value: string | number | bigint | null): string;
 
 /** The JavaScript value of a PostgreSQL text. */
 export function readValue(type: string, text: string | null, int8?: Int8): Value;
