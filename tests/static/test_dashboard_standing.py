@@ -255,6 +255,18 @@ def test_a_server_that_names_no_source_is_fine(stream: ScriptedStream, page: Pag
     expect(page.locator("#source")).to_have_text("")
 
 
+def test_the_clocks_are_compared_again_with_each_connection(
+    stream: ScriptedStream, page: Page
+) -> None:
+    page.goto(stream.url)
+    views = Views(stream.connection(0), 24, ALICE)
+    expect(page.locator("#source")).to_have_text("Source: generated")
+    stream.about = "another one"
+    views.connection.close(1001, "retry=0.1")
+    views.resume(stream.connection(1))
+    expect(page.locator("#source")).to_have_text("Source: another one")
+
+
 def test_a_refusal_for_good_is_shown_and_not_retried(stream: ScriptedStream, page: Page) -> None:
     reason = "no view 'counter'; there are a, b"
     stream.on_open = lambda connection: connection.close(4404, reason)

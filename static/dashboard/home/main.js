@@ -53,7 +53,15 @@ for (const view of stream.views.values()) {
 }
 setInterval(tick, 1000);
 pauseWhileHidden(stream);
-clock.ask().then(
-  (about) => setText(document.getElementById("source"), sourceText(about)),
-  (error) => console.info(`the server does not name its source: ${error.message}`),
-);
+stream.onConnection(({ type }) => {
+  if (type === "connected") askAboutServer(); // either clock may have been set since
+});
+
+/** Ask for the source of the events and the server's clock. */
+async function askAboutServer() {
+  try {
+    setText(document.getElementById("source"), sourceText(await clock.ask()));
+  } catch (error) {
+    console.info(`the server does not name its source: ${error.message}`);
+  }
+}
