@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from scripts.faultkit.clients import Client
-from scripts.faultkit.world import VIEWS, World
+from scripts.faultkit.world import FOLLOWED, World
 from viewstream.protocol import Position, Row
 
 PATIENCE = 60.0
@@ -55,13 +55,13 @@ async def prove(world: World) -> Proof:
     seconds = time.monotonic() - begin
     compared = 0
     for client in world.clients:
-        for view in VIEWS:
+        for view in FOLLOWED:
             compared += await _compare(world, client, view)
     world.services["source"].send(signal.SIGSTOP)
     try:
         present = await _settled(world)
         await _converge(world, present)
-        for view in VIEWS:
+        for view in FOLLOWED:
             compared += await _compare_all(world, view)
     finally:
         world.services["source"].send(signal.SIGCONT)
@@ -92,18 +92,18 @@ def _wrong(world: World, memory: dict[str, float]) -> list[str]:
 
 
 async def _all_present(world: World) -> dict[str, Position]:
-    places = await asyncio.gather(*(_present(world, view) for view in VIEWS))
-    return dict(zip(VIEWS, places, strict=True))
+    places = await asyncio.gather(*(_present(world, view) for view in FOLLOWED))
+    return dict(zip(FOLLOWED, places, strict=True))
 
 
 async def _settled(world: World) -> dict[str, Position]:
     """Return the engine's positions once it has read everything that the stopped source wrote."""
     while True:
         present = await _all_present(world)
-        rows = [await world.rows_at(view, present[view].frontier) for view in VIEWS]
+        rows = [await world.rows_at(view, present[view].frontier) for view in FOLLOWED]
         await asyncio.sleep(0.3)
         later = await _all_present(world)
-        again = [await world.rows_at(view, later[view].frontier) for view in VIEWS]
+        again = [await world.rows_at(view, later[view].frontier) for view in FOLLOWED]
         if rows == again:
             return present
 

@@ -21,10 +21,13 @@ from scripts.ports import HOST, free_port
 from scripts.procfs import children_of, memory_of, script_of
 from scripts.text_query import rows_at, text_query
 from viewstream.engine import find_relation, relation_query
-from viewstream.names import quote_view
+from viewstream.names import parse_view, quote_view
 from viewstream.protocol import Row
 
 VIEWS = ("counter", "top10", "useredits")
+PARTS = ("useredits[count=1]", "useredits[count=2]", "top10[count=3]")
+"""Parts that are followed, too. Each edit moves a row from one part of `useredits` to another."""
+FOLLOWED = (*VIEWS, *PARTS)
 SIDES = ("a", "b")
 OTHER_QUERIES = {
     "counter": "SELECT 0 - count(*) AS count FROM recentchanges",
@@ -32,6 +35,8 @@ OTHER_QUERIES = {
                 ORDER BY count DESC, "user" LIMIT 7""",
 }
 """Queries that replace a view; a value of each of their rows begins with `clients.MARK`."""
+COUNT = 1
+"""The place of the column by which the parts are chosen."""
 SLOW = 20_000
 """Bytes a second that reach a slow client."""
 PATIENCE = 60.0
@@ -72,6 +77,7 @@ class World:
                 *(f"server-{side}", "server", "--dsn", self.dsn),
                 *("--listen", f"{HOST}:{self.ports[side]}"),
                 *(() if pipes else ("--tail",)),
+                *("--part", "useredits:count", "--part", "top10:count"),
                 *VIEWS,
                 ready="listening on",
             )
@@ -105,10 +111,10 @@ class World:
         quick = [self.lines[side].port for side in SIDES]
         slow = [self.slow_lines[side].port for side in SIDES]
         self.clients = [
-            Client("steady a", VIEWS, quick[:1], self._chance),
-            Client("steady b", VIEWS, quick[1:], self._chance),
-            Client("slow", VIEWS, slow, self._chance, stay=30),
-            Client("roaming", VIEWS, quick, self._chance, stay=2),
+            Client("steady a", FOLLOWED, quick[:1], self._chance),
+            Client("steady b", FOLLOWED, quick[1:], self._chance),
+            Client("slow", FOLLOWED, slow, self._chance, stay=30),
+            Client("roaming", FOLLOWED, quick, self._chance, stay=2),
         ]
         self.hostile = Hostile(VIEWS, list(self.ports.values()), self._chance)
         runs = [client.run() for client in self.clients] + [self.hostile.run()]
@@ -169,18 +175,25 @@ class World:
         return await asyncio.to_thread(text_query, self.dsn, *statements)
 
     async def epoch(self, view: str) -> str:
-        return find_relation(view, await self.ask(relation_query(view))).epoch
+        whole = parse_view(view).view
+        return find_relation(whole, await self.ask(relation_query(whole))).epoch
 
     async def time(self, view: str) -> int:
-        """Return the time at which the engine answers a SELECT of the view now."""
+        """Return the time at which the engine answers a SELECT of the view, or part, now."""
+        whole = parse_view(view).view
         query = (
             f"SELECT mz_logical_timestamp(), v.* FROM (SELECT true) AS one"  # noqa: S608 -- quoted
-            f" LEFT JOIN {quote_view(view)} AS v ON true"
+            f" LEFT JOIN {quote_view(whole)} AS v ON true"
         )
         return int((await self.ask(query))[0][0])
 
     async def rows_at(self, view: str, time: int) -> Counter[Row]:
-        return await asyncio.to_thread(rows_at, self.dsn, view, time)
+        name = parse_view(view)
+        rows = await asyncio.to_thread(rows_at, self.dsn, name.view, time)
+        part = name.part
+        if part is None:
+            return rows
+        return Counter({row: n for row, n in rows.items() if row[COUNT] == part.value})
 
     async def replace(self, view: str) -> None:
         """Replace the view by its other query or, if that was done, by its own."""
