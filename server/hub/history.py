@@ -131,8 +131,6 @@ class History:
         self._limits = limits
         self._schedule = AuditSchedule(limits)
         self._checksum_at: int | None = None
-        self._ended_at: int | None = None
-        """The last question when a log came that has nothing below the end of time."""
 
     @property
     def head(self) -> int:
@@ -171,8 +169,6 @@ class History:
             if now - log.moved_at < self._limits.gap_patience:
                 return Extended(Outcome.GAP)
             log = self.restart_log(delta.lower, now)
-        if log.lower == MAX_TIME and self._ended_at is None:
-            self._ended_at = self.epochs.asked
         self.posted_at = now
         self._compare(log, now)  # a base may have waited for the log to begin
         part = log.new_part(delta)
@@ -205,7 +201,8 @@ class History:
         its SELECT has the present time. Its head then follows the engine's time.
         """
         upper = max(self.check.time(now), self.head, last + 1)
-        return Delta(delta.view, delta.epoch, min(delta.lower, upper), upper, delta.updates)
+        lower = min(delta.lower, upper, self.check.base_upper)  # of a base asked for after the end
+        return Delta(delta.view, delta.epoch, lower, upper, delta.updates)
 
     def follow_time(self, now: int) -> Delta | None:
         """Return the progress of a view that no pipeline posts any more, since it is still."""
@@ -238,7 +235,6 @@ class History:
         """Begin the log at `lower`: listeners below it need a base at or above it."""
         self.generation += 1
         self.log = Log(lower, now)
-        self._ended_at = None
         self.folding = None
         self.fold_cache.clear()
         self.audit.restart()
@@ -274,7 +270,7 @@ class History:
     def forget_all(self) -> None:
         """Drop everything of the last epoch."""
         self.generation += 1
-        self.log = self.base = self.engine_ahead = self.folding = self._ended_at = None
+        self.log = self.base = self.engine_ahead = self.folding = None
         self.fold_cache.clear()
         self.audit = Audit()
         self.check, self.is_still = PostCheck(), False
@@ -294,10 +290,6 @@ class History:
         return (is_fresh or self.has_ended) and self._schedule.is_due(self.log, now)
 
     def _keep_base(self, base: ReadBase, now: int) -> None:
-        if self._ended_at is not None and base.asked > self._ended_at and 1 < base.upper < MAX_TIME:
-            # A TAIL ended at once, without a time: nothing changes after it began, but a SELECT
-            # has the time of now. So a view is that only the optimiser knows to be empty.
-            self.restart_log(base.upper, now).append(MAX_TIME, None, now)
         self.base = base
         self.base_reads += 1
         self._schedule.note_read(now)

@@ -25,6 +25,8 @@ class PostCheck:
         """Whether the engine has said, by a base, that the view can no longer change."""
         self.base_asked = 0
         """The number of the question that the last base answers."""
+        self.base_upper = MAX_TIME
+        """The `upper` of the last base."""
         self.time_asked = 0
         """The number of the last question whose answer had the engine's time."""
         self._time: int | None = None
@@ -40,7 +42,7 @@ class PostCheck:
 
     def note_base(self, upper: int, width: int, asked: int) -> bool:
         """Note a base; return False if deltas with rows of another width were taken."""
-        self.base_asked = max(self.base_asked, asked)
+        self.base_asked, self.base_upper = max(self.base_asked, asked), upper
         self.has_ended = self.has_ended or upper == MAX_TIME
         is_consistent = not width or self._width in (None, width)
         self._width = width or self._width

@@ -269,10 +269,7 @@ class View:
         self._fanout.tallies.take_audits(self.name, self.history.findings)
         if base is not None:
             self.wants_base = False
-        has_restarted = self._generation != self.history.generation
         self.follow_history()
-        if has_restarted:
-            self.feed.flushed = self.history.head  # no message of it is pending
         self.decide_epochs(question)
         return True
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.framing import Encoding, Message
+from server.framing import Encoding
 from server.hub.epochs import Epochs, Question, Verdict
-from server.hub.history import Outcome, ReadBase
+from server.hub.history import Outcome
 from server.hub.listener import Client
 from tests.server.hub_scenes import (
     client_of,
@@ -23,9 +23,9 @@ from tests.server.hub_scenes import (
     received,
     statuses,
 )
-from tests.server.simulated import LIMITS, VIEW, FakeClient
+from tests.server.simulated import LIMITS, VIEW
 from tests.server.world import World
-from viewstream.protocol import MAX_TIME, Base, Delta, Position, encode
+from viewstream.protocol import Base, Delta, Position
 
 # --- gaps and epochs -------------------------------------------------------------------------
 
@@ -374,61 +374,3 @@ def test_a_report_says_how_the_view_is(count: int) -> None:
     assert report.epoch == world.engine.epoch
     late = server.hub.report(VIEW, world.now + 15_000)
     assert (late.state, late.problem) == ("stale", "nothing was posted for 15 s")
-
-
-# --- views that end at once ------------------------------------------------------------------
-
-
-def end_at_once() -> tuple[World, FakeClient]:
-    """A view whose TAIL ended without any time, and a client that waits for its base."""
-    world = World()
-    server = world.servers[0]
-    world.ask_now(server, is_base=True)
-    client = connect(server)
-    delta = Delta(VIEW, world.engine.epoch, MAX_TIME, MAX_TIME, [])
-    asked = server.hub.last_question(VIEW)
-    assert server.hub.take_delta(delta, world.now, asked) is Outcome.HAD
-    server.turn()
-    return world, client
-
-
-def test_a_view_whose_tail_ends_at_once_is_served_with_the_time_of_its_select() -> None:
-    world, client = end_at_once()
-    server = world.servers[0]
-    assert received(client) == []
-    world.ask_now(server, is_base=True)
-    server.turn()
-    base, delta = received(client)
-    assert isinstance(base, Base)
-    assert isinstance(delta, Delta)
-    assert base.upper < MAX_TIME
-    assert (delta.lower, delta.upper, delta.updates) == (base.upper, MAX_TIME, [])
-    assert next(iter(client.listeners.values())).is_live
-    report = server.hub.report(VIEW, world.now)
-    assert (report.state, report.head) == ("live", MAX_TIME)
-
-
-def test_a_base_that_was_asked_for_before_it_ended_does_not_count() -> None:
-    world = World()
-    server = world.servers[0]
-    world.ask_now(server, is_base=False)
-    client = connect(server)
-    question = server.hub.ask(VIEW, for_base=True)
-    delta = Delta(VIEW, world.engine.epoch, MAX_TIME, MAX_TIME, [])
-    server.hub.take_delta(delta, world.now, question.number)
-    base = ReadBase(1_500, 0, Message(encode(Base(VIEW, "", 1_500, [], []))), question.number, 0)
-    server.hub.take_answer(VIEW, question, world.engine.epoch, base, world.now)
-    server.turn()
-    assert received(client) == [], "the view can have changed since"
-    assert server.hub.wants_base(VIEW)
-
-
-def test_a_client_of_a_view_that_ended_at_once_resumes_at_the_end() -> None:
-    world, _ = end_at_once()
-    server = world.servers[0]
-    world.ask_now(server, is_base=True)
-    client = connect(server, Position(world.engine.epoch, MAX_TIME))
-    server.turn()
-    (delta,) = received(client)
-    assert isinstance(delta, Delta)
-    assert (delta.lower, delta.upper) == (MAX_TIME, MAX_TIME)

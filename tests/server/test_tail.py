@@ -208,5 +208,6 @@ def test_a_view_that_only_the_optimiser_knows_to_be_empty(tailing: Served) -> No
     assert watcher.base() == engine.base("top10")
     while isinstance(message := watcher.next_rows(), Base):
         assert message == engine.base("top10")  # one before the TAIL ended, one after
-    assert (message.upper, message.updates) == (MAX_TIME, [])
+    assert message.updates == []
+    assert message.upper < MAX_TIME  # the engine does not say that the view has ended
     wait_until(lambda: tailing.health()["state"] == "live", "the view to be live")
