@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from server.framing import Encoding, Message, encode_event_id
 from server.hub.history import History
-from server.hub.states import HAS_POSITION, State
+from server.hub.states import State
 from server.hub.tallies import Resume
 from viewstream.protocol import Position
 
@@ -126,12 +126,13 @@ class Listener:
 
     @property
     def position(self) -> Position | None:
-        """The position that the client has, as far as the hub knows; None if it needs a base."""
+        """The position that the client has; None if it never had one.
+
+        It has one also while it waits for a base: the base must not be below it, at any server.
+        """
         if self.state is State.LIVE:
             return self.feed.position(self.feed.flushed)
-        if self.state in HAS_POSITION and self.epoch is not None:
-            return Position(self.epoch, self.frontier)
-        return None
+        return None if self.epoch is None else Position(self.epoch, self.frontier)
 
 
 class GroupKey(NamedTuple):

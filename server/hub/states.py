@@ -25,8 +25,6 @@ class State(Enum):
 
 HAS_NOTHING = frozenset({State.CHECKING_EPOCH, State.WAITING_FOR_BASE})
 """States in which the client is shown `waiting`."""
-HAS_POSITION = frozenset({State.CHECKING_EPOCH, State.RESUMING, State.CATCHING_UP, State.AHEAD})
-"""States in which `epoch` and `frontier` are the client's; in CHECKING_EPOCH they may be void."""
 
 
 class Event(Enum):

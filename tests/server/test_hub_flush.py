@@ -174,6 +174,23 @@ def test_an_id_names_the_views_in_which_a_client_is_not_live() -> None:
     assert not listener.is_live
 
 
+def test_an_id_names_the_views_in_which_a_client_waits_for_its_next_base() -> None:
+    """Without the position, another server could send a base below what the client has."""
+    views = TwoViews(Encoding.EVENTS)
+    client = FakeClient(views.server, Encoding.EVENTS)
+    views.hub.add_client(client, {"a": None, "b": Position("1-u0", 7)})
+    question = views.hub.ask("b", for_base=False)
+    views.hub.take_answer("b", question, "1-u2", None, 0)
+    views.turn()
+    waiting = [one.listeners["b"].state for one in (views.client, client)]
+    assert waiting == [State.WAITING_FOR_BASE, State.WAITING_FOR_BASE]
+    views.post("a", 1000)
+    views.turn()
+    assert views.events()[-1].id == "a@1-u1:1001 b@1-u1:1000"
+    assert isinstance(client.reader, EventReader)
+    assert client.reader.events[-1].id == "a@1-u1:1001 b@1-u0:7"
+
+
 def test_the_ids_within_one_write_advance_message_by_message() -> None:
     views = TwoViews(Encoding.EVENTS)
     views.post("b", 1000)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from server.hub.states import HAS_NOTHING, HAS_POSITION, TRANSITIONS, Action, Event, State
+from server.hub.states import TRANSITIONS, Action, Event, State
 from tests.server.world import Follower, World
 from tests.support.processes import ROOT
 
@@ -42,11 +42,6 @@ def test_every_state_can_be_reached() -> None:
             break
         reached |= after
     assert reached == set(State)
-
-
-def test_what_a_client_is_shown_follows_from_the_state() -> None:
-    assert {State.CHECKING_EPOCH} == HAS_NOTHING & HAS_POSITION
-    assert set(State) - HAS_NOTHING - HAS_POSITION == {State.LIVE, State.GONE}
 
 
 def test_an_event_that_cannot_happen_is_an_error() -> None:
