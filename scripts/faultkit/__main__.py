@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from scripts.faultkit.faults import inject
 from scripts.faultkit.proof import DivergedError, Proof, prove
 from scripts.faultkit.schedule import DECK, Fault, schedule
 from scripts.faultkit.soak import GrowthError, soak
-from scripts.faultkit.world import World
+from scripts.faultkit.world import SIDES, World
 
 
 class FaultError(Exception):
@@ -40,11 +40,14 @@ async def run(
     kinds: set[str] | None = None,
     rate: float = 200,
     editors: int = 500,
-    pipes: bool = True,
+    tailing: Collection[str] = (),
     report: Callable[[str], None] = print,
 ) -> list[tuple[Fault, Proof]]:
-    """Inject `count` faults of the seed's schedule, and prove each; raises FaultError."""
-    world = World(folder, seed, rate, editors, pipes=pipes)
+    """Inject `count` faults of the seed's schedule, and prove each; raises FaultError.
+
+    The servers of the sides `tailing` have no pipelines.
+    """
+    world = World(folder, seed, rate, editors, tailing=tailing)
     proved: list[tuple[Fault, Proof]] = []
     fault: Fault | None = None
     try:
@@ -53,7 +56,7 @@ async def run(
         chosen = (
             one
             for one in schedule(seed)
-            if (kinds is None or one.kind in kinds) and (pipes or not one.needs_pipes)
+            if (kinds is None or one.kind in kinds) and one.pipeline not in tailing
         )
         for fault in islice(chosen, count):
             await inject(world, fault)
@@ -63,6 +66,7 @@ async def run(
         raise FaultError(fault, seed, str(error) or type(error).__name__) from error
     finally:
         await world.stop()
+    report(table.tokens(world))
     return proved
 
 
@@ -90,9 +94,13 @@ def parse_arguments() -> argparse.Namespace:
         help="inject only these kinds",
     )
     add(
-        "--no-pipes",
-        action="store_true",
-        help="let the servers read the changes themselves (--tail), without pipelines",
+        "--tailing",
+        nargs="+",
+        default=[],
+        choices=SIDES,
+        metavar="SIDE",
+        help="of the two servers a and b, those that read the changes themselves (--tail), "
+        "without pipelines (default: none)",
     )
     add(
         "--soak",
@@ -139,7 +147,7 @@ def _fault(options: argparse.Namespace, seed: int, folder: Path) -> int:
                 kinds=set(options.kinds) if options.kinds else None,
                 rate=options.rate,
                 editors=options.editors,
-                pipes=not options.no_pipes,
+                tailing=options.tailing,
                 report=_print,
             )
         )

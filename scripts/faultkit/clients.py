@@ -1,16 +1,13 @@
-"""The clients: honest ones, which check invariants, and hostile ones."""
+"""Honest clients, which check invariants; hostile.py has the others."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-
+from scripts.faultkit.events import EventSource
 from viewstream.client import Stream
 from viewstream.client.change import Change, Rows
 from viewstream.client.state import ViewState
@@ -64,10 +61,11 @@ def is_of_other_query(row: Row) -> bool:
 
 
 class Client:
-    """An honest client: follows all views by one of several ports, drawn for each connection.
+    """An honest client: follows its views by one of several ports, drawn for each connection.
 
     With a `stay` it disconnects after about so many seconds, and connects again to any of the
-    ports, so it moves between servers with its positions.
+    ports, so it moves between servers with its positions. `token` signs a reader's token. With
+    `by_events` it follows by server-sent events.
     """
 
     def __init__(
@@ -76,7 +74,10 @@ class Client:
         views: Sequence[str],
         ports: Sequence[int],
         chance: random.Random,
+        token: Callable[[], str],
+        *,
         stay: float | None = None,
+        by_events: bool = False,
     ) -> None:
         self.name = name
         self.diaries = {view: Diary(view) for view in views}
@@ -84,18 +85,31 @@ class Client:
             f"http://{HOST}:{ports[0]}",
             views,
             on_change=self._note,
+            token=token,
             dial=self._dial,
             rng=chance.random,
             sleep=_briefly,
         )
+        self.events = EventSource(lambda: self.follower.states) if by_events else None
         self._ports = ports
         self._chance = chance
         self._stay = stay
         self._socket: Socket | None = None
 
+    @property
+    def wrong(self) -> list[str]:
+        """The broken invariants that this client saw."""
+        wrong = [sentence for diary in self.diaries.values() for sentence in diary.wrong]
+        wrong += [f"it had to close with {code}" for code in self.follower.closed_with]
+        if self.events is not None:
+            wrong += self.events.wrong
+        return [f"{self.name}: {sentence}" for sentence in wrong]
+
     async def _dial(self, address: str, token: str | None = None) -> Socket:
         port = self._chance.choice(self._ports)
-        self._socket = await dial(address.replace(f":{self._ports[0]}/", f":{port}/", 1), token)
+        address = address.replace(f":{self._ports[0]}/", f":{port}/", 1)
+        connect = dial if self.events is None else self.events.dial
+        self._socket = await connect(address, token)
         return self._socket
 
     def _note(self, state: ViewState, change: Change) -> None:
@@ -118,98 +132,3 @@ class Client:
 async def _briefly(seconds: float) -> None:
     """Cap the backoff: a client that disconnects on purpose would wait longer and longer."""
     await asyncio.sleep(min(seconds, LONGEST_DELAY))
-
-
-class Hostile:
-    """Attacks the servers in several ways, one after the other, until cancelled."""
-
-    name = "hostile"
-
-    def __init__(self, views: Sequence[str], ports: Sequence[int], chance: random.Random) -> None:
-        self.attacks = 0
-        self.wrong: list[str] = []
-        self._views = views
-        self._ports = ports
-        self._chance = chance
-
-    async def run(self) -> None:
-        attacks = (self._garbage, self._half_handshake, self._bad_frames, self._deaf, self._post)
-        while True:
-            attack = self._chance.choice(attacks)
-            port = self._chance.choice(self._ports)
-            # The server may be down, or may rightly disconnect.
-            with contextlib.suppress(OSError, EOFError, TimeoutError):
-                async with asyncio.timeout(5):
-                    await attack(port)
-            self.attacks += 1
-            await asyncio.sleep(self._chance.uniform(0, 0.5))
-
-    async def _talk(self, port: int, data: bytes, wait: float) -> bytes:
-        """Send bytes; return what the server sends within `wait` seconds."""
-        reader, writer = await asyncio.open_connection(HOST, port)
-        try:
-            writer.write(data)
-            await writer.drain()
-            answer = b""
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    while chunk := await reader.read(65536):
-                        answer += chunk
-            return answer
-        finally:
-            writer.transport.abort()
-
-    async def _garbage(self, port: int) -> None:
-        await self._talk(port, self._chance.randbytes(2000), 0.2)
-
-    async def _half_handshake(self, port: int) -> None:
-        handshake = self._handshake(port)
-        await self._talk(port, handshake[: self._chance.randrange(len(handshake))], 0.2)
-
-    async def _bad_frames(self, port: int) -> None:
-        lengths = [b"\xfe" + struct.pack("!H", 60000), b"\xff" + struct.pack("!Q", 2**62), b"\x05"]
-        frame = self._chance.choice([b"\x81", b"\x82", b"\x8f", b"\xf1"])
-        frame += self._chance.choice(lengths) + self._chance.randbytes(200)
-        await self._talk(port, self._handshake(port) + frame, 0.3)
-
-    async def _deaf(self, port: int) -> None:
-        """Subscribe, and read nothing."""
-        _, writer = await asyncio.open_connection(HOST, port, limit=1)
-        try:
-            writer.write(self._handshake(port))
-            await asyncio.sleep(self._chance.uniform(0, 3))
-        finally:
-            writer.transport.abort()
-
-    async def _post(self, port: int) -> None:
-        """Post what is no delta, or one of another epoch; the server must refuse it."""
-        view = self._chance.choice(self._views)
-        epoch = f"{self._chance.randrange(10**13)}-u{self._chance.randrange(100)}"
-        bodies = [
-            self._chance.randbytes(500),
-            b"[" * 5000,
-            b'{"type":"delta","view":"%s","epoch":"%s","lower":5,"upper":1,"updates":[]}'
-            % (view.encode(), epoch.encode()),
-            b'{"type":"delta","view":"%s","epoch":"%s","lower":1,"upper":2,"updates":[[1,1,["x"]]]}'
-            % (view.encode(), epoch.encode()),
-        ]
-        request = HTTPRequest(
-            f"http://{HOST}:{port}/view/deltas",
-            method="POST",
-            headers={"Content-Type": "application/json"},
-            body=self._chance.choice(bodies),
-            request_timeout=4,
-        )
-        try:
-            answer = await AsyncHTTPClient().fetch(request)
-        except HTTPClientError:
-            return
-        self.wrong.append(f"the server answered {answer.code} to {request.body!r}")
-
-    def _handshake(self, port: int) -> bytes:
-        view = self._chance.choice(self._views)
-        return (
-            f"GET /view/stream?view={view} HTTP/1.1\r\nHost: {HOST}:{port}\r\n"
-            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        ).encode()

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
-HOST = "127.0.0.1"
-_WEBSOCKET = (
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-)
+from scripts.faultkit.clients import HOST
+from scripts.faultkit.hostile import WEBSOCKET
+from scripts.faultkit.keyring import bearer
+
 _DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 _CLOSE = b"\x88\x82\x00\x00\x00\x00\x03\xe8"
 """A close frame of a client, masked with zeros, with the code 1000."""
@@ -20,16 +20,25 @@ _PATIENCE = 10.0
 
 
 class Crowd:
-    """`size` clients at a time. `visits` counts by way how many have come and gone."""
+    """`size` clients at a time. `visits` counts by way how many have come and gone.
+
+    `token` signs a reader's token.
+    """
 
     def __init__(
-        self, size: int, ports: Sequence[int], views: Sequence[str], chance: random.Random
+        self,
+        size: int,
+        ports: Sequence[int],
+        views: Sequence[str],
+        chance: random.Random,
+        token: Callable[[], str],
     ) -> None:
         self.visits: Counter[str] = Counter()
         self._size = size
         self._ports = ports
         self._views = views
         self._chance = chance
+        self._token = token
 
     async def run(self) -> None:
         """Come and go until cancelled."""
@@ -55,8 +64,9 @@ class Crowd:
         elif way == "events":
             headers = "Accept: text/event-stream\r\n"
         else:
-            headers = _WEBSOCKET + (_DEFLATE if way == "deflated" else "")
-        query = "&".join(f"view={view}" for view in views)
+            headers = WEBSOCKET + (_DEFLATE if way == "deflated" else "")
+        headers += bearer(self._token())
+        query = "&".join(f"view={quote(view)}" for view in views)
         reader, writer = await asyncio.wait_for(
             asyncio.open_connection(HOST, self._chance.choice(self._ports)), _PATIENCE
         )
@@ -70,7 +80,7 @@ class Crowd:
                     async with asyncio.timeout(stay):
                         while await reader.read(1 << 16):
                             pass
-            if headers.startswith(_WEBSOCKET) and self._chance.random() < 0.5:
+            if headers.startswith(WEBSOCKET) and self._chance.random() < 0.5:
                 writer.write(_CLOSE)
         finally:
             if self._chance.random() < 0.5:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 
 import psycopg2
 
+from scripts.faultkit.hostile import ask_status
+from scripts.faultkit.keyring import bearer
 from scripts.faultkit.proxy import PostFault
 from scripts.faultkit.schedule import SCRIPTS, Fault
 from scripts.faultkit.service import Service
@@ -120,6 +122,29 @@ async def _replace(world: World, fault: Fault) -> None:
                 return
 
 
+async def _keys(world: World, fault: Fault) -> None:
+    """Rotate the readers' keys: servers get the next one, tokens are signed by it, the old ends."""
+    keyring = world.keyring
+    old = keyring.sign()
+    following = keyring.publish_next()
+    await _await_status(world, keyring.sign_by(following), 200)
+    keyring.adopt(following)
+    await asyncio.sleep(fault.seconds)
+    keyring.forget_others()
+    await _await_status(world, old, 401)
+
+
+async def _await_status(world: World, token: str, status: int) -> None:
+    """Let the servers read the keys, and wait until they answer so to the token."""
+    async with asyncio.timeout(PATIENCE):
+        for side in world.guarded:
+            world.services[f"server {side}"].send(signal.SIGHUP)
+            while True:
+                if await ask_status(world.ports[side], "/view/list", bearer(token)) == status:
+                    break
+                await asyncio.sleep(0.1)
+
+
 _KINDS: dict[str, Callable[[World, Fault], Awaitable[None]]] = {
     "kill": _kill,
     "stop": _stop,
@@ -129,4 +154,5 @@ _KINDS: dict[str, Callable[[World, Fault], Awaitable[None]]] = {
     "disk": _disk_full,
     "clock": _clock,
     "replace": _replace,
+    "keys": _keys,
 }

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import psycopg2
 
 from scripts.faultkit.clients import Client
-from scripts.faultkit.world import FOLLOWED, World
+from scripts.faultkit.world import FOLLOWED, VIEWS, World
+from viewstream.names import parse_view
 from viewstream.protocol import Position, Row
 
 PATIENCE = 60.0
@@ -55,7 +56,7 @@ async def prove(world: World) -> Proof:
     seconds = time.monotonic() - begin
     compared = 0
     for client in world.clients:
-        for view in FOLLOWED:
+        for view in client.follower.states:
             compared += await _compare(world, client, view)
     world.services["source"].send(signal.SIGSTOP)
     try:
@@ -75,12 +76,7 @@ async def prove(world: World) -> Proof:
 
 def _wrong(world: World, memory: dict[str, float]) -> list[str]:
     """Return the invariants that the clients saw broken, and the processes that misbehaved."""
-    wrong = [
-        f"{client.name}: {sentence}"
-        for client in world.clients
-        for diary in client.diaries.values()
-        for sentence in diary.wrong
-    ]
+    wrong = [sentence for client in world.clients for sentence in client.wrong]
     if world.hostile is not None:
         wrong += world.hostile.wrong
     wrong += [
@@ -92,18 +88,19 @@ def _wrong(world: World, memory: dict[str, float]) -> list[str]:
 
 
 async def _all_present(world: World) -> dict[str, Position]:
-    places = await asyncio.gather(*(_present(world, view) for view in FOLLOWED))
-    return dict(zip(FOLLOWED, places, strict=True))
+    places = await asyncio.gather(*(_present(world, view) for view in VIEWS))
+    found = dict(zip(VIEWS, places, strict=True))
+    return {view: found[parse_view(view).view] for view in FOLLOWED}
 
 
 async def _settled(world: World) -> dict[str, Position]:
     """Return the engine's positions once it has read everything that the stopped source wrote."""
     while True:
         present = await _all_present(world)
-        rows = [await world.rows_at(view, present[view].frontier) for view in FOLLOWED]
+        rows = [await world.rows_at(view, present[view].frontier) for view in VIEWS]
         await asyncio.sleep(0.3)
         later = await _all_present(world)
-        again = [await world.rows_at(view, later[view].frontier) for view in FOLLOWED]
+        again = [await world.rows_at(view, later[view].frontier) for view in VIEWS]
         if rows == again:
             return present
 
@@ -129,8 +126,8 @@ async def _converge(world: World, present: dict[str, Position]) -> None:
     def behind() -> list[str]:
         found = []
         for client in world.clients:
-            for view, at in present.items():
-                position = client.follower.states[view].position
+            for view, state in client.follower.states.items():
+                position, at = state.position, present[view]
                 if (
                     position is None
                     or position.epoch != at.epoch
@@ -163,7 +160,9 @@ async def _compare_all(world: World, view: str) -> int:
     rows = {}
     frontiers = []
     for client in world.clients:
-        state = client.follower.states[view]
+        state = client.follower.states.get(view)
+        if state is None:
+            continue
         if state.position is None:
             raise DivergedError(f"{client.name} lost its position in {view} without a fault")
         rows[client.name] = frozenset(state.rows.items())

@@ -23,6 +23,7 @@ DECK = (
     ("disk", "full"),
     ("clock", "forward"),
     ("clock", "back"),
+    ("keys", "rotate"),
     *2 * tuple(("replace", view) for view in OTHER_QUERIES),  # by another query, and back
 )
 """All faults, as (kind, target)."""
@@ -41,9 +42,10 @@ class Fault:
     chance: float
 
     @property
-    def needs_pipes(self) -> bool:
-        """Whether it hits a part that a server with `--tail` replaces."""
-        return self.kind == "posts" or self.target.split()[0] in ("pipeline", *SCRIPTS)
+    def pipeline(self) -> str | None:
+        """The side whose pipeline it hits, which a server with `--tail` has not; or None."""
+        name, _, side = self.target.partition(" ")
+        return side if self.kind == "posts" or name in ("pipeline", *SCRIPTS) else None
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target} ({self.seconds:.1f} s)"

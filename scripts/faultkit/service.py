@@ -9,6 +9,9 @@ from pathlib import Path
 
 from scripts.child import PATIENCE, Child, python_module
 
+START_PATIENCE = 120.0
+"""Seconds that a process has to become ready: on a loaded machine, Python alone can take 30."""
+
 
 class Service:
     """Runs one command, always the same, so at the same address; `log` gets all its output.
@@ -48,7 +51,7 @@ class Service:
             file_size=file_size,
             death_signal=signal.SIGKILL,  # SIGTERM would not end one that is stopped
         )
-        await asyncio.to_thread(self._child.wait_for, self._ready)
+        await asyncio.to_thread(self._child.wait_for, self._ready, START_PATIENCE)
 
     def _write(self, output: bytes) -> None:
         with self._log.open("ab") as log:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.faultkit.crowd import Crowd
 from scripts.faultkit.proof import DivergedError, prove
-from scripts.faultkit.world import SIDES, VIEWS, World
+from scripts.faultkit.world import FOLLOWED, SIDES, World
 from scripts.procfs import precise_cpu_of
 
 CROWD = 200
@@ -43,7 +43,8 @@ async def soak(
 ) -> list[Sample]:
     """Run for so many minutes; raises GrowthError, and DivergedError if a client is wrong."""
     world = World(folder, seed, rate=100, editors=500)
-    crowd = Crowd(CROWD, list(world.ports.values()), VIEWS, random.Random(seed))  # noqa: S311
+    ports, chance = list(world.ports.values()), random.Random(seed)  # noqa: S311
+    crowd = Crowd(CROWD, ports, FOLLOWED, chance, world.keyring.sign)
     samples: list[Sample] = []
     visiting: asyncio.Task[None] | None = None
     try:

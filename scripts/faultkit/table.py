@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from scripts.faultkit.proof import Proof
 from scripts.faultkit.schedule import Fault
+from scripts.faultkit.world import World
 
 HEADER = f"{'#':>4}  {'fault':<36} {'converged':>9}  {'rows proved':>11}  {'points':>9}  largest MB"
 
@@ -30,3 +31,13 @@ def summary(proved: list[tuple[Fault, Proof]]) -> str:
         median = seconds[len(seconds) // 2]
         lines.append(f"{kind:<12} {len(seconds):>6}  {median:>5.1f} s  {seconds[-1]:>5.1f} s")
     return "\n".join(lines)
+
+
+def tokens(world: World) -> str:
+    """Return what became of tokens and event streams."""
+    assert world.hostile is not None
+    resumed = sum(one.events.resumed for one in world.clients if one.events is not None)
+    return (
+        f"\nservers with tokens: {' and '.join(world.guarded)}; {world.keyring.signed:,} tokens "
+        f"signed, {world.hostile.refused:,} bad ones refused; {resumed:,} event streams resumed"
+    )

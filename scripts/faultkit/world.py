@@ -2,6 +2,8 @@
 
 source ─> file ─> engine ─┬─ pipeline a ─ POST proxy ─> server a ─┬─ stream proxies ─> clients
                           └─ pipeline b ─ POST proxy ─> server b ─┘
+
+A server that tails has no pipeline and no POST proxy. The seed draws which servers want tokens.
 """
 
 from __future__ import annotations
@@ -9,12 +11,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 import psycopg2
 
 from scripts.child import ROOT, ChildError
-from scripts.faultkit.clients import Client, Hostile
+from scripts.faultkit.clients import Client
+from scripts.faultkit.hostile import Hostile
+from scripts.faultkit.keyring import LIFE, Keyring
 from scripts.faultkit.proxy import PostProxy, StreamProxy
 from scripts.faultkit.service import Service
 from scripts.ports import HOST, free_port
@@ -28,7 +34,11 @@ VIEWS = ("counter", "top10", "useredits")
 PARTS = ("useredits[count=1]", "useredits[count=2]", "top10[count=3]")
 """Parts that are followed, too. Each edit moves a row from one part of `useredits` to another."""
 FOLLOWED = (*VIEWS, *PARTS)
+PARTS_GRANT = {"useredits": ["1", "2"], "top10": ["3"]}
+"""What a token for `PARTS` and nothing else grants."""
 SIDES = ("a", "b")
+GUARDED = (("a",), ("b",), ("a", "b"))
+"""The sides whose servers want readers' tokens: the seed draws one of these."""
 OTHER_QUERIES = {
     "counter": "SELECT 0 - count(*) AS count FROM recentchanges",
     "top10": """SELECT '-' || "user" AS "user", count FROM useredits
@@ -45,13 +55,24 @@ PATIENCE = 60.0
 class World:
     """All processes and clients. `folder` gets files and logs; `rate` is in events a second.
 
-    Without `pipes` there are no pipelines: each server reads the changes itself (`--tail`).
+    The servers of the sides `tailing` have no pipeline: they read the changes themselves
+    (`--tail`). `life` bounds the seconds that a reader's token is valid.
     """
 
     def __init__(
-        self, folder: Path, seed: int, rate: float, editors: int, *, pipes: bool = True
+        self,
+        folder: Path,
+        seed: int,
+        rate: float,
+        editors: int,
+        *,
+        tailing: Collection[str] = (),
+        life: tuple[float, float] = LIFE,
     ) -> None:
-        self._pipes = pipes
+        self._chance = random.Random(seed)  # noqa: S311 -- a seed is what is wanted
+        self._piped = [side for side in SIDES if side not in tailing]
+        self.guarded = self._chance.choice(GUARDED)
+        self.keyring = Keyring(folder / "reader-keys", self._chance, life)
         self.folder = folder
         self.file = folder / "recentchanges"
         self.clock = folder / "clock"
@@ -76,13 +97,13 @@ class World:
             self.services[f"server {side}"] = self._service(
                 *(f"server-{side}", "server", "--dsn", self.dsn),
                 *("--listen", f"{HOST}:{self.ports[side]}"),
-                *(() if pipes else ("--tail",)),
+                *(() if side in self._piped else ("--tail",)),
+                *(("--reader-key", self.keyring.path) if side in self.guarded else ()),
                 *("--part", "useredits:count", "--part", "top10:count"),
                 *VIEWS,
                 ready="listening on",
             )
         self._replaced: set[str] = set()
-        self._chance = random.Random(seed)  # noqa: S311 -- a seed is what is wanted
         self.clients: list[Client] = []
         self.hostile: Hostile | None = None
         self._following: list[asyncio.Task[None]] = []
@@ -100,7 +121,7 @@ class World:
             for proxy in (self.posts[side], self.lines[side], self.slow_lines[side]):
                 await proxy.start()
             await self.services[f"server {side}"].start()
-            if not self._pipes:
+            if side not in self._piped:
                 continue
             runner = self._service(
                 *(f"pipeline-{side}", "scripts.pipeline", "--dsn", self.dsn),
@@ -110,13 +131,17 @@ class World:
             await runner.start()
         quick = [self.lines[side].port for side in SIDES]
         slow = [self.slow_lines[side].port for side in SIDES]
+        token, chance = self.keyring.sign, self._chance
         self.clients = [
-            Client("steady a", FOLLOWED, quick[:1], self._chance),
-            Client("steady b", FOLLOWED, quick[1:], self._chance),
-            Client("slow", FOLLOWED, slow, self._chance, stay=30),
-            Client("roaming", FOLLOWED, quick, self._chance, stay=2),
+            Client("steady a", FOLLOWED, quick[:1], chance, token),
+            Client("steady b", FOLLOWED, quick[1:], chance, token),
+            Client("slow", FOLLOWED, slow, chance, token, stay=30),
+            Client("roaming", FOLLOWED, quick, chance, token, stay=2),
+            Client("events", FOLLOWED, quick, chance, token, stay=8, by_events=True),
+            Client("parts", PARTS, quick, chance, partial(token, PARTS_GRANT), stay=8),
         ]
-        self.hostile = Hostile(VIEWS, list(self.ports.values()), self._chance)
+        guarded = [self.ports[side] for side in self.guarded]
+        self.hostile = Hostile(VIEWS, list(self.ports.values()), guarded, self.keyring, chance)
         runs = [client.run() for client in self.clients] + [self.hostile.run()]
         self._following = [asyncio.create_task(run) for run in runs]
 
@@ -165,8 +190,8 @@ class World:
     def memory(self) -> dict[str, int]:
         """Return the resident bytes of each service, and of the largest process of each script."""
         sizes = {name: memory_of(one.pid) for name, one in self.services.items()}
-        for name in ("tail_view", "post_deltas") if self._pipes else ():
-            pids = [pid for side in SIDES for pid in self.scripts(name, side)]
+        for name in ("tail_view", "post_deltas") if self._piped else ():
+            pids = [pid for side in self._piped for pid in self.scripts(name, side)]
             sizes[name] = max(map(memory_of, pids), default=0)
         return sizes
 

@@ -15,8 +15,9 @@ import pytest
 
 from scripts.faultkit.__main__ import run
 from scripts.faultkit.clients import MARK, Diary, is_of_other_query
+from scripts.faultkit.proof import prove
 from scripts.faultkit.schedule import DECK, LONGEST, schedule
-from scripts.faultkit.world import OTHER_QUERIES
+from scripts.faultkit.world import OTHER_QUERIES, SIDES, World
 from viewstream.client.change import Change
 
 
@@ -35,22 +36,50 @@ def test_every_kind_of_fault_comes_once_in_each_deck() -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("kinds", "seed", "count", "pipes"),
+    ("kinds", "seed", "count", "tailing"),
     [
-        ({"replace", "clock"}, 11, 3, True),
-        ({"posts", "websockets"}, 5, 4, True),
-        ({"stop", "disk"}, 2, 3, True),
-        ({"replace", "kill", "restart"}, 5, 4, False),
+        ({"replace", "clock"}, 11, 3, ()),
+        ({"posts", "websockets"}, 5, 4, ()),
+        ({"stop", "disk"}, 2, 3, ()),
+        ({"replace", "kill", "restart"}, 5, 4, ("a", "b")),
+        ({"posts", "keys", "websockets", "kill"}, 4, 4, ("b",)),
     ],
 )
 def test_the_pipeline_heals(
-    kinds: set[str], seed: int, count: int, pipes: bool, tmp_path: Path
+    kinds: set[str], seed: int, count: int, tailing: tuple[str, ...], tmp_path: Path
 ) -> None:
     proved = asyncio.run(
-        run(tmp_path, seed, count, kinds=kinds, rate=100, editors=200, pipes=pipes)
+        run(tmp_path, seed, count, kinds=kinds, rate=100, editors=200, tailing=tailing)
     )
+    assert all(fault.pipeline not in tailing for fault, _ in proved)
     assert len(proved) == count
     assert all(proof.compared > 100 for _, proof in proved)
+
+
+@pytest.mark.timeout(300)
+def test_clients_stay_exact_while_their_tokens_end(tmp_path: Path) -> None:
+    async def follow() -> World:
+        world = World(tmp_path, 3, 100, 200, tailing=SIDES, life=(3, 6))
+        try:
+            await world.start()
+            await prove(world)
+            hostile, signed = world.hostile, world.keyring.signed
+            assert hostile is not None
+
+            def is_enough() -> bool:
+                return world.keyring.signed > signed + 20 and hostile.refused > 20
+
+            async with asyncio.timeout(120):
+                while not is_enough():  # noqa: ASYNC110 -- it signals nothing
+                    await asyncio.sleep(0.1)
+            await prove(world)
+        finally:
+            await world.stop()
+        return world
+
+    world = asyncio.run(follow())
+    events = {one.name: one.events.resumed for one in world.clients if one.events is not None}
+    assert events["events"] > 0
 
 
 # Errors that the clients of the kit find

@@ -35,7 +35,7 @@ def test_a_crowd_comes_and_goes_by_every_way() -> None:
         port = int(url.rpartition(":")[2])
 
         async def visit() -> Crowd:
-            crowd = Crowd(20, [port], ["mz_tables"], random.Random(1))
+            crowd = Crowd(20, [port], ["mz_tables"], random.Random(1), lambda: "x.y.z")
             visiting = asyncio.create_task(crowd.run())
             async with asyncio.timeout(60):
                 while set(crowd.visits) < WAYS:  # noqa: ASYNC110 -- it signals nothing
