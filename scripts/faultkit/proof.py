@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg2
 
-from scripts.faultkit.clients import Client
 from scripts.faultkit.world import FOLLOWED, VIEWS, World
 from viewstream.names import parse_view
 from viewstream.protocol import Position, Row
@@ -54,16 +53,12 @@ async def prove(world: World) -> Proof:
     begin = time.monotonic()
     await _converge(world, await _all_present(world))
     seconds = time.monotonic() - begin
-    compared = 0
-    for client in world.clients:
-        for view in client.follower.states:
-            compared += await _compare(world, client, view)
+    compared = await _compare_each(world)
     world.services["source"].send(signal.SIGSTOP)
     try:
         present = await _settled(world)
         await _converge(world, present)
-        for view in FOLLOWED:
-            compared += await _compare_all(world, view)
+        compared += sum(await asyncio.gather(*(_compare_all(world, view) for view in FOLLOWED)))
     finally:
         world.services["source"].send(signal.SIGCONT)
     memory = {name: size / 1e6 for name, size in world.memory().items()}
@@ -97,12 +92,14 @@ async def _settled(world: World) -> dict[str, Position]:
     """Return the engine's positions once it has read everything that the stopped source wrote."""
     while True:
         present = await _all_present(world)
-        rows = [await world.rows_at(view, present[view].frontier) for view in VIEWS]
+        rows = await _all_rows(world, present)
         await asyncio.sleep(0.3)
-        later = await _all_present(world)
-        again = [await world.rows_at(view, later[view].frontier) for view in VIEWS]
-        if rows == again:
+        if rows == await _all_rows(world, await _all_present(world)):
             return present
+
+
+async def _all_rows(world: World, present: dict[str, Position]) -> list[Counter[Row]]:
+    return await asyncio.gather(*(world.rows_at(view, present[view].frontier) for view in VIEWS))
 
 
 async def _present(world: World, view: str) -> Position:
@@ -146,13 +143,16 @@ async def _converge(world: World, present: dict[str, Position]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def _compare(world: World, client: Client, view: str) -> int:
-    """Compare the client's rows with the engine's at the client's frontier."""
-    position = client.follower.states[view].position
-    if position is None:
-        return 0  # it waits for a base; it is compared together with the others later
-    rows = frozenset(client.follower.states[view].rows.items())
-    return await _compare_with_engine(world, view, position.frontier, {client.name: rows})
+async def _compare_each(world: World) -> int:
+    """Compare the rows of each client, as they are now, with the engine's at its frontier."""
+    found: dict[tuple[str, int], dict[str, frozenset[tuple[Row, int]]]] = defaultdict(dict)
+    for client in world.clients:
+        for view, state in client.follower.states.items():
+            if state.position is not None:  # else it waits for a base, and is compared later
+                rows = frozenset(state.rows.items())
+                found[view, state.position.frontier][client.name] = rows
+    compared = [_compare_with_engine(world, *at, rows) for at, rows in found.items()]
+    return sum(await asyncio.gather(*compared))
 
 
 async def _compare_all(world: World, view: str) -> int:
