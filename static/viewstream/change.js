@@ -47,8 +47,32 @@ export function makeReader(view, columns, int8, key) {
 export function listRows(rows, sign) {
   /** @type {TextRow[]} */
   const list = [];
-  for (const { row, weight } of rows.values()) {
+  for (const [key, weight] of rows) {
+    if (weight * sign <= 0) continue;
+    /** @type {TextRow} */
+    const row = JSON.parse(key);
     for (let copy = 0; copy < weight * sign; copy += 1) list.push(row);
+  }
+  return list;
+}
+
+/**
+ * The rows of a multiset whose weights have that sign.
+ *
+ * @typedef {{rows: Rows, sign: 1 | -1, reader: Reader}} Side
+ */
+
+/**
+ * List the rows of a side once each, as objects with their weights, which get the sign `outward`.
+ *
+ * @param {Side} side
+ * @param {1 | -1} outward
+ */
+export function listEntries({ rows, sign, reader: { read } }, outward) {
+  /** @type {[any, number][]} */
+  const list = [];
+  for (const [key, weight] of rows) {
+    if (weight * sign > 0) list.push([read(JSON.parse(key)), weight * sign * outward]);
   }
   return list;
 }
@@ -62,8 +86,8 @@ export class ViewChange {
 
   /**
    * @param {Pick<CoreChange, "view" | "epoch" | "lower" | "upper">} change
-   * @param {{rows: () => TextRow[], reader: Reader}} inserted
-   * @param {{rows: () => TextRow[], reader: Reader}} deleted
+   * @param {Side} inserted
+   * @param {Side} deleted
    */
   constructor({ view, epoch, lower, upper }, inserted, deleted) {
     this.view = view;
@@ -86,6 +110,15 @@ export class ViewChange {
     return this.#read().updated;
   }
 
+  /**
+   * Each changed row once, with the change of its weight.
+   *
+   * @returns {[any, number][]}
+   */
+  entries() {
+    return [...listEntries(this.#inserted, 1), ...listEntries(this.#deleted, -1)];
+  }
+
   #read() {
     this.#lists ??= this.#pair();
     return this.#lists;
@@ -93,11 +126,12 @@ export class ViewChange {
 
   /** Pair each inserted row with a deleted one of the same key. */
   #pair() {
-    const { read, keyOf, isKeyed } = this.#inserted.reader;
+    const { rows, sign, reader } = this.#inserted;
+    const { read, keyOf, isKeyed } = reader;
     const old = this.#deleted.reader;
     /** @type {Map<string, any[]>} */
     const deleted = new Map();
-    for (const row of this.#deleted.rows()) {
+    for (const row of listRows(this.#deleted.rows, this.#deleted.sign)) {
       const key = old.keyOf(row);
       const list = deleted.get(key);
       if (list) list.push(old.read(row));
@@ -105,7 +139,7 @@ export class ViewChange {
     }
     const inserted = [];
     const updated = [];
-    for (const row of this.#inserted.rows()) {
+    for (const row of listRows(rows, sign)) {
       const before = isKeyed && old.isKeyed ? deleted.get(keyOf(row))?.shift() : undefined;
       if (before === undefined) inserted.push(read(row));
       else updated.push({ before, after: read(row) });

@@ -44,7 +44,7 @@ class Lane {
     if (change.lower === null || this.#size > this.#limit) {
       this.#mergeWith(change);
     } else if (change.updates?.length === 0 && last?.updates) {
-      this.#queue[this.#queue.length - 1] = { ...last, upper: change.upper };
+      this.#queue[this.#queue.length - 1] = { ...last, rows: last.rows, upper: change.upper };
     } else {
       this.#queue.push(change);
     }
@@ -135,7 +135,7 @@ function split(change, frontier) {
 function sum(updates) {
   /** @type {Rows} */
   const rows = new Map();
-  for (const [, diff, row] of updates) add(rows, JSON.stringify(row), row, diff);
+  for (const [, diff, row] of updates) add(rows, JSON.stringify(row), diff);
   return rows;
 }
 

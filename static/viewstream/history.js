@@ -158,7 +158,7 @@ export class History {
  */
 function undo(rows, { lower, updates }, time) {
   for (const [when, diff, row] of updates ?? []) {
-    if (when > time && when >= lower) add(rows, JSON.stringify(row), row, -diff);
+    if (when > time && when >= lower) add(rows, JSON.stringify(row), -diff);
   }
 }
 

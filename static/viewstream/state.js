@@ -9,11 +9,12 @@
  * only in its last step, so one that is never finished changes nothing.
  */
 
+import { apply, DeltaChange, readDelta, readShort, sumUpdates } from "./delta.js";
 import { checkBase, checkDelta, GAP, MessageError, WRONG_CHECKSUM } from "./messages.js";
-import { apply, checksumOf, countRows, difference, SLICE, sumUpdates, weigh } from "./multiset.js";
+import { checksumOf, countRows, difference } from "./multiset.js";
 import { distinctColumns } from "./values.js";
 
-/** @import { Base, CoreChange, Delta, Replica, Rows, Weighing } from "./types/internal.js" */
+/** @import { Base, CoreChange, Delta, Diffs, Replica, Rows } from "./types/internal.js" */
 
 /** After this many wrong checksums in a row, a client shows the rows as unverified. */
 export const MAX_FAILURES = 3;
@@ -89,8 +90,14 @@ export function* receive(state, message) {
     switch (message.type) {
       case "base":
         return yield* receiveBase(state, message);
-      case "delta":
-        return yield* receiveDelta(state, message);
+      case "delta": {
+        const replica = replicaOf(state, message);
+        if (replica === null) return null;
+        const lower = replica.frontier;
+        const diffs = readShort(replica, message) ?? (yield* readDelta(replica, message));
+        applyDelta(state, replica, message, diffs);
+        return new DeltaChange(message, replica, lower, diffs);
+      }
       case "status":
         state.status = { state: String(message.state), reason: String(message.reason ?? "") };
         return null;
@@ -120,7 +127,10 @@ function* receiveBase(state, base) {
     replica.checksum = yield* checksumOf(rows);
     verify(state, replica.checksum, base);
   }
-  for (const delta of takeBuffered(state, epoch)) yield* advance(state, replica, delta);
+  for (const delta of takeBuffered(state, epoch)) {
+    if (!isNext(replica, delta)) continue;
+    applyDelta(state, replica, delta, yield* readDelta(replica, delta));
+  }
   const change = yield* difference(state.rows, rows);
   state.columns = columns;
   state.rows = rows;
@@ -138,24 +148,18 @@ function* receiveBase(state, base) {
 }
 
 /**
+ * Check a delta; returns the replica that it is to be applied to, or null if it is not to be.
+ *
  * @param {ViewState} state
  * @param {any} delta
- * @returns {Generator<void, ?CoreChange>}
+ * @returns {?Replica}
  */
-function* receiveDelta(state, delta) {
+function replicaOf(state, delta) {
   checkDelta(delta);
-  const { view, replica } = state;
-  const { epoch } = delta;
-  if (replica?.epoch !== epoch) {
-    buffer(state, delta);
-    return null;
-  }
-  const lower = replica.frontier;
-  const rows = yield* advance(state, replica, delta);
-  const { columns, frontier: upper } = replica;
-  if (upper === lower) return null;
-  const updates = delta.folded ? null : delta.updates;
-  return { view, epoch, lower, upper, columns, rows, updates };
+  const { replica } = state;
+  if (replica?.epoch === delta.epoch) return isNext(replica, delta) ? replica : null;
+  buffer(state, delta);
+  return null;
 }
 
 /**
@@ -187,44 +191,55 @@ function takeBuffered(state, epoch) {
 }
 
 /**
- * Apply a delta of the same epoch by the interval rule; returns what changed.
+ * Apply a delta whose updates have been read.
  *
- * Throws MessageError for a gap, or if the result would differ from the server's rows; then
- * `replica` is unchanged.
+ * Throws MessageError if the result would differ from the server's rows; then `replica` is
+ * unchanged.
  *
  * @param {ViewState} state
  * @param {Replica} replica
  * @param {Delta} delta
- * @returns {Generator<void, Rows>}
+ * @param {Diffs} diffs
  */
-function* advance(state, replica, delta) {
-  if (delta.upper <= replica.frontier) return new Map();
-  checkNoGap(replica, delta);
-  const change = yield* sumUpdates(delta.updates, replica.frontier, replica.columns.length);
-  let { checksum } = replica;
-  if (checksum === null && delta.checksum !== undefined) checksum = yield* checksumOf(replica.rows);
-  /** @type {Weighing} */
-  const after = { weights: [], checksum, deletesTooMuch: false };
-  for (const [key, entry] of change) {
-    weigh(after, replica.rows, key, entry);
-    if (after.weights.length % SLICE === 0) yield;
+function applyDelta(state, replica, delta, diffs) {
+  const { rows } = replica;
+  const isBelowZero = apply(rows, diffs);
+  try {
+    if (isBelowZero) checkWeights(state, rows, diffs, delta);
+    if (delta.checksum !== undefined) verify(state, diffs.checksum, delta);
+  } catch (error) {
+    apply(rows, diffs, -1);
+    throw error;
   }
-  if (after.deletesTooMuch) {
-    countFailure(state, `at ${delta.upper} a row was deleted that was not there`);
-  }
-  if (delta.checksum !== undefined) verify(state, after.checksum, delta);
-  apply(replica.rows, change, after.weights);
   replica.frontier = delta.upper;
-  replica.checksum = after.checksum;
-  return change;
+  replica.checksum = diffs.checksum;
 }
 
 /**
+ * Count a failure if updates, taken together, deleted a row that was not there.
+ *
+ * @param {ViewState} state
+ * @param {Rows} rows after them
+ * @param {Diffs} diffs
+ * @param {Delta} delta
+ */
+function checkWeights(state, rows, diffs, { upper }) {
+  for (const [key, diff] of sumUpdates(diffs)) {
+    if (diff > 0 || (rows.get(key) ?? 0) >= 0) continue;
+    countFailure(state, `at ${upper} a row was deleted that was not there`);
+    return;
+  }
+}
+
+/**
+ * Whether a delta of the replica's epoch has something new; throws MessageError for a gap.
+ *
  * @param {Replica} replica
  * @param {Delta} delta
  */
-function checkNoGap({ frontier }, { folded, lower }) {
-  if (folded ? lower === frontier : lower <= frontier) return;
+function isNext({ frontier }, { folded, lower, upper }) {
+  if (upper <= frontier) return false;
+  if (folded ? lower === frontier : lower <= frontier) return true;
   const kind = folded ? "a folded delta" : "a delta";
   throw new MessageError(GAP, `${kind} begins at ${lower}, the frontier is ${frontier}`);
 }

@@ -95,8 +95,10 @@ export function rowReader(columns, int8 = "number") {
   return (row) => {
     /** @type {Record<string, Value>} */
     const object = {};
-    for (const [at, { name, read }] of fields.entries()) {
+    let at = 0;
+    for (const { name, read } of fields) {
       const text = /** @type {?string} */ (row[at]);
+      at += 1;
       const value = text === null || read === null ? text : read(text);
       if (name === "__proto__") define(object, name, value);
       else object[name] = value;

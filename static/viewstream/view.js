@@ -1,6 +1,6 @@
 /** One view as a page sees it: its rows, their position, and listeners for changes. */
 
-import { listRows, makeReader, ViewChange } from "./change.js";
+import { listEntries, listRows, makeReader, ViewChange } from "./change.js";
 import { Listeners } from "./listeners.js";
 import { MAX_TIME } from "./messages.js";
 import { addAll } from "./multiset.js";
@@ -8,6 +8,7 @@ import { RowTable } from "./table.js";
 
 /** @import { Change, Column, Int8, Position, Standing, State } from "./types/index.js" */
 /** @import { CoreChange, Rows } from "./types/internal.js" */
+/** @import { Side } from "./change.js" */
 /** @import { History } from "./history.js" */
 /** @import { ViewState } from "./state.js" */
 
@@ -91,11 +92,18 @@ export class View {
   /** A new array of the rows. */
   rows = () => [...this.snapshot()];
 
+  /** @returns {Side} */
+  get #shown() {
+    return { rows: this.#rows, sign: 1, reader: this.#reader };
+  }
+
+  /** Each row once, with how often it is there. */
+  entries = () => listEntries(this.#shown, 1);
+
   /** The rows; the same array until a row changes. @type {() => readonly any[]} */
   snapshot = () => {
     if (!this.loaded) return NO_ROWS;
-    const { read, keyOf } = this.#reader;
-    this.#table ??= new RowTable(this.#rows, read, keyOf);
+    this.#table ??= new RowTable(this.#rows, this.#reader);
     return this.#table.snapshot();
   };
 
@@ -121,10 +129,10 @@ export class View {
     const remove = this.#changes.add(listener);
     if (this.position !== null) {
       const { epoch, frontier: upper } = this.position;
-      const reader = this.#reader;
-      const inserted = { rows: () => listRows(this.#rows, 1), reader };
       const change = { view: this.name, epoch, lower: null, upper };
-      listener(new ViewChange(change, inserted, { rows: () => [], reader }));
+      /** @type {Side} */
+      const nothing = { rows: new Map(), sign: -1, reader: this.#reader };
+      listener(new ViewChange(change, this.#shown, nothing));
     }
     return remove;
   };
@@ -148,12 +156,14 @@ export class View {
    *     copied, so they must not change before the next call
    */
   apply(change, rows) {
-    const before = { rows: this.#rows, reader: this.#reader };
-    const isComparable = JSON.stringify(change.columns) === JSON.stringify(this.#columns);
+    const before = this.#shown;
+    const isComparable =
+      change.columns === this.#columns ||
+      JSON.stringify(change.columns) === JSON.stringify(this.#columns);
+    this.#columns = change.columns;
     if (!isComparable) {
       // Under other columns even the same texts are other rows.
       before.rows = new Map(this.#rows);
-      this.#columns = change.columns;
       const { int8, key } = this.#options;
       this.#reader = makeReader(this.name, change.columns, int8, key);
       this.#table = null;
@@ -165,15 +175,13 @@ export class View {
     this.#hasNewRows = change.rows.size > 0 || !isComparable || !this.loaded;
     this.loaded = true;
     this.position = { epoch: change.epoch, frontier: change.upper };
-    const after = this.#rows;
-    this.#change = new ViewChange(
-      change,
-      { rows: () => listRows(isComparable ? change.rows : after, 1), reader: this.#reader },
-      {
-        rows: () => (isComparable ? listRows(change.rows, -1) : listRows(before.rows, 1)),
-        reader: before.reader,
-      },
-    );
+    this.#change = isComparable
+      ? new ViewChange(
+          change,
+          { rows: change.rows, sign: 1, reader: this.#reader },
+          { rows: change.rows, sign: -1, reader: this.#reader },
+        )
+      : new ViewChange(change, this.#shown, before);
   }
 
   /** Call the listeners about what `apply` did. */
@@ -193,8 +201,8 @@ export class View {
 
   /** @param {Rows} change */
   #resize(change) {
-    for (const [key, { weight }] of change) {
-      const now = this.#rows.get(key)?.weight ?? 0;
+    for (const [key, weight] of change) {
+      const now = this.#rows.get(key) ?? 0;
       this.#size += Math.max(0, now) - Math.max(0, now - weight);
     }
   }

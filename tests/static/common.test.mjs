@@ -17,7 +17,7 @@ class Copies {
   apply({ view, rows, upper, lower }) {
     const copy = this.rows.get(view) ?? new Map();
     if (lower !== null) assert.equal(lower, this.times.get(view), "adjacent intervals");
-    for (const [key, { row: texts, weight }] of rows) add(copy, key, texts, weight);
+    for (const [key, weight] of rows) add(copy, key, weight);
     this.rows.set(view, copy);
     this.times.set(view, upper);
   }
@@ -25,7 +25,7 @@ class Copies {
 
 const coreChange = (view, lower, upper, updates, isTimed) => {
   const rows = new Map();
-  for (const [, diff, texts] of updates) add(rows, JSON.stringify(texts), texts, diff);
+  for (const [, diff, texts] of updates) add(rows, JSON.stringify(texts), diff);
   const change = { view, epoch: "1-u1", lower, upper, columns: COLUMNS, rows };
   return { ...change, updates: isTimed ? updates : null };
 };
@@ -73,7 +73,7 @@ test("random histories: all views are what they were at the common time", () => 
       assert.ok(common.frontier <= Math.min(...names.map((each) => frontiers.get(each) ?? 0)));
       for (const each of names) {
         const expected = summed(histories.get(each).filter(([time]) => time < common.frontier));
-        const shown = [...copies.rows.get(each)].map(([key, { weight }]) => [key, weight]);
+        const shown = [...copies.rows.get(each)].map(([key, weight]) => [key, weight]);
         assert.deepEqual(shown.sort(), expected, `${each} at ${common.frontier}`);
       }
     }

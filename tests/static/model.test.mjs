@@ -85,12 +85,11 @@ function message(histories, choose) {
   return made;
 }
 
-const weights = (rows) => new Map([...rows].map(([key, { weight }]) => [key, weight]));
 const sorted = (map) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 
 /** Add a change to a copy that is made of changes only. */
 function follow(copy, change) {
-  for (const [key, { weight }] of change.rows) {
+  for (const [key, weight] of change.rows) {
     const sum = (copy.get(key) ?? 0) + weight;
     if (sum === 0) copy.delete(key);
     else copy.set(key, sum);
@@ -104,11 +103,11 @@ function run(choose) {
   const copy = new Map();
   let applied = null;
   const check = () => {
-    assert.deepEqual(sorted(weights(state.rows)), sorted(copy), "the sum of the reported changes");
+    assert.deepEqual(sorted(state.rows), sorted(copy), "the sum of the reported changes");
     const { position } = state;
     if (position === null) return;
     const truth = histories.find(({ epoch }) => epoch === position.epoch).at(position.frontier);
-    assert.deepEqual(sorted(weights(state.rows)), sorted(truth), "the rows at the frontier");
+    assert.deepEqual(sorted(state.rows), sorted(truth), "the rows at the frontier");
   };
   for (let step = 0; step < 30; step += 1) {
     if (choose.chance(8)) {

@@ -68,6 +68,40 @@ test("rows() can be sorted by the page, unlike the snapshot, which others see", 
   assert.deepEqual(view.snapshot(), [alice, bob]);
 });
 
+test("entries() has a row once that is there ten million times", () => {
+  const { world, view } = live();
+  assert.deepEqual(view.entries(), [[alice, 1]]);
+  const seen = [];
+  view.onChange((change) => seen.push(change.entries()));
+  world.send(
+    delta(10, 20, [
+      [11, -1, ALICE],
+      [11, 10_000_000, BOB],
+    ]),
+  );
+  assert.deepEqual(view.entries(), [[bob, 10_000_000]]);
+  assert.equal(view.size, 10_000_000);
+  view.onChange((change) => seen.push(change.entries()))();
+  const change = [
+    [bob, 10_000_000],
+    [alice, -1],
+  ];
+  assert.deepEqual(seen, [[[alice, 1]], change, [[bob, 10_000_000]]]);
+});
+
+test("entries of a change to other columns delete the old rows under the old ones", () => {
+  const { world, view } = live();
+  const seen = [];
+  view.onChange((change) => seen.push(change.entries()));
+  const columns = [{ name: "editor", type: "text" }];
+  world.send(base(20, [["Alice"]], { columns, epoch: "1-u2", weights: [3] }));
+  assert.deepEqual(seen[1], [
+    [{ editor: "Alice" }, 3],
+    [alice, -1],
+  ]);
+  assert.deepEqual(view.entries(), [[{ editor: "Alice" }, 3]]);
+});
+
 test("subscribers are called when rows or the standing change, and not as time passes", () => {
   const { world, view } = live();
   let calls = 0;

@@ -6,8 +6,9 @@ import { test } from "node:test";
 
 import { listRows } from "../../static/viewstream/change.js";
 import { addToChecksum, rowHash } from "../../static/viewstream/checksum.js";
+import { readUpdates } from "../../static/viewstream/delta.js";
 import { MessageError } from "../../static/viewstream/messages.js";
-import { checksumOf, countRows, difference, sumUpdates } from "../../static/viewstream/multiset.js";
+import { checksumOf, countRows, difference } from "../../static/viewstream/multiset.js";
 import { part, spellName } from "../../static/viewstream/names.js";
 import { receive, ViewState } from "../../static/viewstream/state.js";
 import { receiveAtOnce } from "./fakes.mjs";
@@ -22,7 +23,7 @@ function described(change) {
     epoch,
     lower,
     upper,
-    rows: sorted([...rows.values()].map(({ row, weight }) => [weight, row])),
+    rows: sorted([...rows].map(([key, weight]) => [weight, JSON.parse(key)])),
   };
 }
 
@@ -127,8 +128,8 @@ test("every function that visits all rows pauses every 256 rows", () => {
   const none = new Map();
   for (const [name, task] of [
     ["countRows", countRows(list, 1)],
-    ["sumUpdates", sumUpdates(updates, 0, 1)],
-    ["sumUpdates of old ones", sumUpdates(updates, 9, 1)],
+    ["readUpdates", readUpdates(updates, 0, 1, 0)],
+    ["readUpdates of old ones", readUpdates(updates, 9, 1, 0)],
     ["checksumOf", checksumOf(rows)],
     ["difference of inserted rows", difference(none, rows)],
     ["difference of deleted rows", difference(rows, none)],
@@ -186,6 +187,92 @@ test("an error names what was found", () => {
   const state = new ViewState("v");
   const message = { ...delta, updates: [[6, "1", ["a"]]] };
   assert.throws(() => receiveAtOnce(state, message), /^MessageError: .* as diff, found "1"$/);
+});
+
+for (const [why, updates, checksum] of [
+  [
+    "a row that is not there",
+    [
+      [1, "new"],
+      [-1, "user 0"],
+      [-1, "nobody"],
+    ],
+  ],
+  [
+    "more copies than there are",
+    [
+      [1, "new"],
+      [-2, "user 0"],
+    ],
+  ],
+  [
+    "a row twice that is there once",
+    [
+      [-1, "user 0"],
+      [-1, "user 1"],
+      [-1, "user 0"],
+    ],
+  ],
+  [
+    "a wrong checksum",
+    [
+      [1, "new"],
+      [1, "new"],
+      [-1, "user 0"],
+    ],
+    1,
+  ],
+  [
+    "a last row of another width",
+    [
+      [1, "new"],
+      [-1, "user 0"],
+      [1, "a", "b"],
+    ],
+  ],
+]) {
+  test(`a refused delta changes nothing: ${why}`, () => {
+    for (const filler of [0, 600]) {
+      const state = new ViewState("v");
+      receiveAtOnce(state, bigBase(5, 3));
+      const before = sorted([...state.rows]);
+      const more = Array.from({ length: filler }, (_, at) => [1, `filler ${at}`]);
+      const list = [...more, ...updates].map(([diff, ...row]) => [6, diff, row]);
+      assert.throws(
+        () => receiveAtOnce(state, { ...delta, updates: list, checksum }),
+        MessageError,
+      );
+      assert.deepEqual(sorted([...state.rows]), before);
+      assert.equal(state.position, null);
+    }
+  });
+}
+
+test("a row that is deleted before it is inserted, in one delta, is no failure", () => {
+  const state = new ViewState("v");
+  receiveAtOnce(state, base);
+  const updates = [
+    [6, -1, ["new"]],
+    [6, -1, ["user 0"]],
+    [7, 2, ["new"]],
+  ];
+  const change = receiveAtOnce(state, { ...delta, updates });
+  assert.deepEqual(
+    sorted([...change.rows]),
+    sorted([
+      ['["new"]', 1],
+      ['["user 0"]', -1],
+    ]),
+  );
+  assert.deepEqual([...state.rows], [['["new"]', 1]]);
+});
+
+test("a change that is read late is still that of its delta", () => {
+  const state = new ViewState("v");
+  receiveAtOnce(state, base);
+  const first = receiveAtOnce(state, { ...delta, updates: [[6, 1, ["new"]]] });
+  receiveAtOnce(state, { ...delta, lower: 10, upper: 20, updates: [[11, 1, ["new"]]] });
+  assert.deepEqual([...first.rows], [['["new"]', 1]]);
 });
 
 test("messages of an unknown type are ignored", () => {

@@ -72,6 +72,25 @@ def test_changes_come_as_rows_with_python_values() -> None:
     play(script, use)
 
 
+def test_entries_have_a_row_once_that_is_there_ten_million_times() -> None:
+    def script(connection: Connection) -> None:
+        connection.send(base(10, ALICE, BOB))
+        connection.send(delta(10, 20, (15, -1, ALICE), (15, 9_999_999, BOB)))
+
+    async def use(stream: Stream) -> None:
+        alice, bob = {"user": "Alice", "count": 12}, {"user": "Bob", "count": 9}
+        view = stream["v"]
+        changes = aiter(view)
+        change = await anext(changes)
+        if change.upper == 10:  # and not both at once, merged
+            assert change.entries() == [(alice, 1), (bob, 1)]
+            change = await anext(changes)
+            assert change.entries() == [(bob, 9_999_999), (alice, -1)]
+        assert view.entries() == [(bob, 10_000_000)]
+
+    play(script, use)
+
+
 def test_a_change_has_the_inserted_and_the_deleted_rows() -> None:
     def script(connection: Connection) -> None:
         connection.send(base(10, ALICE, BOB, BOB))

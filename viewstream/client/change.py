@@ -46,6 +46,18 @@ class Change:
             for _ in range(-count)
         ]
 
+    def entries(self) -> list[tuple[dict[str, Value], int]]:
+        """Return each changed row once, with its weight: below 0 if it was deleted."""
+        inserted = read_entries(self.columns, self.rows, 1)
+        return inserted + read_entries(self.columns_before, self.rows, -1)
+
+
+def read_entries(
+    columns: Sequence[Column], rows: Mapping[Row, int], sign: int
+) -> list[tuple[dict[str, Value], int]]:
+    """Return the rows whose weights have that sign, with Python values and weights."""
+    return [(read_row(columns, row), count) for row, count in rows.items() if count * sign > 0]
+
 
 def merge(first: Change, second: Change) -> Change:
     """Return one change with the effect of two successive ones."""

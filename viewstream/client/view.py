@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from weakref import WeakSet
 
-from viewstream.client.change import Change, merge
+from viewstream.client.change import Change, merge, read_entries
 from viewstream.client.state import ViewState
 from viewstream.client.values import Value, read_row
 from viewstream.protocol import Column, Position
@@ -111,6 +111,10 @@ class View:
     def rows(self) -> list[dict[str, Value]]:
         """Return the rows with Python values, in no order; one that is there twice comes twice."""
         return [read_row(self.state.columns, row) for row in self.state.list_rows()]
+
+    def entries(self) -> list[tuple[dict[str, Value], int]]:
+        """Return each row once, with Python values and how often it is there."""
+        return read_entries(self.state.columns, self.state.rows, 1)
 
     def __aiter__(self) -> Changes:
         """Iterate over changes; raises FollowError if the server refuses the view for good."""

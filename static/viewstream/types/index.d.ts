@@ -56,6 +56,8 @@ export interface Change<Row = AnyRow> {
   /** A row that was inserted twice is listed twice. */
   readonly inserted: Row[];
   readonly deleted: Row[];
+  /** Each inserted or deleted row once, with how often it was inserted, or minus how often deleted. */
+  readonly entries: () => [row: Row, weight: number][];
   /** Rows whose key stayed and whose other values changed; empty for a view without `keys`. */
   readonly updated: { readonly before: Row; readonly after: Row }[];
 }
@@ -78,6 +80,8 @@ export interface View<Row = AnyRow> {
   readonly kept: { readonly from: number; readonly to: number } | null;
   /** A new array of the rows, in no particular order. */
   readonly rows: () => Row[];
+  /** A new array of `[row, weight]`: each row once, with how often it is there. */
+  readonly entries: () => [row: Row, weight: number][];
   /** The rows; the same array until a row changes. */
   readonly snapshot: () => readonly Row[];
   /** Call `callback()` when the rows or the standing change. */

@@ -8,24 +8,17 @@ export type TextRow = readonly (string | null)[];
 /** `[time, diff, row]` */
 export type Update = readonly [number, number, TextRow];
 
-/** A row and how often it is there, never 0; shared by the multisets that have it. */
-export interface Entry {
-  readonly row: TextRow;
-  readonly weight: number;
-  /** The hash of the row, once it was needed. */
-  hash: number | undefined;
-}
+/** A multiset: how often each row is there, never 0, by the JSON of the row. */
+export type Rows = Map<string, number>;
 
-/** A multiset of rows by the JSON of each row. */
-export type Rows = Map<string, Entry>;
-
-/** What a change makes of the rows. */
-export interface Weighing {
-  /** The weights of the changed rows afterwards, in the order of the change. */
+/** Updates of rows, in the order of their message; a row may be there several times. */
+export interface Diffs {
+  keys: string[];
   weights: number[];
-  /** The checksum of the rows; null if it is not needed. */
+  /** How many of the keys and weights count. */
+  size: number;
+  /** The checksum of the rows after them; null if it is not needed. */
   checksum: number | null;
-  deletesTooMuch: boolean;
 }
 
 export interface Base {
@@ -60,8 +53,8 @@ export interface CoreChange {
   /** The frontier now. */
   upper: number;
   columns: readonly Column[];
-  /** Inserted rows have a weight above 0, deleted ones below. */
-  rows: Rows;
+  /** Inserted rows have a weight above 0, deleted ones below. May be made when it is read. */
+  readonly rows: Rows;
   /** The delta's updates, some of which may be older than `lower`; null if times are unknown. */
   updates: readonly Update[] | null;
 }

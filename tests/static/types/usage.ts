@@ -19,6 +19,11 @@ export const users: (string | null)[] = stream
   .rows()
   .map(({ user }) => user);
 
+export const weights: number[] = stream
+  .view("top10")
+  .entries()
+  .map(([{ count }, weight]) => count * weight);
+
 stream.view("counter").onChange((change: Change<{ count: number }>) => {
   for (const { before, after } of change.updated) console.log(after.count - before.count);
 });

@@ -1,0 +1,159 @@
+/**
+ * The updates of a delta: how they are read, applied to rows, and reported.
+ *
+ * They are read by a generator that pauses, as `multiset.js` explains, and applied at once.
+ */
+
+import { addToChecksum, rowHash } from "./checksum.js";
+import { checkRow } from "./messages.js";
+import { checksumOf, SLICE } from "./multiset.js";
+
+/** @import { Delta, Diffs, Replica, Rows, Update } from "./types/internal.js" */
+
+/**
+ * Read the updates of a delta that are new to a replica.
+ *
+ * @param {Replica} replica
+ * @param {Delta} delta
+ * @returns {Generator<void, Diffs>}
+ */
+export function* readDelta({ frontier, columns, rows, checksum }, delta) {
+  const before =
+    checksum === null && delta.checksum !== undefined ? yield* checksumOf(rows) : checksum;
+  return yield* readUpdates(delta.updates, frontier, columns.length, before);
+}
+
+/**
+ * Read the updates of a delta at once, if they are few; else returns null.
+ *
+ * A generator would cost as much as one of two updates.
+ *
+ * @param {Replica} replica
+ * @param {Delta} delta
+ */
+export function readShort({ frontier, columns, checksum }, delta) {
+  const { updates } = delta;
+  if (updates.length > SLICE || (checksum === null && delta.checksum !== undefined)) return null;
+  return readSlice(noDiffs(updates.length, checksum), updates, 0, frontier, columns.length);
+}
+
+/**
+ * Make room for so many updates; a list that grows would cost a fifth more.
+ *
+ * @param {number} room
+ * @param {?number} checksum of the rows before
+ * @returns {Diffs}
+ */
+function noDiffs(room, checksum) {
+  return { keys: new Array(room), weights: new Array(room), size: 0, checksum };
+}
+
+/**
+ * Read the updates at or after `frontier`; throws MessageError if a row does not fit the columns.
+ *
+ * @param {readonly Update[]} updates
+ * @param {number} frontier
+ * @param {number} width the number of columns
+ * @param {?number} checksum the checksum of the rows before, if it is needed
+ * @returns {Generator<void, Diffs>}
+ */
+export function* readUpdates(updates, frontier, width, checksum) {
+  const diffs = noDiffs(updates.length, checksum);
+  for (let from = 0; from < updates.length; from += SLICE) {
+    if (from > 0) yield;
+    readSlice(diffs, updates, from, frontier, width);
+  }
+  return diffs;
+}
+
+/**
+ * Read the updates from an index on, as many as there are between two pauses.
+ *
+ * @param {Diffs} diffs
+ * @param {readonly Update[]} updates
+ * @param {number} from
+ * @param {number} frontier
+ * @param {number} width
+ */
+function readSlice(diffs, updates, from, frontier, width) {
+  const { keys, weights, checksum } = diffs;
+  const end = Math.min(from + SLICE, updates.length);
+  let { size } = diffs;
+  let sum = checksum ?? 0;
+  for (let at = from; at < end; at += 1) {
+    const update = /** @type {Update} */ (updates[at]); // destructuring costs 30 ns here
+    const row = update[2];
+    checkRow(row, width);
+    if (update[0] < frontier) continue;
+    const key = JSON.stringify(row);
+    keys[size] = key;
+    weights[size] = update[1];
+    size += 1;
+    if (checksum !== null) sum = addToChecksum(sum, update[1], rowHash(key));
+  }
+  diffs.size = size;
+  if (checksum !== null) diffs.checksum = sum;
+  return diffs;
+}
+
+/**
+ * Apply updates to the rows, `sign` times; returns whether one of them led to a weight below 0.
+ *
+ * @param {Rows} rows
+ * @param {Diffs} diffs
+ * @param {1 | -1} sign
+ */
+export function apply(rows, { keys, weights, size }, sign = 1) {
+  let isBelowZero = false;
+  for (let at = 0; at < size; at += 1) {
+    const key = /** @type {string} */ (keys[at]);
+    const before = rows.get(key);
+    const diff = sign * /** @type {number} */ (weights[at]);
+    const weight = before === undefined ? diff : before + diff;
+    if (weight < 0 && diff < 0) isBelowZero = true;
+    if (weight === 0) rows.delete(key);
+    else rows.set(key, weight);
+  }
+  return isBelowZero;
+}
+
+/**
+ * Sum updates.
+ *
+ * @param {Diffs} diffs
+ * @returns {Rows}
+ */
+export function sumUpdates(diffs) {
+  /** @type {Rows} */
+  const rows = new Map();
+  apply(rows, diffs);
+  return rows;
+}
+
+/** What a delta changed. Its updates are summed when `rows` is read the first time. */
+export class DeltaChange {
+  #diffs;
+  /** @type {?Rows} */
+  #rows = null;
+
+  /**
+   * @param {Delta} delta
+   * @param {Replica} replica after the delta
+   * @param {number} lower
+   * @param {Diffs} diffs
+   */
+  constructor({ view, folded, updates }, { epoch, frontier, columns }, lower, diffs) {
+    this.view = view;
+    this.epoch = epoch;
+    this.lower = lower;
+    this.upper = frontier;
+    this.columns = columns;
+    this.updates = folded ? null : updates;
+    this.#diffs = diffs;
+  }
+
+  get rows() {
+    this.#rows ??= sumUpdates(this.#diffs);
+    return this.#rows;
+  }
+}
