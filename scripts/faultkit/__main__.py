@@ -41,9 +41,10 @@ async def run(
     rate: float = 200,
     editors: int = 500,
     tailing: Collection[str] = (),
+    burst: int = 1,
     report: Callable[[str], None] = print,
 ) -> list[tuple[Fault, Proof]]:
-    """Inject `count` faults of the seed's schedule, and prove each; raises FaultError.
+    """Inject `count` faults of the seed's schedule, and prove each `burst`; raises FaultError.
 
     The servers of the sides `tailing` have no pipelines.
     """
@@ -58,10 +59,14 @@ async def run(
             for one in schedule(seed)
             if (kinds is None or one.kind in kinds) and one.pipeline not in tailing
         )
-        for fault in islice(chosen, count):
-            await inject(world, fault)
-            proved.append((fault, await prove(world)))
-            report(table.line(*proved[-1]))
+        limited = islice(chosen, count)
+        while faults := list(islice(limited, burst)):
+            for fault in faults:
+                await inject(world, fault)
+            proof = await prove(world)
+            for fault in faults:
+                proved.append((fault, proof))
+                report(table.line(fault, proof))
     except (DivergedError, ChildError, TimeoutError) as error:
         raise FaultError(fault, seed, str(error) or type(error).__name__) from error
     finally:
@@ -101,6 +106,13 @@ def parse_arguments() -> argparse.Namespace:
         metavar="SIDE",
         help="of the two servers a and b, those that read the changes themselves (--tail), "
         "without pipelines (default: none)",
+    )
+    add(
+        "--burst",
+        type=int,
+        default=1,
+        metavar="N",
+        help="inject so many before the pipeline has healed, and prove them together (%(default)s)",
     )
     add(
         "--soak",
@@ -148,6 +160,7 @@ def _fault(options: argparse.Namespace, seed: int, folder: Path) -> int:
                 rate=options.rate,
                 editors=options.editors,
                 tailing=options.tailing,
+                burst=options.burst,
                 report=_print,
             )
         )

@@ -21,7 +21,8 @@ ROOM = 30_000
 """Bytes that can still be written until the disk is full, at most."""
 JUMP = 3_600_000
 """Milliseconds by which the wall clock of the engine jumps at most."""
-PATIENCE = 30.0
+PATIENCE = 60.0
+"""Seconds until what a fault needs is there, at most: an engine, or a pipeline that posts."""
 
 
 async def inject(world: World, fault: Fault) -> None:

@@ -36,21 +36,27 @@ def test_every_kind_of_fault_comes_once_in_each_deck() -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("kinds", "seed", "count", "tailing"),
+    ("kinds", "seed", "count", "tailing", "burst"),
     [
-        ({"replace", "clock"}, 11, 3, ()),
-        ({"posts", "websockets"}, 5, 4, ()),
-        ({"stop", "disk"}, 2, 3, ()),
-        ({"replace", "kill", "restart"}, 5, 4, ("a", "b")),
-        ({"posts", "keys", "websockets", "kill"}, 4, 4, ("b",)),
+        ({"replace", "clock"}, 11, 3, (), 1),
+        ({"posts", "websockets"}, 5, 4, (), 1),
+        ({"stop", "disk"}, 2, 3, (), 2),
+        ({"replace", "kill", "restart"}, 5, 4, ("a", "b"), 1),
+        ({"posts", "keys", "websockets", "kill"}, 4, 5, ("b",), 3),
     ],
 )
 def test_the_pipeline_heals(
-    kinds: set[str], seed: int, count: int, tailing: tuple[str, ...], tmp_path: Path
+    kinds: set[str],
+    seed: int,
+    count: int,
+    tailing: tuple[str, ...],
+    burst: int,
+    tmp_path: Path,
 ) -> None:
     proved = asyncio.run(
-        run(tmp_path, seed, count, kinds=kinds, rate=100, editors=200, tailing=tailing)
+        run(tmp_path, seed, count, kinds=kinds, rate=100, editors=200, tailing=tailing, burst=burst)
     )
+    assert len({id(proof) for _, proof in proved}) == -(-count // burst)
     assert all(fault.pipeline not in tailing for fault, _ in proved)
     assert len(proved) == count
     assert all(proof.compared > 100 for _, proof in proved)
