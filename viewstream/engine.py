@@ -166,8 +166,8 @@ class Dialect:
 
         For views with many equal rows: every engine answers a plain SELECT with each row as often
         as it is there. It is not asked first, since it needs a dataflow where the plain one reads
-        an index: of 1,000,000 different rows it takes five times as long. The columns are named
-        anew, since two of the view's own may have one name.
+        an index: of 1,000,000 different rows it takes five times as long. The columns get
+        new names, since two of the view's own may have one name.
         """
         names = ", ".join(f"c{number}" for number in range(columns))
         return (

@@ -26,7 +26,7 @@ class FleetError(Exception):
 
 @dataclass(frozen=True)
 class Received:
-    """What all clients together received since the last report.
+    """The messages that all clients together received since the last report.
 
     `p50` and `p99` are the milliseconds from a stamp to its receipt; `largest` is in bytes.
     """

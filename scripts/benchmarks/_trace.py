@@ -10,7 +10,7 @@ from typing import Any
 Event = Mapping[str, Any]
 
 CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8", "__metadata"]
-"""What is traced. More would cost more than the page."""
+"""The traced categories. More would cost more than the page."""
 
 _KINDS = {
     "FunctionCall": "script",

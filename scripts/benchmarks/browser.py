@@ -1,4 +1,4 @@
-"""What the page costs the browser: script, style, layout, long tasks, layout shifts, memory."""
+"""The cost of the page in the browser: script, style, layout, long tasks, layout shifts, memory."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ LOGGED_PATH = 200
 
 
 class Description(Protocol):
-    """What the engine answered of a view; None where it did not."""
+    """The engine's answers about a view; None where it did not answer."""
 
     @property
     def kind(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What a posted delta may say, as far as the engine's answers tell: times, widths, sums of diffs.
+"""Checks posted deltas against the engine's answers: times, widths, sums of diffs.
 
 A delta that passes `check_delta` can still be one that every client would refuse, or that would
 stop the view: its rows have not the view's columns, its diffs add up to more than a client can

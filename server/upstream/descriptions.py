@@ -22,7 +22,7 @@ PATIENCE = 2.0
 
 @dataclass(frozen=True)
 class _Definition:
-    """What does not change within an epoch."""
+    """The part of a description that does not change within an epoch."""
 
     epoch: str
     kind: str
@@ -32,7 +32,7 @@ class _Definition:
 
 @dataclass(frozen=True)
 class Description:
-    """What the engine answered of a view; None where it did not."""
+    """The engine's answers about a view; None where it did not answer."""
 
     kind: str | None = None
     """Such as `materialized view`; `internal table` for a relation of the engine's own."""

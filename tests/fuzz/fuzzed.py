@@ -1,4 +1,4 @@
-"""What a target of the fuzzer is."""
+"""The type of a target of the fuzzer."""
 
 from __future__ import annotations
 
