@@ -8,14 +8,14 @@ import random
 import pytest
 
 from scripts.faultkit.crowd import Crowd
-from scripts.faultkit.soak import MEASURED, GrowthError, Sample, check_flat
+from scripts.faultkit.soak import FLAT, GrowthError, Sample, check_flat
 from tests.support.processes import start_engine, start_server
 
 WAYS = {"websocket", "deflated", "events", "rows", "deaf"}
 
 
 def samples(*sizes: float) -> list[Sample]:
-    rest = dict.fromkeys(MEASURED, 50.0)
+    rest = dict.fromkeys(FLAT, 50.0)
     return [Sample(at, {**rest, "server a": size}, 0) for at, size in enumerate(sizes)]
 
 
