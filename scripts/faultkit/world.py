@@ -35,7 +35,7 @@ PARTS = ("useredits[count=1]", "useredits[count=2]", "top10[count=3]")
 """Parts that are followed, too. Each edit moves a row from one part of `useredits` to another."""
 FOLLOWED = (*VIEWS, *PARTS)
 PARTS_GRANT = {"useredits": ["1", "2"], "top10": ["3"]}
-"""What a token for `PARTS` and nothing else grants."""
+"""The views that a token for `PARTS` and nothing else grants."""
 SIDES = ("a", "b")
 GUARDED = (("a",), ("b",), ("a", "b"))
 """The sides whose servers want readers' tokens: the seed draws one of these."""

@@ -72,9 +72,9 @@ class ScriptedStream:
         """Files to serve at /own/NAME: name -> (Content-Type, text)."""
         self.about: str | None = "generated"
         self.views: list[dict[str, Any]] | int = []
-        """What /view/list lists, or the status of its refusal."""
+        """The entries of /view/list, or the status of its refusal."""
         self.metrics = ""
-        """What /metrics answers."""
+        """The answer of /metrics."""
         self.listed = 0
         """How often it was asked for."""
         self._ready = threading.Event()
