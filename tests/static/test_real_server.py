@@ -36,9 +36,11 @@ def test_the_page_says_that_the_server_has_no_rows_yet(url: str, transport_page:
     page = transport_page
     page.goto(url)
     expect(page.locator("#standing-text")).to_have_text("Waiting")
-    expect(page.locator("#notice")).to_contain_text("The server has no rows to show yet.")
+    expect(page.locator("#notice")).to_contain_text(
+        "There is nothing to show yet: the database does not answer."
+    )
     expect(page.locator("#source")).to_have_text("Source: replayed </script> events")
-    expect(page.locator("#editors-note")).to_have_text("Waiting for the first rows.")
+    expect(page.locator("#ticker .empty")).to_have_text("Waiting for the first rows.")
     page.close()
 
 
@@ -49,7 +51,7 @@ def test_the_page_says_that_its_views_are_not_served(chromium: Browser, init: st
         page = context.new_page()
         page.add_init_script(init)
         page.goto(url)
-        notice = "The server refuses: no view 'counter'; there is other."
+        notice = "The server refuses this page: no view 'counter'; there is other."
         expect(page.locator("#notice-text")).to_have_text(notice)
 
 
@@ -61,7 +63,7 @@ def test_the_page_says_why_it_is_refused_itself(chromium: Browser) -> None:
         page = context.new_page()
         page.route_web_socket("**/view/stream?*", lambda ws: ws.close(code=4403, reason=sentence))
         page.goto(url)
-        notice = f"The server refuses: {sentence}."
+        notice = f"The server refuses this page: {sentence}."
         expect(page.locator("#notice-text")).to_have_text(notice)
 
 
