@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from typing import TYPE_CHECKING
 
 from scripts.benchmarks._trace import CATEGORIES, MainThread, read_main_thread
 from scripts.benchmarks.report import Bar, Measure, Part, Report
 from scripts.child import Child, python_module
-from scripts.chromium import start_chromium
+
+if TYPE_CHECKING:  # the help of the benchmarks needs the packages of the runtime only
+    from playwright.sync_api import Browser, CDPSession, Page
 
 BRIEF = ("--rates", "500", "--seconds", "10")
 SMALL = ("--rates", "50", "--seconds", "1")
@@ -47,6 +48,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
+    from playwright.sync_api import sync_playwright
+
+    from scripts.chromium import start_chromium
+
     measures: list[Measure] = []
     bars: list[Bar] = []
     with ExitStack() as stack:
