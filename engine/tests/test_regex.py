@@ -24,7 +24,7 @@ def test_no_pattern_backtracks(pattern: str) -> None:
 
 def test_no_pattern_of_a_source_backtracks() -> None:
     errors: dict[str, int] = {}
-    rows = row_format(RegexFormat("^((a+)+)$"), None).rows(
+    rows = row_format(RegexFormat("^((a+)+)$"), None).appended(
         f"aaa\n{ENDLESS}\nb\naa\n".encode(), 0, errors
     )
     assert [(row[0], row[-1]) for row in rows] == [("aaa", 1), ("aa", 2)]

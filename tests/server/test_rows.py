@@ -174,7 +174,8 @@ def test_a_view_that_cannot_be_read_is_said(engine: FakeEngine) -> None:
         answer = get(served)
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "1"
-        assert "it hurts" in answer.json()["error"]
+        sentence = "the view 'top10' cannot be read now: the engine answers with an error"
+        assert answer.json() == {"error": sentence}
         engine.error = None
         wait_until(lambda: get(served).status_code == 200, "the view to be read")
 

@@ -241,9 +241,19 @@ def test_a_temporary_failure_is_retried(answer: Answer) -> None:
     assert status == 0
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 410, 413, 415])
+def test_a_server_that_has_moved_is_named() -> None:
+    answer = Answer(302, {"error": "this is why"}, {"Location": "/elsewhere"})
+    deltas, said, code = run(OPENING + row(11, 1, "a") + progress(12), sequence([answer]))
+    assert len(deltas) == 2
+    assert said == (
+        "post_deltas: top10: the server has moved to '/elsewhere': give its address by --server\n"
+    )
+    assert code == ExitStatus.REFUSED
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 415])
 def test_a_refusal_ends_it_with_the_sentence_of_the_server(status: int) -> None:
-    answer = Answer(status, {"error": "this is why"}, {"Location": "/elsewhere"})
+    answer = Answer(status, {"error": "this is why"})
     deltas, said, code = run(OPENING + row(11, 1, "a") + progress(12), sequence([answer]))
     assert len(deltas) == 2
     assert said == f"post_deltas: top10: the server answered {status}: this is why\n"
