@@ -203,7 +203,8 @@ def test_several_views_on_one_connection(engine: FakeEngine) -> None:
         assert bases == {"a", "b"}
         served.post(1001, 1002, view="b")
         served.post(1001, 1002, view="a")
-        assert [watcher.delta().view for _ in range(2)] == ["b", "a"]
+        # Both may be in one write, in which the views have an order of their own.
+        assert {watcher.delta().view for _ in range(2)} == {"a", "b"}
 
 
 def test_clients_that_arrive_together_share_one_read(engine: FakeEngine) -> None:
