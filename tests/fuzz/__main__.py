@@ -53,15 +53,24 @@ def main() -> int:
     return int(has_failed)
 
 
-def fuzz(module: str, name: str, seconds: int) -> Outcome:
-    """Fuzz one of a module's `TARGETS` in a process of its own."""
+def fuzz(module: str, name: str, seconds: int, *extra: str) -> Outcome:
+    """Fuzz one of a module's `TARGETS` in a process of its own; `extra` are libFuzzer's options."""
     seeds = importlib.import_module(module).TARGETS[name].seeds
     with tempfile.TemporaryDirectory(prefix="viewstream-fuzz-") as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()
         for number, seed in enumerate(seeds):
             (corpus / f"seed{number}").write_bytes(seed)
-        command = [sys.executable, "-m", "tests.fuzz.child", module, name, folder, str(seconds)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.fuzz.child",
+            module,
+            name,
+            folder,
+            str(seconds),
+            *extra,
+        ]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         printed = re.sub(r"INFO: .*\n", "", ended.stderr) + ended.stdout
         found = _RUNS.search(printed)

@@ -19,13 +19,14 @@ SLOWEST = 20
 
 
 def main() -> None:
-    _, module, name, folder, seconds = sys.argv
+    _, module, name, folder, seconds, *extra = sys.argv
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
         targets = importlib.import_module(module).TARGETS
     arguments = [
         "fuzz",
         f"{folder}/corpus",
         f"-max_total_time={seconds}",
+        *extra,
         f"-max_len={LONGEST}",
         f"-timeout={SLOWEST}",
         f"-artifact_prefix={folder}/",
