@@ -20,6 +20,7 @@ from server.http.handshake import StreamRequest, parse_stream_request
 from server.http.heads import MAX_HEAD, head_size
 from server.http.post_connection import Posts
 from server.http.refusal import Refusal, send_refusal
+from server.http.socket_connection import receive
 
 HEAD_TIMEOUT = 10.0
 """Seconds for the head of a first request: several round trips of a bad network."""
@@ -117,12 +118,9 @@ class Arrivals:
 
     def _read(self, arrival: Arrival) -> bool:
         """Read what has come; return whether the connection has been passed on or closed."""
-        try:
-            data = arrival.socket.recv(MAX_HEAD)
-        except BlockingIOError:
+        data = receive(arrival.socket, MAX_HEAD)
+        if data is None:
             return False
-        except OSError:
-            data = b""
         if not data:
             self._close(arrival)
             return True

@@ -37,13 +37,9 @@ def take_at_once(context: Context, body: bytes) -> Answer | None:
     """Take a delta; None if a worker thread has to decode it, or the engine has to be asked."""
     if len(body) > DECODED_IN_PLACE:
         return None
-    try:
-        delta = decode_delta(body)
-    except ProtocolError as error:
-        return Answer({}, Refusal(400, str(error)))
-    refusal = _refuse(context, delta)
-    if refusal is not None:
-        return Answer({}, refusal)
+    delta = _check(context, _decode(body))
+    if isinstance(delta, Refusal):
+        return Answer({}, delta)
     outcome = context.offer_at_once(delta)
     if outcome is None:
         return None
@@ -54,26 +50,30 @@ def take_at_once(context: Context, body: bytes) -> Answer | None:
 async def take_delta(context: Context, body: bytes) -> Answer:
     """Take a delta, however long that takes."""
     context.metrics.received_bytes.inc(len(body))
-    try:
-        if len(body) > DECODED_IN_PLACE:
-            delta = await asyncio.to_thread(decode_delta, body)
-        else:
-            delta = decode_delta(body)
-    except ProtocolError as error:
-        return Answer({}, Refusal(400, str(error)))
-    refusal = _refuse(context, delta)
-    if refusal is not None:
-        return Answer({}, refusal)
+    is_large = len(body) > DECODED_IN_PLACE
+    decoded = await asyncio.to_thread(_decode, body) if is_large else _decode(body)
+    delta = _check(context, decoded)
+    if isinstance(delta, Refusal):
+        return Answer({}, delta)
     return _answer(context, delta, await context.offer(delta))
 
 
-def _refuse(context: Context, delta: Delta) -> Refusal | None:
-    """Refuse a delta of a view for which nobody may post."""
+def _decode(body: bytes) -> Delta | Refusal:
+    try:
+        return decode_delta(body)
+    except ProtocolError as error:
+        return Refusal(400, str(error))
+
+
+def _check(context: Context, delta: Delta | Refusal) -> Delta | Refusal:
+    """Refuse a delta of a view for which nobody may post, besides what is refused already."""
+    if isinstance(delta, Refusal):
+        return delta
     refusal = refuse_view(ViewName(delta.view), context.hub, ALL)
     if refusal is None and context.is_tailed(delta.view):
         sentence = f"this server reads {delta.view} from the engine itself (--tail)"
         return Refusal(403, f"{sentence}: nothing can be posted to it", "tailing")
-    return refusal
+    return refusal or delta
 
 
 def _answer(context: Context, delta: Delta, outcome: Outcome) -> Answer:

@@ -18,6 +18,7 @@ from server.http.deltas import Answer, take_at_once, take_delta
 from server.http.handler import Context
 from server.http.heads import MAX_HEAD, head_size, parse_head
 from server.http.refusal import encode_answer
+from server.http.socket_connection import receive
 
 log = logging.getLogger("server")
 
@@ -114,15 +115,10 @@ class PostConnection:
         self._posts.remove(self)
 
     def _on_readable(self) -> None:
-        try:
-            data = self._socket.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
+        data = receive(self._socket, READ_SIZE)
         if data:
             self.receive(data)
-        else:
+        elif data is not None:
             self.close()
 
     # --- requests ----------------------------------------------------------------------------

@@ -15,6 +15,16 @@ from server.http.connection import READ_SIZE, Connection, Owner, State
 from server.hub.slow_clients import PROGRESS_BYTES
 
 
+def receive(connection: socket.socket, size: int) -> bytes | None:
+    """Read up to `size` bytes: None if none have come, b"" if the connection is gone."""
+    try:
+        return connection.recv(size)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
 class SocketConnection(Connection):
     """A connection on a plain socket, without TLS."""
 
@@ -93,15 +103,10 @@ class SocketConnection(Connection):
             self.progress_at = now()
 
     def _on_readable(self) -> None:
-        try:
-            data = self._socket.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
+        data = receive(self._socket, READ_SIZE)
         if data:
             self.receive(data)
-        else:
+        elif data is not None:
             self.abort()
 
     def _pause_reading(self, seconds: float) -> None:

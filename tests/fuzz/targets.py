@@ -26,7 +26,7 @@ from viewstream.bodies import Bodies
 from viewstream.client.state import RefusalError, ViewState, receive
 from viewstream.copy_text import UnreadableLineError
 from viewstream.names import parse_view
-from viewstream.protocol import Base, Column, ProtocolError, decode, decode_delta, encode
+from viewstream.protocol import MAX_DIFF, Base, Column, ProtocolError, decode, decode_delta, encode
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -78,13 +78,12 @@ def fuzz_message(data: bytes) -> None:
 
 def fuzz_copy_text(data: bytes) -> None:
     """Text cut anywhere gives the same bodies as text in one piece, and valid ones."""
-    assert _bodies([data]) == _bodies([data[:middle] for middle in (len(data) // 2,)], data)
+    middle = len(data) // 2
+    assert _bodies([data]) == _bodies([data[:middle], data[middle:]])
 
 
-def _bodies(pieces: list[bytes], whole: bytes = b"") -> list[bytes]:
+def _bodies(pieces: list[bytes]) -> list[bytes]:
     bodies, taken = Bodies("v", limit=4096), []
-    if whole:
-        pieces = [*pieces, whole[sum(map(len, pieces)) :]]
     try:
         for piece in pieces:
             bodies.feed(piece)
@@ -95,7 +94,9 @@ def _bodies(pieces: list[bytes], whole: bytes = b"") -> list[bytes]:
         while bodies.has_news:
             taken.append(bodies.take(4096))
     for body in taken:
-        decode_delta(body)
+        # A diff beyond what clients can count is passed on, and the server refuses it.
+        if all(abs(diff) <= MAX_DIFF for _, diff, _ in json.loads(body)["updates"]):
+            decode_delta(body)
     return taken
 
 

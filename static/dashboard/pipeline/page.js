@@ -1,7 +1,7 @@
 /** The page of the pipeline itself: each hop with its figures, outages, and the messages as they come. */
 
 import { follow } from "../../viewstream/index.js";
-import { pauseWhileHidden } from "../home/hidden_tab.js";
+import { pauseWhileHidden } from "../site/hidden_tab.js";
 import { append, setText } from "../site/dom.js";
 import { visibleText } from "../site/safe_text.js";
 import { StandingDisplay } from "../site/standing.js";

@@ -1,7 +1,7 @@
 /** The page of one view: its rows as a table that changes while one looks. */
 
 import { follow } from "../../viewstream/index.js";
-import { pauseWhileHidden } from "../home/hidden_tab.js";
+import { pauseWhileHidden } from "../site/hidden_tab.js";
 import { setText } from "../site/dom.js";
 import { clockOffset, Freshness } from "../site/freshness.js";
 import { visibleText } from "../site/safe_text.js";
