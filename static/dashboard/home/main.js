@@ -2,9 +2,9 @@
 
 import { follow } from "../../viewstream/index.js";
 import { setText } from "../site/dom.js";
+import { pauseWhileHidden } from "../site/hidden_tab.js";
 import { StandingDisplay } from "../site/standing.js";
 import { sourceText } from "../site/texts.js";
-import { pauseWhileHidden } from "../site/hidden_tab.js";
 import { Painter } from "./painter.js";
 import { Panels, VIEWS } from "./panels.js";
 import { ServerClock } from "./server_clock.js";

@@ -1,8 +1,8 @@
 /** The page of the pipeline itself: each hop with its figures, outages, and the messages as they come. */
 
 import { follow } from "../../viewstream/index.js";
-import { pauseWhileHidden } from "../site/hidden_tab.js";
 import { append, setText } from "../site/dom.js";
+import { pauseWhileHidden } from "../site/hidden_tab.js";
 import { visibleText } from "../site/safe_text.js";
 import { StandingDisplay } from "../site/standing.js";
 import { ageText, describe, LAGGING, timeText, worst } from "../site/texts.js";

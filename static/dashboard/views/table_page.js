@@ -1,9 +1,9 @@
 /** The page of one view: its rows as a table that changes while one looks. */
 
 import { follow } from "../../viewstream/index.js";
-import { pauseWhileHidden } from "../site/hidden_tab.js";
 import { setText } from "../site/dom.js";
 import { clockOffset, Freshness } from "../site/freshness.js";
+import { pauseWhileHidden } from "../site/hidden_tab.js";
 import { visibleText } from "../site/safe_text.js";
 import { StandingDisplay } from "../site/standing.js";
 import { ageText, describe, worst } from "../site/texts.js";
