@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import random
 import socket
 
 HOST = "127.0.0.1"
 _HIGHEST = 65535
+_NOT_EPHEMERAL = range(10_000, 32_768)
+_TRIES = 1000
 
 
 class PortError(Exception):
@@ -26,10 +30,16 @@ def parse_port(text: str) -> int:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nobody listens on now; raises PortError if none is found.
+
+    A kernel gives ports above these to connections by itself, so that such a port could be taken
+    before it is listened on.
+    """
+    for _ in range(_TRIES):
+        port = random.choice(_NOT_EPHEMERAL)  # noqa: S311 -- not a secret
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+            return port
+    raise PortError(f"no port from {_NOT_EPHEMERAL[0]} to {_NOT_EPHEMERAL[-1]} is free")
 
 
 def usable_port(port: int, option: str) -> int:
