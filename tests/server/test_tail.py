@@ -199,15 +199,15 @@ def test_a_view_can_be_left_to_a_pipeline_in_spite_of_tail(engine: FakeEngine) -
     assert engine.tail.declared == []
 
 
-def test_a_view_that_only_the_optimiser_knows_to_be_empty(tailing: Served) -> None:
+def test_a_view_that_only_the_optimiser_knows_to_be_empty(engine: FakeEngine) -> None:
     """Its TAIL ends at once without a row, and a SELECT has the time of now."""
-    engine = tailing.engine
     engine.rows = []
     engine.tail.end()
-    watcher = tailing.open()
-    assert watcher.base() == engine.base("top10")
-    while isinstance(message := watcher.next_rows(), Base):
-        assert message == engine.base("top10")  # one before the TAIL ended, one after
-    assert message.updates == []
-    assert message.upper < MAX_TIME  # the engine does not say that the view has ended
-    wait_until(lambda: tailing.health()["state"] == "live", "the view to be live")
+    with Served(engine, "--tail", "--stale-after", "3", bounds=QUICK) as served:
+        watcher = served.open()
+        assert watcher.base() == engine.base("top10")
+        while isinstance(message := watcher.next_rows(), Base):
+            assert message == engine.base("top10")  # one before the TAIL ended, one after
+        assert message.updates == []
+        assert message.upper < MAX_TIME  # the engine does not say that the view has ended
+        wait_until(lambda: served.health()["state"] == "live", "the view to be live")
