@@ -15,7 +15,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from server.hub.history import Layout, Place, ReadBase, Snapshot
+from server.hub.engine_answer import Layout, Place, ReadBase
+from server.hub.history import Snapshot
 from viewstream.protocol import Base, Column, Delta, Row, decode, distinct_columns
 
 SLICE = 1_000

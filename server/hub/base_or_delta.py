@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from server.hub.history import History, ReadBase
+from server.hub.engine_answer import ReadBase
+from server.hub.history import History
 from server.hub.limits import Limits
 from server.hub.listener import Listener
 

@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 
 from server.framing import Encoding, Message, encode_event_id
-from server.hub.history import ReadBase
+from server.hub.engine_answer import ReadBase
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Group, GroupKey, Listener
 from server.hub.slow_clients import SlowClients

@@ -7,61 +7,18 @@ of every listener has to be checked again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
 
 from server.framing import Message
 from server.hub.audit import Audit, AuditSchedule, Finding
-from server.hub.epochs import Epochs, Question, Verdict
+from server.hub.engine_answer import EngineAnswer, ReadBase
+from server.hub.epochs import Epochs, Verdict
 from server.hub.folding import STEP, Fold, FoldCache, fold
 from server.hub.limits import Limits
 from server.hub.log import Log
 from server.hub.post_check import FAR, PostCheck
-from viewstream.protocol import MAX_TIME, Column, Delta, encode
-
-
-class Place(NamedTuple):
-    """A part of a message's payload."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The slices of a base, so that it can be decoded slice by slice."""
-
-    columns: Sequence[Column]
-    rows: Sequence[Place]
-    weights: Sequence[Place] | None
-    total: int
-    """How many rows there are, each counted as often as it is there."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReadBase:
-    """A base that was read, encoded: the engine's answer to question number `asked`."""
-
-    upper: int
-    checksum: int
-    message: Message
-    asked: int
-    read_at: int
-    is_weighted: bool = False
-    """Whether `message` has weights, which not all clients take."""
-    expanded: Message | None = None
-    """The same without weights; None if the rows are too many to be listed one by one."""
-    layout: Layout | None = None
-    """The slices of `message`, if there are many."""
-
-    def message_for(self, *, takes_weights: bool) -> Message | None:
-        """Return the message for a client; None if there is none without weights."""
-        return self.message if takes_weights or not self.is_weighted else self.expanded
-
-    columns: tuple[str, ...] = ()
-    """The names of the view's columns."""
+from viewstream.protocol import MAX_TIME, Delta, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,26 +202,20 @@ class History:
 
     # --- the engine --------------------------------------------------------------------------
 
-    def learn(
-        self,
-        question: Question,
-        epoch: str,
-        base: ReadBase | None,
-        now: int,
-        time: int | None = None,
-    ) -> Verdict:
-        """Apply the engine's answer, which had its `time`; a LATE one has no effect."""
-        verdict = self.epochs.settle(question, epoch)
+    def learn(self, answer: EngineAnswer) -> Verdict:
+        """Apply the engine's answer; a LATE one has no effect."""
+        now = answer.received_at
+        verdict = self.epochs.settle(answer.question, answer.epoch)
         if verdict is Verdict.LATE:
             return verdict
         if verdict is Verdict.CHANGED:
             self.forget_all()
             if self.posted_at is not None and now - self.posted_at < self._limits.stale_after:
                 self._recreated_at = now
-        if time is not None:
-            self.check.note_time(time, question.number, now)
-        if base is not None:
-            self._keep_base(base, now)
+        if answer.time is not None:
+            self.check.note_time(answer.time, answer.question.number, now)
+        if answer.base is not None:
+            self._keep_base(answer.base, now)
         return verdict
 
     def forget_all(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Set
 
 from server.framing import Message
+from server.hub.engine_answer import EngineAnswer, EngineFailure
 from server.hub.epochs import Question
 from server.hub.fanout import Fanout
-from server.hub.history import History, Outcome, ReadBase, Snapshot
+from server.hub.history import History, Outcome, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client
 from server.hub.open_parts import OpenParts
@@ -321,58 +322,46 @@ class Hub:
             view.wants_epoch = False
         return view.history.epochs.ask()
 
-    def take_answer(
-        self,
-        name: str,
-        question: Question,
-        epoch: str,
-        base: ReadBase | None,
-        now: int,
-        time: int | None = None,
-    ) -> bool:
-        """Take the engine's answer, which had its `time`; return False if it came too late.
+    def take_answer(self, name: str, answer: EngineAnswer) -> bool:
+        """Take the engine's answer; return False if it came too late, and must be asked again.
 
-        Then it has to be asked again. An answer about a part that has been closed is dropped.
+        An answer about a part that has been closed is dropped.
         """
         view = self._find(name)
         if view is None:
             return True
         if isinstance(view, PartView):
-            return self._take_answer_of_part(view, question, epoch, base, now)
-        is_timely = view.on_answer(question, epoch, base, now, time)
+            return self._take_answer_of_part(view, answer)
+        is_timely = view.on_answer(answer)
         parts = self._parts.of(name)
         if is_timely and parts is not None:
-            parts.on_answer(question, base, now)
-        progress = view.history.follow_time(now)
+            parts.on_answer(answer)
+        progress = view.history.follow_time(answer.received_at)
         if progress is not None:
-            self.take_delta(progress, now, question.number)
+            self.take_delta(progress, answer.received_at, answer.question.number)
             view.history.is_still = True  # until a pipeline posts again
         self._note_questions(view)
         self._note_work()
         return is_timely
 
-    def _take_answer_of_part(
-        self, part: PartView, question: Question, epoch: str, base: ReadBase | None, now: int
-    ) -> bool:
-        if part.history.has_epoch(epoch) and base is not None:
-            self._siblings(part).prepare_base(part, base, now)
-        is_timely = part.on_answer(question, epoch, base, now)
+    def _take_answer_of_part(self, part: PartView, answer: EngineAnswer) -> bool:
+        if part.history.has_epoch(answer.epoch) and answer.base is not None:
+            self._siblings(part).prepare_base(part, answer.base, answer.received_at)
+        is_timely = part.on_answer(answer)
         if not is_timely:
             part.wants_epoch = True
         self._note_questions(part)
         self._note_work(part)
         return is_timely
 
-    def take_failure(
-        self, name: str, reason: str, now: int, *, for_base: bool, is_missing: bool = False
-    ) -> None:
+    def take_failure(self, name: str, failure: EngineFailure) -> None:
         """Note that the engine did not answer, cannot read the view, or has no such view."""
         view = self._find(name)
         if view is None:
             return  # a part that has been closed
-        parts = None if for_base else self._parts.of(name)
+        parts = None if failure.of_base else self._parts.of(name)
         for one in (view, *(parts or ())):
-            one.on_failure(reason, now, of_base=for_base, is_missing=is_missing)
+            one.on_failure(failure)
         self._note_work()
 
     def note_relation(self, name: str, relation: str) -> None:

@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from server.hub.epochs import Question, Verdict
+from server.hub.engine_answer import EngineAnswer, ReadBase
+from server.hub.epochs import Verdict
 from server.hub.fanout import Fanout
-from server.hub.history import Extended, History, ReadBase
+from server.hub.history import Extended, History
 from server.hub.limits import Limits
 from server.hub.listener import Listener
 from server.hub.status import StatusBoard
@@ -36,17 +37,8 @@ class PartHistory(History):
     def awaits_log(self, now: int) -> bool:
         return self._parent.awaits_log(now)
 
-    def learn(
-        self,
-        question: Question,
-        epoch: str,
-        base: ReadBase | None,
-        now: int,
-        time: int | None = None,
-    ) -> Verdict:
-        if epoch != self.epochs.current:
-            return Verdict.LATE
-        return super().learn(question, epoch, base, now, time)
+    def learn(self, answer: EngineAnswer) -> Verdict:
+        return super().learn(answer) if self.has_epoch(answer.epoch) else Verdict.LATE
 
     def _check(self, delta: Delta, now: int, asked: int) -> Delta | Extended:
         """Take all: the view's own history has checked it."""
@@ -232,14 +224,14 @@ class Parts:
             for part in self:
                 self._begin_log(part)
 
-    def on_answer(self, question: Question, base: ReadBase | None, now: int) -> None:
+    def on_answer(self, answer: EngineAnswer) -> None:
         """The engine has answered a question about the view."""
-        self._follow(now)
-        if base is not None:
-            self._learn_columns(base.columns)
+        self._follow(answer.received_at)
+        if answer.base is not None:
+            self._learn_columns(answer.base.columns)
         for part in self:
             part.failures.clear(of_base=False)
-            part.decide_epochs(question)
+            part.decide_epochs(answer.question)
 
     def prepare_base(self, part: PartView, base: ReadBase, now: int) -> None:
         """Bring the log of a part to the head, so that a base of it can be compared and sent."""

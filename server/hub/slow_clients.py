@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from server.hub.history import ReadBase
+from server.hub.engine_answer import ReadBase
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed
 

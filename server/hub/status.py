@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from server.framing import Message
+from server.hub.engine_answer import EngineFailure
 from server.hub.history import History
 from server.hub.limits import Limits
 from viewstream.protocol import Status, encode
@@ -67,19 +68,19 @@ class Failures:
         """Why the engine does not give what is needed; None if it does."""
         return self.base or self.epoch
 
-    def note(self, reason: str, now: int, *, of_base: bool, is_missing: bool = False) -> None:
-        """Note a question that failed; `is_missing`: the engine has no view of that name."""
-        if not is_missing:
+    def note(self, failure: EngineFailure) -> None:
+        """Note a question that failed."""
+        if not failure.is_missing:
             self.missing_since = None
         elif self.missing_since is None:
-            self.missing_since = now
-        if of_base:
-            self.base = reason
+            self.missing_since = failure.received_at
+        if failure.of_base:
+            self.base = failure.reason
             self.base_count += 1
             return
         if self.epoch is None:
-            self.epoch_since = now
-        self.epoch = reason
+            self.epoch_since = failure.received_at
+        self.epoch = failure.reason
         self.count += 1
 
     def may_return(self, now: int) -> bool:

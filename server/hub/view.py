@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from server.framing import Message
 from server.hub.base_or_delta import BaseOrDelta, Choice
+from server.hub.engine_answer import EngineAnswer, EngineFailure, ReadBase
 from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
-from server.hub.history import Extended, History, ReadBase, Snapshot
+from server.hub.history import Extended, History, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Listener, Pending
 from server.hub.states import HAS_NOTHING, Event, State
@@ -254,29 +255,22 @@ class View:
             self._trim_log(now)
         return extended
 
-    def on_answer(
-        self,
-        question: Question,
-        epoch: str,
-        base: ReadBase | None,
-        now: int,
-        time: int | None = None,
-    ) -> bool:
+    def on_answer(self, answer: EngineAnswer) -> bool:
         """Take the engine's answer; return False if it came too late: ask again."""
-        if self.history.learn(question, epoch, base, now, time) is Verdict.LATE:
+        if self.history.learn(answer) is Verdict.LATE:
             return False
-        self.failures.clear(of_base=base is not None)
+        self.failures.clear(of_base=answer.base is not None)
         self._fanout.tallies.take_audits(self.name, self.history.findings)
-        if base is not None:
+        if answer.base is not None:
             self.wants_base = False
         self.follow_history()
-        self.decide_epochs(question)
+        self.decide_epochs(answer.question)
         return True
 
-    def on_failure(self, reason: str, now: int, *, of_base: bool, is_missing: bool) -> None:
+    def on_failure(self, failure: EngineFailure) -> None:
         """The engine did not answer, or cannot read the view."""
         before = self.failures.reason
-        self.failures.note(reason, now, of_base=of_base, is_missing=is_missing)
+        self.failures.note(failure)
         is_new = self.failures.reason != before
         for listener in self.listeners:
             reaches = self.history.reaches(listener.epoch, listener.frontier)

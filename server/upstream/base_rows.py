@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from server.framing import Message
-from server.hub.history import Layout, Place
+from server.hub.engine_answer import Layout, Place
 from server.upstream.database import TooMuchError
 from viewstream.checksum import MODULUS, checksum
 from viewstream.protocol import Base, Column, Row, encode

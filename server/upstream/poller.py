@@ -12,7 +12,8 @@ import contextlib
 from collections.abc import Sequence
 
 from server.flusher import now
-from server.hub.history import Outcome, ReadBase
+from server.hub.engine_answer import EngineAnswer, EngineFailure, ReadBase
+from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.metrics import Metrics
 from server.upstream.database import (
@@ -185,7 +186,8 @@ class Poller:
                 self._fail(view, found, for_base=False)
                 continue
             hub.note_relation(view, str(found))
-            if not hub.take_answer(view, question, found.epoch, None, now(), found.time):
+            answer = EngineAnswer(question, found.epoch, now(), time=found.time)
+            if not hub.take_answer(view, answer):
                 hub.request_epoch(view)
         await self._notify()
         return not all(isinstance(found, EngineError) for found in relations.values())
@@ -266,13 +268,13 @@ class Poller:
             tuple(column.name for column in reading.columns),
         )
         self._metrics.on_base_read(name.view, (now() - began) / 1000)
-        self._hub.take_answer(view, question, reading.epoch, read, now())
+        self._hub.take_answer(view, EngineAnswer(question, reading.epoch, now(), read))
         return False
 
     def _fail(self, view: str, error: EngineError, *, for_base: bool) -> None:
-        is_missing = isinstance(error, UnknownViewError)
         self.details[view] = error.detail
-        self._hub.take_failure(view, str(error), now(), for_base=for_base, is_missing=is_missing)
+        is_missing = isinstance(error, UnknownViewError)
+        self._hub.take_failure(view, EngineFailure(str(error), now(), for_base, is_missing))
 
     async def _notify(self) -> None:
         async with self._answered:

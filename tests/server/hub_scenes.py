@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from server.hub.history import Outcome, ReadBase
+from server.hub.engine_answer import EngineAnswer, ReadBase
+from server.hub.history import Outcome
 from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
 from tests.server.world import World
 from viewstream.protocol import MAX_TIME, Base, Delta, Message, Position, Status, decode
@@ -44,7 +45,7 @@ def let_end(world: World) -> None:
     server.ask(is_base=True)
     question = server.asked.pop().question
     base = make_base(engine, engine.epoch, MAX_TIME, question, world.now)
-    server.hub.take_answer(VIEW, question, engine.epoch, base, world.now)
+    server.hub.take_answer(VIEW, EngineAnswer(question, engine.epoch, world.now, base))
 
 
 def received(client: FakeClient) -> list[Base | Delta]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from server.framing import Encoding
 from server.framing import Message as Framed
+from server.hub.engine_answer import ReadBase
 from server.hub.epochs import Question
-from server.hub.history import ReadBase
 from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.hub.listener import Client

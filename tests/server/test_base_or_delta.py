@@ -8,8 +8,8 @@ import pytest
 
 from server.framing import Message
 from server.hub.base_or_delta import LOGLESS_REUSE, BaseOrDelta, Choice
+from server.hub.engine_answer import ReadBase
 from server.hub.folding import Fold
-from server.hub.history import ReadBase
 from server.hub.listener import Listener
 from server.hub.states import State
 from tests.server.hub_scenes import (

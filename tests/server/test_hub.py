@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.framing import Encoding
+from server.hub.engine_answer import EngineAnswer
 from server.hub.epochs import Epochs, Question, Verdict
 from server.hub.history import Outcome
 from server.hub.listener import Client
@@ -85,7 +86,7 @@ def test_a_late_answer_settles_nothing() -> None:
     settled = server.view.history.epochs.settled
     server.asked.remove(late)
     assert late.answer is not None
-    assert not server.hub.take_answer(VIEW, late.question, late.answer[0], None, world.now)
+    assert not server.hub.take_answer(VIEW, EngineAnswer(late.question, late.answer[0], world.now))
     assert server.view.history.epochs.settled == settled
     assert server.view.history.epochs.current == world.engine.epoch
 

@@ -7,8 +7,8 @@ import pytest
 from server.framing import Message
 from server.hub.audit import FIRST_PAUSE
 from server.hub.base_or_delta import BaseOrDelta, Choice
+from server.hub.engine_answer import EngineAnswer, ReadBase
 from server.hub.folding import FoldCache
-from server.hub.history import ReadBase
 from tests.server.hub_scenes import connect, last_base, let_end, live_world, post_rows, received
 from tests.server.simulated import LIMITS, VIEW
 from tests.server.world import World
@@ -260,7 +260,7 @@ def test_a_view_that_has_ended_is_not_restarted() -> None:
     asked = server.asked.pop()
     message = Message(b"{}")
     base = ReadBase(MAX_TIME, 5, message, asked.question.number, world.now)
-    server.hub.take_answer(VIEW, asked.question, world.engine.epoch, base, world.now)
+    server.hub.take_answer(VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, base))
     report = server.hub.report(VIEW, world.now)
     assert (report.audit_mismatches, report.lower, report.head) == (1, 1_000, MAX_TIME)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server.framing import MAX_DEFLATED_AT_ONCE, Encoding, Message
-from server.hub.history import ReadBase
+from server.hub.engine_answer import EngineAnswer, ReadBase
 from server.hub.states import Event, State
 from tests.server.event_reader import EventReader, ReadEvent
 from tests.server.hub_scenes import (
@@ -115,7 +115,7 @@ class TwoViews:
             message = Message(encode(Base(name, "1-u1", 1000, [], [], 0)))
             question = self.hub.ask(name, for_base=True)
             base = ReadBase(1000, 0, message, question.number, 0)
-            self.hub.take_answer(name, question, "1-u1", base, 0)
+            self.hub.take_answer(name, EngineAnswer(question, "1-u1", 0, base))
             self.hub.take_delta(Delta(name, "1-u1", 1000, 1000, []), 0, 0)
         self.client = FakeClient(self.server, encoding)
         self.hub.add_client(self.client, {"a": None, "b": None})
@@ -180,7 +180,7 @@ def test_an_id_names_the_views_in_which_a_client_waits_for_its_next_base() -> No
     client = FakeClient(views.server, Encoding.EVENTS)
     views.hub.add_client(client, {"a": None, "b": Position("1-u0", 7)})
     question = views.hub.ask("b", for_base=False)
-    views.hub.take_answer("b", question, "1-u2", None, 0)
+    views.hub.take_answer("b", EngineAnswer(question, "1-u2", 0))
     views.turn()
     waiting = [one.listeners["b"].state for one in (views.client, client)]
     assert waiting == [State.WAITING_FOR_BASE, State.WAITING_FOR_BASE]
@@ -212,7 +212,7 @@ def test_a_client_that_is_live_in_one_of_its_views_is_in_the_group_of_that_view(
     assert group is not None
     assert {feed.name for feed in group.key.feeds} == {"a", "b"}
     question = views.hub.ask("a", for_base=False)
-    views.hub.take_answer("a", question, "1-u2", None, 0)
+    views.hub.take_answer("a", EngineAnswer(question, "1-u2", 0))
     group = views.client.group
     assert group is not None
     assert {feed.name for feed in group.key.feeds} == {"b"}

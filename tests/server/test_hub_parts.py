@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from server.hub.history import Outcome, ReadBase
+from server.hub.engine_answer import EngineAnswer, ReadBase
+from server.hub.history import Outcome
 from server.hub.parts import PartView
 from tests.server.hub_scenes import let_end, live_world, received
 from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
@@ -189,7 +190,7 @@ def test_a_column_that_is_not_there_is_a_problem(columns: tuple[str, ...], probl
     wrong = ReadBase(
         base.upper, base.checksum, base.message, base.asked, base.read_at, columns=columns
     )
-    server.hub.take_answer(VIEW, asked.question, world.engine.epoch, wrong, world.now)
+    server.hub.take_answer(VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, wrong))
     assert server.hub.part_problem(parse_view(PART)) == problem
 
 
@@ -242,7 +243,7 @@ def test_a_part_that_disagrees_is_repaired_alone() -> None:
         world.engine, world.engine.epoch, world.engine.time, asked.question, world.now, PART
     )
     wrong = ReadBase(base.upper, 1, base.message, base.asked, base.read_at, columns=base.columns)
-    server.hub.take_answer(PART, asked.question, world.engine.epoch, wrong, world.now)
+    server.hub.take_answer(PART, EngineAnswer(asked.question, world.engine.epoch, world.now, wrong))
     assert part(server).history.mismatches == 1
     assert part(server).history.head == server.view.history.head + 1
     assert part(server, OTHER).history.generation == generation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.hub.engine_answer import EngineAnswer
 from server.hub.states import State
 from tests.server.hub_scenes import (
     client_of,
@@ -100,7 +101,7 @@ def test_a_base_that_does_not_fit_a_client_is_replaced_by_the_log() -> None:
     server.ask(is_base=True)
     asked = server.asked.pop()
     old = make_base(world.engine, world.engine.epoch, 1000, asked.question, world.now)
-    server.hub.take_answer(VIEW, asked.question, world.engine.epoch, old, world.now)
+    server.hub.take_answer(VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, old))
     server.turn()
     (delta,) = received(early)
     assert isinstance(delta, Delta)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from server.hub.engine_answer import EngineFailure
 from server.hub.history import Outcome
 from server.hub.status import (
     DOUBT,
@@ -65,7 +66,8 @@ def miss(world: World, *, is_base: bool = False) -> None:
     server.ask(is_base=is_base)
     asked = server.asked.pop()
     reason = "unknown view 'v'"
-    server.hub.take_failure(VIEW, reason, world.now, for_base=asked.is_base, is_missing=True)
+    failure = EngineFailure(reason, world.now, asked.is_base, is_missing=True)
+    server.hub.take_failure(VIEW, failure)
 
 
 @pytest.mark.parametrize("is_base", [False, True])

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.hub.engine_answer import EngineAnswer
 from server.hub.history import Outcome
 from server.hub.post_check import FAR
 from tests.server.fake_engine import FakeEngine
@@ -30,7 +31,7 @@ def take(world: World, lower: int, upper: int, *updates: tuple[int, int, Row]) -
         server.ask(is_base=False)
         question = server.asked.pop().question
         epoch, time = world.engine.epoch, world.engine.time
-        server.hub.take_answer(VIEW, question, epoch, None, world.now, time)
+        server.hub.take_answer(VIEW, EngineAnswer(question, epoch, world.now, time=time))
         world.ask_now(server, is_base=True)
         outcome = server.hub.take_delta(delta, world.now, asked)
     return outcome
@@ -95,8 +96,8 @@ def test_an_end_that_the_engine_does_not_know_is_the_present() -> None:
         world.pass_time(1_000)
         server.ask(is_base=False)
         question = server.asked.pop().question
-        time = world.engine.time
-        server.hub.take_answer(VIEW, question, world.engine.epoch, None, world.now, time)
+        answer = EngineAnswer(question, world.engine.epoch, world.now, time=world.engine.time)
+        server.hub.take_answer(VIEW, answer)
         settle(world, followers)
     assert server.view.history.head == world.engine.time
     assert server.hub.report(VIEW, world.now).problem is None

@@ -16,6 +16,7 @@ from collections import Counter
 
 from server.framing import Encoding, parse_event_id
 from server.http.table import make_table
+from server.hub.engine_answer import EngineAnswer, EngineFailure
 from server.hub.history import Outcome
 from tests.server.event_reader import EventReader
 from tests.server.simulated import (
@@ -76,14 +77,14 @@ class World:
             return
         server.asked.remove(asked)
         epoch, base = asked.answer
-        server.hub.take_answer(asked.view, asked.question, epoch, base, self.now)
+        server.hub.take_answer(asked.view, EngineAnswer(asked.question, epoch, self.now, base))
 
     def fail(
         self, server: Server, asked: Asked, reason: str = "the engine does not answer"
     ) -> None:
         """Let the question fail."""
         server.asked.remove(asked)
-        server.hub.take_failure(asked.view, reason, self.now, for_base=asked.is_base)
+        server.hub.take_failure(asked.view, EngineFailure(reason, self.now, asked.is_base))
 
     def ask_now(self, server: Server, *, is_base: bool, view: str = VIEW) -> None:
         """Ask the engine, and let it answer at once."""
