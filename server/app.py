@@ -160,8 +160,7 @@ class Server:
         )
         context = Context(
             hub=self.hub,
-            offer=self._poller.offer,
-            offer_at_once=self._poller.offer_at_once,
+            offer_or_ask=self._poller.offer_or_ask,
             wait_for_answer=self._poller.wait_for_answer,
             describe=self._descriptions.describe,
             metrics=self._metrics,

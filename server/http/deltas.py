@@ -1,13 +1,14 @@
 """POST /view/deltas: one delta of a pipeline.
 
 `post_connection.py` takes the plain requests of a pipeline's connection. All others come to the
-handler here, by way of Tornado. Both take deltas by the functions below.
+handler here, by way of Tornado. Both call `take_delta`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Awaitable, Coroutine
+from typing import Any, NamedTuple
 
 from tornado.http1connection import HTTP1Connection
 from tornado.web import stream_request_body
@@ -33,29 +34,33 @@ class Answer(NamedTuple):
     refusal: Refusal | None = None
 
 
-def take_at_once(context: Context, body: bytes) -> Answer | None:
-    """Take a delta; None if a worker thread has to decode it, or the engine has to be asked."""
+def take_delta(context: Context, body: bytes) -> Answer | Coroutine[Any, Any, Answer]:
+    """Take a delta; return a coroutine if a worker thread or the engine has to be waited for."""
+    context.metrics.received_bytes.inc(len(body))
     if len(body) > DECODED_IN_PLACE:
-        return None
-    delta = _check(context, _decode(body))
-    if isinstance(delta, Refusal):
-        return Answer({}, delta)
-    outcome = context.offer_at_once(delta)
-    if outcome is None:
-        return None
-    context.metrics.received_bytes.inc(len(body))
-    return _answer(context, delta, outcome)
+        return _take_large(context, body)
+    return _take_decoded(context, _decode(body))
 
 
-async def take_delta(context: Context, body: bytes) -> Answer:
-    """Take a delta, however long that takes."""
-    context.metrics.received_bytes.inc(len(body))
-    is_large = len(body) > DECODED_IN_PLACE
-    decoded = await asyncio.to_thread(_decode, body) if is_large else _decode(body)
+async def _take_large(context: Context, body: bytes) -> Answer:
+    answer = _take_decoded(context, await asyncio.to_thread(_decode, body))
+    return answer if isinstance(answer, Answer) else await answer
+
+
+def _take_decoded(
+    context: Context, decoded: Delta | Refusal
+) -> Answer | Coroutine[Any, Any, Answer]:
     delta = _check(context, decoded)
     if isinstance(delta, Refusal):
         return Answer({}, delta)
-    return _answer(context, delta, await context.offer(delta))
+    outcome = context.offer_or_ask(delta)
+    if isinstance(outcome, Outcome):
+        return _answer(context, delta, outcome)
+    return _answer_later(context, delta, outcome)
+
+
+async def _answer_later(context: Context, delta: Delta, outcome: Awaitable[Outcome]) -> Answer:
+    return _answer(context, delta, await outcome)
 
 
 def _decode(body: bytes) -> Delta | Refusal:
@@ -137,7 +142,9 @@ class Deltas(Handler):
             return
         body = bytes(self._body)
         self._body.clear()
-        answer = await take_delta(self.context, body)
+        answer = take_delta(self.context, body)
+        if not isinstance(answer, Answer):
+            answer = await answer
         if answer.refusal is None:
             self.answer(200, answer.fields)
         else:

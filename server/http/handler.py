@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -55,10 +55,8 @@ class Context:
     """The objects and bounds that all handlers of one server share."""
 
     hub: Hub
-    offer: Callable[[Delta], Awaitable[Outcome]]
-    """Gives the hub a delta: see `Poller.offer`."""
-    offer_at_once: Callable[[Delta], Outcome | None]
-    """Gives the hub a delta: see `Poller.offer_at_once`."""
+    offer_or_ask: Callable[[Delta], Outcome | Coroutine[Any, Any, Outcome]]
+    """Gives the hub a delta: see `Poller.offer_or_ask`."""
     wait_for_answer: Callable[[float], Awaitable[None]]
     """Waits for the engine's next answer: see `Poller.wait_for_answer`."""
     describe: Callable[[Sequence[str]], Awaitable[Mapping[str, Description]]]

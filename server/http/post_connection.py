@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from server.flusher import now
 from server.http.access import refuse_body
-from server.http.deltas import Answer, take_at_once, take_delta
+from server.http.deltas import Answer, take_delta
 from server.http.handler import Context
 from server.http.heads import MAX_HEAD, head_size, parse_head
 from server.http.refusal import encode_answer
@@ -136,11 +136,11 @@ class PostConnection:
                 break
             body = bytes(self._data[size : size + length])
             del self._data[: size + length]
-            answer = take_at_once(self._context, body)
-            if answer is None:
-                self._answer_later(body)
-            else:
+            answer = take_delta(self._context, body)
+            if isinstance(answer, Answer):
                 answers.append(self._encode(answer))
+            else:
+                self._answer_later(answer)
         self.waits_since = now()
         if answers:
             self._send(b"".join(answers))
@@ -169,10 +169,10 @@ class PostConnection:
         self._head = (head, int(headers["Content-Length"]))
         return self._head[1]
 
-    def _answer_later(self, body: bytes) -> None:
+    def _answer_later(self, answer: Coroutine[Any, Any, Answer]) -> None:
         """Wait for a worker thread or the engine; nothing is read until then."""
         self._loop.remove_reader(self._socket)
-        self._answering = self._loop.create_task(take_delta(self._context, body))
+        self._answering = self._loop.create_task(answer)
         self._answering.add_done_callback(self._on_answered)
 
     def _on_answered(self, task: asyncio.Task[Answer]) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from server.flusher import now
 from server.hub.engine_answer import EngineAnswer, EngineFailure, ReadBase
@@ -93,25 +94,31 @@ class Poller:
         if self._hub.wants_epoch(view):
             self._epochs_wanted.set()
 
-    def offer_at_once(self, delta: Delta) -> Outcome | None:
-        """Give the hub a delta; None if the engine has to be asked first, by `offer`."""
-        outcome = self._hub.take_delta(delta, now(), self._hub.last_question(delta.view))
-        if outcome in (Outcome.UNKNOWN, Outcome.AHEAD):
-            return None
-        self._metrics.posts.labels(delta.view, outcome.name.lower()).inc()
-        return outcome
-
-    async def offer(self, delta: Delta) -> Outcome:
-        """Give the hub a delta, after asking the engine if the hub has not its epoch or time.
+    def offer_or_ask(self, delta: Delta) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """Give the hub a delta; return a coroutine if the engine has to be asked first.
 
         UNKNOWN and AHEAD mean that the engine did not answer.
         """
         asked = self._hub.last_question(delta.view)
         outcome = self._hub.take_delta(delta, now(), asked)
+        if outcome in (Outcome.UNKNOWN, Outcome.AHEAD):
+            return self._ask_and_offer(delta, asked, outcome)
+        return self._count(delta, outcome)
+
+    async def offer(self, delta: Delta) -> Outcome:
+        """Give the hub a delta, and ask the engine if necessary: see `offer_or_ask`."""
+        outcome = self.offer_or_ask(delta)
+        return outcome if isinstance(outcome, Outcome) else await outcome
+
+    async def _ask_and_offer(self, delta: Delta, asked: int, outcome: Outcome) -> Outcome:
+        """Ask the engine for the delta's epoch or time, and give the hub the delta again."""
         if outcome is Outcome.UNKNOWN and await self._settle(delta.view, asked):
             outcome = self._hub.take_delta(delta, now(), asked)
         if outcome is Outcome.AHEAD and await self._learn_time(delta, asked):
             outcome = self._hub.take_delta(delta, now(), asked)
+        return self._count(delta, outcome)
+
+    def _count(self, delta: Delta, outcome: Outcome) -> Outcome:
         self._metrics.posts.labels(delta.view, outcome.name.lower()).inc()
         return outcome
 
