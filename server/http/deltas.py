@@ -18,7 +18,7 @@ from server.http.access import refuse_body
 from server.http.grant import ALL
 from server.http.handler import Context, Handler
 from server.http.refusal import Refusal, refuse_view
-from server.hub.history import Outcome
+from server.hub.post_check import Outcome
 from viewstream.names import ViewName
 from viewstream.protocol import Delta, ProtocolError, decode_delta
 

@@ -19,8 +19,8 @@ from server.http.grant import Grant
 from server.http.open_connections import OpenConnections
 from server.http.refusal import Refusal, RefusalLog, refuse_view
 from server.http.subscription import Admission
-from server.hub.history import Outcome
 from server.hub.hub import Hub
+from server.hub.post_check import Outcome
 from server.metrics import Metrics
 from viewstream.names import ViewName
 from viewstream.protocol import Column, Delta

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from server.framing import Message
+from server.hub.limits import Limits
 from server.hub.log import Log
 from viewstream.protocol import Row
 
@@ -35,13 +36,6 @@ class Fold:
     def rows(self) -> list[tuple[Row, int]]:
         """Return (row, weight): no row twice, no weight 0."""
         return list(self._weights.items())
-
-
-def fold(log: Log, frontier: int) -> Fold:
-    """Fold everything from `frontier` to the head at once."""
-    whole = Fold(frontier)
-    whole.advance(log, log.size + 1)
-    return whole
 
 
 class FoldCache:
@@ -75,3 +69,34 @@ class FoldCache:
         """Drop everything: the head has moved."""
         self._messages.clear()
         self.size = 0
+
+
+class Folds:
+    """The folded deltas of one log: the cache of those that are done, and one that is not."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.cache = FoldCache(limits.fold_cache_bytes)
+        self.unfinished: Fold | None = None
+        """The fold that is made in steps; one frontier at a time."""
+        self._fold_at_once = limits.fold_at_once
+
+    def restart(self) -> None:
+        """Drop everything: the log restarts."""
+        self.unfinished = None
+        self.cache.clear()
+
+    def step(self, log: Log, frontier: int) -> bool:
+        """Fold one step of what came since `frontier`; return True once the rest is quick."""
+        if log.size_since(frontier) <= self._fold_at_once:
+            return True
+        if self.unfinished is None or self.unfinished.frontier != frontier:
+            self.unfinished = Fold(frontier)
+        return self.unfinished.advance(log, min(STEP, self._fold_at_once))
+
+    def rows_since(self, log: Log, frontier: int) -> list[tuple[Row, int]]:
+        """Return (row, weight) of everything from `frontier` to the head."""
+        fold = self.unfinished
+        if fold is None or fold.frontier != frontier:
+            fold = Fold(frontier)
+        fold.advance(log, log.size + 1)
+        return fold.rows()

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import Enum
 
 from server.framing import Message
 from server.hub.audit import Audit, AuditSchedule, Finding
 from server.hub.engine_answer import EngineAnswer, ReadBase
 from server.hub.epochs import Epochs, Verdict
-from server.hub.folding import STEP, Fold, FoldCache, fold
+from server.hub.folding import Folds
 from server.hub.limits import Limits
 from server.hub.log import Log
-from server.hub.post_check import FAR, PostCheck
+from server.hub.post_check import Extended, Outcome, PostCheck
 from viewstream.protocol import MAX_TIME, Delta, encode
 
 
@@ -36,29 +35,6 @@ class Snapshot:
         return f'"{self.epoch}:{self.upper}"'
 
 
-class Outcome(Enum):
-    """The result of a POST."""
-
-    TAKEN = "its updates are in the log"
-    HAD = "the log had all of it already"
-    GAP = "it begins above the head, and the missing part may yet come"
-    ENDED = "its epoch has ended"
-    UNKNOWN = "the hub does not have its epoch: ask the engine"
-    AHEAD = "it ends far above the engine's time, as far as that is known: ask the engine"
-    REFUSED = "every client would refuse it, or it would stop the view"
-
-
-@dataclass(frozen=True, slots=True)
-class Extended:
-    """The outcome of a POST; `delta` is the new part, and `message` that for clients."""
-
-    outcome: Outcome
-    delta: Delta | None = None
-    message: Message | None = None
-    reason: str = ""
-    """Why it was refused."""
-
-
 class History:
     def __init__(self, view: str, limits: Limits, epochs: Epochs | None = None) -> None:
         self.view = view
@@ -75,14 +51,10 @@ class History:
         self.findings: Counter[Finding] = Counter()
         """The results of audits that were not counted yet."""
         self.check = PostCheck()
-        self.is_still = False
-        """Whether a pipeline said that the view can no longer change, and the engine did not."""
         self.posted_at: int | None = None
         self.engine_ahead: tuple[int, int] | None = None
         """(upper, now) of the first base above the head, until the head reaches it."""
-        self.fold_cache = FoldCache(limits.fold_cache_bytes)
-        self.folding: Fold | None = None
-        """The fold that is made in steps; one frontier at a time."""
+        self.folds = Folds(limits)
         self._recreated_at: int | None = None
         """When the epoch changed while a pipeline posted."""
         self._limits = limits
@@ -96,7 +68,7 @@ class History:
     @property
     def has_ended(self) -> bool:
         """Whether the view can no longer change in this epoch."""
-        return self.head == MAX_TIME or self.is_still
+        return self.head == MAX_TIME or self.check.is_still
 
     def awaits_log(self, now: int) -> bool:
         """Whether the pipeline of a view that was recreated will soon post of the new epoch.
@@ -135,36 +107,12 @@ class History:
 
     def _check(self, delta: Delta, now: int, asked: int) -> Delta | Extended:
         """Return the delta, as far as it can be taken, or why it cannot be."""
-        check = self.check
-        problem = check.problem(delta.updates)
-        if problem is not None:
-            return Extended(Outcome.REFUSED, reason=problem)
-        is_end = delta.upper == MAX_TIME and not check.has_ended
-        if is_end and check.base_asked <= asked:
-            return Extended(Outcome.AHEAD)
-        last = delta.updates[-1][0] if delta.updates else 0
-        if check.is_far(last if is_end else delta.upper, now) and not check.has_ended:
-            if check.time_asked <= asked:
-                return Extended(Outcome.AHEAD)
-            reason = f"expected an upper of at most {check.time(now)}, the engine's time, and {FAR}"
-            return Extended(Outcome.REFUSED, reason=f"{reason} ms more, found {delta.upper}")
-        self.is_still = is_end
-        return self._until_now(delta, last, now) if is_end else delta
-
-    def _until_now(self, delta: Delta, last: int, now: int) -> Delta:
-        """Cut what a delta says about all times to come: the engine says that more may come.
-
-        That is so of a view that is empty for ever, as only the optimizer knows: its TAIL ends, and
-        its SELECT has the present time. Its head then follows the engine's time.
-        """
-        upper = max(self.check.time(now), self.head, last + 1)
-        lower = min(delta.lower, upper, self.check.base_upper)  # of a base asked for after the end
-        return Delta(delta.view, delta.epoch, lower, upper, delta.updates)
+        return self.check.decide(delta, now, asked, self.head)
 
     def follow_time(self, now: int) -> Delta | None:
         """Return the progress of a view that no pipeline posts any more, since it is still."""
         upper = self.check.time(now)
-        if not self.is_still or self.epochs.current is None or upper <= self.head:
+        if not self.check.is_still or self.epochs.current is None or upper <= self.head:
             return None
         return Delta(self.view, self.epochs.current, self.head, upper, [])
 
@@ -174,7 +122,7 @@ class History:
         delta.checksum = self._due_checksum(now)
         message = Message(encode(delta), self._limits.compress_from)
         log.append(delta.upper, message if delta.updates else None, now)
-        self.fold_cache.clear()
+        self.folds.cache.clear()
         if self.engine_ahead is not None and log.head >= self.engine_ahead[0]:
             self.engine_ahead = None
         self._compare(log, now)
@@ -192,8 +140,7 @@ class History:
         """Begin the log at `lower`: listeners below it need a base at or above it."""
         self.generation += 1
         self.log = Log(lower, now)
-        self.folding = None
-        self.fold_cache.clear()
+        self.folds.restart()
         self.audit.restart()
         self.check.restart()
         if self.base is not None and self.base.upper < lower:
@@ -221,10 +168,10 @@ class History:
     def forget_all(self) -> None:
         """Drop everything of the last epoch."""
         self.generation += 1
-        self.log = self.base = self.engine_ahead = self.folding = None
-        self.fold_cache.clear()
+        self.log = self.base = self.engine_ahead = None
+        self.folds.restart()
         self.audit = Audit()
-        self.check, self.is_still = PostCheck(), False
+        self.check = PostCheck()
 
     @property
     def read_at(self) -> int:
@@ -264,7 +211,7 @@ class History:
             self.mismatches += 1
         if finding is Finding.REPAIR and log.head < MAX_TIME:
             # A client at a base's upper ignores it: the new base must be above the wrong rows.
-            self.is_still = False
+            self.check.is_still = False
             self.restart_log(log.head + 1, now)
 
     # --- what is sent ------------------------------------------------------------------------
@@ -279,12 +226,28 @@ class History:
 
     def delta_since(self, frontier: int) -> Message:
         """Return one folded delta from `frontier` to the head, for clients exactly there."""
-        message = self.fold_cache.get(frontier)
+        message = self.folds.cache.get(frontier)
         if message is None:
             message = self._fold(frontier)
             if frontier <= self.head:
-                self.fold_cache.put(frontier, message)
+                self.folds.cache.put(frontier, message)
         return message
+
+    def _fold(self, frontier: int) -> Message:
+        assert self.log is not None
+        assert self.epochs.current is not None
+        rows = self.folds.rows_since(self.log, frontier)
+        upper = max(frontier, self.head)
+        delta = Delta(
+            self.view,
+            self.epochs.current,
+            frontier,
+            upper,
+            [(upper - 1, weight, row) for row, weight in rows],
+            folded=bool(rows),
+            checksum=self.audit.checksum if upper == self.head else None,
+        )
+        return Message(encode(delta), self._limits.compress_from)
 
     def extend_base(self, base: ReadBase) -> Snapshot:
         """Bring a base, which must not be below the log, to the head."""
@@ -303,31 +266,7 @@ class History:
     def fold_step(self, frontier: int) -> bool:
         """Fold one step of what came since `frontier`; return True once `delta_since` is quick."""
         assert self.log is not None
-        if self.log.size_since(frontier) <= self._limits.fold_at_once:
-            return True
-        if self.folding is None or self.folding.frontier != frontier:
-            self.folding = Fold(frontier)
-        return self.folding.advance(self.log, min(STEP, self._limits.fold_at_once))
-
-    def _fold(self, frontier: int) -> Message:
-        assert self.log is not None
-        assert self.epochs.current is not None
-        if self.folding is not None and self.folding.frontier == frontier:
-            self.folding.advance(self.log, self.log.size + 1)
-            rows = self.folding.rows()
-        else:
-            rows = fold(self.log, frontier).rows()
-        upper = max(frontier, self.head)
-        delta = Delta(
-            self.view,
-            self.epochs.current,
-            frontier,
-            upper,
-            [(upper - 1, weight, row) for row, weight in rows],
-            folded=bool(rows),
-            checksum=self.audit.checksum if upper == self.head else None,
-        )
-        return Message(encode(delta), self._limits.compress_from)
+        return self.folds.step(self.log, frontier)
 
     def trim(self, now: int, pinned: int | None, below: int = 0) -> None:
         """Drop deltas that are too many, too old or `below` a time, except those above `pinned`."""

@@ -8,11 +8,12 @@ from server.framing import Message
 from server.hub.engine_answer import EngineAnswer, EngineFailure
 from server.hub.epochs import Question
 from server.hub.fanout import Fanout
-from server.hub.history import History, Outcome, Snapshot
+from server.hub.history import History, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client
 from server.hub.open_parts import OpenParts
 from server.hub.parts import Parts, PartView
+from server.hub.post_check import Outcome
 from server.hub.status import ViewReport, encode_status
 from server.hub.tallies import Tallies
 from server.hub.view import View
@@ -339,7 +340,7 @@ class Hub:
         progress = view.history.follow_time(answer.received_at)
         if progress is not None:
             self.take_delta(progress, answer.received_at, answer.question.number)
-            view.history.is_still = True  # until a pipeline posts again
+            view.history.check.is_still = True  # until a pipeline posts again
         self._note_questions(view)
         self._note_work()
         return is_timely

@@ -18,9 +18,10 @@ import msgspec
 from server.hub.engine_answer import EngineAnswer, ReadBase
 from server.hub.epochs import Verdict
 from server.hub.fanout import Fanout
-from server.hub.history import Extended, History
+from server.hub.history import History
 from server.hub.limits import Limits
 from server.hub.listener import Listener
+from server.hub.post_check import Extended
 from server.hub.status import StatusBoard
 from server.hub.view import View
 from viewstream.names import Part, ViewName, explain_column

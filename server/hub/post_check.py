@@ -1,4 +1,4 @@
-"""Checks posted deltas against the engine's answers: times, widths, sums of diffs.
+"""Decides about posted deltas by the engine's answers: times, widths, sums of diffs.
 
 A delta that passes `check_delta` can still be one that every client would refuse, or that would
 stop the view: its rows have not the view's columns, its diffs add up to more than a client can
@@ -9,12 +9,38 @@ dropped as already had.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 
+from server.framing import Message
 from viewstream.protocol import MAX_DIFF, MAX_TIME, Delta, Update
 
 FAR = 60_000
 """Milliseconds above the engine's time from which an `upper` is refused. Some engines close times
 a second ahead, and clocks are set."""
+
+
+class Outcome(Enum):
+    """The result of a POST."""
+
+    TAKEN = "its updates are in the log"
+    HAD = "the log had all of it already"
+    GAP = "it begins above the head, and the missing part may yet come"
+    ENDED = "its epoch has ended"
+    UNKNOWN = "the hub does not have its epoch: ask the engine"
+    AHEAD = "it ends far above the engine's time, as far as that is known: ask the engine"
+    REFUSED = "every client would refuse it, or it would stop the view"
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """The outcome of a POST; `delta` is the new part, and `message` that for clients."""
+
+    outcome: Outcome
+    delta: Delta | None = None
+    message: Message | None = None
+    reason: str = ""
+    """Why it was refused."""
 
 
 class PostCheck:
@@ -23,6 +49,8 @@ class PostCheck:
     def __init__(self) -> None:
         self.has_ended = False
         """Whether the engine has said, by a base, that the view can no longer change."""
+        self.is_still = False
+        """Whether a pipeline said that the view can no longer change, and the engine did not."""
         self.base_asked = 0
         """The number of the question that the last base answers."""
         self.base_upper = MAX_TIME
@@ -33,6 +61,35 @@ class PostCheck:
         self._time_at = 0
         self._width: int | None = None
         self._diffs = 0
+
+    def decide(self, delta: Delta, now: int, asked: int, head: int) -> Delta | Extended:
+        """Return the delta, as far as it can be taken, or why it cannot be.
+
+        `asked` is the number of the last question when it came, `head` that of the log.
+        """
+        problem = self.problem(delta.updates)
+        if problem is not None:
+            return Extended(Outcome.REFUSED, reason=problem)
+        is_end = delta.upper == MAX_TIME and not self.has_ended
+        if is_end and self.base_asked <= asked:
+            return Extended(Outcome.AHEAD)
+        last = delta.updates[-1][0] if delta.updates else 0
+        if self.is_far(last if is_end else delta.upper, now) and not self.has_ended:
+            if self.time_asked <= asked:
+                return Extended(Outcome.AHEAD)
+            reason = f"expected an upper of at most {self.time(now)}, the engine's time, and {FAR}"
+            return Extended(Outcome.REFUSED, reason=f"{reason} ms more, found {delta.upper}")
+        self.is_still = is_end
+        return self._until_now(delta, max(self.time(now), head, last + 1)) if is_end else delta
+
+    def _until_now(self, delta: Delta, upper: int) -> Delta:
+        """Cut what a delta says about all times to come: the engine says that more may come.
+
+        That is so of a view that is empty for ever, as only the optimizer knows: its TAIL ends, and
+        its SELECT has the present time. Its head then follows the engine's time.
+        """
+        lower = min(delta.lower, upper, self.base_upper)  # of a base asked for after the end
+        return Delta(delta.view, delta.epoch, lower, upper, delta.updates)
 
     def note_time(self, time: int, asked: int, now: int) -> None:
         """Note the engine's time, of the answer to question number `asked`."""

@@ -14,9 +14,10 @@ from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.engine_answer import EngineAnswer, EngineFailure, ReadBase
 from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
-from server.hub.history import Extended, History, Snapshot
+from server.hub.history import History, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Listener, Pending
+from server.hub.post_check import Extended
 from server.hub.states import HAS_NOTHING, Event, State
 from server.hub.status import Failures, StatusBoard, ViewReport, encode_status
 from server.hub.tallies import Resume
@@ -201,7 +202,7 @@ class View:
         Otherwise each of many clients that come back from far would wait for all before it, and a
         base is quick.
         """
-        folding, folder = self.history.folding, self._folder
+        folding, folder = self.history.folds.unfinished, self._folder
         if folding is None or folder is None or folding.frontier == listener.frontier:
             return True
         return folder not in self._fanout.queue or folder.state is State.GONE
@@ -304,7 +305,7 @@ class View:
         """Trim, schedule audits, send the status; about once a second."""
         self._trim_log(now)
         if self._folder is not None and self._folder not in self._fanout.queue:
-            self._folder = self.history.folding = None
+            self._folder = self.history.folds.unfinished = None
         if self.history.wants_audit(now):
             self.wants_base = True
         is_awaiting_log = self.history.awaits_log(now)

@@ -14,8 +14,8 @@ from typing import Any
 
 from server.flusher import now
 from server.hub.engine_answer import EngineAnswer, EngineFailure, ReadBase
-from server.hub.history import Outcome
 from server.hub.hub import Hub
+from server.hub.post_check import Outcome
 from server.metrics import Metrics
 from server.upstream.database import (
     EngineError,

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from server.flusher import now
-from server.hub.history import Outcome
 from server.hub.hub import Hub
+from server.hub.post_check import Outcome
 from server.upstream.database import (
     Database,
     EngineAwayError,

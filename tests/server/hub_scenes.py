@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.hub.engine_answer import EngineAnswer, ReadBase
-from server.hub.history import Outcome
+from server.hub.post_check import Outcome
 from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
 from tests.server.world import World
 from viewstream.protocol import MAX_TIME, Base, Delta, Message, Position, Status, decode

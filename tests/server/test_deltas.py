@@ -10,7 +10,7 @@ import pytest
 
 from server.http import deltas
 from server.http.deltas import DECODED_IN_PLACE, Answer, take_delta
-from server.hub.history import Outcome
+from server.hub.post_check import Outcome
 from tests.server.simulated import VIEW, Clock, Server
 from viewstream.protocol import Delta, encode
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from server.hub.engine_answer import EngineAnswer, ReadBase
-from server.hub.history import Outcome
 from server.hub.parts import PartView
+from server.hub.post_check import Outcome
 from tests.server.hub_scenes import let_end, live_world, received
 from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
 from tests.server.world import World

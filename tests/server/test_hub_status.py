@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from server.hub.engine_answer import EngineFailure
-from server.hub.history import Outcome
+from server.hub.post_check import Outcome
 from server.hub.status import (
     DOUBT,
     MISSING_PATIENCE,

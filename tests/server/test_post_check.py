@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.hub.engine_answer import EngineAnswer
-from server.hub.history import Outcome
-from server.hub.post_check import FAR
+from server.hub.post_check import FAR, Outcome
 from tests.server.fake_engine import FakeEngine
 from tests.server.hub_scenes import let_end, live_world
 from tests.server.served import Served
@@ -115,7 +114,7 @@ def test_a_false_end_is_repaired_when_the_view_goes_on() -> None:
     world.work(server)
     settle(world, followers)
     assert followers[0].state.rows == {("a", "1"): 1}
-    assert not server.view.history.is_still
+    assert not server.view.history.check.is_still
 
 
 def test_rows_of_another_width_are_refused() -> None:

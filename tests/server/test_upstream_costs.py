@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from server.hub.history import Outcome
 from server.hub.hub import Hub
 from server.hub.limits import Limits
+from server.hub.post_check import Outcome
 from server.metrics import Metrics
 from server.upstream.base_rows import BaseRows
 from server.upstream.database import Database, EngineAwayError, EngineError, TooMuchError

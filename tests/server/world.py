@@ -17,7 +17,7 @@ from collections import Counter
 from server.framing import Encoding, parse_event_id
 from server.http.table import make_table
 from server.hub.engine_answer import EngineAnswer, EngineFailure
-from server.hub.history import Outcome
+from server.hub.post_check import Outcome
 from tests.server.event_reader import EventReader
 from tests.server.simulated import (
     VIEW,
