@@ -46,6 +46,8 @@ test("a rate is that of the last seconds, and begins again with the counter", ()
   assert.equal(rate.perSecond, 20);
   rate.add(null, 43_000);
   assert.equal(rate.perSecond, 20);
+  rate.add(30, 10_000); // another history's clock
+  assert.equal(rate.perSecond, null);
 });
 
 test("sizes have units", () => {

@@ -22,8 +22,10 @@ from tests.support.npm import INSTALLS, TOOLS, install, system_node
 from tests.support.scripted_stream import ScriptedStream
 
 PHONE = {"width": 360, "height": 740}
+TABLET = {"width": 820, "height": 1180}
 LAPTOP = {"width": 1280, "height": 900}
 SCREEN = {"width": 3840, "height": 2160}
+WINDOWS = [PHONE, TABLET, LAPTOP, SCREEN]
 
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\">",
@@ -71,8 +73,42 @@ def test_titles_and_editors_of_edits_are_only_ever_text(stream: ScriptedStream, 
     assert page.locator("#ticker bdi.editor").count() == len(rows)
 
 
+TEXTS_IN_THE_WAY = """() => {
+  const place = ".site-header, .hero, .panel .head, #people dl, .site-footer";
+  const texts = [...document.querySelectorAll(place)].flatMap((part) => {
+    const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+      const { parentElement: parent, textContent } = walker.currentNode;
+      const isSeen = parent.checkVisibility({ visibilityProperty: true });
+      if (!textContent.trim() || !isSeen || parent.closest(".spoken")) continue;
+      const range = document.createRange();
+      range.selectNodeContents(walker.currentNode);
+      const section = parent.closest(".panel, .total, .timeline, header, footer");
+      const style = getComputedStyle(section);
+      const edge = section.getBoundingClientRect().right - parseFloat(style.paddingRight);
+      for (const rect of range.getClientRects())
+        found.push({ text: textContent.trim(), edge, rect });
+    }
+    return found;
+  });
+  const faults = texts
+    .filter(({ rect, edge }) => rect.right > edge + 1)
+    .map(({ text }) => `${text}: passes the edge`);
+  for (const [at, { text, rect: a }] of texts.entries()) {
+    for (const { text: other, rect: b } of texts.slice(at + 1)) {
+      const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (width > 1 && height > 1) faults.push(`${text}: lies on ${other}`);
+    }
+  }
+  return faults;
+}"""
+"""Finds texts of headings and figures that lie on others, or pass the edge of their section."""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [PHONE, LAPTOP, SCREEN], ids=["phone", "laptop", "screen"])
+@pytest.mark.parametrize("viewport", WINDOWS, ids=lambda size: size["width"])
 def test_fits_its_window(
     stream: ScriptedStream, new_page: Callable[..., Page], scheme: str, viewport: Any
 ) -> None:
@@ -90,6 +126,7 @@ def test_fits_its_window(
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     page_height = page.evaluate("document.documentElement.scrollHeight")
     assert viewport is not SCREEN or page_height <= SCREEN["height"]
+    assert page.evaluate(TEXTS_IN_THE_WAY) == []
 
 
 def test_a_large_screen_is_a_wall(stream: ScriptedStream, new_page: Callable[..., Page]) -> None:
@@ -204,3 +241,19 @@ def test_everything_is_reached_by_the_keyboard(stream: ScriptedStream, page: Pag
     for place in ("Skip to the content", "time", "pause"):
         assert place in reached
     assert "Page 111" in reached
+
+
+def test_a_list_has_as_many_items_as_its_window_has_room_for(
+    stream: ScriptedStream, page: Page
+) -> None:
+    page.goto(f"{stream.url}/?wall")
+    edits = [edit(100 + at, f"Page {at}", change=1000 - at) for at in range(9)]
+    rows = [tuple(row[at] for at in (0, 1, 2, 3, 4, 6, 7, 8)) for row in edits]
+    scene = Scene(stream.connection(0), {"biggest_changes": rows})
+    items = page.locator("#biggest li:not([inert])")
+    expect(items).to_have_count(3)
+    for item in items.all():
+        expect(item).to_be_in_viewport(ratio=0.99)
+    page.set_viewport_size(PHONE)  # a wall is never higher than it is wide
+    scene.become()
+    expect(items).to_have_count(4)

@@ -72,6 +72,18 @@ def test_each_hop_shows_its_figures(listed: ScriptedStream, page: Page) -> None:
     expect(page.locator("#outages li")).to_have_count(0)
 
 
+def test_a_rate_is_by_the_time_of_the_rows(listed: ScriptedStream, page: Page) -> None:
+    """A base may be a minute old, and the delta after it brings a minute's lines at once."""
+    page.goto(f"{listed.url}/pipeline")
+    pipeline = Pipeline(listed.connection(0))
+    expect(hop(page, "file")).to_contain_text("5,000")
+    later = pipeline.statistics.frontier + 60_000
+    row = ("u1", "wikimedia", "8000", "5100000", "0", "followed")
+    pipeline.statistics.become(row, upper=later)
+    expect(hop(page, "file")).to_contain_text("8,000")
+    expect(hop(page, "file")).to_contain_text("New lines50 a second")
+
+
 def test_a_pipe_that_is_killed_turns_red_and_heals(listed: ScriptedStream, page: Page) -> None:
     page.goto(f"{listed.url}/pipeline")
     pipeline = Pipeline(listed.connection(0))

@@ -44,8 +44,9 @@ class Table:
     def _checksum(self) -> int:
         return checksum((1, row) for row in self.rows)
 
-    def become(self, *rows: Row) -> None:
-        lower, self.frontier = self.frontier, max(now(), self.frontier + 1)
+    def become(self, *rows: Row, upper: int | None = None) -> None:
+        later = max(now(), self.frontier + 1) if upper is None else upper
+        lower, self.frontier = self.frontier, later
         gone, come = set(self.rows) - set(rows), set(rows) - set(self.rows)
         changes = [(lower, -1, row) for row in gone] + [(lower, 1, row) for row in come]
         self.rows = list(rows)

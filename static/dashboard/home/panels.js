@@ -34,9 +34,8 @@ export const LABELS = {
 };
 export const VIEWS = Object.keys(LABELS);
 
-/** How many items the short lists have. */
-const SHORT = 4;
-const LONG = 7;
+/** No list has more items. */
+const LONGEST = 7;
 
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const list = (id) => /** @type {HTMLElement} */ (element(id).querySelector("ol"));
@@ -75,7 +74,6 @@ export class Panels {
       this.#listPanel(
         "accounts",
         "new_accounts",
-        SHORT,
         accountsOf,
         ({ user }) => JSON.stringify(user),
         createAccount,
@@ -84,7 +82,6 @@ export class Panels {
       this.#listPanel(
         "biggest",
         "biggest_changes",
-        SHORT,
         biggestFirst,
         keyOf,
         createEdit,
@@ -93,7 +90,6 @@ export class Panels {
       this.#listPanel(
         "wars",
         "edit_wars",
-        LONG,
         mostEditsFirst,
         ({ wiki, title }) => JSON.stringify([wiki, title]),
         createWar,
@@ -215,14 +211,23 @@ export class Panels {
     });
   }
 
-  #listPanel(id, view, size, order, keyOf, create, update) {
-    const items = new RankedList(list(id), { size, create, update });
+  #listPanel(id, view, order, keyOf, create, update) {
+    const items = new RankedList(list(id), { size: LONGEST, create, update });
+    let size = sizeOf(list(id));
+    addEventListener("resize", () => {
+      size = sizeOf(list(id));
+    });
     return panelOf(id, view, (rows) => {
       const top = order(rows).slice(0, size);
       items.show(top.map(keyOf), new Map(top.map((row) => [keyOf(row), row])));
       return top.length;
     });
   }
+}
+
+/** How many items of a list can be seen, as the style has it. @param {Element} element */
+function sizeOf(element) {
+  return Number(getComputedStyle(element).getPropertyValue("--size"));
 }
 
 /** @returns {Panel} */

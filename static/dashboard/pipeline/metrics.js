@@ -36,11 +36,11 @@ export class Rate {
   /** When the counter last grew; null before that. @type {?number} */
   grewAt = null;
 
-  /** @param {?number} value @param {number} now milliseconds */
+  /** @param {?number} value @param {number} now milliseconds, of whichever clock counted */
   add(value, now) {
     if (value === null) return;
     const last = this.#points.at(-1);
-    if (last && value < last.value) this.#points = [];
+    if (last && (value < last.value || now < last.at)) this.#points = [];
     if (last === undefined || value !== last.value) this.grewAt = now;
     this.#points.push({ at: now, value });
     while (this.#points.length > 2 && now - this.#points[1].at >= WINDOW) this.#points.shift();

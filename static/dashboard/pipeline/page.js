@@ -90,6 +90,12 @@ function rowsOf(name) {
   return view?.loaded ? view.snapshot() : null;
 }
 
+/** The engine's time of a view's rows: a base may be older than the moment at which it comes. */
+function timeOf(name, now) {
+  const asOf = stream?.views.get(name)?.asOf ?? null;
+  return asOf === null || asOf === Infinity ? now : asOf;
+}
+
 function show() {
   const now = Date.now();
   const views = [...(stream?.views.values() ?? [])];
@@ -154,14 +160,15 @@ function fileFacts(now) {
   const rows = rowsOf("mz_source_statistics");
   if (rows === null || rows.length === 0) return null;
   const [row] = [...rows].sort((a, b) => Number(b.bytes_read) - Number(a.bytes_read));
-  rates.lines.add(Number(row.rows_read), now);
+  const time = timeOf("mz_source_statistics", now);
+  rates.lines.add(Number(row.rows_read), time);
   const { perSecond, grewAt } = rates.lines;
   return {
     lines: Number(row.rows_read),
     bytes: Number(row.bytes_read),
     fileState: String(row.file_state),
     perSecond,
-    quietFor: grewAt === null ? null : now - grewAt,
+    quietFor: grewAt === null ? null : time - grewAt,
   };
 }
 
@@ -169,7 +176,7 @@ function tailFacts(now, served) {
   const rows = rowsOf("mz_tails");
   if (rows === null) return null;
   const updates = rows.reduce((sum, row) => sum + Number(row.updates_sent), 0);
-  rates.rows.add(updates, now);
+  rates.rows.add(updates, timeOf("mz_tails", now));
   const lag = Math.max(0, ...rows.map((row) => Number(row.lag_ms)));
   const read = new Set(rows.map(({ name }) => name));
   const missing = served
