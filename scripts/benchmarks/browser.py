@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from statistics import linear_regression
 from typing import TYPE_CHECKING
 
 from scripts.benchmarks._trace import CATEGORIES, MainThread, read_main_thread
-from scripts.benchmarks.report import Bar, Measure, Part, Report
+from scripts.benchmarks.report import Bar, Measure, Report
 from scripts.child import Child, python_module
 
 if TYPE_CHECKING:  # the help of the benchmarks needs the packages of the runtime only
@@ -43,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0,
         metavar="MINUTES",
-        help=f"then go on for so long, at least {KEPT_MINUTES + 1}, and measure memory",
+        help=f"then go on for so long, at least {KEPT_MINUTES + 2}, and measure memory each minute",
     )
 
 
@@ -54,20 +56,27 @@ def run(options: argparse.Namespace) -> Report:
 
     measures: list[Measure] = []
     bars: list[Bar] = []
+    late: list[str] = []
     with ExitStack() as stack:
         browser = start_chromium(stack.enter_context(sync_playwright()))
         for rate in options.rates:
             part = _measure(browser, rate, options.seconds, options.soak)
             measures += part[0]
             bars += part[1] if rate == _BARRED else []
+            late += [f"{rate:g}"] if part[2] != "live" else []
     notes = [
         "Processor time of the page's main thread, by Chromium's tracing, as part of one core.",
         "The source, the engine and the server run on the same machine.",
     ]
+    if late:
+        notes.append(f"At {', '.join(late)} events/s the page was late: its rows came in lumps.")
     return Report("browser", measures, bars, notes)
 
 
-def _measure(browser: Browser, rate: float, seconds: float, soak: float) -> Part:
+def _measure(
+    browser: Browser, rate: float, seconds: float, soak: float
+) -> tuple[list[Measure], list[Bar], str]:
+    """Return the measures and the bars of a rate, and the state that the page shows."""
     with _page(browser, rate) as page:
         session = page.context.new_cdp_session(page)
         time.sleep(_SETTLE)
@@ -75,6 +84,7 @@ def _measure(browser: Browser, rate: float, seconds: float, soak: float) -> Part
         thread = _trace(browser, page, seconds)
         shown = (page.evaluate(_TOTAL) - total) / seconds
         shifted = page.evaluate("shifted")
+        state = page.evaluate("document.documentElement.dataset.state")
         share = 100 * thread.of("script", "style", "layout") / seconds
         at = f"{rate:g} events/s"
         measures = [
@@ -83,6 +93,7 @@ def _measure(browser: Browser, rate: float, seconds: float, soak: float) -> Part
                 Measure(f"{at}: {kind}", 100 * thread.of(kind) / seconds, "% of a core")
                 for kind in ("script", "style", "layout", "paint")
             ),
+            Measure(f"{at}: script, style and layout", share, "% of a core"),
             Measure(f"{at}: frames", thread.frames / seconds, "a second"),
             Measure(f"{at}: longest task", 1000 * thread.longest_task, "ms"),
             Measure(f"{at}: layout shifts since the load", shifted, "CLS"),
@@ -93,10 +104,15 @@ def _measure(browser: Browser, rate: float, seconds: float, soak: float) -> Part
             Bar(f"{at}: layout shifts", shifted, "<=", 0.05, "CLS"),
         ]
         if soak > 0:
-            grown, measure = _soak(session, soak, at)
-            measures.append(measure)
+            sizes = list(_soak(session, soak))
+            grown = _growth(sizes)
+            measures += [
+                Measure(f"{at}: memory of the page after {minute} min", size, "MB")
+                for minute, size in enumerate(sizes, 1)
+            ]
+            measures.append(Measure(f"{at}: growth of memory", grown, "MB an hour"))
             bars.append(Bar(f"{at}: growth of memory", grown, "<=", 5, "MB an hour"))
-        return measures, bars
+        return measures, bars, state
 
 
 @contextmanager
@@ -125,19 +141,19 @@ def _trace(browser: Browser, page: Page, seconds: float) -> MainThread:
     return read_main_thread(json.loads(browser.stop_tracing())["traceEvents"])
 
 
-def _soak(session: CDPSession, minutes: float, at: str) -> tuple[float, Measure]:
-    """Measure how much memory grows once the page keeps as much of the past as it ever does."""
-    minutes = max(minutes, KEPT_MINUTES + 1)
-    time.sleep(60 * KEPT_MINUTES)
-    sizes = [_heap(session)]
-    rest = 60 * (minutes - KEPT_MINUTES)
-    for _ in range(10):
-        time.sleep(rest / 10)
-        sizes.append(_heap(session))
-    # The lower envelope of both halves: in between, garbage is not collected yet.
-    early, late = min(sizes[:5]), min(sizes[-5:])
-    grown = (late - early) * 3600 / (rest / 2)
-    return grown, Measure(f"{at}: memory of the page after {minutes:g} min", sizes[-1], "MB", sizes)
+def _soak(session: CDPSession, minutes: float) -> Iterator[float]:
+    """Measure the page's memory after each minute, in MB; each is logged as it comes."""
+    began = time.monotonic()
+    for minute in range(1, round(max(minutes, KEPT_MINUTES + 2)) + 1):
+        time.sleep(max(0.0, began + 60 * minute - time.monotonic()))
+        size = _heap(session)
+        print(f"browser: {size:.1f} MB after {minute} min", file=sys.stderr, flush=True)
+        yield size
+
+
+def _growth(sizes: Sequence[float]) -> float:
+    """Return the slope of the sizes, one a minute, in an hour, once as much as ever is kept."""
+    return 60 * linear_regression(range(len(sizes) - KEPT_MINUTES), sizes[KEPT_MINUTES:]).slope
 
 
 def _heap(session: CDPSession) -> float:

@@ -1,4 +1,4 @@
-"""Tests how a browser's trace is read: processor time by kind, each millisecond once."""
+"""Tests how a trace and the memory of a browser are read: each millisecond once, and the growth."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scripts.benchmarks._trace import read_main_thread
+from scripts.benchmarks.browser import _growth
 
 PAGE, OTHER = (1, 10), (1, 11)
 
@@ -54,3 +55,9 @@ def test_only_the_thread_of_the_page_counts() -> None:
 
 def test_a_trace_without_a_page_has_nothing() -> None:
     assert read_main_thread([]).of("script") == 0
+
+
+def test_memory_that_is_filled_by_what_is_kept_does_not_grow() -> None:
+    filling = [10.0, 20.0, 30.0, 40.0, 50.0]
+    assert _growth([*filling, 55.0, 54.0, 55.0, 54.0, 55.0]) == pytest.approx(0)
+    assert _growth([*filling, 55.0, 56.0, 57.0]) == pytest.approx(60)
