@@ -79,14 +79,7 @@ export class Panels {
         createAccount,
         updateAccount,
       ),
-      this.#listPanel(
-        "biggest",
-        "biggest_changes",
-        biggestFirst,
-        keyOf,
-        createEdit,
-        () => {},
-      ),
+      this.#listPanel("biggest", "biggest_changes", biggestFirst, keyOf, createEdit, () => {}),
       this.#listPanel(
         "wars",
         "edit_wars",
