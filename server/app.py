@@ -251,7 +251,7 @@ class Server:
                 self._poller.add_view(name)
                 if self._is_tailed(name):
                     self._tailer.add_view(name)
-                self.hub.request_epoch(name)
+                self.hub.questions.request_epoch(name)
                 log.info("view %s is served from now on", name)
 
     def _failure_detail(self, view: str) -> str:

@@ -82,7 +82,7 @@ class Health(Handler):
 def _health(hub: Hub, name: str, at: int) -> dict[str, Any]:
     fields = dataclasses.asdict(hub.report(name, at))
     del fields["name"], fields["failure"]
-    return {"relation": hub.relations.get(name), **fields, "parts": hub.count_parts(name)}
+    return {"relation": hub.questions.relations.get(name), **fields, "parts": hub.count_parts(name)}
 
 
 class Exposition(Handler):

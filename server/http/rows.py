@@ -174,7 +174,7 @@ class Rows(Handler):
     async def _snapshot(self, name: ViewName) -> Snapshot | Refusal | None:
         """Wait for a base that is good enough; None if the view cannot be read."""
         hub, view = self.context.hub, str(name)
-        asked, deadline = hub.last_question(view), now() + PATIENCE
+        asked, deadline = hub.questions.last(view), now() + PATIENCE
         while (snapshot := hub.snapshot(view, asked, now())) is None:
             if hub.report(view, now()).failure is not None or now() > deadline:
                 return None

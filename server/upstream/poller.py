@@ -52,6 +52,7 @@ class Poller:
         epoch_every: float = EPOCH_EVERY,
     ) -> None:
         self._hub = hub
+        self._questions = hub.questions
         self._reader = reader
         self._metrics = metrics
         self._compress_from = compress_from
@@ -86,12 +87,12 @@ class Poller:
 
     def on_question(self, view: str) -> None:
         """Wake the task that asks what the hub needs to know about the view or part."""
-        if self._hub.wants_base(view):
+        if self._questions.wants_base(view):
             if view in self._base_wanted:
                 self._base_wanted[view].set()
             elif view not in self._part_reads:
                 self._part_reads[view] = self._loop.create_task(self._read_part(view))
-        if self._hub.wants_epoch(view):
+        if self._questions.wants_epoch(view):
             self._epochs_wanted.set()
 
     def offer_or_ask(self, delta: Delta) -> Outcome | Coroutine[Any, Any, Outcome]:
@@ -99,7 +100,7 @@ class Poller:
 
         UNKNOWN and AHEAD mean that the engine did not answer.
         """
-        asked = self._hub.last_question(delta.view)
+        asked = self._questions.last(delta.view)
         outcome = self._hub.take_delta(delta, now(), asked)
         if outcome in (Outcome.UNKNOWN, Outcome.AHEAD):
             return self._ask_and_offer(delta, asked, outcome)
@@ -124,14 +125,14 @@ class Poller:
 
     async def _settle(self, view: str, asked: int) -> bool:
         """Wait for the answer to a question later than number `asked`; False if that failed."""
-        hub = self._hub
-        hub.request_epoch(view)
-        failures = hub.failures(view)
+        questions = self._questions
+        questions.request_epoch(view)
+        failures = questions.failures(view)
         async with self._answered:
             await self._answered.wait_for(
-                lambda: hub.is_settled(view, asked) or hub.failures(view) != failures
+                lambda: questions.is_settled(view, asked) or questions.failures(view) != failures
             )
-        return hub.is_settled(view, asked)
+        return questions.is_settled(view, asked)
 
     async def _learn_time(self, delta: Delta, asked: int) -> bool:
         """Wait for an answer with the engine's time, later than number `asked`.
@@ -140,13 +141,13 @@ class Poller:
         """
         if delta.upper < MAX_TIME:
             return await self._settle(delta.view, asked)
-        hub, view = self._hub, delta.view
-        failures = hub.base_failures(view)
+        questions, view = self._questions, delta.view
+        failures = questions.base_failures(view)
         async with self._answered:
-            while not hub.is_read(view, asked) and hub.base_failures(view) == failures:
-                hub.request_base(view)  # again: a base that was asked for before clears it
+            while not questions.is_read(view, asked) and questions.base_failures(view) == failures:
+                questions.request_base(view)  # again: a base that was asked for before clears it
                 await self._answered.wait()
-        return hub.is_read(view, asked)
+        return questions.is_read(view, asked)
 
     async def wait_for_answer(self, seconds: float) -> None:
         """Wait for the engine's next answer about any view, or for so long."""
@@ -176,7 +177,7 @@ class Poller:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._epochs_wanted.wait(), wait)
             self._epochs_wanted.clear()
-            if wanted := [view for view in self._hub.names if self._hub.wants_epoch(view)]:
+            if wanted := [view for view in self._hub.names if self._questions.wants_epoch(view)]:
                 return wanted
         return list(self._hub.names)
 
@@ -184,18 +185,18 @@ class Poller:
         """Ask for the epochs of `views`; False if the engine did not answer for any of them."""
         if not views:
             return True
-        hub = self._hub
-        questions = {view: hub.ask(view, for_base=False) for view in views}
+        questions = self._questions
+        asked = {view: questions.ask(view, for_base=False) for view in views}
         relations = await self._reader.relations(views)
-        for view, question in questions.items():
+        for view, question in asked.items():
             found = relations[view]
             if isinstance(found, EngineError):
                 self._fail(view, found, for_base=False)
                 continue
-            hub.note_relation(view, str(found))
+            questions.note_relation(view, str(found))
             answer = EngineAnswer(question, found.epoch, now(), time=found.time)
-            if not hub.take_answer(view, answer):
-                hub.request_epoch(view)
+            if not questions.take_answer(view, answer):
+                questions.request_epoch(view)
         await self._notify()
         return not all(isinstance(found, EngineError) for found in relations.values())
 
@@ -206,7 +207,7 @@ class Poller:
         backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         rest = 0.0
         while True:
-            while not self._hub.wants_base(view):
+            while not self._questions.wants_base(view):
                 backoff.reset()
                 wanted.clear()
                 await wanted.wait()
@@ -234,9 +235,9 @@ class Poller:
         backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         rest = 0.0
         try:
-            while self._hub.wants_base(part):
+            while self._questions.wants_base(part):
                 async with self._may_read:
-                    is_wanted = self._hub.wants_base(part)  # it may have been closed
+                    is_wanted = self._questions.wants_base(part)  # it may have been closed
                     is_too_much = is_wanted and await self._read_base(part)
                 await self._notify()
                 rest = min(max(2 * rest, LONGEST_PAUSE), LONGEST_REST) if is_too_much else 0.0
@@ -252,12 +253,13 @@ class Poller:
 
     async def _read_base(self, view: str) -> bool:
         """Read a base for the hub; return whether the view is too much to be read."""
-        name, question, began = self._hub.name_of(view), self._hub.ask(view, for_base=True), now()
+        name, began = self._questions.name_of(view), now()
+        question = self._questions.ask(view, for_base=True)
         try:
             reading = await self._reader.base(name)
             base = await encode_base(view, reading, self._compress_from)
         except UnknownPartError as error:
-            self._hub.refuse_part(view, str(error))
+            self._questions.refuse_part(view, str(error))
             return False
         except EngineError as error:
             self._fail(view, error, for_base=True)
@@ -275,13 +277,13 @@ class Poller:
             tuple(column.name for column in reading.columns),
         )
         self._metrics.on_base_read(name.view, (now() - began) / 1000)
-        self._hub.take_answer(view, EngineAnswer(question, reading.epoch, now(), read))
+        self._questions.take_answer(view, EngineAnswer(question, reading.epoch, now(), read))
         return False
 
     def _fail(self, view: str, error: EngineError, *, for_base: bool) -> None:
         self.details[view] = error.detail
         is_missing = isinstance(error, UnknownViewError)
-        self._hub.take_failure(view, EngineFailure(str(error), now(), for_base, is_missing))
+        self._questions.take_failure(view, EngineFailure(str(error), now(), for_base, is_missing))
 
     async def _notify(self) -> None:
         async with self._answered:

@@ -95,19 +95,19 @@ class Tailer:
         """Tail a view for ever."""
         clock = self._loop.time
         backoff = Backoff(self._first_delay, LONGEST_DELAY)
-        self._hub.note_tail(view, NOT_BEGUN)
+        self._hub.questions.note_tail(view, NOT_BEGUN)
         while True:
             began = clock()
             try:
                 with unexpected_errors(EpochEndedError, ProtocolError):
                     await self._tail(view)
             except EpochEndedError:
-                self._hub.note_tail(view, NOT_BEGUN)
+                self._hub.questions.note_tail(view, NOT_BEGUN)
             except EngineError as error:
                 self.details[view] = error.detail
-                self._hub.note_tail(view, str(error))
+                self._hub.questions.note_tail(view, str(error))
             except ProtocolError as error:
-                self._hub.note_tail(view, f"the TAIL makes no sense: {error}")
+                self._hub.questions.note_tail(view, f"the TAIL makes no sense: {error}")
             if clock() - began > SETTLED:
                 backoff.reset()
             await asyncio.sleep(backoff.next_delay())
@@ -121,7 +121,7 @@ class Tailer:
         frontier = self._head_in(relation.epoch, view)
         if frontier != MAX_TIME:
             await self._tail_from(frontier, view, relation)
-        self._hub.note_tail(view, None)
+        self._hub.questions.note_tail(view, None)
         await self._until_replaced(view, relation.epoch)
 
     async def _until_replaced(self, view: str, epoch: str) -> None:
@@ -165,7 +165,7 @@ class Tailer:
             stream.has_begun = True
             if await self._reader.relation(view) != relation:
                 raise EpochEndedError
-            self._hub.note_tail(view, None)
+            self._hub.questions.note_tail(view, None)
             clock, delivered_at = self._loop.time, 0.0
             while rows or rows is None:
                 stream.add(rows or [])

@@ -45,7 +45,7 @@ def let_end(world: World) -> None:
     server.ask(is_base=True)
     question = server.asked.pop().question
     base = make_base(engine, engine.epoch, MAX_TIME, question, world.now)
-    server.hub.take_answer(VIEW, EngineAnswer(question, engine.epoch, world.now, base))
+    server.hub.questions.take_answer(VIEW, EngineAnswer(question, engine.epoch, world.now, base))
 
 
 def received(client: FakeClient) -> list[Base | Delta]:

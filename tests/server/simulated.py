@@ -183,7 +183,7 @@ class Server:
 
     def views(self) -> list[View]:
         """The view and its parts that are open."""
-        return [*self.hub._views.values(), *self.hub._parts]
+        return list(self.hub._views)
 
     def open_parts(self) -> set[str]:
         """The names of the parts that are open."""
@@ -191,7 +191,7 @@ class Server:
 
     def generation_of(self, name: str) -> int:
         """How often the history of the view, or part, has broken."""
-        view = self.hub._find(name)
+        view = self.hub._views.find(name)
         return 0 if view is None else view.history.generation
 
     def ask(self, *, is_base: bool, view: str = VIEW) -> None:
@@ -199,13 +199,15 @@ class Server:
             self.questions[is_base] += 1
         if not is_base:
             self.epoch_asked_at = self.clock.now
-        self.asked.append(Asked(self.hub.ask(view, for_base=is_base), is_base, view))
+        self.asked.append(Asked(self.hub.questions.ask(view, for_base=is_base), is_base, view))
 
     def _on_work(self) -> None:
         self.is_work_due = True
 
     def _on_question(self, view: str) -> None:
-        assert self.hub.wants_base(view) or self.hub.wants_epoch(view), "there is no question"
+        assert self.hub.questions.wants_base(view) or self.hub.questions.wants_epoch(view), (
+            "there is no question"
+        )
         self.noted |= {(view, "base"), (view, "epoch")}
 
     def check_callbacks(self) -> None:

@@ -133,7 +133,7 @@ def test_a_second_client_far_behind_gets_a_base_while_the_first_one_is_folded_fo
         (delta,) = received(client)
         assert isinstance(delta, Delta)
         assert delta.updates == []
-    assert server.hub.wants_base(VIEW)
+    assert server.hub.questions.wants_base(VIEW)
 
 
 def test_the_rest_after_a_base_counts_whole_where_it_is_too_much_to_fold() -> None:

@@ -56,10 +56,10 @@ def test_a_changed_epoch_is_settled_by_the_answer_that_brought_it() -> None:
     world, _ = live_world()
     server = world.servers[0]
     world.engine.replace([("other", "1")])
-    asked = server.hub.last_question(VIEW)
+    asked = server.hub.questions.last(VIEW)
     world.ask_now(server, is_base=False)
-    assert server.hub.is_settled(VIEW, asked)
-    assert not server.hub.is_settled(VIEW, server.hub.last_question(VIEW))
+    assert server.hub.questions.is_settled(VIEW, asked)
+    assert not server.hub.questions.is_settled(VIEW, server.hub.questions.last(VIEW))
     old = world.pipelines[0]
     assert world.repost(server, old.epoch, asked, old.posted, old.posted) is Outcome.ENDED
 
@@ -68,11 +68,11 @@ def test_a_wish_for_the_epoch_ends_with_the_question_for_it() -> None:
     """A question for a base takes long: it is no substitute."""
     world, _ = live_world()
     hub = world.servers[0].hub
-    hub.request_epoch(VIEW)
-    hub.ask(VIEW, for_base=True)
-    assert hub.wants_epoch(VIEW)
-    hub.ask(VIEW, for_base=False)
-    assert not hub.wants_epoch(VIEW)
+    hub.questions.request_epoch(VIEW)
+    hub.questions.ask(VIEW, for_base=True)
+    assert hub.questions.wants_epoch(VIEW)
+    hub.questions.ask(VIEW, for_base=False)
+    assert not hub.questions.wants_epoch(VIEW)
 
 
 def test_a_late_answer_settles_nothing() -> None:
@@ -86,7 +86,9 @@ def test_a_late_answer_settles_nothing() -> None:
     settled = server.view.history.epochs.settled
     server.asked.remove(late)
     assert late.answer is not None
-    assert not server.hub.take_answer(VIEW, EngineAnswer(late.question, late.answer[0], world.now))
+    assert not server.hub.questions.take_answer(
+        VIEW, EngineAnswer(late.question, late.answer[0], world.now)
+    )
     assert server.view.history.epochs.settled == settled
     assert server.view.history.epochs.current == world.engine.epoch
 
@@ -120,11 +122,11 @@ def test_epochs_never_go_back(moves: list[tuple[bool, int, int]]) -> None:
 def test_a_client_with_another_epoch_gets_only_a_base_that_was_asked_for_later() -> None:
     world, _ = live_world()
     server = world.servers[0]
-    early = server.hub.last_question(VIEW)
+    early = server.hub.questions.last(VIEW)
     stranger = connect(server, Position("1606000000000-u9", 5))
     server.turn()
     assert received(stranger) == []
-    assert server.hub.wants_epoch(VIEW)
+    assert server.hub.questions.wants_epoch(VIEW)
     world.ask_now(server, is_base=False)
     server.turn()
     assert received(stranger) == [], "the epoch is settled, but the last base is an old one"
@@ -301,9 +303,9 @@ def test_a_base_that_is_wanted_by_nobody_any_more_is_not_read() -> None:
     world.ask_now(server, is_base=False)
     world.pass_time(LIMITS.recreate_patience)
     server.turn()
-    assert server.hub.wants_base(VIEW)
+    assert server.hub.questions.wants_base(VIEW)
     world.disconnect(follower)
-    assert not server.hub.wants_base(VIEW)
+    assert not server.hub.questions.wants_base(VIEW)
 
 
 def test_a_recreated_view_gives_one_base_when_its_pipeline_posts_again() -> None:
@@ -347,20 +349,20 @@ def test_a_base_is_still_wanted_while_a_client_waits_or_the_view_fails() -> None
     first, second = connect(server), connect(server)
     server.turn()
     server.hub.remove_client(first)
-    assert server.hub.wants_base(VIEW), "another client waits, and none was ever read"
+    assert server.hub.questions.wants_base(VIEW), "another client waits, and none was ever read"
     server.hub.remove_client(second)
-    assert server.hub.wants_base(VIEW), "none was ever read"
+    assert server.hub.questions.wants_base(VIEW), "none was ever read"
     world.ask_now(server, is_base=True)
     first, second = connect(server), connect(server)
     world.pass_time(2_000)
     server.turn()
-    assert server.hub.wants_base(VIEW), "the base is old, and no log continues it"
+    assert server.hub.questions.wants_base(VIEW), "the base is old, and no log continues it"
     server.hub.remove_client(first)
-    assert server.hub.wants_base(VIEW), "another client waits"
+    assert server.hub.questions.wants_base(VIEW), "another client waits"
     server.ask(is_base=True)
     world.fail(server, server.asked[-1])
     server.hub.remove_client(second)
-    assert server.hub.wants_base(VIEW), "to see when it can be read again"
+    assert server.hub.questions.wants_base(VIEW), "to see when it can be read again"
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -26,10 +26,10 @@ def test_clients_that_arrive_together_share_one_read() -> None:
         post_rows(world, "a row that makes the last base worth little " * 2)
     late = [connect(server) for _ in range(20)]
     server.turn()
-    assert server.hub.wants_base(VIEW)
+    assert server.hub.questions.wants_base(VIEW)
     world.ask_now(server, is_base=True)
     server.turn()
-    assert not server.hub.wants_base(VIEW)
+    assert not server.hub.questions.wants_base(VIEW)
     assert server.questions[True] == reads + 1
     assert all(isinstance(received(client)[0], Base) for client in late)
 
@@ -52,12 +52,12 @@ def test_a_base_is_sent_again_while_little_has_come_since(size: int) -> None:
         client = connect(server)
         server.turn()
         assert isinstance(received(client)[0], Base)
-        assert not server.hub.wants_base(VIEW)
+        assert not server.hub.questions.wants_base(VIEW)
         post_rows(world, "row")
         server.turn()
     connect(server)
     server.turn()
-    assert server.hub.wants_base(VIEW)
+    assert server.hub.questions.wants_base(VIEW)
 
 
 def make_read_base(size: int, upper: int = 1_050, asked: int = 9) -> ReadBase:
@@ -118,7 +118,7 @@ def test_a_base_is_read_for_the_audit_though_no_client_needs_one() -> None:
         if second < 150:
             post_rows(world)
         server.hub.on_tick(world.now)
-        if server.hub.wants_base(VIEW):
+        if server.hub.questions.wants_base(VIEW):
             reads.append(second)
             world.ask_now(server, is_base=True)
     assert reads == [59, 119, 154]
@@ -133,7 +133,7 @@ def test_a_view_that_has_ended_is_audited_once_a_minute() -> None:
     for second in range(200):
         world.clock.now += 1_000
         server.hub.on_tick(world.now)
-        if server.hub.wants_base(VIEW):
+        if server.hub.questions.wants_base(VIEW):
             reads.append(second)
             let_end(world)
     assert reads == [4, 64, 124, 184]
@@ -174,9 +174,9 @@ def test_doubt_ends_with_the_next_base_that_agrees() -> None:
     assert server.hub.report(VIEW, world.now).problem is not None
     world.clock.now += 1_000
     server.hub.on_tick(world.now)
-    assert not server.hub.wants_base(VIEW), "not before a repair is due"
+    assert not server.hub.questions.wants_base(VIEW), "not before a repair is due"
     server.hub.on_tick(world.now + FIRST_PAUSE)
-    assert server.hub.wants_base(VIEW), "a repair is due"
+    assert server.hub.questions.wants_base(VIEW), "a repair is due"
     world.engine.histories[epoch].pop()
     world.ask_now(server, is_base=True)
     assert not audit.is_in_doubt
@@ -218,16 +218,16 @@ def test_a_base_of_the_last_epoch_is_not_compared_with_the_new_log() -> None:
 def test_rows_without_a_log_are_those_of_a_recent_base() -> None:
     world = World()
     server = world.servers[0]
-    asked = server.hub.last_question(VIEW)
+    asked = server.hub.questions.last(VIEW)
     assert server.hub.snapshot(VIEW, asked, world.now) is None
     world.ask_now(server, is_base=True)
-    asked = server.hub.last_question(VIEW)
+    asked = server.hub.questions.last(VIEW)
     snapshot = server.hub.snapshot(VIEW, asked, world.now)
     assert snapshot is not None
     assert snapshot.upper == world.engine.time
-    assert not server.hub.wants_base(VIEW)
+    assert not server.hub.questions.wants_base(VIEW)
     assert server.hub.snapshot(VIEW, asked, world.now + 1_001) is None
-    assert server.hub.wants_base(VIEW)
+    assert server.hub.questions.wants_base(VIEW)
 
 
 def test_rows_need_a_base_that_can_be_brought_to_the_head() -> None:
@@ -235,7 +235,7 @@ def test_rows_need_a_base_that_can_be_brought_to_the_head() -> None:
     server = world.servers[0]
 
     def has_rows() -> bool:
-        asked = server.hub.last_question(VIEW)
+        asked = server.hub.questions.last(VIEW)
         return server.hub.snapshot(VIEW, asked, world.now) is not None
 
     assert has_rows()
@@ -260,7 +260,9 @@ def test_a_view_that_has_ended_is_not_restarted() -> None:
     asked = server.asked.pop()
     message = Message(b"{}")
     base = ReadBase(MAX_TIME, 5, message, asked.question.number, world.now)
-    server.hub.take_answer(VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, base))
+    server.hub.questions.take_answer(
+        VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, base)
+    )
     report = server.hub.report(VIEW, world.now)
     assert (report.audit_mismatches, report.lower, report.head) == (1, 1_000, MAX_TIME)
 
@@ -271,12 +273,12 @@ def test_rows_of_a_base_above_the_head_are_at_its_own_time() -> None:
     world.engine.change(world.engine.epoch, ("ahead", "1"), 1)
     world.engine.time += 1
     world.ask_now(server, is_base=True)
-    snapshot = server.hub.snapshot(VIEW, server.hub.last_question(VIEW), world.now)
+    snapshot = server.hub.snapshot(VIEW, server.hub.questions.last(VIEW), world.now)
     assert snapshot is not None
     assert (snapshot.upper, snapshot.delta) == (1001, None)
     world.check_snapshot(server)
     post_rows(world, "later")
-    snapshot = server.hub.snapshot(VIEW, server.hub.last_question(VIEW), world.now)
+    snapshot = server.hub.snapshot(VIEW, server.hub.questions.last(VIEW), world.now)
     assert snapshot is not None
     assert (snapshot.upper, snapshot.delta) == (1001, None), "the base has it already"
 

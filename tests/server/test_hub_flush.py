@@ -113,9 +113,9 @@ class TwoViews:
         self.hub = self.server.hub
         for name in "ab":
             message = Message(encode(Base(name, "1-u1", 1000, [], [], 0)))
-            question = self.hub.ask(name, for_base=True)
+            question = self.hub.questions.ask(name, for_base=True)
             base = ReadBase(1000, 0, message, question.number, 0)
-            self.hub.take_answer(name, EngineAnswer(question, "1-u1", 0, base))
+            self.hub.questions.take_answer(name, EngineAnswer(question, "1-u1", 0, base))
             self.hub.take_delta(Delta(name, "1-u1", 1000, 1000, []), 0, 0)
         self.client = FakeClient(self.server, encoding)
         self.hub.add_client(self.client, {"a": None, "b": None})
@@ -179,8 +179,8 @@ def test_an_id_names_the_views_in_which_a_client_waits_for_its_next_base() -> No
     views = TwoViews(Encoding.EVENTS)
     client = FakeClient(views.server, Encoding.EVENTS)
     views.hub.add_client(client, {"a": None, "b": Position("1-u0", 7)})
-    question = views.hub.ask("b", for_base=False)
-    views.hub.take_answer("b", EngineAnswer(question, "1-u2", 0))
+    question = views.hub.questions.ask("b", for_base=False)
+    views.hub.questions.take_answer("b", EngineAnswer(question, "1-u2", 0))
     views.turn()
     waiting = [one.listeners["b"].state for one in (views.client, client)]
     assert waiting == [State.WAITING_FOR_BASE, State.WAITING_FOR_BASE]
@@ -211,8 +211,8 @@ def test_a_client_that_is_live_in_one_of_its_views_is_in_the_group_of_that_view(
     group = views.client.group
     assert group is not None
     assert {feed.name for feed in group.key.feeds} == {"a", "b"}
-    question = views.hub.ask("a", for_base=False)
-    views.hub.take_answer("a", EngineAnswer(question, "1-u2", 0))
+    question = views.hub.questions.ask("a", for_base=False)
+    views.hub.questions.take_answer("a", EngineAnswer(question, "1-u2", 0))
     group = views.client.group
     assert group is not None
     assert {feed.name for feed in group.key.feeds} == {"b"}

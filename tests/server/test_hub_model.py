@@ -71,7 +71,7 @@ class Actions:
         engine = self.world.engine
         epochs = list(engine.histories)
         upper = max(1, engine.time - back)
-        number = max(0, self.server(n).hub.last_question("v") - asked)
+        number = max(0, self.server(n).hub.questions.last("v") - asked)
         chosen = epochs[-1 - epoch % len(epochs)]
         # A late question cannot vouch for an epoch that began after it.
         self.world.repost(self.server(n), chosen, number, max(1, upper - span), upper)

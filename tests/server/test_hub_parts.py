@@ -190,7 +190,9 @@ def test_a_column_that_is_not_there_is_a_problem(columns: tuple[str, ...], probl
     wrong = ReadBase(
         base.upper, base.checksum, base.message, base.asked, base.read_at, columns=columns
     )
-    server.hub.take_answer(VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, wrong))
+    server.hub.questions.take_answer(
+        VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, wrong)
+    )
     assert server.hub.part_problem(parse_view(PART)) == problem
 
 
@@ -243,7 +245,9 @@ def test_a_part_that_disagrees_is_repaired_alone() -> None:
         world.engine, world.engine.epoch, world.engine.time, asked.question, world.now, PART
     )
     wrong = ReadBase(base.upper, 1, base.message, base.asked, base.read_at, columns=base.columns)
-    server.hub.take_answer(PART, EngineAnswer(asked.question, world.engine.epoch, world.now, wrong))
+    server.hub.questions.take_answer(
+        PART, EngineAnswer(asked.question, world.engine.epoch, world.now, wrong)
+    )
     assert part(server).history.mismatches == 1
     assert part(server).history.head == server.view.history.head + 1
     assert part(server, OTHER).history.generation == generation
@@ -267,7 +271,9 @@ def test_one_part_is_audited_at_a_time() -> None:
     for _ in range(LIMITS.max_parts + 2):
         change(world, ("x", 1))
         server.hub.on_tick(world.now)
-        wanted.append([name for name in server.open_parts() if server.hub.wants_base(name)])
+        wanted.append(
+            [name for name in server.open_parts() if server.hub.questions.wants_base(name)]
+        )
         settle(world)
     assert [len(names) for names in wanted] == [1] * LIMITS.max_parts + [0, 0]
     assert {name for names in wanted for name in names} == server.open_parts()
@@ -280,9 +286,9 @@ def test_a_value_that_the_column_cannot_have_is_refused() -> None:
     client = FakeClient(server, view=PART)
     server.hub.add_client(client, {PART: None, VIEW: None})
     server.turn()
-    assert server.hub.wants_base(PART)
-    server.hub.refuse_part(PART, "'a' is no value")
-    assert not server.hub.wants_base(PART)
+    assert server.hub.questions.wants_base(PART)
+    server.hub.questions.refuse_part(PART, "'a' is no value")
+    assert not server.hub.questions.wants_base(PART)
     statuses = [decode(text) for text in client.reader.messages()]
     assert Status(PART, "refused", "'a' is no value") in statuses
     assert client.listeners.keys() == {VIEW}
@@ -296,7 +302,7 @@ def test_a_client_of_another_epoch_has_the_engine_asked() -> None:
     client = FakeClient(server, view=PART)
     server.hub.add_client(client, {PART: Position("1606000000000-u0", 5)})
     server.turn()
-    assert server.hub.wants_epoch(VIEW)
+    assert server.hub.questions.wants_epoch(VIEW)
     world.ask_now(server, is_base=False)
     settle(world)
     (base,) = (message for message in received(client) if isinstance(message, Base))
@@ -320,6 +326,6 @@ def test_a_client_of_nothing_but_a_refused_part_is_closed() -> None:
     client = FakeClient(server, view=PART)
     server.hub.add_client(client, {PART: None})
     server.turn()
-    server.hub.refuse_part(PART, "é" * 200)
+    server.hub.questions.refuse_part(PART, "é" * 200)
     assert client.closed_with == (4404, "é" * 60)
     assert not server.hub.clients

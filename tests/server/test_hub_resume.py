@@ -101,7 +101,9 @@ def test_a_base_that_does_not_fit_a_client_is_replaced_by_the_log() -> None:
     server.ask(is_base=True)
     asked = server.asked.pop()
     old = make_base(world.engine, world.engine.epoch, 1000, asked.question, world.now)
-    server.hub.take_answer(VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, old))
+    server.hub.questions.take_answer(
+        VIEW, EngineAnswer(asked.question, world.engine.epoch, world.now, old)
+    )
     server.turn()
     (delta,) = received(early)
     assert isinstance(delta, Delta)

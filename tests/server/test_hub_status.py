@@ -67,7 +67,7 @@ def miss(world: World, *, is_base: bool = False) -> None:
     asked = server.asked.pop()
     reason = "unknown view 'v'"
     failure = EngineFailure(reason, world.now, asked.is_base, is_missing=True)
-    server.hub.take_failure(VIEW, failure)
+    server.hub.questions.take_failure(VIEW, failure)
 
 
 @pytest.mark.parametrize("is_base", [False, True])
@@ -88,11 +88,11 @@ def test_a_view_that_is_missing_is_asked_for_again_at_once_and_then_as_others() 
     server = world.servers[0]
     miss(world)
     world.pass_time(1_000)
-    assert server.hub.wants_epoch(VIEW)
+    assert server.hub.questions.wants_epoch(VIEW)
     world.pass_time(MISSING_PATIENCE)
     miss(world)
     world.pass_time(1_000)
-    assert not server.hub.wants_epoch(VIEW)
+    assert not server.hub.questions.wants_epoch(VIEW)
 
 
 def test_a_page_is_never_shown_a_failure_of_a_view_that_is_edited() -> None:
@@ -160,7 +160,7 @@ def test_a_view_that_has_ended_may_stand_still() -> None:
     head = server.view.history.head
     let_end(world)
     delta = Delta(VIEW, world.engine.epoch, head, MAX_TIME, [])
-    server.hub.take_delta(delta, world.now, server.hub.last_question(VIEW))
+    server.hub.take_delta(delta, world.now, server.hub.questions.last(VIEW))
     assert status(world, 10 * STALE_AFTER) == ("live", "")
 
 
@@ -170,10 +170,10 @@ def test_a_time_without_a_date_is_shown_as_a_number() -> None:
     head = server.view.history.head
     server.view.history.check.note_time(MAX_TIME - 1, 0, world.now)
     delta = Delta(VIEW, world.engine.epoch, head, MAX_TIME - 1, [])
-    server.hub.take_delta(delta, world.now, server.hub.last_question(VIEW))
+    server.hub.take_delta(delta, world.now, server.hub.questions.last(VIEW))
     world.clock.now += STALE_AFTER - 1
     delta = Delta(VIEW, world.engine.epoch, MAX_TIME - 1, MAX_TIME - 1, [])
-    server.hub.take_delta(delta, world.now, server.hub.last_question(VIEW))
+    server.hub.take_delta(delta, world.now, server.hub.questions.last(VIEW))
     assert status(world, 1)[1] == f"the engine's time stands still since {MAX_TIME - 1}"
 
 

@@ -24,13 +24,13 @@ def take(world: World, lower: int, upper: int, *updates: tuple[int, int, Row]) -
     """Post a delta as the poller does: what the engine has to be asked is asked."""
     server = world.servers[0]
     delta = Delta(VIEW, world.engine.epoch, lower, upper, list(updates))
-    asked = server.hub.last_question(VIEW)
+    asked = server.hub.questions.last(VIEW)
     outcome = server.hub.take_delta(delta, world.now, asked)
     if outcome is Outcome.AHEAD:
         server.ask(is_base=False)
         question = server.asked.pop().question
         epoch, time = world.engine.epoch, world.engine.time
-        server.hub.take_answer(VIEW, EngineAnswer(question, epoch, world.now, time=time))
+        server.hub.questions.take_answer(VIEW, EngineAnswer(question, epoch, world.now, time=time))
         world.ask_now(server, is_base=True)
         outcome = server.hub.take_delta(delta, world.now, asked)
     return outcome
@@ -96,7 +96,7 @@ def test_an_end_that_the_engine_does_not_know_is_the_present() -> None:
         server.ask(is_base=False)
         question = server.asked.pop().question
         answer = EngineAnswer(question, world.engine.epoch, world.now, time=world.engine.time)
-        server.hub.take_answer(VIEW, answer)
+        server.hub.questions.take_answer(VIEW, answer)
         settle(world, followers)
     assert server.view.history.head == world.engine.time
     assert server.hub.report(VIEW, world.now).problem is None

@@ -77,14 +77,18 @@ class World:
             return
         server.asked.remove(asked)
         epoch, base = asked.answer
-        server.hub.take_answer(asked.view, EngineAnswer(asked.question, epoch, self.now, base))
+        server.hub.questions.take_answer(
+            asked.view, EngineAnswer(asked.question, epoch, self.now, base)
+        )
 
     def fail(
         self, server: Server, asked: Asked, reason: str = "the engine does not answer"
     ) -> None:
         """Let the question fail."""
         server.asked.remove(asked)
-        server.hub.take_failure(asked.view, EngineFailure(reason, self.now, asked.is_base))
+        server.hub.questions.take_failure(
+            asked.view, EngineFailure(reason, self.now, asked.is_base)
+        )
 
     def ask_now(self, server: Server, *, is_base: bool, view: str = VIEW) -> None:
         """Ask the engine, and let it answer at once."""
@@ -94,7 +98,7 @@ class World:
     def read_parts(self, server: Server) -> None:
         """Read a base of each part that wants one."""
         for name in server.open_parts():
-            if server.hub.wants_base(name):
+            if server.hub.questions.wants_base(name):
                 self.ask_now(server, is_base=True, view=name)
 
     # --- pipelines ---------------------------------------------------------------------------
@@ -110,7 +114,7 @@ class World:
         lower = max(1, pipeline.posted - back)
         upper = max(lower, min(self.engine.time, pipeline.posted + ahead))
         delta = self.engine.delta(pipeline.epoch, lower, upper)
-        outcome = server.hub.take_delta(delta, self.now, server.hub.last_question(VIEW))
+        outcome = server.hub.take_delta(delta, self.now, server.hub.questions.last(VIEW))
         if outcome in (Outcome.TAKEN, Outcome.HAD):
             pipeline.posted = max(pipeline.posted, upper)
         if outcome is Outcome.ENDED:
@@ -124,11 +128,11 @@ class World:
 
     def settle_epoch(self, server: Server, pipeline: Pipeline) -> None:
         """A POST of an unknown epoch waits for one question, and no longer."""
-        asked = server.hub.last_question(VIEW)
+        asked = server.hub.questions.last(VIEW)
         delta = self.engine.delta(pipeline.epoch, pipeline.posted, pipeline.posted)
         if server.hub.take_delta(delta, self.now, asked) is Outcome.UNKNOWN:
             self.ask_now(server, is_base=False)
-            assert server.hub.is_settled(VIEW, asked)
+            assert server.hub.questions.is_settled(VIEW, asked)
             assert server.hub.take_delta(delta, self.now, asked) is not Outcome.UNKNOWN
 
     # --- clients -----------------------------------------------------------------------------
@@ -199,9 +203,9 @@ class World:
         name = parse_view(view)
         if name.part is not None:
             assert server.hub.open_parts([name], self.now)
-        snapshot = server.hub.snapshot(view, server.hub.last_question(view), self.now)
+        snapshot = server.hub.snapshot(view, server.hub.questions.last(view), self.now)
         if snapshot is None:
-            assert server.hub.wants_base(view)
+            assert server.hub.questions.wants_base(view)
             return
         truth = rows_of(self.engine.rows(snapshot.epoch, snapshot.upper), view)
         assert Counter(make_table(snapshot).rows) == truth
