@@ -27,7 +27,7 @@ class Questions:
         self.relations: dict[str, str] = {}
         """The full names of the relations, such as mz_catalog.mz_sources for mz_sources."""
 
-    # --- what to ask -------------------------------------------------------------------------
+    # --- questions ---------------------------------------------------------------------------
 
     def name_of(self, name: str) -> ViewName:
         """Return the name of a view, or of a part that is open, in its pieces."""
@@ -63,7 +63,7 @@ class Questions:
             view.wants_epoch = False
         return view.history.epochs.ask()
 
-    # --- what was answered -------------------------------------------------------------------
+    # --- progress -----------------------------------------------------------------------------
 
     def last(self, name: str) -> int:
         """The number of the last question to the engine about a view."""
