@@ -14,7 +14,7 @@ import msgspec
 
 from server.framing import Message
 from server.hub.engine_answer import Layout, Place
-from server.upstream.database import TooMuchError
+from server.upstream.errors import TooMuchError
 from viewstream.checksum import MODULUS, checksum
 from viewstream.protocol import Base, Column, Row, encode
 

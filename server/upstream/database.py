@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import momoko
@@ -20,10 +19,9 @@ import psycopg2
 from psycopg2.extensions import UNICODE, cursor, make_dsn, parse_dsn, string_types
 from tornado.ioloop import IOLoop
 
+from server.upstream.errors import BrokenConnectionError, EngineError, SlowAnswerError
 from viewstream.engine import connection_options
 from viewstream.protocol import Row
-
-log = logging.getLogger("server")
 
 TIMEOUT = 5.0
 """Seconds for which the engine may send nothing of an answer, or of a new connection."""
@@ -31,67 +29,6 @@ WHOLE_ANSWER = 24
 """A whole answer may take so many times the timeout: a large view is two minutes on its way."""
 CONNECTIONS = 4
 """Queries at a time: three bases, and the epochs."""
-
-
-class EngineError(Exception):
-    """A query failed. The text is for pages, and our own; `detail` is for the log.
-
-    EngineError                 the engine answered with an error, or with nonsense
-    ├── UnknownViewError        it has no view of that name
-    ├── TooMuchError            the view cannot be read as it is
-    └── EngineAwayError         it did not answer
-        ├── BrokenConnectionError   the connection broke, or could not be made
-        └── SlowAnswerError         it was silent for too long, or the answer took too long
-    """
-
-    def __init__(self, text: str, detail: str = "") -> None:
-        super().__init__(text)
-        self.detail = detail
-        """The report of libpq or the engine: it can name hosts, users and files."""
-
-
-class UnknownPartError(EngineError):
-    """The value of a part is none of the column's type."""
-
-
-class UnknownViewError(EngineError):
-    """The engine has no view of that name, or not now: it may be about to be created again."""
-
-
-class TooMuchError(EngineError):
-    """The view cannot be read as it is: to ask again soon would only cost the same again."""
-
-
-class EngineAwayError(EngineError):
-    """The engine did not answer."""
-
-
-class BrokenConnectionError(EngineAwayError):
-    """The connection to the engine broke, or could not be made."""
-
-
-class SlowAnswerError(EngineAwayError):
-    """The engine sent nothing for too long, or its whole answer took longer than `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the engine does not answer within {seconds:g} s")
-        self.seconds = seconds
-
-
-@contextlib.contextmanager
-def unexpected_errors(*expected: type[Exception]) -> Iterator[None]:
-    """Turn an error that is not `expected` into an EngineError, and log its traceback.
-
-    One answer that cannot be read must not end the server: other views go on.
-    """
-    known: tuple[type[Exception], ...] = (EngineError, *expected)
-    try:
-        yield
-    except known:
-        raise
-    except Exception as error:
-        log.exception("the engine's answer cannot be read")
-        raise EngineError("the engine's answer cannot be read", repr(error)) from error
 
 
 class TextConnection(psycopg2.extensions.connection):
@@ -156,6 +93,8 @@ class Database:
         self._dsn = make_dsn(**connection_options(parse_dsn(dsn), os.environ))
         self._timeout = timeout
         self._idle: list[momoko.Connection] = []
+        self.size = connections
+        """How many queries can run at a time."""
         self._free = asyncio.Semaphore(connections)
         self.busy = 0
         """Connections on which a query runs."""

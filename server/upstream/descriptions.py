@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from server.upstream.database import Database, EngineError, unexpected_errors
+from server.upstream.database import Database
+from server.upstream.errors import EngineError, unexpected_errors
 from server.upstream.pgtypes import type_name
 from server.upstream.reader import Reader
 from viewstream.engine import Relation

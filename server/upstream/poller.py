@@ -17,12 +17,7 @@ from server.hub.engine_answer import EngineAnswer, EngineFailure, ReadBase
 from server.hub.hub import Hub
 from server.hub.post_check import Outcome
 from server.metrics import Metrics
-from server.upstream.database import (
-    EngineError,
-    TooMuchError,
-    UnknownPartError,
-    UnknownViewError,
-)
+from server.upstream.errors import EngineError, TooMuchError, UnknownPartError, UnknownViewError
 from server.upstream.reader import Reader, encode_base
 from viewstream.backoff import Backoff
 from viewstream.protocol import MAX_TIME, Delta

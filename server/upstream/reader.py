@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from server.upstream.base_rows import MAX_ROWS, BaseRows, EncodedBase
-from server.upstream.database import (
-    Answer,
-    Database,
+from server.upstream.database import Answer, Database
+from server.upstream.errors import (
     EngineAwayError,
     EngineError,
     SlowAnswerError,

@@ -16,12 +16,8 @@ from typing import TypeAlias
 from server.flusher import now
 from server.hub.hub import Hub
 from server.hub.post_check import Outcome
-from server.upstream.database import (
-    Database,
-    EngineAwayError,
-    EngineError,
-    unexpected_errors,
-)
+from server.upstream.database import Database
+from server.upstream.errors import EngineAwayError, EngineError, unexpected_errors
 from server.upstream.reader import Reader
 from viewstream.backoff import Backoff
 from viewstream.beginning import Beginning

@@ -11,7 +11,7 @@ import pytest
 from server.framing import Message
 from server.upstream import base_rows
 from server.upstream.base_rows import BaseRows, EncodedBase
-from server.upstream.database import TooMuchError
+from server.upstream.errors import TooMuchError
 from viewstream.checksum import checksum
 from viewstream.protocol import Base, Column, Row, decode
 

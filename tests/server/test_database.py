@@ -10,13 +10,12 @@ import time
 import pytest
 from tornado.ioloop import IOLoop
 
-from server.upstream.database import (
+from server.upstream.database import Database, _discard
+from server.upstream.errors import (
     BrokenConnectionError,
-    Database,
     EngineAwayError,
     EngineError,
     SlowAnswerError,
-    _discard,
 )
 from tests.support.scripted_wire import TEXT, ScriptedWire, Session
 

@@ -150,7 +150,7 @@ def test_deltas_of_another_view_are_sent_while_a_large_base_is_read(
         engine.rows = [(f"user {n}", str(n)) for n in range(ROWS)]
         view = server.hub._views["large"]
         view.wants_base = True
-        server._poller.on_question("large")
+        server._upstream.poller.on_question("large")
         while view.history.base is None or view.history.base.message.size < ROWS:  # noqa: ASYNC110
             await asyncio.sleep(0)
         await small.close()

@@ -14,7 +14,8 @@ from server.hub.limits import Limits
 from server.hub.post_check import Outcome
 from server.metrics import Metrics
 from server.upstream.base_rows import BaseRows
-from server.upstream.database import Database, EngineAwayError, EngineError, TooMuchError
+from server.upstream.database import Database
+from server.upstream.errors import EngineAwayError, EngineError, TooMuchError
 from server.upstream.poller import Poller
 from server.upstream.reader import TRIES, Reader, Reading
 from server.upstream.tailer import Tailer

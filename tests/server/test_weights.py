@@ -16,7 +16,8 @@ from server.app import Server
 from server.http import table
 from server.options import Options
 from server.upstream import base_rows, reader
-from server.upstream.database import Database, TooMuchError
+from server.upstream.database import Database
+from server.upstream.errors import TooMuchError
 from server.upstream.reader import Reader
 from tests.server.fake_engine import FakeEngine
 from viewstream.client import follow
