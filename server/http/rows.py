@@ -11,13 +11,13 @@ from tornado.iostream import StreamClosedError
 
 from server.flusher import now
 from server.http.grant import ALL
-from server.http.handler import Context, Handler
-from server.http.refusal import Refusal, parse_asked, refuse_view
+from server.http.handler import Context
+from server.http.one_view import OneView
+from server.http.refusal import Refusal, refuse_view
 from server.http.subscription import open_parts
 from server.http.table import Format, TooManyRowsError, make_table
 from server.hub.history import Snapshot
 from viewstream.names import ViewName
-from viewstream.protocol import ProtocolError
 
 PATIENCE = 10_000
 """Milliseconds that a request waits for the view to be read."""
@@ -93,10 +93,8 @@ class _Request:
         return str(self.name)
 
 
-class Rows(Handler):
+class Rows(OneView):
     """Answers with an ETag, the position; several clients share one read of the view."""
-
-    allows_other_origins = True
 
     def initialize(  # type: ignore[override]  # the route passes them
         self, context: Context, bodies: Bodies
@@ -132,22 +130,9 @@ class Rows(Handler):
                 await self._send(body, snapshot.tag, asked.format)
 
     def _parse(self) -> _Request | Refusal:
-        refusal = self.context.access.refuse_origin(self.request.headers)
-        if refusal is not None:
-            return refusal
-        names = self.get_query_arguments("view", strip=False)
-        if len(names) != 1:
-            return Refusal(400, "expected one view: /view/rows?view=NAME")
-        grant = self.find_grant()
-        if isinstance(grant, Refusal):
-            return grant
-        try:
-            name = parse_asked(names[0], self.context.hub)
-        except ProtocolError as error:
-            return Refusal(400, str(error))
-        refusal = refuse_view(name, self.context.hub, grant) or open_parts(self.context.hub, [name])
-        if refusal is not None:
-            return refusal
+        name = self.find_view()
+        if isinstance(name, Refusal):
+            return name
         format_ = self._format()
         return format_ if isinstance(format_, Refusal) else _Request(name, format_)
 

@@ -27,6 +27,7 @@ from server.http.handlers import (
     Refused,
 )
 from server.http.library import LibraryFile
+from server.http.past import Past
 from server.http.readiness import Readiness
 from server.http.refusal import Refusal
 from server.http.rows import Bodies, Rows
@@ -36,7 +37,7 @@ from server.options import STATIC
 
 DELTAS = "/view/deltas"
 STREAM = "/view/stream"
-CROSS_ORIGIN = {STREAM, "/view/rows", "/view/frontier"}
+CROSS_ORIGIN = {STREAM, "/view/rows", "/view/history", "/view/frontier"}
 """Paths that pages of allowed origins may read; besides the library's files."""
 
 
@@ -65,6 +66,7 @@ class Site(Application):
                 (DELTAS, Deltas, self._shared),
                 ("/view/frontier", Frontier, self._shared),
                 ("/view/rows", Rows, {**self._shared, "bodies": Bodies()}),
+                ("/view/history", Past, self._shared),
                 ("/view/list", Views, self._shared),
                 ("/view/.*", NotFound, self._shared),
                 ("/healthz", Health, self._shared),

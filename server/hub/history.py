@@ -35,6 +35,16 @@ class Snapshot:
         return f'"{self.epoch}:{self.upper}"'
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All changes of a view in [lower, upper); the first and the last delta may reach beyond."""
+
+    epoch: str
+    lower: int
+    upper: int
+    deltas: list[Message]
+
+
 class History:
     def __init__(self, view: str, limits: Limits, epochs: Epochs | None = None) -> None:
         self.view = view
@@ -256,6 +266,13 @@ class History:
         if base.upper >= self.head:
             return Snapshot(epoch, base.upper, base, None)
         return Snapshot(epoch, self.head, base, self.delta_since(base.upper))
+
+    def past(self, epoch: str, upper: int, since: int, max_bytes: int) -> Past | None:
+        """Return the log's changes below `upper`, back to `since`; None in another epoch."""
+        if self.log is None or not self.has_epoch(epoch):
+            return None
+        lower, deltas = self.log.read_back(upper, since, max_bytes)
+        return Past(epoch, lower, upper, deltas)
 
     def bytes_since(self, frontier: int) -> int:
         """Return the size of `delta_since`, or of the log where that is too much to fold."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Set
 
 from server.framing import Message
-from server.hub.history import Snapshot
+from server.hub.history import Past, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client
 from server.hub.parts import PartView
@@ -162,6 +162,14 @@ class Hub:
         snapshot = view.snapshot(asked, now)
         self._views.note_questions(view)
         return snapshot
+
+    def past(self, name: str, position: Position, since: int, max_bytes: int) -> Past | None:
+        """Return the changes before a position of a view, back to `since`, as far as they are kept.
+
+        None if the position is of another epoch than the log.
+        """
+        history = self._views[name].history
+        return history.past(position.epoch, position.frontier, since, max_bytes)
 
     # --- work --------------------------------------------------------------------------------
 

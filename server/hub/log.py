@@ -99,6 +99,24 @@ class Log:
                 return entry.upper, updates
         return self.head, updates
 
+    def read_back(self, upper: int, since: int, max_bytes: int) -> tuple[int, list[Message]]:
+        """Return the last deltas that begin below `upper`, and the time from which they are whole.
+
+        Goes back to `since`, or until there are `max_bytes`, at least by one delta. The time is
+        `upper` if the log does not reach below it.
+        """
+        lower, messages = upper, []
+        if self.lower < upper <= self.head:
+            for index in range(self._index(upper - 1), self._first - 1, -1):
+                message = self._entries[index].message
+                if message is not None:
+                    messages.append(message)
+                    max_bytes -= message.size
+                lower = self._entries[index - 1].upper if index > self._first else self.lower
+                if lower <= since or max_bytes <= 0:
+                    break
+        return lower, messages[::-1]
+
     def size_since(self, frontier: int) -> int:
         """Bytes of the deltas that reach above `frontier`, without reading them."""
         index = self._index(frontier)

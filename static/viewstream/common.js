@@ -8,9 +8,9 @@
  */
 
 import { MAX_TIME } from "./messages.js";
-import { add, addAll } from "./multiset.js";
+import { addAll, sum } from "./multiset.js";
 
-/** @import { CoreChange, Rows, Update } from "./types/internal.js" */
+/** @import { CoreChange } from "./types/internal.js" */
 
 /** Updates that a view keeps aside one by one; more are merged, and count at the last one's time. */
 export const MAX_ASIDE = 100_000;
@@ -129,14 +129,6 @@ function split(change, frontier) {
     { ...change, upper: frontier, updates: below, rows: sum(below) },
     { ...change, lower: frontier, updates: above, rows: sum(above) },
   ];
-}
-
-/** @param {readonly Update[]} updates */
-function sum(updates) {
-  /** @type {Rows} */
-  const rows = new Map();
-  for (const [, diff, row] of updates) add(rows, JSON.stringify(row), diff);
-  return rows;
 }
 
 export class CommonTime {

@@ -59,6 +59,13 @@ export class ViewGroup {
     return [...this.#entries.values()].map(({ core }) => core);
   }
 
+  /** The views whose past is kept. @returns {import("./past.js").Kept[]} */
+  get kept() {
+    return [...this.#entries].flatMap(([name, { core, history }]) =>
+      history === null ? [] : { name, history, rows: () => core.rows },
+    );
+  }
+
   /** @param {string} name */
   core(name) {
     return this.#entries.get(name)?.core;

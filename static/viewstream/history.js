@@ -1,9 +1,9 @@
 /** The recent past of a view, so that it can be read at any kept time. */
 
 import { MAX_TIME } from "./messages.js";
-import { add, addAll } from "./multiset.js";
+import { add, addAll, sum } from "./multiset.js";
 
-/** @import { CoreChange, Rows, Update } from "./types/internal.js" */
+/** @import { CoreChange, PastChanges, PastGap, Rows, Update } from "./types/internal.js" */
 
 /** What an update costs in memory beside the text of its row. Bytes, estimated. */
 const OVERHEAD = 120;
@@ -94,6 +94,77 @@ export class History {
   }
 
   /**
+   * The last interval at or after a time whose single changes are not known; null if there is none.
+   *
+   * @param {number} since
+   * @returns {?PastGap}
+   */
+  missing(since) {
+    if (this.#epoch === "" || this.#frontier === MAX_TIME) return null;
+    const from = Math.max(since + 1, this.#frontier - this.#time, 0);
+    const hole = this.#entries.filter(isHole).at(-1);
+    if (hole && hole.upper > from) {
+      return { epoch: this.#epoch, upper: hole.upper, since: Math.max(from, hole.lower) };
+    }
+    const oldest = this.#entries[0]?.lower ?? this.#frontier;
+    return oldest > from ? { epoch: this.#epoch, upper: oldest, since: from } : null;
+  }
+
+  /**
+   * Fill the end of a gap with the changes that the server has of it. They are taken back from the
+   * rows after them: where that does not fit, they are of another past, and nothing is filled.
+   *
+   * @param {PastChanges} past
+   * @param {Rows} rows now
+   */
+  fill({ epoch, lower, upper, deltas }, rows) {
+    const index = this.#entries.findIndex((entry) => isHole(entry) && entry.upper === upper);
+    const hole = this.#entries[index];
+    const oldest = this.#entries[0]?.lower ?? this.#frontier;
+    if (epoch !== this.#epoch || lower >= upper || (!hole && oldest !== upper)) return;
+    const past = this.at(upper - 1, rows);
+    if (past === null) return;
+    const from = Math.max(lower, hole?.lower ?? 0);
+    const filled = this.#takeBack(deltas, from, upper, past);
+    const rest = new Map(hole?.rows);
+    if (hole) for (const entry of filled) addAll(rest, entry.rows, -1);
+    const isOther = hole?.lower === from && rest.size > 0;
+    if (isOther || [...past.values()].some((weight) => weight < 0)) return;
+    if (hole && hole.lower < from) filled.unshift(makeEntry(hole.lower, from, rest, null));
+    this.#entries.splice(Math.max(0, index), hole ? 1 : 0, ...filled);
+    this.#size = this.#entries.reduce((size, { bytes }) => size + bytes, 0);
+    this.#trim();
+  }
+
+  /**
+   * Make entries of deltas, from the last to the first; `rows` become those before them.
+   *
+   * @param {PastChanges["deltas"]} deltas
+   * @param {number} lower
+   * @param {number} upper
+   * @param {Rows} rows
+   */
+  #takeBack(deltas, lower, upper, rows) {
+    const entries = [];
+    let uncopied = 0;
+    for (let end = upper, at = deltas.length - 1; end > lower; at -= 1) {
+      const begin = at > 0 ? Math.max(lower, Number(deltas[at - 1]?.upper)) : lower;
+      const all = deltas[at]?.updates ?? [];
+      const updates = all.filter(([time]) => time >= begin && time < end);
+      const entry = makeEntry(begin, end, sum(updates), updates);
+      if (uncopied >= Math.max(this.#stride, rows.size)) {
+        keepRows(entry, rows);
+        uncopied = 0;
+      }
+      uncopied += updates.length;
+      addAll(rows, entry.rows, -1);
+      entries.unshift(entry);
+      end = begin;
+    }
+    return entries;
+  }
+
+  /**
    * @param {number} lower
    * @param {number} upper
    * @param {Rows} rows
@@ -106,12 +177,9 @@ export class History {
       last.upper = upper;
       return;
     }
-    let bytes = OVERHEAD;
-    for (const key of rows.keys()) bytes += 2 * key.length + OVERHEAD;
-    // Each update of the row's history is kept, not only their sum.
-    bytes *= Math.max(1, (updates?.length ?? 0) / Math.max(1, rows.size));
-    this.#entries.push({ lower, upper, updates, rows, bytes, after: null });
-    this.#size += bytes;
+    const entry = makeEntry(lower, upper, rows, updates);
+    this.#entries.push(entry);
+    this.#size += entry.bytes;
     this.#uncopied += updates?.length ?? rows.size;
   }
 
@@ -120,9 +188,7 @@ export class History {
     const entry = this.#entries.at(-1);
     if (!entry || this.#uncopied < Math.max(this.#stride, rows.size)) return;
     this.#uncopied = 0;
-    entry.after = new Map(rows);
-    entry.bytes += OVERHEAD * rows.size;
-    this.#size += OVERHEAD * rows.size;
+    this.#size += keepRows(entry, rows);
   }
 
   /** The index of the first entry that ends after a time. @param {number} time */
@@ -147,6 +213,39 @@ export class History {
     }
     this.#entries.splice(0, count);
   }
+}
+
+/**
+ * @param {number} lower
+ * @param {number} upper
+ * @param {Rows} rows
+ * @param {?readonly Update[]} updates
+ * @returns {Entry}
+ */
+function makeEntry(lower, upper, rows, updates) {
+  let bytes = OVERHEAD;
+  for (const key of rows.keys()) bytes += 2 * key.length + OVERHEAD;
+  // Each update of the row's history is kept, not only their sum.
+  bytes *= Math.max(1, (updates?.length ?? 0) / Math.max(1, rows.size));
+  return { lower, upper, updates, rows, bytes, after: null };
+}
+
+/**
+ * Keep a copy of the rows after an entry; returns the bytes that it takes.
+ *
+ * @param {Entry} entry
+ * @param {Rows} rows
+ */
+function keepRows(entry, rows) {
+  const bytes = OVERHEAD * rows.size;
+  entry.after = new Map(rows);
+  entry.bytes += bytes;
+  return bytes;
+}
+
+/** @param {Entry} entry */
+function isHole({ updates }) {
+  return updates === null;
 }
 
 /**

@@ -11,7 +11,7 @@
 import { addToChecksum, rowHash } from "./checksum.js";
 import { checkRow } from "./messages.js";
 
-/** @import { Rows, TextRow } from "./types/internal.js" */
+/** @import { Rows, TextRow, Update } from "./types/internal.js" */
 
 /** Rows between two pauses. */
 export const SLICE = 256;
@@ -100,4 +100,16 @@ export function add(rows, key, diff) {
  */
 export function addAll(rows, change, sign = 1) {
   for (const [key, weight] of change) add(rows, key, sign * weight);
+}
+
+/**
+ * Sum updates, whatever their times.
+ *
+ * @param {readonly Update[]} updates
+ */
+export function sum(updates) {
+  /** @type {Rows} */
+  const rows = new Map();
+  for (const [, diff, row] of updates) add(rows, JSON.stringify(row), diff);
+  return rows;
 }

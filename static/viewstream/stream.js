@@ -20,6 +20,7 @@ import { Inbox } from "./inbox.js";
 import { watchPage } from "./lifecycle.js";
 import { Listeners } from "./listeners.js";
 import { GAP, MessageError, parseMessage } from "./messages.js";
+import { Past } from "./past.js";
 import { orderedWait, Retry } from "./retry.js";
 import { receive } from "./state.js";
 import { Tokens } from "./token.js";
@@ -35,6 +36,7 @@ export class Stream {
   #group;
   #transports;
   #tokens;
+  #past;
   /** @type {PublicStream["state"]} */
   #state = "paused";
   /** @type {?Connection} */
@@ -65,6 +67,7 @@ export class Stream {
     this.#retry = new Retry(environment, () => this.#connect());
     this.#transports = new Transports(environment, options.transport);
     this.#tokens = new Tokens(environment, options.token);
+    this.#past = new Past(environment, server, this.#tokens);
     this.#group = new ViewGroup(names, options, environment.now);
     if (this.#isPausedByUser) this.#showState("");
     else this.resume();
@@ -87,6 +90,11 @@ export class Stream {
 
   /** @param {(moment: Moment<any>) => void} listener */
   onChange = (listener) => this.#group.onChange(listener);
+
+  /** @param {number} time */
+  fetchPast = async (time) => {
+    await Promise.all(this.#group.kept.map((kept) => this.#past.fill(kept, time)));
+  };
 
   get state() {
     return this.#state;

@@ -39,10 +39,15 @@ export class Tokens {
     this.#ask = ask;
   }
 
+  /** The token for a request; null if the page has none. */
+  get current() {
+    if (this.#ask) this.#current ??= this.#request();
+    return this.#current;
+  }
+
   /** The token for the next connection; null if the page has none. */
   next() {
-    if (this.#ask) this.#current ??= this.#request();
-    this.#used = this.#current;
+    this.#used = this.current;
     return this.#used;
   }
 

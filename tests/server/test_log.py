@@ -166,3 +166,24 @@ def test_a_question_about_a_long_log_costs_next_to_nothing() -> None:
     log._entries = Watched(log._entries)
     assert log.size_since(1) == 99_999 * message.size
     assert 0 < looked_at < 50
+
+
+@given(UPDATES, CUTS, st.integers(10, 61), st.integers(0, 60), st.integers(0, 200))
+@settings(max_examples=200, deadline=None)
+def test_the_past_is_whole_from_the_time_that_is_told(
+    history: list[Update], cuts: list[tuple[int, int]], upper: int, since: int, max_bytes: int
+) -> None:
+    log = Log(10, 0)
+    for _, span in cuts:
+        end = min(60, log.head + span)
+        append(log, Delta("v", "1-u1", log.head, end, between(history, log.head, end)))
+    log.trim(max_bytes=max_bytes * 10, oldest=0, pinned=None)
+    lower, messages = log.read_back(upper, since, max_bytes)
+    updates = [update for message in messages for update in Entry(0, message, 0, 0).updates()]
+    assert lower <= upper
+    assert lower >= log.lower or lower == upper
+    assert between(updates, lower, upper) == between(history, lower, upper)
+    if log.lower < upper <= log.head:
+        assert lower < upper  # each question leads further back
+        assert lower <= max(since, log.lower) or sum(m.size for m in messages) >= max_bytes
+    assert sum(message.size for message in messages[1:]) < max_bytes or len(messages) < 2

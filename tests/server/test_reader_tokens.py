@@ -44,7 +44,8 @@ def guarded(
 
 
 def get(served: Served, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    response = requests.get(served.url + path, headers=headers, timeout=20, stream="stream" in path)
+    url = served.url + path.replace("{epoch}", served.engine.epoch)
+    response = requests.get(url, headers=headers, timeout=20, stream="stream" in path)
     with response:
         is_json = response.headers["Content-Type"] == "application/json"
         return response.status_code, response.json() if is_json else response.headers
@@ -61,6 +62,7 @@ def end_of(watcher: Watcher) -> tuple[int, str]:
 
 READS = [
     "/view/rows?view=top10",
+    "/view/history?view=top10&before={epoch}:1001&since=0",
     "/view/frontier?view=top10",
     "/view/stream?view=top10",
     "/about.json",

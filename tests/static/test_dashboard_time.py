@@ -6,8 +6,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.static.dashboard_script import Scene, total, whole_scene
+from tests.static.dashboard_script import EPOCH, Scene, total, whole_scene
 from tests.support.scripted_stream import ScriptedStream
+from viewstream.protocol import Delta
 
 
 def minute_of_changes(scene: Scene) -> None:
@@ -45,6 +46,54 @@ def test_every_figure_is_exact_at_each_time(stream: ScriptedStream, page: Page) 
     expect(total(page)).to_have_text("9,999")
     expect(page.get_by_role("button", name="Back to live")).to_be_hidden()
     expect(time).to_be_focused()
+
+
+def test_a_page_that_was_just_opened_goes_back_as_far_as_the_servers_log(
+    stream: ScriptedStream, page: Page
+) -> None:
+    page.goto(stream.url)
+    scene = whole_scene(stream.connection(0))
+    expect(total(page)).to_have_text("1,024")
+    at = scene.frontier
+    for view in scene.rows:
+        minutes = [
+            Delta(view, EPOCH, at - 60_000 * n, at - 60_000 * (n - 1), []) for n in (4, 3, 2)
+        ]
+        stream.past[view] = [*minutes, Delta(view, EPOCH, at - 60_000, at, [])]
+    for number, log in enumerate(stream.past["counter"]):
+        before, after = (str(1000 + 6 * (number + add)) for add in (0, 1))
+        log.updates = [(log.lower + 30_000, -1, (before,)), (log.lower + 30_000, 1, (after,))]
+    time = page.get_by_role("slider", name="Time that is shown")
+    time.focus()
+    page.keyboard.press("Home")
+    expect(page.locator("#shown-time")).to_contain_text("4 min ago")
+    expect(total(page)).to_have_text("1,000")
+    expect(page.locator("#race .name").first).to_have_text("Editor 0")
+    for _ in range(3):
+        page.keyboard.press("PageUp")
+    expect(total(page)).to_have_text(re.compile("1,0(06|12)"))
+    page.keyboard.press("Escape")
+    expect(total(page)).to_have_text("1,024")
+
+
+def test_what_came_merged_is_taken_apart(stream: ScriptedStream, page: Page) -> None:
+    page.goto(stream.url)
+    scene = whole_scene(stream.connection(0))
+    minute_of_changes(scene)
+    lower, upper = scene.frontier, scene.frontier + 10_000
+    scene.merge(upper, counter=[("2000",)])
+    expect(total(page)).to_have_text("2,000")
+    changes = [(upper - 5_000, -1, ("1624",)), (upper - 5_000, 1, ("2000",))]
+    stream.past["counter"] = [Delta("counter", EPOCH, lower, upper, changes)]
+    page.get_by_role("slider", name="Time that is shown").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator("#shown-time")).to_contain_text("3.0 s ago")
+    expect(total(page)).to_have_text("2,000")
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator("#shown-time")).to_contain_text("7.0 s ago")
+    expect(total(page)).to_have_text("1,624")
 
 
 def test_rows_that_are_not_kept_are_not_made_up(stream: ScriptedStream, page: Page) -> None:

@@ -22,7 +22,7 @@ from tornado.websocket import WebSocketHandler
 
 from server.http.handlers import POLICY
 from tests.support.processes import ROOT, wait_until
-from viewstream.protocol import Message
+from viewstream.protocol import Delta, Message, parse_position
 
 
 class Connection:
@@ -75,6 +75,8 @@ class ScriptedStream:
         """The entries of /view/list, or the status of its refusal."""
         self.metrics = ""
         """The answer of /metrics."""
+        self.past: dict[str, list[Delta]] = {}
+        """The server's log of each view, for /view/history."""
         self.listed = 0
         """How often it was asked for."""
         self._ready = threading.Event()
@@ -146,6 +148,19 @@ class ScriptedStream:
             def get(self) -> None:
                 self.finish(json.dumps({"source": stream.about}))
 
+        class Past(RequestHandler):
+            def get(self) -> None:
+                view = self.get_argument("view")
+                before = parse_position(self.get_argument("before"))
+                epoch, upper = before.epoch, before.frontier
+                since = int(self.get_argument("since"))
+                log = stream.past.get(view, [])
+                deltas = [one for one in log if one.lower < upper and one.upper > since]
+                lower = deltas[0].lower if deltas else upper
+                answer = {"epoch": epoch, "lower": lower, "upper": upper, "deltas": deltas}
+                self.set_header("Content-Type", "application/json")
+                self.finish(msgspec.json.encode({"view": view, **answer}))
+
         class ViewList(RequestHandler):
             def get(self) -> None:
                 stream.listed += 1
@@ -184,6 +199,7 @@ class ScriptedStream:
             [
                 ("/view/stream", Stream),
                 ("/about.json", About),
+                ("/view/history", Past),
                 ("/view/list", ViewList),
                 ("/metrics", Exposition),
                 ("/(views(?:/[^/]+)?|pipeline)", NamedPage, files),

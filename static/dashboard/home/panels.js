@@ -57,6 +57,8 @@ export class Panels {
   #painted = new Map();
   /** The time in the past that is painted; null is live. */
   #past = null;
+  /** How much of the past was known then. */
+  #generation = 0;
   #isPaused = false;
 
   /** @param {import("./shown.js").Shown} shown @param {() => void} paintSoon */
@@ -102,11 +104,12 @@ export class Panels {
    * @param {boolean} isTick whether all panels are painted, as time has passed
    */
   show(now, isTick = false) {
-    const { isLive, time } = this.#shown;
+    const { isLive, time, generation } = this.#shown;
     const past = isLive ? null : time;
-    const isOtherTime = past !== this.#past;
+    const isOtherTime = past !== this.#past || (!isLive && generation !== this.#generation);
     if (!isLive && !isOtherTime) return;
     this.#past = past;
+    this.#generation = generation;
     const served = new Set(this.#shown.served.map(({ name }) => name));
     const late = new Map(this.#shown.late.map((view) => [view.name, view]));
     for (const panel of this.#panels) {

@@ -2,7 +2,7 @@
  * The time that the page shows, and the rows at it.
  *
  * - Live: all views at the common time of the stream.
- * - Past: all views as they were at a time that is kept.
+ * - Past: all views as they were at a time that is kept, or that the server's log has.
  * - Apart: while some views are late, the others go on, at a time that is common to them; the late
  *   ones keep their last rows. Otherwise one view that is stuck would stop the whole page.
  */
@@ -24,6 +24,10 @@ export class Shown {
   #moment = null;
   /** @type {?number} */
   #past = null;
+  /** The time that the reader chose; it may be before all that is kept so far. @type {?number} */
+  #wish = null;
+  /** Grows when more of the past is known. */
+  generation = 0;
   /** @type {Set<string>} */
   #late = new Set();
   /** Views that were refused, also while a connection is lost. @type {Set<string>} */
@@ -90,10 +94,20 @@ export class Shown {
     return this.#past ?? this.liveTime;
   }
 
-  /** The first time that all views can be read at. */
+  /** The first time that most views can be read at; the panels of the others say so. */
   get keptFrom() {
     const kept = this.served.map((view) => view.kept?.from ?? null).filter((from) => from !== null);
-    return kept.length === 0 ? null : Math.max(...kept);
+    return kept.sort((a, b) => a - b)[Math.floor(kept.length / 2)] ?? null;
+  }
+
+  /** Ask the server for what it has since a time. @param {number} time */
+  async fetchPast(time) {
+    try {
+      await this.#stream.fetchPast(time);
+    } finally {
+      this.generation += 1;
+      this.trim();
+    }
   }
 
   /** The first time that one view can be read at. @param {string} name */
@@ -113,13 +127,14 @@ export class Shown {
    */
   goTo(time) {
     const live = this.liveTime;
+    this.#wish = time;
     if (time === null || live === null || time >= live) this.#past = null;
     else this.#past = Math.max(time, this.keptFrom ?? time);
   }
 
   /** Keep the time in the past within what is kept. */
   trim() {
-    if (this.#past !== null) this.goTo(this.#past);
+    if (this.#past !== null) this.goTo(this.#wish);
   }
 
   /** Whether it is known which views are served, so that panels may be shown. */

@@ -9,6 +9,8 @@ import { TimeSlider } from "./time_slider.js";
 import { Timeline } from "./timeline.js";
 
 const VIEW = "edits_per_second";
+/** The server is asked for the past at most so often. Milliseconds. */
+const ASK_EVERY = 5_000;
 
 export class TimeTravel {
   #shown;
@@ -18,6 +20,7 @@ export class TimeTravel {
   #table;
   #rate = /** @type {HTMLElement} */ (document.getElementById("rate"));
   #isChartDue = true;
+  #askedAt = -Infinity;
 
   /** @param {import("./shown.js").Shown} shown @param {() => void} paintSoon */
   constructor(shown, paintSoon) {
@@ -25,8 +28,11 @@ export class TimeTravel {
     this.#paintSoon = paintSoon;
     const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById("chart"));
     this.#timeline = new Timeline(canvas);
+    const input = /** @type {HTMLInputElement} */ (document.getElementById("time"));
+    for (const event of ["pointerenter", "focus"])
+      input.addEventListener(event, () => this.#askForPast());
     this.#slider = new TimeSlider(
-      /** @type {HTMLInputElement} */ (document.getElementById("time")),
+      input,
       document.getElementById("shown-time"),
       document.getElementById("to-live"),
       (secondsAgo) => this.#goBack(secondsAgo),
@@ -48,6 +54,22 @@ export class TimeTravel {
   #goBack(secondsAgo) {
     const live = this.#shown.liveTime;
     this.#shown.goTo(secondsAgo === null || live === null ? null : live - secondsAgo * 1000);
+    this.#isChartDue = true;
+    this.#paintSoon();
+    if (secondsAgo !== null) this.#askForPast();
+  }
+
+  /** Have what came before this page did, or came merged, once somebody wants to go back. */
+  async #askForPast() {
+    const { liveTime } = this.#shown;
+    if (!Number.isFinite(liveTime) || performance.now() - this.#askedAt < ASK_EVERY) return;
+    this.#askedAt = Infinity; // until it is answered
+    try {
+      await this.#shown.fetchPast(Number(liveTime) - 1000 * SECONDS);
+    } catch (error) {
+      console.info(`the past reaches no further than this page: ${error.message}`);
+    }
+    this.#askedAt = performance.now();
     this.#isChartDue = true;
     this.#paintSoon();
   }

@@ -134,6 +134,11 @@ export interface Stream<Views = AnyViews> {
   readonly waitingFor: readonly (Standing & { readonly view: string })[];
   /** Call `listener(moment)` when all views have reached a later common time. */
   readonly onChange: (listener: (moment: Moment<Views>) => void) => Unsubscribe;
+  /**
+   * Ask the server for what happened since a time, so that `at` of all views can read it; ends when
+   * all is here that the server has. Needs `keep`.
+   */
+  readonly fetchPast: (time: number) => Promise<void>;
   readonly onConnection: (listener: (event: ConnectionEvent) => void) => Unsubscribe;
   /** Call `callback()` when `state` may have changed. */
   readonly subscribe: (callback: () => void) => Unsubscribe;

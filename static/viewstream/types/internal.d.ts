@@ -59,6 +59,22 @@ export interface CoreChange {
   updates: readonly Update[] | null;
 }
 
+/** An interval that ends at `upper`, and whose changes from `since` on are not known. */
+export interface PastGap {
+  epoch: string;
+  upper: number;
+  since: number;
+}
+
+/** All changes of a view in `[lower, upper)`, as the server has them. */
+export interface PastChanges {
+  epoch: string;
+  lower: number;
+  upper: number;
+  /** In order. The first and the last may reach beyond. */
+  deltas: Delta[];
+}
+
 /** The rows of one view at one frontier. */
 export interface Replica {
   epoch: string;

@@ -1,0 +1,33 @@
+"""The base of handlers that answer about the rows of one view, whole or a part."""
+
+from __future__ import annotations
+
+from server.http.handler import Handler
+from server.http.refusal import Refusal, parse_asked, refuse_view
+from server.http.subscription import open_parts
+from viewstream.names import ViewName
+from viewstream.protocol import ProtocolError
+
+
+class OneView(Handler):
+    """Who may follow a view by a stream may ask for it here, and nobody else."""
+
+    allows_other_origins = True
+
+    def find_view(self) -> ViewName | Refusal:
+        """Return the view of the argument `view`, if it is served, and granted to the client."""
+        refusal = self.context.access.refuse_origin(self.request.headers)
+        if refusal is not None:
+            return refusal
+        names = self.get_query_arguments("view", strip=False)
+        if len(names) != 1:
+            return Refusal(400, f"expected one view: {self.request.path}?view=NAME")
+        grant = self.find_grant()
+        if isinstance(grant, Refusal):
+            return grant
+        hub = self.context.hub
+        try:
+            name = parse_asked(names[0], hub)
+        except ProtocolError as error:
+            return Refusal(400, str(error))
+        return refuse_view(name, hub, grant) or open_parts(hub, [name]) or name
