@@ -10,7 +10,7 @@ from viewstream.protocol import ProtocolError
 
 
 class OneView(Handler):
-    """Who may follow a view by a stream may ask for it here, and nobody else."""
+    """Answers clients that may follow the view by a stream, and refuses all others."""
 
     allows_other_origins = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import msgspec
 from tornado.iostream import StreamClosedError
@@ -13,8 +14,10 @@ from server.http.rows import SLICE_TIMEOUT
 from server.hub.history import Past as Changes
 from viewstream.protocol import Position, ProtocolError, parse_position
 
-AT_ONCE = 1 << 20
-"""Bytes of deltas in an answer, or one delta: a client asks again from where it begins."""
+AT_ONCE = 256 << 10
+"""Bytes of deltas in an answer, or one delta: a client asks again from where it begins. A page
+reads so many without a long task."""
+COMPRESS_FROM = 1024
 
 
 class Past(OneView):
@@ -50,6 +53,10 @@ class Past(OneView):
         deltas = [msgspec.Raw(delta.payload) for delta in past.deltas]
         fields = {"view": view, "epoch": past.epoch, "lower": past.lower, "upper": past.upper}
         body = msgspec.json.encode({**fields, "deltas": deltas}) + b"\n"
+        self.set_header("Vary", "Accept-Encoding, Origin")
+        if len(body) >= COMPRESS_FROM and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            body = await asyncio.to_thread(gzip.compress, body, 1)
+            self.set_header("Content-Encoding", "gzip")
         self.set_header("Content-Length", str(len(body)))
         self.write(body)
         try:

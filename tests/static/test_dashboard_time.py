@@ -68,12 +68,14 @@ def test_a_page_that_was_just_opened_goes_back_as_far_as_the_servers_log(
     page.keyboard.press("Home")
     expect(page.locator("#shown-time")).to_contain_text("4 min ago")
     expect(total(page)).to_have_text("1,000")
+    expect(page.locator("#since")).to_contain_text("24 fewer than when you came at")
     expect(page.locator("#race .name").first).to_have_text("Editor 0")
     for _ in range(3):
         page.keyboard.press("PageUp")
     expect(total(page)).to_have_text(re.compile("1,0(06|12)"))
     page.keyboard.press("Escape")
     expect(total(page)).to_have_text("1,024")
+    expect(page.locator("#since")).to_contain_text("0 since you came at")
 
 
 def test_what_came_merged_is_taken_apart(stream: ScriptedStream, page: Page) -> None:

@@ -159,7 +159,9 @@ export class Panels {
 
   #totalPanel() {
     const total = new Total(element("count"), element("since"));
-    return panelOf("total", "counter", (rows) => total.show(rows, this.#shown.time));
+    return panelOf("total", "counter", (rows) =>
+      total.show(rows, this.#shown.time, this.#shown.isLive),
+    );
   }
 
   #racePanel() {

@@ -29,7 +29,7 @@ export class TimeTravel {
     const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById("chart"));
     this.#timeline = new Timeline(canvas);
     const input = /** @type {HTMLInputElement} */ (document.getElementById("time"));
-    for (const event of ["pointerenter", "focus"])
+    for (const event of ["pointerdown", "focus"])
       input.addEventListener(event, () => this.#askForPast());
     this.#slider = new TimeSlider(
       input,

@@ -16,16 +16,22 @@ export class Total {
     this.#since = since;
   }
 
-  /** @param {readonly {count: number | bigint}[]} rows @param {?number} time */
-  show(rows, time) {
+  /**
+   * @param {readonly {count: number | bigint}[]} rows
+   * @param {?number} time
+   * @param {boolean} isLive
+   */
+  show(rows, time, isLive) {
     const count = rows[0]?.count ?? null;
     setText(this.#figure, count === null ? "–" : countText(count));
     if (count === null || time === null) return 0;
-    // A lower number is of another history: the source has begun again.
-    if (this.#first === null || count < this.#first.count) this.#first = { count, time };
+    // A lower number now is of another history: the source has begun again.
+    if (this.#first === null || (isLive && count < this.#first.count))
+      this.#first = { count, time };
     if (!Number.isFinite(time)) return 1;
     const more = BigInt(count) - BigInt(this.#first.count);
-    setText(this.#since, `${countText(more)} since you came at ${timeText(this.#first.time)}`);
+    const [size, words] = more < 0n ? [-more, "fewer than when"] : [more, "since"];
+    setText(this.#since, `${countText(size)} ${words} you came at ${timeText(this.#first.time)}`);
     return 1;
   }
 }
