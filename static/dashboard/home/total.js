@@ -24,6 +24,7 @@ export class Total {
   show(rows, time, isLive) {
     const count = rows[0]?.count ?? null;
     setText(this.#figure, count === null ? "–" : countText(count));
+    if (count === null) setText(this.#since, "");
     if (count === null || time === null) return 0;
     // A lower number now is of another history: the source has begun again.
     if (this.#first === null || (isLive && count < this.#first.count))
