@@ -29,7 +29,7 @@ class Layout:
     """How many rows there are, each counted as often as it is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadBase:
     """A base as it was read, encoded: the engine's answer to question number `asked`."""
 
