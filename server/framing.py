@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Self
 from urllib.parse import quote, unquote
 
@@ -35,6 +36,8 @@ PONG = b"\x8a\x00"
 COMMENT = b":\n"
 """An event stream's comment: as little as a pong."""
 PING = b"\x89\x00"
+MAX_JOINED = 64 << 10
+"""Bytes of several messages that are copied to be sent at once. More is sent one by one."""
 EVENT_IDS = 4
 """Ids with which a message is kept as an event: most clients that are sent it are at few places."""
 _TYPE_START = b'{"type":"'
@@ -66,6 +69,19 @@ def _frame_header(size: int, first: int) -> bytes:
     if size < 1 << 16:
         return struct.pack("!BBH", first, 126, size)
     return struct.pack("!BBQ", first, 127, size)
+
+
+def join_small(parts: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """Join messages that are small; return what to send at a time, and how many messages it is."""
+    if len(parts) > 1 and sum(map(len, parts)) > MAX_JOINED:
+        return [(1, parts[0]), *join_small(parts[1:])]
+    return [(len(parts), parts[0] if len(parts) == 1 else _join(*parts))]
+
+
+@lru_cache(32)
+def _join(*parts: bytes) -> bytes:
+    """Join messages once for all clients. The hash of bytes is computed once, so this is quick."""
+    return b"".join(parts)
 
 
 def encode_close(code: int, reason: str = "") -> bytes:

@@ -7,12 +7,12 @@ these views is joined once for the group and sent with one `send` a client.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from server.framing import Encoding, Message, encode_event_id
+from server.framing import Encoding, Message, encode_event_id, join_small
 from server.hub.engine_answer import ReadBase
 from server.hub.limits import Limits
-from server.hub.listener import Client, Feed, Group, GroupKey, Listener
+from server.hub.listener import Client, Feed, Group, GroupKey, Listener, Pending
 from server.hub.slow_clients import SlowClients
 from server.hub.states import TRANSITIONS, Action, Event, State
 from server.hub.tallies import Tallies
@@ -110,35 +110,49 @@ class Fanout:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def write(
-        self, client: Client, message: Message, moved: tuple[Listener, Position] | None = None
-    ) -> bool:
-        """Write to one client that is ready; return False if it gets nothing of the message.
+    def write(self, client: Client, message: Message) -> bool:
+        """Write a message that moves no listener to a client that is ready.
 
-        `moved` is the listener that the message moves, and to where. In either case the client may
-        be blocked afterwards.
+        Returns whether the client gets it. It may be blocked afterwards.
         """
-        return self._write(client, message, moved, None)
+        positions = client.positions if client.encoding is Encoding.EVENTS else {}
+        event_id = encode_event_id(positions.items())
+        return self._send(client, message.encoded(client.encoding, event_id))
 
-    def write_base(self, listener: Listener, base: ReadBase, message: Message) -> bool:
-        """As `write`; a base that is taken slowly counts for the base budget."""
-        moved = listener, listener.feed.position(base.upper)
-        return self._write(listener.client, message, moved, (listener.feed, base))
+    def write_to(
+        self, listener: Listener, messages: Sequence[Pending], base: ReadBase | None = None
+    ) -> int | None:
+        """Write messages to a listener whose client is ready: in one send those that are small.
 
-    def _write(
-        self,
-        client: Client,
-        message: Message,
-        moved: tuple[Listener, Position] | None,
-        base: tuple[Feed, ReadBase] | None,
-    ) -> bool:
-        event_id = b""
-        if client.encoding is Encoding.EVENTS:
-            positions = client.positions
-            if moved is not None:
-                positions[moved[0].feed.name] = moved[1]
-            event_id = encode_event_id(positions.items())
-        data = message.encoded(client.encoding, event_id)
+        Returns where the listener is then; None if the client gets nothing. It may be blocked
+        afterwards. `base` is the first message if that is one: a base that is taken slowly counts
+        for the base budget.
+        """
+        client, written = listener.client, 0
+        on_its_way = None if base is None else (listener.feed, base)
+        for count, data in join_small(self._encode_for(listener, messages)):
+            if self._send(client, data, on_its_way):
+                written += count
+            if not client.is_ready:
+                break
+            on_its_way = None
+        reached = [upper for _, upper in messages[:written] if upper is not None]
+        return reached[-1] if reached else None
+
+    def _encode_for(self, listener: Listener, messages: Sequence[Pending]) -> list[bytes]:
+        encoding, feed = listener.client.encoding, listener.feed
+        if encoding is not Encoding.EVENTS:
+            return [message.encoded(encoding) for message, _ in messages]
+        positions = listener.client.positions
+        parts = []
+        for message, upper in messages:
+            if upper is not None:
+                positions[feed.name] = feed.position(upper)
+            parts.append(message.encoded(encoding, encode_event_id(positions.items())))
+        return parts
+
+    def _send(self, client: Client, data: bytes, base: tuple[Feed, ReadBase] | None = None) -> bool:
+        """Send to one client; return False if it gets nothing of `data`."""
         try:
             sent = client.send(data)
         except BlockingIOError:

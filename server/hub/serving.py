@@ -15,7 +15,7 @@ from server.hub.engine_answer import ReadBase
 from server.hub.fanout import Fanout
 from server.hub.history import Snapshot
 from server.hub.limits import Limits
-from server.hub.listener import Feed, Listener
+from server.hub.listener import Feed, Listener, Pending
 from server.hub.states import Event, State
 from server.hub.status import Failures, StatusBoard
 from server.hub.tallies import Resume
@@ -108,33 +108,31 @@ class Serving:
         )
 
     def _send_base(self, listener: Listener, base: ReadBase) -> Need | None:
-        """Send `base`, then the status and what came since."""
+        """Send `base`, the status, and what came since if that is quick to fold."""
         message = base.message_for(takes_weights=listener.client.takes_weights)
         if message is None:
             return Need.WEIGHTS
-        if not self._fanout.write_base(listener, base, message):
+        log, head = self._history.log, self._history.head
+        may_fold = log is not None and log.size_since(base.upper) <= self._limits.fold_at_once
+        messages = [Pending(message, base.upper), Pending(self._board.message)]
+        if may_fold and base.upper < head:
+            messages.append(Pending(self._history.delta_since(base.upper), head))
+        reached = self._fanout.write_to(listener, messages, base)
+        if reached is None:
             return None
         if listener.why_base is not None:
             self._fanout.tallies.count_resume(self._feed.name, listener.why_base)
             listener.why_base = None
         listener.epoch = self._history.epochs.current
-        listener.frontier = base.upper
+        listener.frontier = reached
         self._fanout.move(listener, Event.BASE_SENT)
-        if listener.client.is_ready:
-            self._fanout.write(listener.client, self._board.message)
-            self._catch_up_after_base(listener)
-        else:
+        if not listener.client.is_ready:
             self._fanout.slow.close_for_bases(self._feed)
-        return None
-
-    def _catch_up_after_base(self, listener: Listener) -> None:
-        log = self._history.log
-        if log is None or not listener.client.is_ready:
-            return
-        if log.size_since(listener.frontier) > self._limits.fold_at_once:
+        elif may_fold:
+            self._note_head(listener)
+        elif log is not None:
             self._fanout.queue.add(listener)
-        else:
-            self._bring_to_head(listener)
+        return None
 
     # --- deltas ------------------------------------------------------------------------------
 
@@ -184,27 +182,31 @@ class Serving:
         """Confirm the position of a client that resumed, while there is no log."""
         at = listener.frontier
         empty = Delta(self._feed.name, listener.epoch or "", at, at, [])
-        if self._fanout.write(listener.client, Message(encode(empty))):
+        messages = [Pending(Message(encode(empty)), at), Pending(self._board.message)]
+        if self._fanout.write_to(listener, messages) is not None:
             self._on_answer_sent(listener)
 
     def _bring_to_head(self, listener: Listener) -> None:
-        head = self._history.head
-        if listener.frontier < head or listener.state is State.RESUMING:
-            delta = self._history.delta_since(listener.frontier)
+        head, is_resuming = self._history.head, listener.state is State.RESUMING
+        if listener.frontier < head or is_resuming:
             upper = max(listener.frontier, head)
-            moved = listener, self._feed.position(upper)
-            if not self._fanout.write(listener.client, delta, moved):
+            messages = [Pending(self._history.delta_since(listener.frontier), upper)]
+            if is_resuming:
+                messages.append(Pending(self._board.message))
+            if self._fanout.write_to(listener, messages) is None:
                 return
             listener.frontier = upper
-            if listener.state is State.RESUMING:
+            if is_resuming:
                 self._on_answer_sent(listener)
         if listener.client.is_ready:
-            is_there = listener.frontier == self._feed.flushed
-            self._fanout.move(listener, Event.CAUGHT_UP if is_there else Event.PASSED_FLUSH)
+            self._note_head(listener)
+
+    def _note_head(self, listener: Listener) -> None:
+        """Note that a listener is at the head."""
+        is_there = listener.frontier == self._feed.flushed
+        self._fanout.move(listener, Event.CAUGHT_UP if is_there else Event.PASSED_FLUSH)
 
     def _on_answer_sent(self, listener: Listener) -> None:
         self._fanout.tallies.count_resume(self._feed.name, Resume.DELTA)
         listener.why_base = None
         self._fanout.move(listener, Event.ANSWERED)
-        if listener.client.is_ready:
-            self._fanout.write(listener.client, self._board.message)
