@@ -18,6 +18,7 @@ from server.http.listening import listen, url_of
 from server.http.open_connections import OpenConnections
 from server.http.reader_keys import ReaderKeyError, ReaderKeys
 from server.http.reader_token import ReaderToken
+from server.http.readers import Readers
 from server.http.service import REQUEST_TIMEOUT, Service
 from server.http.subscription import Admission
 from server.http.tls import CertificateError, load_certificate, make_context
@@ -116,6 +117,7 @@ class Server:
             connections=OpenConnections(
                 self.hub, self._metrics, self._expiry, address_limits, limits.stall_after
             ),
+            readers=Readers(),
             max_body=options.max_body,
             compresses=limits.compress_from is not None,
             is_tailed=options.is_tailed,

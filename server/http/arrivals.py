@@ -7,7 +7,6 @@ each costs next to nothing and the oldest makes room for a new one: they hide no
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from server.http.counting import CountingServer
 from server.http.handshake import StreamRequest, parse_stream_request
 from server.http.heads import MAX_HEAD, head_size
 from server.http.post_connection import Posts
+from server.http.readers import Readers
 from server.http.refusal import Refusal, send_refusal
 from server.http.socket_connection import receive
 
@@ -38,13 +38,22 @@ Open = Callable[[socket.socket, str, StreamRequest, bytes], None]
 class Arrival:
     """A connection whose first request has not come whole."""
 
-    __slots__ = ("address", "came_at", "data", "socket")
+    __slots__ = ("_arrivals", "address", "came_at", "data", "socket")
 
-    def __init__(self, connection: socket.socket, address: tuple[Any, ...], came_at: int) -> None:
+    def __init__(
+        self, arrivals: Arrivals, connection: socket.socket, address: tuple[Any, ...], data: bytes
+    ) -> None:
+        self._arrivals = arrivals
         self.socket = connection
         self.address = address
-        self.came_at = came_at
-        self.data = b""
+        self.came_at = now()
+        self.data = data
+
+    def on_readable(self) -> None:
+        data = receive(self.socket, MAX_HEAD)
+        if data is not None:
+            self.data += data
+            self._arrivals.on_received(self, has_ended=not data)
 
 
 class Arrivals:
@@ -59,6 +68,7 @@ class Arrivals:
         open_websocket: Open,
         posts: Posts,
         limits: AddressLimits,
+        readers: Readers,
         *,
         max_requests: int,
         head_timeout: float = HEAD_TIMEOUT,
@@ -67,9 +77,9 @@ class Arrivals:
         self._open_websocket = open_websocket
         self._posts = posts
         self._limits = limits
+        self._readers = readers
         self._max_requests = max_requests
         self._timeout = round(head_timeout * 1000)
-        self._loop = asyncio.get_running_loop()
         self._waiting: dict[Arrival, None] = {}
 
     @property
@@ -84,11 +94,24 @@ class Arrivals:
     def add(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         """Take an accepted connection. Its request has often come already."""
         connection.setblocking(False)
-        arrival = Arrival(connection, address, now())
-        if not self._read(arrival):
+        data = receive(connection, MAX_HEAD)
+        if data == b"":
+            connection.close()
+        elif data is not None and _has_request(data):
+            self._pass_on(connection, address, data)
+        else:
             self._make_room()
+            arrival = Arrival(self, connection, address, data or b"")
             self._waiting[arrival] = None
-            self._loop.add_reader(connection, self._on_readable, arrival)
+            self._readers.add(connection.fileno(), arrival)
+
+    def on_received(self, arrival: Arrival, *, has_ended: bool) -> None:
+        """Take what has come of a request."""
+        if has_ended:
+            self._close(arrival)
+        elif _has_request(arrival.data):
+            self._forget(arrival)
+            self._pass_on(arrival.socket, arrival.address, arrival.data)
 
     def on_tick(self, at: int) -> None:
         """Close connections whose request takes too long; about once a second."""
@@ -109,51 +132,37 @@ class Arrivals:
         arrival.socket.close()
 
     def _forget(self, arrival: Arrival) -> None:
-        if arrival in self._waiting:
-            del self._waiting[arrival]
-            self._loop.remove_reader(arrival.socket)
+        del self._waiting[arrival]
+        self._readers.remove(arrival.socket.fileno())
 
-    def _on_readable(self, arrival: Arrival) -> None:
-        self._read(arrival)
-
-    def _read(self, arrival: Arrival) -> bool:
-        """Read what has come; return whether the connection has been passed on or closed."""
-        data = receive(arrival.socket, MAX_HEAD)
-        if data is None:
-            return False
-        if not data:
-            self._close(arrival)
-            return True
-        arrival.data += data
-        size = head_size(arrival.data)
-        if not size and len(arrival.data) < MAX_HEAD:
-            return False
-        self._forget(arrival)
-        self._pass_on(arrival, size)
-        return True
-
-    def _pass_on(self, arrival: Arrival, size: int) -> None:
-        if size and arrival.data.startswith(_POST):
-            self._posts.add(arrival.socket, arrival.address, arrival.data)
+    def _pass_on(self, connection: socket.socket, address: tuple[Any, ...], data: bytes) -> None:
+        """Pass on a connection by its first request."""
+        size = head_size(data)
+        if size and data.startswith(_POST):
+            self._posts.add(connection, address, data)
             return
-        request = parse_stream_request(arrival.data[:size]) if size else None
+        request = parse_stream_request(data[:size]) if size else None
         if request is not None:
-            self._open_websocket(arrival.socket, arrival.address[0], request, arrival.data[size:])
+            self._open_websocket(connection, address[0], request, data[size:])
             return
-        refusal = self._refuse_request(arrival)
+        refusal = self._refuse_request(address[0], data)
         if refusal is None:
-            self._http.take(arrival.socket, arrival.address, arrival.data)
+            self._http.take(connection, address, data)
         else:
-            send_refusal(arrival.socket, refusal)
+            send_refusal(connection, refusal)
 
-    def _refuse_request(self, arrival: Arrival) -> Refusal | None:
+    def _refuse_request(self, address: str, data: bytes) -> Refusal | None:
         """Refuse a connection that is no stream, if there are too many."""
-        if _URGENT.match(arrival.data):
+        if _URGENT.match(data):
             return None
-        address = arrival.address[0]
         if self._requests >= self._max_requests:
             return Refusal(503, f"there are {self._max_requests} connections that are no streams")
         is_limited = self._limits.is_limited(address) and not self._limits.is_proxy(address)
         if is_limited and self._http.by_address[address] >= REQUESTS_PER_ADDRESS:
             return Refusal(429, f"there are {REQUESTS_PER_ADDRESS} connections of {address}")
         return None
+
+
+def _has_request(data: bytes) -> bool:
+    """Whether a head has come whole, or too much to be one."""
+    return head_size(data) > 0 or len(data) >= MAX_HEAD

@@ -62,7 +62,9 @@ class EventStream(Handler):
     def _connect(self, stream: IOStream) -> Connection:
         owner = self.context.connections
         if isinstance(stream, PlainStream):
-            return SocketConnection(stream.take_socket(), owner, Encoding.EVENTS)
+            return SocketConnection(
+                stream.take_socket(), owner, self.context.readers, Encoding.EVENTS
+            )
         return StreamConnection(stream, owner, Encoding.EVENTS)
 
     def _head(self) -> bytes:

@@ -17,6 +17,7 @@ from server.flusher import now
 from server.http.access import Access
 from server.http.grant import Grant
 from server.http.open_connections import OpenConnections
+from server.http.readers import Readers
 from server.http.refusal import Refusal, RefusalLog, refuse_view
 from server.http.subscription import Admission
 from server.hub.hub import Hub
@@ -67,6 +68,7 @@ class Context:
     """The network of a client: see `AddressLimits.client_network`."""
     admission: Admission
     connections: OpenConnections
+    readers: Readers
     max_body: int
     compresses: bool
     """Whether permessage-deflate is negotiated."""

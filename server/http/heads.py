@@ -26,7 +26,8 @@ class Head(NamedTuple):
 
 def head_size(data: bytes | bytearray) -> int:
     """The size of the head with which `data` begins; 0 if it has not come whole."""
-    return data.find(_END) + len(_END) if _END in data else 0
+    end = data.find(_END)
+    return 0 if end < 0 else end + len(_END)
 
 
 def parse_head(head: bytes) -> Head | None:

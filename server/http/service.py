@@ -61,6 +61,7 @@ class Service:
             partial(open_websocket, context),
             self._posts,
             address_limits,
+            context.readers,
             max_requests=max_requests,
             head_timeout=min(headers_timeout, HEAD_TIMEOUT),
         )

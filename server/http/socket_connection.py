@@ -6,12 +6,12 @@ takes only a part of, the rest is kept without copying it, and control frames ar
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 from server.flusher import now
-from server.framing import Encoding
+from server.framing import MAX_JOINED, Encoding
 from server.http.connection import READ_SIZE, Connection, Owner, State
+from server.http.readers import Readers
 from server.hub.slow_clients import PROGRESS_BYTES
 
 
@@ -28,24 +28,56 @@ def receive(connection: socket.socket, size: int) -> bytes | None:
 class SocketConnection(Connection):
     """A connection on a plain socket, without TLS."""
 
-    __slots__ = ("_loop", "_queue", "_rest", "_socket", "_taken")
+    __slots__ = ("_answer", "_queue", "_readers", "_rest", "_socket", "_taken")
 
-    def __init__(self, connection: socket.socket, owner: Owner, encoding: Encoding) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        owner: Owner,
+        readers: Readers,
+        encoding: Encoding,
+        answer: bytes = b"",
+    ) -> None:
+        """Take a connection; `answer`, that of the handshake, is sent with the first message."""
         self._socket = connection
-        self._loop = asyncio.get_running_loop()
+        self._readers = readers
+        self._answer = answer
         self._rest: memoryview | None = None
         """The rest of a message of which the socket took a part."""
         self._queue = b""
         """Control frames behind it."""
         self._taken = 0
         """Bytes that the socket took since the client last made progress."""
-        super().__init__(connection.send, owner, encoding)
-        self._loop.add_reader(connection, self._on_readable)
+        super().__init__(self._send_first if answer else connection.send, owner, encoding)
+        readers.add(connection.fileno(), self)
+
+    def _send_first(self, data: bytes) -> int:
+        """Send the answer of the handshake and `data` by one call."""
+        self.send = self._socket.send
+        answer, self._answer = self._answer, b""
+        try:
+            if len(data) <= MAX_JOINED:
+                sent = self.send(answer + data)
+            else:
+                sent = self._socket.sendmsg((answer, data))
+        except BlockingIOError:
+            sent = 0
+        if sent < len(answer):  # nothing else fills a new connection
+            raise ConnectionAbortedError
+        return sent - len(answer)
+
+    def send_answer(self) -> None:
+        """Send the answer of the handshake by itself, if no message was sent with it."""
+        if self._answer:
+            try:
+                self._send_first(b"")
+            except OSError:
+                self.abort()
 
     def keep_rest(self, data: bytes, sent: int) -> bool:
         """See `Client.keep_rest`. A message of which nothing was sent is not kept."""
         if sent < 0:
-            self._loop.call_soon(self.abort)  # not within the hub, which is at work
+            self._readers.loop.call_soon(self.abort)  # not within the hub, which is at work
             return False
         self._watch_writable()
         if sent == 0:
@@ -57,7 +89,7 @@ class SocketConnection(Connection):
         if self.progress_at is None:
             self.progress_at = now()
             self._taken = 0
-            self._loop.add_writer(self._socket, self._on_writable)
+            self._readers.loop.add_writer(self._socket, self._on_writable)
 
     @property
     def _is_writing(self) -> bool:
@@ -72,10 +104,10 @@ class SocketConnection(Connection):
         self._queue += data[sent:]
         self._watch_writable()
 
-    def _try_send(self, data: bytes | memoryview) -> int:
+    def _try_send(self, data: bytes) -> int:
         """Send what the socket takes; a lost connection shows when it is read."""
         try:
-            return self._socket.send(data)
+            return self.send(data)
         except OSError:
             return 0
 
@@ -88,7 +120,7 @@ class SocketConnection(Connection):
             self.abort()
             return
         if self._rest is None and not self._queue:
-            self._loop.remove_writer(self._socket)
+            self._readers.loop.remove_writer(self._socket)
             self._on_all_written()
 
     def _send_kept(self) -> None:
@@ -102,7 +134,7 @@ class SocketConnection(Connection):
             self._taken = 0
             self.progress_at = now()
 
-    def _on_readable(self) -> None:
+    def on_readable(self) -> None:
         data = receive(self._socket, READ_SIZE)
         if data:
             self.receive(data)
@@ -110,12 +142,12 @@ class SocketConnection(Connection):
             self.abort()
 
     def _pause_reading(self, seconds: float) -> None:
-        self._loop.remove_reader(self._socket)
-        self._loop.call_later(seconds, self._resume_reading)
+        self._readers.remove(self._socket.fileno())
+        self._readers.loop.call_later(seconds, self._resume_reading)
 
     def _resume_reading(self) -> None:
         if self._state is not State.CLOSED:
-            self._loop.add_reader(self._socket, self._on_readable)
+            self._readers.add(self._socket.fileno(), self)
 
     def _end_output(self) -> None:
         try:
@@ -124,7 +156,8 @@ class SocketConnection(Connection):
             self.abort()
 
     def _close_socket(self) -> None:
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        self._readers.remove(self._socket.fileno())
+        if self._is_writing:
+            self._readers.loop.remove_writer(self._socket)
         self._rest = None
         self._socket.close()

@@ -68,18 +68,18 @@ def open_websocket(
         context.note_refusal(accepted, _REQUEST, context.client_network(peer, request.headers))
         send_refusal(connection, accepted)
         return
-    answer = encode_answer(accepted.handshake)
-    try:
-        is_sent = connection.send(answer) == len(answer)
-    except OSError:
-        is_sent = False
-    if not is_sent:  # the client has gone: nothing else fills a new connection
-        connection.close()
-        return
-    client = SocketConnection(connection, context.connections, accepted.handshake.encoding)
+    handshake = accepted.handshake
+    client = SocketConnection(
+        connection,
+        context.connections,
+        context.readers,
+        handshake.encoding,
+        encode_answer(handshake),
+    )
     _begin(context, client, accepted, peer, request.headers)
     if rest:
         client.receive(rest)
+    context.readers.loop.call_soon(client.send_answer)  # after the hub had its turn
 
 
 def _begin(

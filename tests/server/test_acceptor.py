@@ -22,6 +22,7 @@ from server.http.address_limits import AddressLimits
 from server.http.arrivals import Arrivals
 from server.http.counting import CountingServer
 from server.http.post_connection import Posts
+from server.http.readers import Readers
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.server.test_tls import TLS
@@ -172,7 +173,7 @@ def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
             listener.listen()
             http = CountingServer(lambda request: None)
             posts = Posts(fail, fail, 1, 1)  # type: ignore[arg-type]
-            arrivals = Arrivals(http, fail, posts, AddressLimits(), max_requests=10)
+            arrivals = Arrivals(http, fail, posts, AddressLimits(), Readers(), max_requests=10)
             acceptor = Acceptor(http, [listener], None, arrivals)
             client.connect(listener.getsockname())
             await listener.tried.wait()

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from server.framing import Encoding, encode_close, frame
+from server.framing import MAX_JOINED, Encoding, encode_close, encode_pong, frame
 from server.http import connection, socket_connection
 from server.http.client_frames import MAX_MESSAGE
 from server.http.connection import ABNORMAL, FRAMES_RATE, Connection
+from server.http.readers import Readers
 from server.http.socket_connection import SocketConnection
 from server.hub.slow_clients import MAX_PINGS, PROGRESS_BYTES
 from tests.server.frames import PONG, FrameReader
@@ -44,12 +45,17 @@ class Recorder:
 class Pair:
     """A connection, and its client's end of the socket."""
 
-    def __init__(self, encoding: Encoding = Encoding.FRAMES) -> None:
-        ours, self.theirs = socket.socketpair()
+    def __init__(
+        self,
+        encoding: Encoding = Encoding.FRAMES,
+        answer: bytes = b"",
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+    ) -> None:
+        ours, self.theirs = socket.socketpair(type=kind)
         ours.setblocking(False)
         self.theirs.setblocking(False)
         self.owner = Recorder()
-        self.connection = SocketConnection(ours, self.owner, encoding)
+        self.connection = SocketConnection(ours, self.owner, Readers(), encoding, answer)
         self.reader = FrameReader()
 
     async def send(self, data: bytes) -> None:
@@ -144,6 +150,75 @@ def test_a_client_that_reads_nothing_makes_none(monkeypatch: pytest.MonkeyPatch)
         assert pair.connection.progress_at == 0
         pair.connection.abort()
         pair.theirs.close()
+
+    asyncio.run(scenario())
+
+
+ANSWER = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+
+
+def writes_of(data: bytes) -> list[bytes]:
+    """Return each write that a client gets: the answer of its handshake, `data`, and more."""
+
+    async def scenario() -> list[bytes]:
+        pair = Pair(answer=ANSWER, kind=socket.SOCK_SEQPACKET)
+        if data:
+            assert pair.connection.send(data) == len(data)
+        pair.connection.send_answer()
+        assert pair.connection.send(b"more") == 4
+        writes = [pair.theirs.recv(1 << 20)]
+        while writes[-1] != b"more":
+            writes.append(pair.theirs.recv(1 << 20))
+        pair.connection.abort()
+        pair.theirs.close()
+        return writes
+
+    return asyncio.run(scenario())
+
+
+def test_the_answer_of_a_handshake_is_sent_with_the_first_message() -> None:
+    assert writes_of(b"a base") == [ANSWER + b"a base", b"more"]
+    large = bytes(MAX_JOINED + 1)
+    assert writes_of(large) == [ANSWER + large, b"more"]
+
+
+def test_the_answer_of_a_handshake_is_sent_alone_if_there_is_no_message() -> None:
+    assert writes_of(b"") == [ANSWER, b"more"]
+
+
+def test_a_pong_does_not_overtake_the_answer_of_the_handshake() -> None:
+    async def scenario() -> None:
+        pair = Pair(answer=ANSWER)
+        pair.connection.receive(masked(PING, b"?"))
+        assert pair.theirs.recv(1 << 20) == ANSWER + encode_pong(b"?")
+        pair.connection.abort()
+        pair.theirs.close()
+
+    asyncio.run(scenario())
+
+
+def test_of_a_large_first_message_the_socket_takes_a_part() -> None:
+    async def scenario() -> None:
+        pair = Pair(answer=ANSWER)
+        data = bytes(8 * PROGRESS_BYTES)
+        sent = pair.connection.send(data)
+        assert 0 < sent < len(data)
+        received = pair.theirs.recv(1 << 24)
+        while len(received) < len(ANSWER) + sent:
+            received += pair.theirs.recv(1 << 24)
+        assert received == ANSWER + data[:sent]
+        pair.connection.abort()
+        pair.theirs.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_has_gone_before_the_answer_is_dropped() -> None:
+    async def scenario() -> None:
+        pair = Pair(answer=ANSWER)
+        pair.theirs.close()
+        pair.connection.send_answer()
+        assert pair.owner.events == ["closing", ABNORMAL]
 
     asyncio.run(scenario())
 

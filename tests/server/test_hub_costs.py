@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.framing import Message
+from server.framing import MAX_JOINED, Message
 from server.hub.audit import FIRST_PAUSE
 from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.engine_answer import EngineAnswer, ReadBase
@@ -12,7 +12,7 @@ from server.hub.folding import FoldCache
 from tests.server.hub_scenes import connect, last_base, let_end, live_world, post_rows, received
 from tests.server.simulated import LIMITS, VIEW
 from tests.server.world import World
-from viewstream.protocol import MAX_TIME, Base, Delta, Position
+from viewstream.protocol import MAX_TIME, Base, Delta, Position, Status, decode
 
 
 def test_clients_that_arrive_together_share_one_read() -> None:
@@ -32,6 +32,33 @@ def test_clients_that_arrive_together_share_one_read() -> None:
     assert not server.hub.questions.wants_base(VIEW)
     assert server.questions[True] == reads + 1
     assert all(isinstance(received(client)[0], Base) for client in late)
+
+
+def test_a_client_that_arrives_gets_everything_in_one_write() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    post_rows(world, "after the base")
+    server.turn()
+    new, back = connect(server), connect(server, Position(world.engine.epoch, 1_000))
+    server.turn()
+    assert [type(decode(text)) for text in new.reader.messages()] == [Base, Status, Delta]
+    assert [type(decode(text)) for text in back.reader.messages()] == [Delta, Status]
+    assert [new.writes, back.writes] == [1, 1]
+
+
+def test_a_large_base_is_not_copied_to_be_sent_with_the_rest() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    world.engine.change(world.engine.epoch, ("x" * MAX_JOINED, "1"), 1)
+    world.engine.time += 1
+    world.ask_now(server, is_base=True)
+    world.work(server)
+    post_rows(world, "after the base")
+    server.turn()
+    client = connect(server)
+    server.turn()
+    assert [type(decode(text)) for text in client.reader.messages()] == [Base, Status, Delta]
+    assert client.writes == 2
 
 
 @pytest.mark.parametrize("size", [1, 20])
