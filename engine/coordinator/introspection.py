@@ -1,7 +1,9 @@
-"""The rows of the relations about dataflows: operators, their connections, the rows they keep.
+"""The rows of the relations about dataflows: operators, their channels, the rows they keep.
 
 Names and columns are those of v0.26, whose operators are timely's. Beside a dataflow's operators
-there is one for each input (`Get ..`) and one for the rows of the result (`Arrange ..`).
+there is one for each input (`Get ..`) and one for the rows of the result (`Arrange ..`). As there,
+a channel names its two ends by their numbers within the dataflow, which is the channel's address;
+an operator's address is that of its dataflow and this number.
 """
 
 from __future__ import annotations
@@ -19,12 +21,21 @@ WORKER = 0
 
 @dataclass(frozen=True)
 class _Ids:
-    """The ids of a dataflow, of its inputs by their ids, of its operators, and of its result."""
+    """The ids of a dataflow, of its inputs by their ids, of its operators, of its result, and of
+    its channels."""
 
     dataflow: int
     inputs: dict[int | str, int]
     operators: list[int]
     result: int
+    channels: list[int]
+
+    @property
+    def numbers(self) -> dict[int, int]:
+        """The number of each operator within the dataflow."""
+        return {
+            id: number for number, id in enumerate([*self.inputs.values(), *self.operators], 1)
+        } | {self.result: len(self.inputs) + len(self.operators) + 1}
 
 
 class Introspection:
@@ -44,6 +55,7 @@ class Introspection:
             self._listed = listed
             self._list_operators(running)
         replace = self._runtime.system.replace
+        replace("mz_message_counts", [row for member in running for row in self._messages(member)])
         replace(
             "mz_records_per_dataflow_operator",
             [row for member in running for row in self._operator_records(member)],
@@ -63,7 +75,8 @@ class Introspection:
                     new = self._runtime.new_number
                     inputs: dict[int | str, int] = {id: new() for id in member.inputs}
                     operators = [new() for _ in member.flow.nodes]
-                    self._ids[member] = _Ids(new(), inputs, operators, new())
+                    channels = [new() for node in member.flow.nodes for _ in node.inputs]
+                    self._ids[member] = _Ids(new(), inputs, operators, new(), [*channels, new()])
                 yield member
 
     def _list_operators(self, running: list[Maintained]) -> None:
@@ -71,15 +84,21 @@ class Introspection:
         operators: list[Row] = []
         dataflows: list[Row] = []
         channels: list[Row] = []
+        addresses: list[Row] = []
         for member in running:
-            dataflow, name = self._ids[member].dataflow, self._name(member)
+            ids, name = self._ids[member], self._name(member)
+            numbers = ids.numbers
             for id, operator, _ in self._operators(member):
                 operators.append((id, WORKER, operator))
-                dataflows.append((id, operator, WORKER, dataflow, name))
-            for source, target, port in self._connections(member):
-                number = len(channels) + 1
-                channels.append((number, WORKER, source, 0, target, port))
+                dataflows.append((id, operator, WORKER, ids.dataflow, name))
+                addresses.append((id, WORKER, (ids.dataflow, numbers[id])))
+            for id, (source, target, port) in zip(
+                ids.channels, self._connections(member), strict=True
+            ):
+                channels.append((id, WORKER, numbers[source], 0, numbers[target], port))
+                addresses.append((id, WORKER, (ids.dataflow,)))
         replace = self._runtime.system.replace
+        replace("mz_dataflow_addresses", addresses)
         replace("mz_dataflow_operators", operators)
         replace("mz_dataflow_operator_dataflows", dataflows)
         replace("mz_dataflow_channels", channels)
@@ -111,6 +130,15 @@ class Introspection:
             for port, source in enumerate(node.inputs):
                 yield id_of(source), id, port
         yield id_of(member.flow.output), ids.result, 0
+
+    def _messages(self, member: Maintained) -> Iterator[Row]:
+        """As in Materialize, channels that no row has passed are not listed."""
+        assert member.flow is not None
+        flow = member.flow
+        received = [count for counts in flow.received for count in counts]
+        for id, count in zip(self._ids[member].channels, [*received, flow.emitted], strict=True):
+            if count:
+                yield id, WORKER, WORKER, count, count
 
     def _operator_records(self, member: Maintained) -> Iterator[Row]:
         """As in Materialize, operators that keep no rows are not listed."""

@@ -93,6 +93,10 @@ class Dataflow:
         self._absorbed: dict[int | str, ZSet] = {}
         """The sums of absorbed changes, by the linear node or the input that they come from."""
         self._linear_ends = _read_by_others(self.nodes, self._ahead, output)
+        self.received = [[0] * len(node.inputs) for node in self.nodes]
+        """How many rows of changes each input of each node has taken."""
+        self.emitted = 0
+        """How many rows of changes were returned."""
         self.errors: ErrorChange = {}
         """Changes of error counts since the caller last cleared it (`errors.clear()`)."""
 
@@ -138,6 +142,8 @@ class Dataflow:
                 results.append(absorbed.get(number, {}))
                 continue
             arguments = [_taken_by(node.operator, change_of(source)) for source in node.inputs]
+            if any(arguments):
+                self._count(number, arguments)
             if not self._started or any(arguments) or _is_due(node.operator, time):
                 results.append(node.operator.step(time, arguments, errors))
             else:
@@ -145,7 +151,14 @@ class Dataflow:
         self._started = True
         if errors:
             add_errors(self.errors, errors)
-        return as_zset(change_of(self.output))
+        output = as_zset(change_of(self.output))
+        self.emitted += len(output)
+        return output
+
+    def _count(self, number: int, arguments: Sequence[Change]) -> None:
+        received = self.received[number]
+        for port, argument in enumerate(arguments):
+            received[port] += len(argument)
 
     def absorb(self, changes: Mapping[str, Change]) -> None:
         """Add a slice of the change that the next `step` completes."""
@@ -159,6 +172,7 @@ class Dataflow:
         for number in self._ahead:
             node = self.nodes[number]
             if change := change_of(node.inputs[0]):
+                self._count(number, [change])
                 results[number] = node.operator.step(0, [_taken_by(node.operator, change)], errors)
         for source in self._linear_ends:
             if change := change_of(source):

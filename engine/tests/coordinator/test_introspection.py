@@ -9,12 +9,20 @@ from engine.tests.coordinator.support import Engine, append, source_sql, wait_fo
 
 VIEW = "CREATE MATERIALIZED VIEW v AS SELECT word, count(*) AS n FROM s GROUP BY word"
 TOP = "CREATE MATERIALIZED VIEW top AS SELECT word, n FROM v ORDER BY n DESC, word LIMIT 1"
-EDGES = """
-SELECT d.dataflow_name, a.name, b.name, c.target_port
+_CHANNELS = """
 FROM mz_dataflow_channels c
-JOIN mz_dataflow_operators a ON a.id = c.source_node
-JOIN mz_dataflow_operators b ON b.id = c.target_node
-JOIN mz_dataflow_operator_dataflows d ON d.id = b.id
+JOIN mz_dataflow_addresses address ON address.id = c.id
+JOIN (SELECT DISTINCT dataflow_id::text AS id, dataflow_name FROM mz_dataflow_operator_dataflows) d
+  ON address.address::text = '{' || d.id || '}'
+JOIN mz_dataflow_addresses a ON a.address::text = '{' || d.id || ',' || c.source_node::text || '}'
+JOIN mz_dataflow_operators source ON source.id = a.id
+JOIN mz_dataflow_addresses b ON b.address::text = '{' || d.id || ',' || c.target_node::text || '}'
+JOIN mz_dataflow_operators target ON target.id = b.id
+"""
+EDGES = f"SELECT d.dataflow_name, source.name, target.name, c.target_port {_CHANNELS}"
+MESSAGES = f"""
+SELECT d.dataflow_name, source.name, target.name, m.sent {_CHANNELS}
+JOIN mz_message_counts m ON m.channel = c.id
 """
 RECORDS = """
 SELECT d.dataflow_name, r.name, r.records
@@ -51,6 +59,15 @@ def test_operators_and_their_records(tmp_path: Path) -> None:
             )
             await shown(engine, TOTALS, (v, 4), (top, 3))
             append(path, "c")
+            await shown(
+                engine,
+                MESSAGES,
+                (v, "Get s", "Map/Filter", 4),
+                (v, "Map/Filter", "Reduce", 3),
+                (v, "Reduce", "Arrange v", 3),
+                (top, "Get v", "TopK", 3),
+                (top, "TopK", "Arrange top", 1),
+            )
             await shown(
                 engine,
                 RECORDS,
