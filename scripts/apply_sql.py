@@ -7,6 +7,7 @@ so no page that follows it notices.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,9 @@ from scripts.sql_files.statements import (
 )
 from viewstream.dsn import usable_dsn
 from viewstream.engine import DEFAULT_DSN
+from viewstream.log_format import add_option, configure
+
+log = logging.getLogger("apply_sql")
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -62,6 +66,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="FILE|FOLDER",
         help="SQL files, and folders of them (default: sql/, for the engine's version)",
     )
+    add_option(parser)
     options = parser.parse_args(arguments)
     if options.source is not None:
         if not Path(options.source).is_absolute():
@@ -72,10 +77,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 def demo_statements(options: argparse.Namespace, values: Mapping[str, str]) -> Sequence[Statement]:
     """Return the demo's SQL for the version of the engine."""
-    dialect = read_dialect(options.dsn, wait=options.wait, log=log)
+    dialect = read_dialect(options.dsn, wait=options.wait, log=log.info)
     if dialect.has_file_sources:
         return read_statements([FOLDER], values)
-    log(
+    log.info(
         "this version has no file sources: taking sql/webhook/, to which"
         " scripts/source --post http://HOST:6876/api/webhook/materialize/public/wikimedia_posts"
         " posts events"
@@ -87,12 +92,9 @@ def demo_statements(options: argparse.Namespace, values: Mapping[str, str]) -> S
     ]
 
 
-def log(message: str) -> None:
-    print(f"apply_sql: {message}", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     options = parse_arguments()
+    configure("apply_sql", options.log_format)
     try:
         values = {"wikis": str(WIKIS), **variables(options)}
         if options.paths:
@@ -100,16 +102,16 @@ def main() -> int:
         else:
             statements = demo_statements(options, values)
         outcomes = apply(
-            options.dsn, statements, wait=options.wait, replace=options.replace, log=log
+            options.dsn, statements, wait=options.wait, replace=options.replace, log=log.info
         )
     except (SqlFileError, OSError) as error:
-        log(str(error))
+        log.error("%s", error)
         return 1
     except KeyboardInterrupt:
         return 130
     for line in kept(statements, outcomes):
-        log(line)
-    log(summary(outcomes))
+        log.info("%s", line)
+    log.info("%s", summary(outcomes))
     return 0
 
 

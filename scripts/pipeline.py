@@ -30,7 +30,7 @@ from scripts.server_probe import served_views, wait_until_gone
 from viewstream.backoff import Backoff
 from viewstream.dsn import usable_dsn
 from viewstream.exit_status import ExitStatus
-from viewstream.log_format import FORMATS, configure, log_line
+from viewstream.log_format import add_option, configure, log_line
 from viewstream.names import split_view_name
 from viewstream.protocol import ProtocolError
 from viewstream.urls import DEFAULT_URL, is_server_url
@@ -195,11 +195,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="end with status 1 when the server has not answered for so long, so that a supervisor "
         "starts this process in a network that works; default: try for ever",
     )
-    parser.add_argument(
-        "--log-format",
-        choices=FORMATS,
-        help="of the log (VIEWSTREAM_LOG_FORMAT; text on a terminal, json elsewhere)",
-    )
+    add_option(parser)
     options = parser.parse_args(arguments)
     if not is_server_url(options.server):
         parser.error(f"expected a server such as {DEFAULT_URL}, found {options.server!r}")

@@ -1,4 +1,4 @@
-"""Keeps processes running side by side: restarts each that ends, with backoff, and shows output.
+"""Keeps processes running side by side: restarts each that ends, with backoff, and logs output.
 
 A part that ends before it was ever ready has a wrong configuration, so it fails the supervisor;
 later its end is taken for an accident, and heals.
@@ -7,24 +7,28 @@ later its end is taken for an accident, and heals.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from scripts.child import PATIENCE, ROOT, Child
 from scripts.outage_log import OutageLog
 from viewstream.backoff import Backoff
 from viewstream.exit_status import ExitStatus
+from viewstream.log_format import VARIABLE, log_line, read_line
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
 """Bounds, in seconds, of the delay before a restart."""
 SETTLED = 30.0
 """Seconds after which the delays begin short again."""
+
+Log: TypeAlias = Callable[[str, int], None]
+"""Writes a line `NAME: MESSAGE` with its level."""
 
 
 class PartError(Exception):
@@ -44,18 +48,18 @@ class Part:
 
 
 class Supervisor:
-    """Runs parts until its `async with` block ends. `show` gets each line of their output."""
+    """Runs parts until its `async with` block ends; `log` gets the lines of their output."""
 
     def __init__(
         self,
         env: Mapping[str, str],
         *,
         cwd: Path = ROOT,
-        show: Callable[[str], None] = lambda line: print(line, flush=True),
+        log: Log = log_line,
     ) -> None:
         self._env = env
         self._cwd = cwd
-        self._show = show
+        self._log = log
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, part: Part) -> None:
@@ -81,11 +85,11 @@ class Supervisor:
 
     async def _keep_running(self, part: Part, ready: asyncio.Event) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
-        outage = OutageLog(self._show)
-        show = self._show
+        outage = OutageLog(lambda line: self._log(line, logging.WARNING))
+        log = self._log
         while True:
             began = time.monotonic()
-            status = await self._run(part, ready, show)
+            status = await self._run(part, ready, log)
             if not ready.is_set() or status == ExitStatus.USAGE:
                 raise PartError(f"{part.name} ended with status {status}")
             if time.monotonic() - began > SETTLED:
@@ -93,31 +97,31 @@ class Supervisor:
                 outage.clear()
             delay = backoff.next_delay()
             outage.add(
-                f"{part.name} ended with status {status}", f"; starting again in {delay:.1f} s"
+                f"{part.name}: ended with status {status}", f"; starting again in {delay:.1f} s"
             )
-            show = partial(self._show_once, outage, began=time.monotonic() + delay)
+            log = partial(self._log_once, outage, began=time.monotonic() + delay)
             await asyncio.sleep(delay)
 
-    def _show_once(self, outage: OutageLog, line: str, *, began: float) -> None:
-        """Show a line of a part that was started again: once an outage, until it has settled."""
+    def _log_once(self, outage: OutageLog, line: str, level: int, *, began: float) -> None:
+        """Log a line of a part that was started again: once an outage, until it has settled."""
         if time.monotonic() - began > SETTLED:
-            self._show(line)
+            self._log(line, level)
         else:
             key, found, detail = line.partition(" (pid=")
             outage.add(key, found + detail)
 
-    async def _run(self, part: Part, ready: asyncio.Event, show: Callable[[str], None]) -> int:
+    async def _run(self, part: Part, ready: asyncio.Event, log: Log) -> int:
         """Run a part once, to its end; return its exit status."""
         loop = asyncio.get_running_loop()
-        output = _Output(part, show, lambda: loop.call_soon_threadsafe(ready.set))
+        output = _Output(part, log, lambda: loop.call_soon_threadsafe(ready.set))
         child = Child(
             part.command,
             cwd=self._cwd,
-            env=self._env,
+            env={VARIABLE: "json", **self._env},
             on_output=output.feed,
             new_session=True,
         )
-        show(f"{part.name} started (pid={child.pid})")
+        log(f"{part.name}: started (pid={child.pid})", logging.INFO)
         if part.ready is None:
             ready.set()
         try:
@@ -150,24 +154,18 @@ async def run_until_first_ends(work: Iterable[Coroutine[Any, Any, None]]) -> Non
 
 
 class _Output:
-    """Cuts the output of one run into lines, shows them, and looks for the ready line."""
+    """Cuts the output of one run into lines, logs them, and looks for the ready line."""
 
-    _width = 10
-    _printing = threading.Lock()
-
-    def __init__(
-        self, part: Part, show: Callable[[str], None], on_ready: Callable[[], object]
-    ) -> None:
+    def __init__(self, part: Part, log: Log, on_ready: Callable[[], object]) -> None:
         self._part = part
-        self._show = show
+        self._log = log
         self._on_ready = on_ready
         self._rest = b""
 
     def feed(self, output: bytes) -> None:
         *lines, self._rest = (self._rest + output).split(b"\n")
         for line in lines:
-            text = line.decode(errors="replace").removeprefix(f"{self._part.name}: ")
-            with self._printing:
-                self._show(f"{self._part.name:<{self._width}}| {text}")
+            text, level = read_line(line.decode(errors="replace"), self._part.name)
+            self._log(text, level)
             if self._part.ready is not None and re.search(self._part.ready, text):
                 self._on_ready()

@@ -113,6 +113,7 @@ MAY_IMPORT = {
         "scripts.sources",
         "viewstream.__version__",
         "viewstream.backoff",
+        "viewstream.log_format",
         "viewstream.urls",
     ),
 }

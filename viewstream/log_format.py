@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import sys
+from argparse import ArgumentParser
 from datetime import UTC, datetime
 
 FORMATS = ("text", "json", "plain")
@@ -23,7 +24,16 @@ MAX_REPEATS = 20
 MAX_KEYS = 1_000
 """Different lines that are remembered."""
 _NUMBER = re.compile(r"(?<!\w)\d[\d.]*(?!\w)")
-_LINE = re.compile(r"(\w+): (.*)", re.DOTALL)
+_LINE = re.compile(r"([\w-]+(?: \d+)?): (.*)", re.DOTALL)
+
+
+def add_option(parser: ArgumentParser) -> None:
+    """Add `--log-format` to the command line of a script; `configure` takes it."""
+    parser.add_argument(
+        "--log-format",
+        choices=FORMATS,
+        help=f"of the log ({VARIABLE}; text on a terminal, json elsewhere)",
+    )
 
 
 def configure(name: str = "", format_: str | None = None) -> None:
@@ -46,6 +56,21 @@ def log_line(line: str, level: int = logging.INFO) -> None:
     match = _LINE.fullmatch(line)
     name, message = match.groups() if match else ("", line)
     logging.getLogger(name).log(level, "%s", message)
+
+
+def read_line(line: str, name: str) -> tuple[str, int]:
+    """Return the line of a child as `NAME: MESSAGE` with its level; `name` is the default.
+
+    A line that is no JSON of a log is INFO, and may begin with the name.
+    """
+    try:
+        fields = json.loads(line)
+        level = logging.getLevelNamesMapping()[fields["level"].upper()]
+        text = f"{fields['name']}: {fields['message']}"
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return f"{name}: {line.removeprefix(f'{name}: ')}", logging.INFO
+    trace = fields.get("exception")
+    return (f"{text}\n{trace}" if trace else text), level
 
 
 class LineFormatter(logging.Formatter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from scripts.ports import PortError, usable_port
@@ -18,25 +19,29 @@ from scripts.serving.folder import FolderError
 from scripts.serving.session import Session
 from scripts.sql_files.statements import SqlFileError
 from scripts.supervisor import PartError
+from viewstream.log_format import configure
+
+log = logging.getLogger("demo")
 
 
 def main() -> int:
     options = parse_arguments()
     if options.check:
         return check(has_pipes=not options.no_pipes)
+    configure(format_=options.log_format)
     try:
         ports = (
             usable_port(options.port, "--port"),
             usable_port(options.engine_port, "--engine-port"),
         )
         if options.source == "auto":
-            print("demo: asking Wikimedia for its events", flush=True)
+            log.info("asking Wikimedia for its events")
         source, label = choose_source(options.source, options.rate)
         with working_folder(options.keep) as folder:
             plan = make_plan(folder, *ports, source, label, has_pipes=not options.no_pipes)
             return Session(plan, lambda: announcement(plan, label)).run()
     except (DemoError, FolderError, PortError, PartError, SqlFileError, OSError) as error:
-        print(f"demo: {error}", file=sys.stderr)
+        log.error("%s", error)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -10,6 +10,7 @@ from typing import Any
 from scripts.ports import parse_port
 from scripts.serving.plan import ENGINE_PORT, PORT, add_pipes_option
 from scripts.sources.options import parse_rate
+from viewstream.log_format import add_option
 
 _DEFAULTS: dict[str, Any] = {
     "source": "auto",
@@ -75,4 +76,5 @@ def _parser() -> argparse.ArgumentParser:
         help="prove that it works, on free ports, and end; goes with no option but --no-pipes",
     )
     add_pipes_option(parser)
+    add_option(parser)
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shlex
 import sys
@@ -18,6 +19,7 @@ from scripts.sql_files.options import add_set_option, variables
 from scripts.sql_files.statements import SqlFileError, read_statements
 from scripts.supervisor import PartError
 from viewstream.dsn import usable_dsn
+from viewstream.log_format import add_option, configure
 from viewstream.names import split_view_name
 from viewstream.protocol import ProtocolError
 
@@ -80,6 +82,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="of the embedded engine; 0: a free one (%(default)s)",
     )
     add_pipes_option(parser)
+    add_option(parser)
     options = parser.parse_args(arguments)
     _check(parser, options)
     return options
@@ -153,11 +156,12 @@ def announcement(plan: Plan) -> str:
 
 def main() -> int:
     options = parse_arguments()
+    configure(format_=options.log_format)
     try:
         plan = make_plan(options)
         return Session(plan, lambda: announcement(plan)).run()
     except (PortError, FolderError, PartError, SqlFileError, OSError) as error:
-        print(f"serve: {error}", file=sys.stderr)
+        logging.getLogger("serve").error("%s", error)
         return 1
     except KeyboardInterrupt:
         return 130

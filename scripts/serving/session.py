@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from scripts.serving.views import describe_views, views_to_serve, write_list
 from scripts.sql_files.apply import Application, NotYetError, kept, summary
 from scripts.sql_files.statements import SqlFileError, Statement, list_files, read_statements
 from scripts.supervisor import Supervisor, run_until_first_ends
+
+sql_log = logging.getLogger("sql")
+views_log = logging.getLogger("views")
 
 _RETRY = 0.2
 """Seconds between two tries to apply the SQL."""
@@ -60,7 +64,7 @@ class Session:
             await supervisor.start(plan.server)
             if plan.pipeline is not None:
                 await supervisor.start(plan.pipeline)
-            show(self._announce())
+            print(self._announce(), flush=True)
             work = [supervisor.wait(), self._show_states(), self._follow_engine()]
             if plan.watches:
                 work.append(self._watch(files))
@@ -81,15 +85,15 @@ class Session:
             except NotYetError as error:
                 if str(error) != shown:
                     shown = str(error)
-                    show(f"sql       | waiting: {shown}")
+                    sql_log.info("waiting: %s", shown)
                 await asyncio.sleep(_RETRY)
         self._show_kept(statements, application)
         if statements:
-            show(f"sql       | {summary(application.outcomes)}")
+            sql_log.info("%s", summary(application.outcomes))
 
     def _show_kept(self, statements: Sequence[Statement], application: Application) -> None:
         for line in kept(statements, application.outcomes, option="--watch, which replaces"):
-            show(f"sql       | {line}")
+            sql_log.warning("%s", line)
 
     async def _watch(self, applied: object) -> None:
         """Apply SQL files again when they change; an error is shown, and waits for an edit."""
@@ -103,7 +107,7 @@ class Session:
                 await self._apply_sql(replace=True)
                 await asyncio.to_thread(self._list_views)
             except (SqlFileError, OSError) as error:
-                show(f"sql       | {error}")
+                sql_log.error("%s", error)
 
     async def _follow_engine(self) -> None:
         """Serve views that the engine has later, if all are to be served."""
@@ -126,7 +130,7 @@ class Session:
             with contextlib.suppress(requests.RequestException):
                 state = await asyncio.to_thread(describe_views, plan.url, plan.dsn)
             if state == seen and state != shown:
-                show(f"views     | {state}")
+                views_log.info("%s", state)
                 shown = state
             seen = state
 
@@ -139,7 +143,3 @@ def _signature(plan: Plan) -> list[tuple[Path, int, int]]:
             status = file.stat()
             found.append((file, status.st_mtime_ns, status.st_size))
     return found
-
-
-def show(text: str) -> None:
-    print(text, flush=True)

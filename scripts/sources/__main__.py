@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 import time
@@ -19,6 +20,9 @@ from scripts.sources.counts import Counts
 from scripts.sources.options import parse_arguments
 from scripts.sources.pace import lively, paced, steady, unpaced
 from scripts.sources.webhook import Webhook, WebhookError
+from viewstream.log_format import configure
+
+log = logging.getLogger("source")
 
 
 class _Interrupted(BaseException):
@@ -62,11 +66,7 @@ def open_output(options: argparse.Namespace) -> Appender | Webhook:
     """Open where the events go: the file, or the webhook."""
     if options.post is None:
         return Appender(options.file, options.max_bytes)
-    return Webhook(
-        options.post,
-        options.max_bytes,
-        report=lambda sentence: print(f"source: {sentence}", file=sys.stderr, flush=True),
-    )
+    return Webhook(options.post, options.max_bytes, report=log.warning)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -90,6 +90,7 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> int:
     options = parse_arguments()
+    configure("source", options.log_format)
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         raise _Interrupted(number)
@@ -101,10 +102,10 @@ def main() -> int:
     except _Interrupted as interrupted:
         return 128 + interrupted.number
     except (BusyError, WebhookError, live.EndedError) as error:
-        print(f"source: {error}", file=sys.stderr)
+        log.error("%s", error)
         return 1
     except OSError as error:
-        print(f"source: {error.filename or options.file}: {error.strerror}", file=sys.stderr)
+        log.error("%s: %s", error.filename or options.file, error.strerror)
         return 1
     return 0
 

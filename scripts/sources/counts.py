@@ -1,13 +1,16 @@
-"""Reports the progress of a source on stderr."""
+"""Reports the progress of a source, in its log and on a terminal."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import TextIO
 
 from scripts.sources.append import Appender
 from scripts.sources.webhook import Webhook
+
+log = logging.getLogger("source")
 
 
 class Counts:
@@ -24,9 +27,10 @@ class Counts:
         self._next = 0.0
 
     def report(self, message: str) -> None:
-        """Print a message on a line of its own."""
-        clear = "\r\x1b[K" if self._terminal else ""
-        print(f"{clear}source: {message}", file=self._out, flush=True)
+        """Log a message, in place of the line that is updated."""
+        if self._terminal:
+            print("\r\x1b[K", end="", file=self._out, flush=True)
+        log.info("%s", message)
 
     def update(self) -> None:
         """Report after a batch."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.sources import generate, live
 from scripts.sources.append import MIN_FREE
+from viewstream.log_format import add_option
 from viewstream.urls import is_server_url
 
 RATE = 30.0
@@ -71,6 +72,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     common.add_argument(
         "--stay", action="store_true", help="do not end with the events, wait to be stopped"
     )
+    add_option(common)
     rated = argparse.ArgumentParser(add_help=False)
     rated.add_argument(
         "--rate",

@@ -58,10 +58,11 @@ class Demo(Process):
         self.log = log
         self.port, self.engine_port = free_port(), free_port()
         ports = ["--port", str(self.port), "--engine-port", str(self.engine_port)]
-        with log.open("wb") as stdout:
+        with log.open("wb") as output:
             super().__init__(
                 python_module("scripts.serving.demo", *ports, *options),
-                stdout=stdout.fileno(),
+                stdout=output.fileno(),
+                stderr=output.fileno(),
             )
 
     @property
@@ -71,7 +72,7 @@ class Demo(Process):
     @property
     def pids(self) -> dict[str, int]:
         """The process id of each part, by name."""
-        found = re.findall(r"(\w+) started \(pid=(\d+)\)", self.text)
+        found = re.findall(r"(\w+): started \(pid=(\d+)\)", self.text)
         return {name: int(pid) for name, pid in found}
 
     @property
@@ -144,7 +145,7 @@ def test_it_heals_when_a_process_is_killed(tmp_path: Path, name: str) -> None:
                 await client.until(lambda: count(client) > 0)
                 before = count(client)
                 os.kill(demo.pids[name], signal.SIGKILL)
-                await client.until(lambda: f"{name} ended with status -9" in demo.text)
+                await client.until(lambda: f"{name}: ended with status -9" in demo.text)
                 await client.until(lambda: count(client) > before + 100)
 
         asyncio.run(kill_and_follow())

@@ -36,7 +36,8 @@ def own(tmp_path: Path) -> Iterator[Path]:
 
 def states(serve: Serve) -> list[str]:
     """Return the states of the views that it has printed."""
-    return [line[12:] for line in serve.output.splitlines() if line.startswith("views     | ")]
+    lines = serve.output.splitlines()
+    return [line.removeprefix("views: ") for line in lines if line.startswith("views: ")]
 
 
 def test_a_view_that_an_edit_adds_is_served_without_a_restart(own: Path) -> None:
@@ -60,7 +61,7 @@ def test_an_error_in_an_edit_is_shown_and_changes_nothing(own: Path) -> None:
     with Serve(own, "--sql", "orders.sql", "--watch") as serve:
         assert serve.url
         (own / "orders.sql").write_text(TABLE.replace("sum(amount)", "sum(nosuch)"))
-        serve.wait_for(r"^sql       \| orders\.sql: .*nosuch")
+        serve.wait_for(r"^sql: orders\.sql: .*nosuch")
         serve.wait_until_rows("spend", ("Ann", "3"), ("Bob", "4"))
         (own / "orders.sql").write_text(TABLE.replace("sum(amount)", "max(amount)"))
         serve.wait_for("replaced spend")
@@ -72,7 +73,7 @@ def test_each_part_that_is_killed_is_started_again(own: Path, part: str) -> None
         async with following(serve.url, "spend") as client:
             await client.until_rows("spend", ("Ann", "3"), ("Bob", "4"))
             os.kill(serve.pid_of(part), signal.SIGKILL)
-            await client.until(lambda: f"{part} ended with status -9" in serve.output)
+            await client.until(lambda: f"{part}: ended with status -9" in serve.output)
             await asyncio.to_thread(insert, serve.dsn)
             await client.until_rows("spend", ("Ann", "4"), ("Bob", "4"))
 
@@ -99,7 +100,7 @@ def test_a_second_start_finds_its_data_and_changes_nothing(own: Path) -> None:
         text_query(serve.dsn, "INSERT INTO orders VALUES ('Ann', 1)")
     assert serve.popen.returncode == 128 + signal.SIGTERM
     with Serve(own, "--sql", "orders.sql") as serve:
-        serve.wait_for(r"^sql       \| unchanged orders, spend$")
+        serve.wait_for(r"^sql: unchanged orders, spend$")
         serve.wait_for(rf"^    watch     .*/scripts/watch {serve.url} spend$")
         serve.wait_until_rows("spend", ("Ann", "4"), ("Bob", "4"))
     (own / "orders.sql").write_text(TABLE.replace("sum", "max"))

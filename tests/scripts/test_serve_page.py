@@ -53,5 +53,5 @@ def test_own_sql_in_an_own_page_is_live_and_edited_live(tmp_path: Path, chromium
         (own / "orders.sql").write_text(edited)
         expect(items).to_have_text(["Ann 5"], timeout=30_000)
         page.close()
-    assert "sql       | unchanged orders; replaced spend" in serve.output
+    assert "sql: unchanged orders; replaced spend" in serve.output
     assert (own / ".viewstream" / "engine").is_dir(), "the data are where one stands"

@@ -30,7 +30,9 @@ def supervise(check: Callable[[Supervisor, list[str]], Awaitable[None]]) -> list
 
     async def run() -> None:
         async with asyncio.timeout(30):
-            async with Supervisor({"GREETING": "hello"}, show=lines.append) as supervisor:
+            async with Supervisor(
+                {"GREETING": "hello"}, log=lambda line, level: lines.append(line)
+            ) as supervisor:
                 await check(supervisor, lines)
 
     asyncio.run(run())
@@ -47,7 +49,7 @@ def test_output_has_the_name_of_the_part_once() -> None:
             part("import os; print('part: ' + os.environ['GREETING'], flush=True);" + SLEEP)
         )
 
-    assert supervise(check)[1:] == ["part      | hello", "part      | ready"]
+    assert supervise(check)[1:] == ["part: hello", "part: ready"]
 
 
 def test_a_part_that_is_killed_is_started_again_and_all_end_with_the_block() -> None:
@@ -56,7 +58,7 @@ def test_a_part_that_is_killed_is_started_again_and_all_end_with_the_block() -> 
         os.kill(pids(lines)[0], signal.SIGKILL)
         await asyncio.to_thread(
             wait_until,
-            lambda: len(pids(lines)) == 2 and lines.count("part      | ready") == 2,
+            lambda: len(pids(lines)) == 2 and lines.count("part: ready") == 2,
             "the part is ready again",
         )
 
@@ -124,7 +126,7 @@ def test_parts_end_in_the_reverse_order_of_their_starts() -> None:
         for name in ("engine", "server", "pipeline"):
             await supervisor.start(Part(name, [sys.executable, "-c", farewell + SLEEP], "ready"))
 
-    ends = [line.split()[0] for line in supervise(check) if line.endswith("bye")]
+    ends = [line.partition(":")[0] for line in supervise(check) if line.endswith("bye")]
     assert ends == ["pipeline", "server", "engine"]
 
 
@@ -136,12 +138,12 @@ def test_a_part_that_dies_again_and_again_is_a_few_lines(monkeypatch: pytest.Mon
     async def run() -> None:
         starts = 0
 
-        def show(line: str) -> None:
+        def log(line: str, level: int) -> None:
             shown.append(line)
 
         script = "import sys; print('ready'); print('broken'); sys.exit(1)"
         part = Part("part", [sys.executable, "-c", script], ready="ready")
-        async with Supervisor({}, show=show) as supervisor:
+        async with Supervisor({}, log=log) as supervisor:
             original = supervisor._run
 
             async def counted(*arguments: Any) -> int:
@@ -158,4 +160,4 @@ def test_a_part_that_dies_again_and_again_is_a_few_lines(monkeypatch: pytest.Mon
     asyncio.run(run())
     assert sum("broken" in line for line in shown) == 2, "one of the first run, one of the outage"
     assert sum("ended with status 1" in line for line in shown) == 1
-    assert sum("part started (pid=" in line for line in shown) == 2
+    assert sum("part: started (pid=" in line for line in shown) == 2

@@ -40,11 +40,11 @@ class Serve(Child):
     def dsn(self) -> str:
         if self._dsn is not None:
             return self._dsn
-        return embedded_dsn(int(self.wait_for(r"^engine    \| listening on [\d.]+:(\d+)")[1]))
+        return embedded_dsn(int(self.wait_for(r"^engine: listening on [\d.]+:(\d+)")[1]))
 
     def pid_of(self, part: str) -> int:
         """The process id of a part, of its latest start."""
-        return int(re.findall(rf"^{part} started \(pid=(\d+)\)", self.output, re.MULTILINE)[-1])
+        return int(re.findall(rf"^{part}: started \(pid=(\d+)\)", self.output, re.MULTILINE)[-1])
 
     def wait_until_rows(self, view: str, *rows: tuple[str | None, ...]) -> None:
         """Wait until the engine has these rows in the view."""

@@ -9,11 +9,12 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from scripts.child import ROOT
-from viewstream.log_format import MAX_REPEATS, WINDOW, LineFormatter, RepeatLimit
+from viewstream.log_format import MAX_REPEATS, WINDOW, LineFormatter, RepeatLimit, read_line
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 SCRIPT = """
@@ -99,3 +100,59 @@ def test_what_is_repeated_is_bounded_and_counted() -> None:
 def test_names_with_numbers_are_different_lines() -> None:
     limit = RepeatLimit()
     assert all(limit.filter(record(f"view v{n} is served from now on")) for n in range(200))
+
+
+def test_a_line_of_a_child_keeps_its_name_level_and_traceback() -> None:
+    formatter = LineFormatter("json")
+    assert read_line(formatter.format(record("it failed")), "part") == (
+        "server: it failed",
+        logging.WARNING,
+    )
+    first, *_, last = logged("json").splitlines()
+    assert read_line(first, "part") == ("post_deltas: it failed", logging.WARNING)
+    text, level = read_line(last, "part")
+    assert text.startswith("server: two\nlines\nTraceback")
+    assert level == logging.ERROR
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ready", "part: ready", "7", "[]", "{}", '{"level": "loud", "name": "", "message": ""}'],
+)
+def test_any_other_line_of_a_child_gets_the_name_of_the_child_once(line: str) -> None:
+    shown = line.removeprefix("part: ")
+    assert read_line(line, "part") == (f"part: {shown}", logging.INFO)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["scripts.sources", "generate", "/nowhere/changes"],
+        ["scripts.apply_sql", "/nowhere.sql"],
+        [
+            "scripts.serving.serve",
+            "--sql",
+            "{folder}",
+            "--static",
+            "{folder}",
+            "--data",
+            "/dev/null",
+        ],
+        ["scripts.serving.demo", "--source", "/nowhere"],
+        ["scripts.pipeline", "top10", "--server", "http://127.0.0.1:9", "--give-up-after", "0.01"],
+    ],
+)
+def test_every_script_logs_in_the_format_that_is_asked_for(
+    command: list[str], tmp_path: Path
+) -> None:
+    words = [word.format(folder=tmp_path) for word in command]
+    ended = subprocess.run(
+        [sys.executable, "-m", *words, "--log-format", "json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    last = json.loads(ended.stderr.splitlines()[-1])
+    assert (last["level"], last["name"]) == ("error", command[0].rpartition(".")[2].rstrip("s"))
