@@ -52,41 +52,31 @@ SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"
 
 
 class Demo(Process):
-    """The demo on free ports; `log` is the file with its output."""
+    """The demo on free ports."""
 
-    def __init__(self, log: Path, *options: str | Path) -> None:
-        self.log = log
+    def __init__(self, *options: str | Path) -> None:
         self.port, self.engine_port = free_port(), free_port()
         ports = ["--port", str(self.port), "--engine-port", str(self.engine_port)]
-        with log.open("wb") as output:
-            super().__init__(
-                python_module("scripts.serving.demo", *ports, *options),
-                stdout=output.fileno(),
-                stderr=output.fileno(),
-            )
-
-    @property
-    def text(self) -> str:
-        return self.log.read_text(errors="replace")
+        super().__init__(python_module("scripts.serving.demo", *ports, *options), stdout=None)
 
     @property
     def pids(self) -> dict[str, int]:
         """The process id of each part, by name."""
-        found = re.findall(r"(\w+): started \(pid=(\d+)\)", self.text)
+        found = re.findall(r"(\w+): started \(pid=(\d+)\)", self.output)
         return {name: int(pid) for name, pid in found}
 
     @property
     def folder(self) -> Path:
-        match = re.search(r"tail -f (\S+)/recentchanges", self.text)
+        match = re.search(r"tail -f (\S+)/recentchanges", self.output)
         assert match is not None
         return Path(match[1])
 
     def wait_until_ready(self) -> None:
         wait_until(
-            lambda: "Ctrl-C ends everything" in self.text or self.popen.poll() is not None,
+            lambda: "Ctrl-C ends everything" in self.output or self.popen.poll() is not None,
             "the demo prints where to look",
         )
-        assert self.popen.poll() is None, self.text
+        assert self.popen.poll() is None, self.output
 
     def select(self, query: str) -> list[tuple[object, ...]]:
         dsn = f"host=127.0.0.1 port={self.engine_port} user=materialize dbname=materialize"
@@ -114,8 +104,8 @@ def test_check_proves_every_view(options: list[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_no_process_is_left_after_any_signal(tmp_path: Path, number: signal.Signals) -> None:
-    with Demo(tmp_path / "log", "--source", "generated") as demo:
+def test_no_process_is_left_after_any_signal(number: signal.Signals) -> None:
+    with Demo("--source", "generated") as demo:
         demo.wait_until_ready()
         # Four parts, and two scripts for each of the three views that come by pipes.
         wait_until(lambda: len(descendants_of(demo.pid)) >= 4 + 6, "all processes run")
@@ -135,9 +125,9 @@ def test_no_process_is_left_after_any_signal(tmp_path: Path, number: signal.Sign
 
 
 @pytest.mark.parametrize("name", ["source", "engine", "server", "pipeline"])
-def test_it_heals_when_a_process_is_killed(tmp_path: Path, name: str) -> None:
+def test_it_heals_when_a_process_is_killed(name: str) -> None:
     """The views go on counting, also those that a page already follows."""
-    with Demo(tmp_path / "log", "--source", "generated") as demo:
+    with Demo("--source", "generated") as demo:
         demo.wait_until_ready()
 
         async def kill_and_follow() -> None:
@@ -145,7 +135,7 @@ def test_it_heals_when_a_process_is_killed(tmp_path: Path, name: str) -> None:
                 await client.until(lambda: count(client) > 0)
                 before = count(client)
                 os.kill(demo.pids[name], signal.SIGKILL)
-                await client.until(lambda: f"{name}: ended with status -9" in demo.text)
+                await client.until(lambda: f"{name}: ended with status -9" in demo.output)
                 await client.until(lambda: count(client) > before + 100)
 
         asyncio.run(kill_and_follow())
@@ -159,22 +149,22 @@ def count(client: Witness) -> int:
 
 def test_a_file_is_replayed_and_its_views_stay(tmp_path: Path) -> None:
     options = ("--source", SAMPLE, "--rate", "0", "--keep", tmp_path / "kept")
-    with Demo(tmp_path / "log", *options) as demo:
+    with Demo(*options) as demo:
         demo.wait_until_ready()
         wait_until(lambda: demo.select("SELECT * FROM counter") == [(16,)], "all are counted")
-        assert "16 events written" in demo.text
-        assert f"source    {SAMPLE}, as fast as possible" in demo.text
+        assert "16 events written" in demo.output
+        assert f"source    {SAMPLE}, as fast as possible" in demo.output
         health = requests.get(f"http://127.0.0.1:{demo.port}/healthz", timeout=10).json()
         assert set(health["views"]) == set(VIEWS)
         demo.send(signal.SIGINT)
         assert demo.wait() == 130
     # Kept, and gone on from: the same file once more.
-    with Demo(tmp_path / "log", *options) as demo:
+    with Demo(*options) as demo:
         demo.wait_until_ready()
         wait_until(lambda: demo.select("SELECT * FROM counter") == [(32,)], "all are counted")
 
 
-def test_a_port_in_use_is_reported_at_once(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(PortError, match=rf"port {port} cannot be used .* give another --port"):
