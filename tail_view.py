@@ -25,12 +25,14 @@ import psycopg2
 
 from viewstream import pipes
 from viewstream.beginning import TailText
+from viewstream.dialect import UnknownEngineError
 from viewstream.dsn import usable_dsn
-from viewstream.engine import DEFAULT_DSN, UnknownEngineError, is_unknown_relation
+from viewstream.engine import DEFAULT_DSN
 from viewstream.exit_status import ExitStatus
 from viewstream.names import split_view_name
 from viewstream.protocol import MAX_TIME, Position, ProtocolError, parse_position
 from viewstream.psycopg import connected, copy, look_up, read_dialect, sentence
+from viewstream.relation import is_unknown_relation
 
 MOST_WAITING = 1 << 16
 """Bytes of rows of one time that are printed at the latest: a pipe takes no more at once."""

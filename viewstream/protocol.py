@@ -2,7 +2,7 @@
 
 `docs/protocol.md` defines what they mean. The scripts, the server and the Python client all take
 their types from here; `static/viewstream/` has the same rules in JavaScript. Names of views are in
-`viewstream/names.py`, the SQL for engines is in `viewstream/engine.py`.
+`viewstream/names.py`, the SQL for engines is in `viewstream/dialect.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Talks to an engine over psycopg2, for the scripts: connect, look a view up, run a COPY.
 
 psycopg2 is not a requirement of the package, only of this module. The server talks to the engine
-over momoko instead; `viewstream/engine.py` has the SQL of both.
+over momoko instead; `dialect.py` and `relation.py` have the SQL of both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 -- it is a class
 from psycopg2.extensions import make_dsn, new_type, parse_dsn, register_type
 
-from viewstream import engine
+from viewstream.dialect import VERSION_QUERY, Dialect, dialect_of
+from viewstream.engine import connection_options, explain
+from viewstream.relation import (
+    SEARCH_PATH_QUERY,
+    Relation,
+    find_relation,
+    parse_search_path,
+    relation_query,
+)
 
 _TIMESTAMPTZ = 1184
 
@@ -31,7 +39,7 @@ class Output(Protocol):
 @contextmanager
 def connected(dsn: str) -> Iterator[Connection]:
     """Connect to an engine, outside of transactions; close the connection in the end."""
-    options = engine.connection_options(parse_dsn(dsn), os.environ)
+    options = connection_options(parse_dsn(dsn), os.environ)
     connection = psycopg2.connect(make_dsn(**options))
     try:
         connection.autocommit = True
@@ -48,15 +56,15 @@ def ask(connection: Connection, query: str) -> list[tuple[str, ...]]:
         return cursor.fetchall()
 
 
-def read_dialect(connection: Connection) -> engine.Dialect:
+def read_dialect(connection: Connection) -> Dialect:
     """Return the dialect of the engine's version; raises ProtocolError."""
-    return engine.dialect_of(ask(connection, engine.VERSION_QUERY)[0][0])
+    return dialect_of(ask(connection, VERSION_QUERY)[0][0])
 
 
-def look_up(connection: Connection, view: str) -> engine.Relation:
+def look_up(connection: Connection, view: str) -> Relation:
     """Return the relation that `view` names now; raises LookupError and ProtocolError."""
-    path = engine.parse_search_path(ask(connection, engine.SEARCH_PATH_QUERY)[0][0])
-    return engine.find_relation(view, ask(connection, engine.relation_query(view)), path)
+    path = parse_search_path(ask(connection, SEARCH_PATH_QUERY)[0][0])
+    return find_relation(view, ask(connection, relation_query(view)), path)
 
 
 def copy(connection: Connection, statement: str, output: Output) -> None:
@@ -89,4 +97,4 @@ def without_noise() -> Iterator[None]:
 def sentence(view: str, error: BaseException) -> str:
     """Return an error as one line for people, without the engine's DETAIL and position."""
     line = str(error).strip().partition("\n")[0]
-    return engine.explain(view, line) or line or type(error).__name__
+    return explain(view, line) or line or type(error).__name__

@@ -31,8 +31,8 @@ from scripts.benchmarks.report import Bar, Measure, Report
 from scripts.child import Child
 from scripts.procfs import precise_cpu_of
 from scripts.text_query import text_query
-from viewstream.engine import find_relation, relation_query
 from viewstream.protocol import Delta, encode
+from viewstream.relation import find_relation, relation_query
 
 VIEW = "pipe"
 PER_TIME = 1_000

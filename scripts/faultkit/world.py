@@ -26,9 +26,9 @@ from scripts.faultkit.service import Service
 from scripts.ports import HOST, free_port
 from scripts.procfs import children_of, memory_of, script_of
 from scripts.text_query import rows_at, text_query
-from viewstream.engine import find_relation, relation_query
 from viewstream.names import parse_view, quote_view
 from viewstream.protocol import Row
+from viewstream.relation import find_relation, relation_query
 
 VIEWS = ("counter", "top10", "useredits")
 PARTS = ("useredits[count=1]", "useredits[count=2]", "top10[count=3]")

@@ -22,7 +22,8 @@ from sqlglot.tokenizer_core import TokenType
 from scripts.sql_files.catalog import Cursor, Existing, find, is_same
 from scripts.sql_files.definitions import Definition, definition_of
 from scripts.sql_files.statements import SqlFileError, Statement, tokenize
-from viewstream.engine import VERSION_QUERY, Dialect, connection_options, dialect_of
+from viewstream.dialect import VERSION_QUERY, Dialect, dialect_of
+from viewstream.engine import connection_options
 from viewstream.names import quote_view
 from viewstream.protocol import ProtocolError
 

@@ -11,9 +11,9 @@ from server.upstream.database import Database
 from server.upstream.errors import EngineError, unexpected_errors
 from server.upstream.pgtypes import type_name
 from server.upstream.reader import Reader
-from viewstream.engine import Relation
 from viewstream.names import quote_literal
 from viewstream.protocol import Column
+from viewstream.relation import Relation
 
 FRESH_FOR = 2.0
 """Seconds for which answers are given to others, too: many pages cost what one does."""

@@ -18,22 +18,18 @@ from server.upstream.errors import (
     unexpected_errors,
 )
 from server.upstream.pgtypes import type_name
-from viewstream.engine import (
+from viewstream.dialect import VERSION_QUERY, Dialect, Selection, dialect_of
+from viewstream.engine import explain, is_unfit_value
+from viewstream.names import ViewName, explain_column, split_view_name
+from viewstream.protocol import MAX_TIME, Column, ProtocolError, Row
+from viewstream.relation import (
     SEARCH_PATH_QUERY,
-    VERSION_QUERY,
-    Dialect,
     Relation,
-    Selection,
-    dialect_of,
-    explain,
     find_relation,
-    is_unfit_value,
     make_epoch,
     parse_search_path,
     relations_query,
 )
-from viewstream.names import ViewName, explain_column, split_view_name
-from viewstream.protocol import MAX_TIME, Column, ProtocolError, Row
 
 COLLECT_SLICE = 1_000
 """Rows that are converted, encoded and summed up in one turn of the event loop: some 5 ms."""

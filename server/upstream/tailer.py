@@ -23,8 +23,8 @@ from viewstream.backoff import Backoff
 from viewstream.beginning import Beginning
 from viewstream.cutter import parse_tail_time
 from viewstream.deltas import Deltas
-from viewstream.engine import Relation, is_unknown_relation
 from viewstream.protocol import MAX_TIME, Delta, Position, ProtocolError, Row
+from viewstream.relation import Relation, is_unknown_relation
 
 log = logging.getLogger("server")
 

@@ -18,8 +18,9 @@ from tests.support.scripted_wire import (
     answer_epochs,
 )
 from viewstream.checksum import checksum
-from viewstream.engine import dialect_of, make_epoch
+from viewstream.dialect import dialect_of
 from viewstream.protocol import Base, Column, Row
+from viewstream.relation import make_epoch
 
 START = "2026-11-22 20:00:00.123456+00"
 COLUMNS = [("user", TEXT), ("count", INT8)]

@@ -11,7 +11,7 @@ from server.hub.hub import Hub
 from server.options import Options
 from server.upstream.reader import Reader
 from tests.server.fake_engine import FakeEngine
-from viewstream.engine import Relation
+from viewstream.relation import Relation
 
 
 def test_a_read_that_fails_unexpectedly_is_tried_again(

@@ -22,9 +22,10 @@ from server.upstream.tailer import Tailer
 from tests.server.fake_engine import FakeEngine
 from tests.support.scripted_wire import Session
 from tests.support.virtual_time import run_in_virtual_time
-from viewstream.engine import Dialect, Relation, dialect_of
+from viewstream.dialect import Dialect, dialect_of
 from viewstream.names import ViewName
 from viewstream.protocol import Delta, Row
+from viewstream.relation import Relation
 
 MINUTES = 600.0
 """Seconds of virtual time: enough for random delays to be near their mean."""
