@@ -103,7 +103,14 @@ class Server:
     def _make_context(self, address_limits: AddressLimits, limits: Limits) -> Context:
         options, upstream = self._options, self._upstream
         host, _ = options.listen
-        access = Access(host, options.token, options.origin, options.host, self._reader_token)
+        access = Access(
+            host,
+            options.token,
+            options.origin,
+            options.host,
+            self._reader_token,
+            has_tls=self._tls is not None,
+        )
         max_clients = options.max_clients or MAX_CLIENTS
         return Context(
             hub=self.hub,

@@ -19,8 +19,9 @@ from typing import Any, get_type_hints
 
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from server.option_values import COUNT, DSN, SECONDS
+from server.option_values import COUNT, DSN, SECONDS, SECRET
 from server.options import ConfigurationError, Option, Options, check
+from viewstream import dsn
 
 PREFIX = "VIEWSTREAM_"
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True}
@@ -146,6 +147,11 @@ def _read_file(path: Path) -> dict[str, Any]:
     return found
 
 
+def _is_secret(option: Option) -> bool:
+    """Whether a value of the option is not to be shown."""
+    return option.kind in (DSN, SECRET)
+
+
 def _convert(name: str, option: Option, value: Any, where: str) -> Any:
     """Convert a value of the environment or the file; raises ConfigurationError."""
     default = default_of(name)
@@ -164,7 +170,8 @@ def _convert(name: str, option: Option, value: Any, where: str) -> Any:
 
 def _parse(option: Option, value: Any, where: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ConfigurationError(f"{where}: expected a text or a number, found {value!r}")
+        found = "another value" if _is_secret(option) else repr(value)
+        raise ConfigurationError(f"{where}: expected a text or a number, found {found}")
     try:
         return option.kind.parse(str(value))
     except argparse.ArgumentTypeError as error:
@@ -217,8 +224,9 @@ def _lines(name: str, option: Option, options: Options) -> Iterator[str]:
         yield f"# {key} is set, and not shown"
     elif option.kind is DSN:
         parts = parse_dsn(value)
-        if parts.pop("password", None) is not None:
-            yield f"# {key} has a password, which is not shown"
+        for secret in dsn.SECRETS:
+            if parts.pop(secret, None) is not None:
+                yield f"# {key} has a {secret}, which is not shown"
         yield f"{key} = {_quote(make_dsn(**parts))}"
     elif isinstance(value, bool):
         yield f"{key} = {str(value).lower()}"

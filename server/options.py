@@ -27,6 +27,7 @@ from server.option_values import (
     ORIGIN,
     PART,
     SECONDS,
+    SECRET,
     SIZE,
     TEXT,
     VIEW,
@@ -112,6 +113,7 @@ class Options:
         Option(
             "the secret that pipelines must send, better given as VIEWSTREAM_TOKEN or "
             "--token-file; without one only programs on this machine may post",
+            SECRET,
         ),
     ] = None
     token_file: Annotated[

@@ -12,8 +12,24 @@ import re
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-_NUMBERS = ("connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval")
-_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_NUMBERS = (
+    *("connect_timeout", "tcp_user_timeout", "keepalives"),
+    *("keepalives_idle", "keepalives_interval", "keepalives_count"),
+)
+_TLS_VERSIONS = ("", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "gssencmode": ("disable", "prefer", "require"),
+    "channel_binding": ("disable", "prefer", "require"),
+    "target_session_attrs": (
+        *("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    ),
+    "ssl_min_protocol_version": _TLS_VERSIONS,
+    "ssl_max_protocol_version": _TLS_VERSIONS,
+}
+"""The values of options that have few."""
+SECRETS = ("password", "sslpassword")
+"""Options that are secrets."""
 _HIDDEN = "not shown: it may hold a password, whose special characters must be percent-encoded"
 
 
@@ -41,8 +57,9 @@ def _expected(options: dict[str, str]) -> str | None:
     for name in _NUMBERS:
         if not re.fullmatch(r"-?[0-9]*", options.get(name, "")):
             return f"a whole number as {name}"
-    if options.get("sslmode", "disable") not in _SSL_MODES:
-        return f"an sslmode of {', '.join(_SSL_MODES)}"
+    for name, choices in _CHOICES.items():
+        if options.get(name, choices[0]) not in choices:
+            return f"one of {', '.join(filter(None, choices))} as {name}"
     return None
 
 

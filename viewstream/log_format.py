@@ -24,6 +24,8 @@ MAX_REPEATS = 20
 MAX_KEYS = 1_000
 """Different lines that are remembered."""
 _NUMBER = re.compile(r"(?<!\w)\d[\d.]*(?!\w)")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control codes, which terminals obey, ends of lines, and marks that turn text around."""
 _LINE = re.compile(r"([\w-]+(?: \d+)?): (.*)", re.DOTALL)
 
 
@@ -74,7 +76,10 @@ def read_line(line: str, name: str) -> tuple[str, int]:
 
 
 class LineFormatter(logging.Formatter):
-    """Formats a record in one of `FORMATS`, as one line unless it has a traceback as text."""
+    """Formats a record in one of `FORMATS`, as one line unless it has a traceback as text.
+
+    A message may repeat what others have sent, so that it cannot make a line or turn a terminal.
+    """
 
     def __init__(self, format_: str, name: str = "") -> None:
         super().__init__()
@@ -93,9 +98,13 @@ class LineFormatter(logging.Formatter):
             }
             if trace:
                 fields["exception"] = trace
-            return json.dumps(fields, ensure_ascii=False)
-        line = f"{name}: {message}" + (f"\n{trace}" if trace else "")
+            return _UNPRINTABLE.sub(_escape, json.dumps(fields, ensure_ascii=False))
+        line = _UNPRINTABLE.sub(_escape, f"{name}: {message}") + (f"\n{trace}" if trace else "")
         return line if self._format == "plain" else f"{_time(record)} {record.levelname} {line}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 class RepeatLimit(logging.Filter):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -16,6 +17,9 @@ from server.http.refusal import Refusal
 
 FOREIGN_HEADERS = {"Origin", "Forwarded", "Via", "X-Real-Ip"}
 """Headers of browsers and of proxies, as Tornado spells them."""
+_SCHEMES = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
+"""The scheme of pages by what proxies call a request's."""
+_HOST = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?")
 SMALL_BODY = 64 << 10
 """Bytes of a body where none is needed; a POST of a delta has a limit of its own."""
 
@@ -34,8 +38,11 @@ class Access:
         origins: Iterable[str],
         hosts: Iterable[str],
         reader_token: ReaderToken | None = None,
+        *,
+        has_tls: bool = False,
     ) -> None:
         self._token = token
+        self._has_tls = has_tls
         self._reader_token = reader_token
         self._origins = frozenset(origins)
         names = (urlsplit(origin).hostname for origin in self._origins)
@@ -72,9 +79,22 @@ class Access:
         site = headers.get("Sec-Fetch-Site")
         if site == "same-origin":
             return None
-        if site is None and _netloc(origin) == headers.get("Host", "").lower():
+        if site is None and self._is_own(origin, headers):
             return None
         return Refusal(403, f"the origin {origin!r} is not allowed: see --origin", "origin")
+
+    def _is_own(self, origin: str, headers: Mapping[str, str]) -> bool:
+        """Whether an origin is this host's, and of the scheme by which the request came, if known.
+
+        A page of http://example.org is another's than one of https://example.org, on a network
+        where somebody answers in our place. Behind a proxy X-Forwarded-Proto has the scheme; a
+        page cannot set that header.
+        """
+        forwarded = headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+        scheme = _SCHEMES.get(forwarded) or ("https" if self._has_tls else None)
+        if _netloc(origin) != headers.get("Host", "").lower():
+            return False
+        return scheme is None or origin.lower().startswith(f"{scheme}://")
 
     def find_grant(self, headers: Mapping[str, str], at: float) -> Grant | Refusal:
         """Return what the request's token grants at a time in seconds since 1970.
@@ -203,10 +223,9 @@ def _netloc(origin: str) -> str | None:
 
 
 def _host_name(host: str) -> str:
-    """The name in a Host header, without its port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0] if "]" in host else ""
-    return host.partition(":")[0]
+    """The name in a Host header, without its port; empty if the header is in no such form."""
+    match = _HOST.fullmatch(host)
+    return "" if match is None else match[1] or match[2] or ""
 
 
 def _is_address(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from server.flusher import now
 from server.http.address_limits import AddressLimits
-from server.http.counting import CountingServer
+from server.http.counting import CountingServer, NoteRefusal
 from server.http.handshake import StreamRequest, parse_stream_request
 from server.http.heads import MAX_HEAD, head_size
 from server.http.post_connection import Posts
@@ -71,9 +71,11 @@ class Arrivals:
         readers: Readers,
         *,
         max_requests: int,
+        note_refusal: NoteRefusal,
         head_timeout: float = HEAD_TIMEOUT,
     ) -> None:
         self._http = http
+        self._note_refusal = note_refusal
         self._open_websocket = open_websocket
         self._posts = posts
         self._limits = limits
@@ -149,6 +151,7 @@ class Arrivals:
         if refusal is None:
             self._http.take(connection, address, data)
         else:
+            self._note_refusal(refusal, "a request", address[0])
             send_refusal(connection, refusal)
 
     def _refuse_request(self, address: str, data: bytes) -> Refusal | None:

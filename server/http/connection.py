@@ -19,7 +19,15 @@ from typing import Protocol
 
 from server.flusher import now
 from server.framing import PING, Encoding, encode_close, encode_close_event, encode_pong
-from server.http.client_frames import ClientFrames, Close, Event, Ping, Unwanted, Violation
+from server.http.client_frames import (
+    NO_CODE,
+    ClientFrames,
+    Close,
+    Event,
+    Ping,
+    Unwanted,
+    Violation,
+)
 from server.http.rate import Bucket, Rate
 from server.hub.listener import Client, Send
 from server.hub.slow_clients import MAX_PINGS
@@ -28,6 +36,10 @@ CLOSE_TIMEOUT = 5.0
 """Seconds that a client has to take what is left and to answer a close."""
 ABNORMAL = 1006
 """The code under which a connection is counted that was closed without one."""
+CLIENT_CODES = frozenset({1000, 1001, NO_CODE, 4000, 4001})
+"""Codes of clients that are counted. Any other, such as the server's own 4008, would be a lie."""
+OTHER = 0
+"""The code under which a close with another code is counted."""
 READ_SIZE = 4096
 """Bytes that are read at once from a client, which has next to nothing to send."""
 FRAMES_RATE = Rate(burst=2 * MAX_PINGS, per_second=20)
@@ -151,7 +163,7 @@ class Connection(Client):
 
     def _on_close(self, code: int) -> None:
         if self._state is State.OPEN:
-            self._code = code
+            self._code = code if code in CLIENT_CODES else OTHER
             self._leave(State.ANSWERED)
             self._write(encode_close(code))
         elif self._state is State.CLOSING:

@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import Counter
-from typing import Any, Protocol, cast
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, TypeAlias, cast
 
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream, SSLIOStream
+from tornado.iostream import IOStream, SSLIOStream, UnsatisfiableReadError
 
-from server.http.refusal import encode_answer
+from server.http.refusal import Refusal, encode_refusal
 
 MAX_BUFFER = 1 << 20
 """Bytes that are read ahead from one client."""
 _BARE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 """Tornado's answer to a request that is none."""
-_MALFORMED = encode_answer(
-    400, {"error": "expected a request of HTTP/1.1"}, {"Connection": "close"}
+_MALFORMED = Refusal(400, "expected a request of HTTP/1.1")
+_TOO_LARGE = Refusal(431, "expected a head of at most 64 KiB, and lines of a usual length")
+_DRAINED = 1 << 20
+"""Bytes of a refused request that are read before its connection is closed: a connection that is
+closed with bytes to read is reset, and the client may lose the answer."""
+
+NoteRefusal: TypeAlias = Callable[[Refusal, str, str], None]
+"""Counts and logs a refusal: see `Context.note_refusal`."""
+_Error: TypeAlias = (
+    bool
+    | BaseException
+    | tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+    | None
 )
 
 
 class _ExplainingStream(IOStream):
-    """Answers in JSON where Tornado refuses a malformed request without a body."""
+    """Answers in JSON where Tornado refuses a malformed request without a body, or in silence."""
+
+    on_refused: Callable[[Refusal], None] = staticmethod(lambda refusal: None)
 
     def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
-        return super().write(_MALFORMED if data == _BARE else data)
+        if data != _BARE:
+            return super().write(data)
+        self.on_refused(_MALFORMED)
+        return super().write(encode_refusal(_MALFORMED))
+
+    def close(self, exc_info: _Error = False) -> None:
+        is_refused = isinstance(exc_info, UnsatisfiableReadError)
+        if is_refused and not self.closed() and not self.writing():
+            self.on_refused(_TOO_LARGE)
+            with contextlib.suppress(OSError):  # of a client that has gone
+                self.write_to_fd(memoryview(encode_refusal(_TOO_LARGE)))
+                self._drain()
+        super().close(exc_info)
+
+    def _drain(self) -> None:
+        buffer, read = bytearray(64 << 10), 0
+        while read < _DRAINED and (size := self.read_from_fd(buffer)):
+            read += size
 
 
 class TlsStream(_ExplainingStream, SSLIOStream):
@@ -58,8 +91,11 @@ class PlainStream(_ExplainingStream):
 class CountingServer(HTTPServer):
     """An HTTP server that counts its connections that are no streams, or not yet."""
 
-    def initialize(self, *args: Any, **kwargs: Any) -> None:
+    def initialize(  # type: ignore[override]  # a server of ours has to be given more
+        self, *args: Any, note_refusal: NoteRefusal, **kwargs: Any
+    ) -> None:
         super().initialize(*args, **kwargs)
+        self._note_refusal = note_refusal
         self.requests = 0
         self.by_address: Counter[str] = Counter()
         self._silent: dict[IOStream, None] = {}
@@ -73,6 +109,8 @@ class CountingServer(HTTPServer):
         self.requests += 1
         self.by_address[address[0]] += 1
         self._silent[stream] = None
+        if isinstance(stream, _ExplainingStream):
+            stream.on_refused = lambda refusal: self._note_refusal(refusal, "a request", address[0])
         super().handle_stream(stream, address)
 
     def on_close(self, server_conn: object) -> None:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 import msgspec
+from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
@@ -18,7 +19,7 @@ from server.http.access import Access
 from server.http.grant import Grant
 from server.http.open_connections import OpenConnections
 from server.http.readers import Readers
-from server.http.refusal import Refusal, RefusalLog, refuse_view
+from server.http.refusal import Refusal, RefusalLog, hide_tokens, refuse_view
 from server.http.subscription import Admission
 from server.hub.hub import Hub
 from server.hub.post_check import Outcome
@@ -82,6 +83,11 @@ class Context:
         self.metrics.on_refused(refusal.status, refusal.label)
         self.refusal_log.add(refusal, f"{request} from {address}", now())
 
+    def note_refusal_of(self, refusal: Refusal, request: HTTPServerRequest) -> None:
+        """Count the refusal of one of Tornado's requests, and log it."""
+        client = self.client_network(request.remote_ip or "", request.headers)
+        self.note_refusal(refusal, f"{request.method} {request.path!r}", client)
+
 
 class Handler(RequestHandler):
     """Answers in JSON, also what Tornado refuses and what fails."""
@@ -109,8 +115,12 @@ class Handler(RequestHandler):
 
     def decode_arguments(self) -> dict[str, list[str]]:
         """The arguments of the query, each with all its values."""
-        names = self.request.query_arguments
-        return {name: self.get_query_arguments(name, strip=False) for name in names}
+        return {name: self.arguments_of(name) for name in self.request.query_arguments}
+
+    def arguments_of(self, name: str) -> list[str]:
+        """The values of an argument as they are; Tornado's method replaces control codes."""
+        values = self.request.query_arguments.get(name, [])
+        return [self.decode_argument(value, name) for value in values]
 
     def answer(self, status: int, body: dict[str, Any]) -> None:
         """Finish with `body` as JSON."""
@@ -127,10 +137,7 @@ class Handler(RequestHandler):
 
     def note_refusal(self, refusal: Refusal) -> None:
         """Count the refusal, and log it."""
-        request = f"{self.request.method} {self.request.path!r}"
-        peer = self.request.remote_ip or ""
-        client = self.context.client_network(peer, self.request.headers)
-        self.context.note_refusal(refusal, request, client)
+        self.context.note_refusal_of(refusal, self.request)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         sentence = HTTPStatus(status_code).phrase.lower()
@@ -176,7 +183,7 @@ class Handler(RequestHandler):
 def log_failure(handler: RequestHandler, error: tuple[Any, ...]) -> None:
     """Log why a request failed, unless it was refused, or its client has gone."""
     if not isinstance(error[1], HTTPError | StreamClosedError):
-        request = f"{handler.request.method} {handler.request.path[:LOGGED_PATH]!r}"
+        request = f"{handler.request.method} {hide_tokens(handler.request.path)[:LOGGED_PATH]!r}"
         log.error("%s failed", request, exc_info=error)
 
 

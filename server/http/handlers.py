@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from http import HTTPStatus
+from os.path import realpath, relpath
 from typing import Any
 
 import msgspec
@@ -54,7 +55,7 @@ class Frontier(Handler):
     allows_other_origins = True
 
     def get(self) -> None:
-        names = self.get_query_arguments("view", strip=False)
+        names = self.arguments_of("view")
         if len(names) != 1:
             self.refuse(Refusal(400, "expected one view: /view/frontier?view=NAME"))
             return
@@ -128,6 +129,12 @@ class Preflight(Handler):
 class OwnPage(StaticFileHandler):
     """The files of the operator's folder (`--static`), without a policy of ours."""
 
+    def initialize(  # type: ignore[override]  # the route passes them
+        self, path: str, context: Context, default_filename: str | None = None
+    ) -> None:
+        super().initialize(path, default_filename)
+        self.context = context
+
     def set_default_headers(self) -> None:
         self.set_header("Server", "viewstream")
         self.set_header("X-Content-Type-Options", "nosniff")
@@ -136,6 +143,13 @@ class OwnPage(StaticFileHandler):
     def prepare(self) -> None:
         if any(map(_is_hidden, self.path_args[0].split("/"))):
             raise HTTPError(404)
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        """Refuse also what a symbolic link leads to, if it is hidden or outside of the folder."""
+        found = super().validate_absolute_path(root, absolute_path)
+        if found is not None and any(map(_is_hidden, relpath(found, realpath(root)).split("/"))):
+            raise HTTPError(404)
+        return found
 
     async def get(self, path: str, include_body: bool = True) -> None:
         await super().get(path, include_body)
@@ -148,8 +162,11 @@ class OwnPage(StaticFileHandler):
             self.set_header("Allow", Handler.allowed_methods)
         if status_code != 404:
             sentence = HTTPStatus(status_code).phrase.lower()
+        refusal = Refusal(status_code, sentence)
+        if status_code != 404:  # browsers ask for files that few sites have
+            self.context.note_refusal_of(refusal, self.request)
         self.set_header("Content-Type", "application/json")
-        self.finish(msgspec.json.encode({"error": sentence}) + b"\n")
+        self.finish(msgspec.json.encode({"error": refusal.sentence}) + b"\n")
 
     def log_exception(self, *error: Any) -> None:
         log_failure(self, error)
@@ -171,8 +188,10 @@ class Page(OwnPage):
 class NamedPage(Page):
     """A page of the dashboard whose path is not that of its file."""
 
-    def initialize(self, path: str, file: str, default_filename: str) -> None:  # type: ignore[override]
-        super().initialize(path, default_filename)
+    def initialize(  # type: ignore[override]  # the route passes them
+        self, path: str, context: Context, file: str, default_filename: str
+    ) -> None:
+        super().initialize(path, context, default_filename)
         self._file = file
 
     def prepare(self) -> None:

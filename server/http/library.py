@@ -13,7 +13,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.http.access import Access
 from server.http.handler import allow_origin
 from server.http.handlers import OwnPage
 
@@ -61,13 +60,9 @@ def _read(path: Path) -> _File:
 class LibraryFile(OwnPage):
     """A file of the library, which pages of allowed origins may import."""
 
-    def initialize(self, path: str, access: Access) -> None:  # type: ignore[override]
-        super().initialize(path)
-        self._access = access
-
     def prepare(self) -> None:
         super().prepare()
-        allow_origin(self, self._access)
+        allow_origin(self, self.context.access)
 
     @classmethod
     def get_content(

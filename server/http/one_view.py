@@ -19,7 +19,7 @@ class OneView(Handler):
         refusal = self.context.access.refuse_origin(self.request.headers)
         if refusal is not None:
             return refusal
-        names = self.get_query_arguments("view", strip=False)
+        names = self.arguments_of("view")
         if len(names) != 1:
             return Refusal(400, f"expected one view: {self.request.path}?view=NAME")
         grant = self.find_grant()

@@ -75,6 +75,8 @@ class PostConnection:
         self._context = posts.context
         self._socket = connection
         self._address = address
+        self._client = ""
+        """The client's network, of the last head."""
         self._data = bytearray()
         self._unsent = b""
         self._head: tuple[bytes, int] | None = None
@@ -166,6 +168,7 @@ class PostConnection:
         )
         if refusal is not None:
             return None
+        self._client = self._context.client_network(self._address[0], headers)
         self._head = (head, int(headers["Content-Length"]))
         return self._head[1]
 
@@ -191,7 +194,7 @@ class PostConnection:
         refusal = answer.refusal
         if refusal is None:
             return encode_answer(200, answer.fields)
-        self._context.note_refusal(refusal, f"POST {_TARGET!r}", self._address[0])
+        self._context.note_refusal(refusal, f"POST {_TARGET!r}", self._client)
         fields = {"error": refusal.sentence, **answer.fields}
         return encode_answer(refusal.status, fields, refusal.headers)
 

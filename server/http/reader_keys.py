@@ -181,10 +181,19 @@ class _FormatError(ValueError):
 
 def _parse_keys(text: str) -> Iterable[Key]:
     if "-----BEGIN " in text:
+        _check_blocks(_PEM.sub("", text))
         return [_parse_pem(match[0], match[1]) for match in _PEM.finditer(text)]
     if text.lstrip().startswith("{"):
-        return [_parse_jwk(one) for one in msgspec.json.decode(text, type=_KeySet).keys]
+        keys = msgspec.json.decode(text, type=_KeySet).keys
+        return [_parse_jwk(one) for one in keys if one.get("use", "sig") == "sig"]
     return [_secret(line.strip().encode()) for line in text.splitlines() if line.strip()]
+
+
+def _check_blocks(between: str) -> None:
+    """Refuse text between the blocks of PEM but comments: a torn key, or a shared secret."""
+    lines = (line.strip() for line in between.splitlines())
+    if any(line and not line.startswith("#") for line in lines):
+        raise _FormatError("expected whole blocks of PEM and nothing else but comments (#)")
 
 
 def _secret(secret: bytes, kid: str | None = None) -> Key:
@@ -227,12 +236,13 @@ class _KeySet(msgspec.Struct):
 
 def _parse_jwk(fields: dict[str, Any]) -> Key:
     jwk = jwt.PyJWK(fields)
-    if isinstance(jwk.key, bytes):
-        return _secret(jwk.key, jwk.key_id)
+    is_secret = isinstance(jwk.key, bytes)
     if "d" in fields:
         raise _FormatError("expected public keys in the set, found a private key")
-    algorithm = _algorithm(jwk.key)
+    algorithm = "HS256" if is_secret else _algorithm(jwk.key)
     if fields.get("alg", algorithm) != algorithm:
         raise _FormatError(f"expected the algorithm {algorithm}, found another one in the set")
+    if is_secret:
+        return _secret(jwk.key, jwk.key_id)
     canonical = msgspec.json.encode(fields, order="sorted")
     return Key(algorithm, jwk.key, hashlib.sha256(canonical).hexdigest(), jwk.key_id)

@@ -27,7 +27,9 @@ class ReaderToken:
         self, headers: Mapping[str, str], at: float, *, may_use_cookie: bool
     ) -> Grant | Refusal:
         """Return what the token grants; the cookie is read if there is no other token."""
-        token = _from_authorization(headers) or _from_subprotocol(headers)
+        token = _from_authorization(headers)
+        if token is None:
+            token = _from_subprotocol(headers)
         if token is None and may_use_cookie and self._cookie is not None:
             token = parse_cookie(headers.get("Cookie", "")).get(self._cookie)
         if token is None:

@@ -18,7 +18,7 @@ class Readiness(Handler):
 
     def get(self) -> None:
         hub, at, grant = self.context.hub, now(), self.find_operator_grant()
-        named = self.get_query_arguments("view", strip=False)
+        named = self.arguments_of("view")
         if not isinstance(grant, Refusal) and not all(self.may_read(one, grant) for one in named):
             return
         reasons: dict[str, list[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import socket
 import time
 from collections.abc import Collection, Mapping
@@ -27,6 +28,8 @@ NAMES_SHOWN = 20
 BURST, REFILL = 20, 10_000
 """Lines that are logged at once, and milliseconds until one more may be: an outsider can cause any
 number of refusals."""
+_TOKEN = re.compile(r"eyJ[\w.%=-]{17,}")
+"""A JSON Web Token, or the beginning of one: they all begin like that."""
 MAX_LINE = 300
 """Characters of a sentence in the log: it may repeat what an outsider sent."""
 NOT_LOGGED = {409, 410}
@@ -45,6 +48,7 @@ LABELS = {
     415: "content_type",
     426: "no_websocket",
     429: "too_many",
+    431: "head_size",
     500: "internal_error",
     503: "unavailable",
 }
@@ -59,6 +63,11 @@ _HEADERS = {
 }
 
 
+def hide_tokens(text: str) -> str:
+    """Replace tokens of readers, which a client has put where none belongs, such as a path."""
+    return _TOKEN.sub("[token]", text)
+
+
 @dataclass(frozen=True)
 class Refusal:
     """An HTTP status and one sentence for the client."""
@@ -67,6 +76,10 @@ class Refusal:
     sentence: str
     reason: str = ""
     """One word for `/metrics` where the status alone does not tell."""
+
+    def __post_init__(self) -> None:
+        """Hide tokens: the sentence may repeat what the client sent, and ends in the log."""
+        object.__setattr__(self, "sentence", hide_tokens(self.sentence))
 
     @property
     def label(self) -> str:
@@ -112,13 +125,17 @@ def _date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
+def encode_refusal(refusal: Refusal) -> bytes:
+    """Encode the last answer on a connection."""
+    headers = {**refusal.headers, "Connection": "close"}
+    return encode_answer(refusal.status, {"error": refusal.sentence}, headers)
+
+
 def send_refusal(connection: socket.socket, refusal: Refusal) -> None:
     """Answer a request that Tornado does not see, and close its connection."""
-    headers = {**refusal.headers, "Connection": "close"}
-    answer = encode_answer(refusal.status, {"error": refusal.sentence}, headers)
     # A client that has gone needs no answer.
     with contextlib.suppress(OSError):
-        connection.send(answer)
+        connection.send(encode_refusal(refusal))
         connection.shutdown(socket.SHUT_WR)
     connection.close()
 
@@ -201,5 +218,5 @@ class RefusalLog:
         if self._left_out:
             log.info("%d more requests were refused", self._left_out)
             self._left_out = 0
-        line = f"refused {request}: {refusal.status} {refusal.sentence}"
+        line = f"refused {hide_tokens(request)}: {refusal.status} {refusal.sentence}"
         log.info("%s", line if len(line) <= MAX_LINE else line[:MAX_LINE] + "…")

@@ -52,6 +52,7 @@ class Service:
         http = CountingServer(
             Site(context, str(static), lambda stream: http.on_request(stream)),
             max_body_size=SMALL_BODY,
+            note_refusal=context.note_refusal,
             body_timeout=body_timeout,
             idle_connection_timeout=headers_timeout,
         )
@@ -63,6 +64,7 @@ class Service:
             address_limits,
             context.readers,
             max_requests=max_requests,
+            note_refusal=context.note_refusal,
             head_timeout=min(headers_timeout, HEAD_TIMEOUT),
         )
         self._acceptor = Acceptor(

@@ -53,8 +53,8 @@ class Site(Application):
         self._on_request = on_request
         self._shared = {"context": context}
         self._access = context.access
-        page = {"path": static, "default_filename": "index.html"}
-        library = {"path": str(STATIC / "viewstream"), "access": context.access}
+        page = {**self._shared, "path": static, "default_filename": "index.html"}
+        library = {**self._shared, "path": str(STATIC / "viewstream")}
         own = [
             ("/(views)", NamedPage, {**page, "file": "views.html"}),
             ("/(pipeline)", NamedPage, {**page, "file": "pipeline.html"}),

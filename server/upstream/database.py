@@ -20,6 +20,7 @@ from psycopg2.extensions import UNICODE, cursor, make_dsn, parse_dsn, string_typ
 from tornado.ioloop import IOLoop
 
 from server.upstream.errors import BrokenConnectionError, EngineError, SlowAnswerError
+from viewstream.dsn import SECRETS
 from viewstream.engine import connection_options
 from viewstream.protocol import Row
 
@@ -157,10 +158,11 @@ class Database:
             self._free.release()
 
     def _mask(self, error: EngineError) -> None:
-        """Hide the password in the words of libpq and the engine."""
-        password = parse_dsn(self._dsn).get("password")
-        if password:
-            error.detail = error.detail.replace(password, "***")
+        """Hide secrets in the words of libpq and the engine."""
+        options = parse_dsn(self._dsn)
+        for secret in [*map(options.get, SECRETS), os.environ.get("PGPASSWORD")]:
+            if secret:
+                error.detail = error.detail.replace(secret, "***")
 
     def close(self) -> None:
         self._is_closed = True

@@ -171,9 +171,11 @@ def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
         with Exhausted() as listener, socket.socket() as client:
             listener.bind(("127.0.0.1", 0))
             listener.listen()
-            http = CountingServer(lambda request: None)
+            http = CountingServer(lambda request: None, note_refusal=fail)
             posts = Posts(fail, fail, 1, 1)  # type: ignore[arg-type]
-            arrivals = Arrivals(http, fail, posts, AddressLimits(), Readers(), max_requests=10)
+            arrivals = Arrivals(
+                http, fail, posts, AddressLimits(), Readers(), max_requests=10, note_refusal=fail
+            )
             acceptor = Acceptor(http, [listener], None, arrivals)
             client.connect(listener.getsockname())
             await listener.tried.wait()

@@ -60,6 +60,25 @@ def test_a_switch_by_a_variable(text: str, value: bool) -> None:
     assert parse(["--tail", "top10"], {"VIEWSTREAM_TAIL": text}).tail is True
 
 
+def test_a_secret_of_a_wrong_type_is_not_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in ("token = ['s3cret']", "dsn = ['password=s3cret']", "dsn = {a = 's3cret'}"):
+        with pytest.raises(SystemExit):
+            parse(["--config", write(tmp_path, text), "top10"], {})
+        error = capsys.readouterr().err
+        assert "expected a text or a number, found another value" in error
+        assert "s3cret" not in error
+
+
+def test_secrets_of_the_dsn_are_not_printed() -> None:
+    dsn = "postgresql://u:s3cret@a/d?sslpassword=s3cret"
+    printed = print_config(parse(["--dsn", dsn, "top10"], {}))
+    assert "s3cret" not in printed
+    assert "# dsn has a password, which is not shown\n" in printed
+    assert "# dsn has a sslpassword, which is not shown\n" in printed
+
+
 def test_every_option_can_be_in_the_file(tmp_path: Path) -> None:
     options = parse(["--config", write(tmp_path, FULL)], {})
     assert options.listen == ("0.0.0.0", 80)

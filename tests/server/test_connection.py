@@ -13,7 +13,7 @@ import pytest
 from server.framing import MAX_JOINED, Encoding, encode_close, encode_pong, frame
 from server.http import connection, socket_connection
 from server.http.client_frames import MAX_MESSAGE
-from server.http.connection import ABNORMAL, FRAMES_RATE, Connection
+from server.http.connection import ABNORMAL, FRAMES_RATE, OTHER, Connection
 from server.http.readers import Readers
 from server.http.socket_connection import SocketConnection
 from server.hub.slow_clients import MAX_PINGS, PROGRESS_BYTES
@@ -230,6 +230,18 @@ def test_a_client_that_closes_gets_its_code_back() -> None:
         frames = await pair.read_frames()
         assert frames.closed_with == (4000, "")
         assert pair.owner.events == ["closing", 4000]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("code", [4008, 4440, 1002, 3000])
+def test_a_client_cannot_be_counted_under_a_code_of_the_server(code: int) -> None:
+    async def scenario() -> None:
+        pair = Pair()
+        await pair.send(masked(CLOSE, code.to_bytes(2)))
+        frames = await pair.read_frames()
+        assert frames.closed_with == (code, "")
+        assert pair.owner.events == ["closing", OTHER]
 
     asyncio.run(scenario())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +63,26 @@ def test_a_mistake_is_refused(
     with get(served, path, view, Accept="text/event-stream") as response:
         assert response.status_code == status
         assert response.json()["error"].startswith(sentence)
+
+
+@pytest.mark.parametrize("way", ["stream", "events", "rows"])
+def test_a_value_keeps_its_control_codes(way: str, engine: FakeEngine) -> None:
+    """The engine is asked for it, whichever way it came."""
+    value = "a\x01b\x1f \n\t\x7f"
+    part = f"top10[user='{value}']"
+    engine.rows = [(value, "1")]
+    with Served(engine, "--part", "top10:user") as served:
+        served.post(900, 1001)
+        if way == "stream":
+            found = served.open(part).base().view
+        elif way == "events":
+            with get(served, "/view/stream", part, Accept="*/*") as response:
+                data = next(one for one in response.iter_lines() if one.startswith(b"data: "))
+                found = json.loads(data[6:])["view"]
+        else:
+            assert get(served, "/view/rows", part).json() == [{"user": value, "count": 1}]
+            return
+        assert found == part
 
 
 def test_any_spelling_is_one_part(served: Served) -> None:

@@ -77,6 +77,29 @@ def test_a_malformed_request_is_refused_in_json(shared_server: Served, data: byt
     assert json.loads(body) == {"error": "expected a request of HTTP/1.1"}
 
 
+@pytest.mark.parametrize("size", [70_000, 300_000, 900_000])
+def test_a_head_that_is_too_large_is_refused_in_json(shared_server: Served, size: int) -> None:
+    request = f"GET / HTTP/1.1\r\nHost: localhost\r\nX: {'x' * size}\r\n\r\n"
+    head, _, body = exchange(shared_server, request.encode()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 "), head
+    assert json.loads(body) == {
+        "error": "expected a head of at most 64 KiB, and lines of a usual length"
+    }
+
+
+def test_a_request_that_tornado_refuses_is_counted_and_logged(served: Served) -> None:
+    """The second one has a chunk whose first line never ends."""
+    exchange(served, b"GET / HTTP/9.9\r\n\r\n")
+    body = b"Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n5\n" + b"x" * 99
+    exchange(served, b"POST /view/deltas HTTP/1.1\r\nHost: localhost\r\n" + body)
+    expected = r"refused a request from 127\.0\.0\.1: 400 expected a request of HTTP/1\.1"
+    served.process.wait_for(expected)
+    served.process.wait_for(r"refused a request from 127\.0\.0\.1: 431 ")
+    metrics = served.metrics()
+    assert 'viewstream_refusals_total{reason="malformed",status="400"} 1.0' in metrics
+    assert 'viewstream_refusals_total{reason="head_size",status="431"} 1.0' in metrics
+
+
 def exchange(served: Served, data: bytes) -> bytes:
     """Send `data` and all that there is; the beginning of the answer."""
     host, port = served.url.removeprefix("http://").split(":")
@@ -177,7 +200,13 @@ def test_files_whose_names_begin_with_a_dot_are_not_served(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("content")
     with Served(engine, "--static", str(tmp_path)) as served:
+        (tmp_path / "link.txt").symlink_to(".env")
+        (tmp_path / "git").symlink_to(".git")
+        (tmp_path / "same.html").symlink_to("page.html")
         for path, status in [
+            ("/link.txt", 404),
+            ("/git/config", 404),
+            ("/same.html", 200),
             ("/page.html", 200),
             ("/.well-known/security.txt", 200),
             ("/.env", 404),

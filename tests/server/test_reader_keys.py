@@ -115,6 +115,15 @@ def test_a_key_set_is_read_and_a_key_id_chooses_the_key(tmp_path: Path) -> None:
     assert "signature" in sentence(keys.check(token(**signed, headers={"kid": "b"}), NOW))
 
 
+def test_comments_between_keys_and_keys_for_encryption_are_passed_over(tmp_path: Path) -> None:
+    pem = public_pem(PRIVATE_KEYS["ES256"])
+    keys = keys_of(tmp_path, f"# of the old login server\n{pem}\n# of the new one\n{pem}")
+    assert [key.algorithm for key in keys.keys] == ["ES256", "ES256"]
+    encrypts = {"kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "n": "AQ", "e": "AQAB"}
+    keys = keys_of(tmp_path, json.dumps({"keys": [encrypts, SECRET_JWK | {"use": "sig"}]}))
+    assert granted(keys.check(token(), NOW))
+
+
 REFUSED: dict[str, tuple[str, str]] = {
     "wrong signature": (token(key=OTHER_SECRET), "the token's signature is wrong"),
     "expired": (token(exp=NOW - 1), "the token has expired"),
@@ -173,6 +182,7 @@ def test_the_audience_must_be_the_one_of_the_option(tmp_path: Path) -> None:
         assert sentence(keys.check(token(aud=aud), NOW)) == "the token is for another audience"
 
 
+SECRET_JWK = {"kty": "oct", "k": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("=")}
 PRIVATE_PEM = PRIVATE_KEYS["ES256"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 BAD_FILES = {
     "empty": ("", "there is none"),
@@ -182,7 +192,15 @@ BAD_FILES = {
     "small RSA": (public_pem(rsa.generate_private_key(65537, 1024)), "at least 2048 bits"),
     "other curve": (public_pem(ec.generate_private_key(ec.SECP384R1())), "of the curve P-256"),
     "torn PEM": ("-----BEGIN PUBLIC KEY-----\ns3cret\n-----END PUBLIC KEY-----", "be parsed"),
-    "half a PEM": ("-----BEGIN PUBLIC KEY-----\nAAAA", "there is none"),
+    "half a PEM": ("-----BEGIN PUBLIC KEY-----\nAAAA", "expected whole blocks of PEM"),
+    "a PEM and half of one": (
+        public_pem(PRIVATE_KEYS["ES256"]) + public_pem(PRIVATE_KEYS["EdDSA"])[:60],
+        "expected whole blocks of PEM",
+    ),
+    "a PEM and a secret": (public_pem(PRIVATE_KEYS["ES256"]) + SECRET, "expected whole blocks"),
+    "a secret and a PEM": (f"{SECRET}\n{public_pem(PRIVATE_KEYS['ES256'])}", "expected whole"),
+    "a secret of another hash": (json.dumps({"keys": [SECRET_JWK | {"alg": "HS512"}]}), "HS256"),
+    "a set for encryption": (json.dumps({"keys": [SECRET_JWK | {"use": "enc"}]}), "there is none"),
     "no key set": ('{"s3cret": 1}', "it cannot be parsed"),
     "unknown kind": ('{"keys": [{"kty": "s3cret"}]}', "it cannot be parsed"),
     "private set": (

@@ -172,6 +172,40 @@ def test_a_token_in_the_address_counts_for_nothing_and_is_in_no_log(guarded: Ser
     assert token.split(".")[2] not in guarded.process.stderr
 
 
+def test_a_token_where_none_belongs_is_in_no_answer_and_in_no_log(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    token = make_token(views="*")
+    asked = bearer(token)
+    with start(engine, tmp_path) as served:
+        for path, headers in [
+            (f"/view/{token}", {}),
+            (f"/{token}", {}),
+            (f"/view/rows?view={token}", asked),
+            (f"/view/rows?view={token[:40]}", asked),
+            (f"/view/rows?view={token.replace('.', '%2E')}", asked),
+            (f"/view/rows?view=top10&format={token}", asked),
+            (f"/view/stream?view={token}", {**asked, "Accept": "*/*"}),
+            ("/view/rows?view=top10", {**asked, "Origin": f"https://{token}"}),
+            ("/view/rows?view=top10", {**asked, "Host": token}),
+        ]:
+            answer = requests.get(served.url + path, headers=headers, timeout=20)
+            assert answer.status_code >= 400
+            assert token[:40] not in answer.text, path
+        with pytest.raises(InvalidStatus):
+            served.open(token, additional_headers=asked)
+        served.process.wait_for(r"refused GET '/view/\[token\]' from 127\.0\.0\.1: 404")
+        served.process.wait_for(r"no view '\[token\]'")
+        assert token[:40] not in served.process.stderr
+
+
+def test_an_empty_token_is_not_made_up_for_by_a_cookie(guarded: Served) -> None:
+    cookie = {"Cookie": f"session={make_token()}"}
+    for header in ("Bearer", "Bearer ", "Bearer x"):
+        headers = {**cookie, "Authorization": header}
+        assert get(guarded, "/view/rows?view=top10", headers)[0] == 401, header
+
+
 def test_pages_of_allowed_origins_may_send_a_token(engine: FakeEngine, tmp_path: Path) -> None:
     origin = "https://example.org"
     with start(engine, tmp_path, "--origin", origin) as served:

@@ -103,6 +103,12 @@ PAGE_REFUSALS: dict[str, tuple[str, dict[str, str], int, str]] = {
         4403,
         "the host 'evil.example' is not allowed: see --host",
     ),
+    "same host, a page without TLS": (
+        "?view=top10",
+        {"Origin": "http://localhost", "Host": "localhost", "X-Forwarded-Proto": "https"},
+        4403,
+        "the origin 'http://localhost' is not allowed",
+    ),
     "same host, other port": ("?view=top10", {"Origin": "http://127.0.0.1:1"}, 4403, "the origin"),
     "a browser says cross-site": (
         "?view=top10",
@@ -439,6 +445,10 @@ def test_allowed_origins_may_connect(engine: FakeEngine) -> None:
         own = served.url
         for origin in ("https://example.org", own):
             with connect(served.address(), additional_headers={"Origin": origin}):
+                pass
+        for scheme in ("https, http", "wss", "something"):  # as proxies call it
+            behind = {"Origin": own.replace("http", "https"), "X-Forwarded-Proto": scheme}
+            with connect(served.address(), additional_headers=behind):
                 pass
         other = closed_with(served, "?view=top10", {"Origin": "https://example.com"})
         assert other[0] == 4403

@@ -32,6 +32,14 @@ def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
             assert "Traceback" not in process.stderr
 
 
+def test_a_page_of_the_same_name_without_tls_is_another_site(engine: FakeEngine) -> None:
+    with Served(engine, *TLS) as served:
+        for origin, status in [(served.url, 400), (served.url.replace("https", "http"), 403)]:
+            url = served.url + "/view/rows?view=nosuch&view=top10"
+            answer = requests.get(url, headers={"Origin": origin}, verify=TLS[1], timeout=20)
+            assert answer.status_code == status, origin
+
+
 def test_base_and_deltas_over_tls(engine: FakeEngine) -> None:
     engine.rows = [(f"user {n} " + "x" * 1000, str(n)) for n in range(3_000)]
     with Served(engine, *TLS) as served:

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from scripts.child import ROOT
-from viewstream.log_format import MAX_REPEATS, WINDOW, LineFormatter, RepeatLimit, read_line
+from viewstream.log_format import (
+    FORMATS,
+    MAX_REPEATS,
+    WINDOW,
+    LineFormatter,
+    RepeatLimit,
+    read_line,
+)
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 SCRIPT = """
@@ -62,11 +69,24 @@ def test_json_is_an_object_a_line_also_with_a_traceback(
 def test_text_has_times_and_levels() -> None:
     lines = logged(None, {"VIEWSTREAM_LOG_FORMAT": "text"}).splitlines()
     assert re.fullmatch(rf"{TIME} WARNING post_deltas: it failed", lines[0])
-    assert re.fullmatch(rf"{TIME} ERROR server: two", lines[1])
+    assert re.fullmatch(rf"{TIME} ERROR server: two\\u000alines", lines[1])
 
 
 def test_plain_is_for_a_parent_that_adds_the_time() -> None:
-    assert logged("plain").startswith("post_deltas: it failed\nserver: two\n")
+    assert logged("plain").startswith("post_deltas: it failed\nserver: two\\u000alines\n")
+
+
+HOSTILE = "a\r\n2026 INFO server: forged \x1b[2J \x9b2J \x00 \u2028 \u202e \ud800 é 日 😀"
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_what_others_send_makes_no_line_and_no_control_code(format_: str) -> None:
+    line = LineFormatter(format_).format(record(HOSTILE))
+    assert "é 日 😀" in line
+    assert line.replace(" ", "").isprintable()
+    assert line.encode().splitlines() == [line.encode()]
+    if format_ == "json":
+        assert json.loads(line)["message"] == HOSTILE
 
 
 def test_a_terminal_gets_text() -> None:
