@@ -28,7 +28,12 @@ PATIENCE = 60.0
 
 _RATE = 200
 _ROUNDS = 3
-_CHANGES_OF_INTERNAL = {"mz_views": 0}
+_CHANGES_OF_INTERNAL = {
+    "mz_views": 0,
+    "mz_dataflow_operator_dataflows": 0,
+    "mz_dataflow_addresses": 0,
+    "mz_dataflow_channels": 0,
+}
 """Tables of the engine change once a second, or never in the demo."""
 _CHANGES = 3
 """How many times a view must have changed before each proof, so that there is something to it."""

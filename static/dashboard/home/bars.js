@@ -1,11 +1,11 @@
 /** A bar chart of counts by name, as a list whose bars move to their ranks. */
 
 import { append, setText } from "../site/dom.js";
+import { SpokenTable } from "../site/spoken_table.js";
 import { Motion } from "./motion.js";
 import { RankedList } from "./ranked_list.js";
 import { ranking } from "./ranking.js";
 import { SettledOrder } from "./settled_order.js";
-import { SpokenTable } from "./spoken_table.js";
 
 /** A bar gets another length when it differs by this part of the longest. */
 const STEP = 0.004;

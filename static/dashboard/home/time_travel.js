@@ -1,10 +1,10 @@
 /** The chart of the last minutes with its slider: goes back in time, and forward to live. */
 
 import { setText } from "../site/dom.js";
+import { SpokenTable } from "../site/spoken_table.js";
 import { rateText } from "../site/texts.js";
 import { Pace, SECONDS } from "./pace.js";
 import { rateAt } from "./rate.js";
-import { SpokenTable } from "./spoken_table.js";
 import { TimeSlider } from "./time_slider.js";
 import { Timeline } from "./timeline.js";
 

@@ -7,6 +7,8 @@ import { visibleText } from "../site/safe_text.js";
 import { StandingDisplay } from "../site/standing.js";
 import { ageText, describe, LAGGING, timeText, worst } from "../site/texts.js";
 import { Refresher } from "../views/refresher.js";
+import { TABLES } from "./dataflow_graph.js";
+import { DataflowPanel } from "./dataflow_panel.js";
 import { HopBox } from "./hop_box.js";
 import {
   describeEngine,
@@ -20,7 +22,7 @@ import { Metrics, Rate } from "./metrics.js";
 import { outageText, Recovery } from "./recovery.js";
 
 const SERVER = new URL("../..", import.meta.url);
-const INTERNAL = ["mz_source_statistics", "mz_tails"];
+const INTERNAL = ["mz_source_statistics", "mz_tails", ...TABLES];
 /** Views that are followed to see that they converge. */
 const FOLLOWED = 2;
 
@@ -37,6 +39,7 @@ const rates = {
   messages: new Rate(),
 };
 const messages = new Messages();
+const dataflow = new DataflowPanel(element("dataflow"));
 const recovery = new Recovery();
 const refresher = new Refresher(new URL("view/list", SERVER), 1_000, onList);
 /** @type {?import("../../viewstream/types/index.js").Stream} */
@@ -128,6 +131,7 @@ function show() {
   showStanding(standing, asOf, age);
   showOutages(now);
   showMessages();
+  dataflow.show(rowsOf, stream?.views.get("mz_message_counts")?.asOf ?? null);
 }
 
 /** What the engine is said to do wrong: the problem that all views share. */

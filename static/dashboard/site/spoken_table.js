@@ -1,6 +1,6 @@
 /** A table for screen readers, of what a chart shows: it changes every few seconds at most. */
 
-import { append } from "../site/dom.js";
+import { append } from "./dom.js";
 
 /** Milliseconds. */
 const EVERY = 5_000;
