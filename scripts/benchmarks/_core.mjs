@@ -1,13 +1,16 @@
 /**
  * The library's core beside a naive Map, in turns: `node _core.mjs ROWS UPDATES DELTAS`.
  *
- * All apply the same decoded deltas, which change counters. The core also checks each message, keeps
- * up the checksum, and can report what changed; the third contender is the core with a reader that
- * has it summed. Prints nanoseconds an update, the median of the turns, as JSON.
+ * All apply the same decoded deltas, which change counters. The core also checks each message and
+ * can report what changed; the third contender is the core with a reader that has it summed. The
+ * server sends a checksum every 5 s, so that a view as busy as this one hashes its rows then; the
+ * fourth contender gets one with each delta, and hashes each update. Prints nanoseconds an update,
+ * the median of the turns, as JSON.
  */
 
+import { addToChecksum, rowHash } from "../../static/viewstream/checksum.js";
 import { checksumOf, countRows } from "../../static/viewstream/multiset.js";
-import { receive, ViewState } from "../../static/viewstream/state.js";
+import { receive, receiveShort, ViewState } from "../../static/viewstream/state.js";
 
 const [rows, updates, deltas] = process.argv.slice(2).map(Number);
 /** Updates of one turn: so many that its first ones, which find cold caches, do not count. */
@@ -24,12 +27,19 @@ function finish(task) {
   return step.value;
 }
 
+/** Apply a message as the stream does, but without pauses. */
+function apply(state, message) {
+  const change = receiveShort(state, message);
+  return change === undefined ? finish(receive(state, message)) : change;
+}
+
 const counts = Array.from({ length: rows }, (_, at) => at);
 const row = (at) => [`User name ${at}`, String(counts[at])];
 const base = { type: "base", view: "v", epoch: EPOCH, upper: 1, columns, rows: counts.map((_, at) => row(at)) };
-const checksum = finish(checksumOf(finish(countRows(base.rows, columns.length))));
+base.checksum = finish(checksumOf(finish(countRows(base.rows, columns.length))));
+let { checksum } = base;
 
-/** A delta as text: each contender decodes its own. */
+/** A delta as text, without and with the checksum of the rows after it: each contender decodes its own. */
 function makeDelta(time) {
   const list = [];
   for (let done = 0; done < updates / 2; done += 1) {
@@ -38,13 +48,14 @@ function makeDelta(time) {
     counts[at] += 1;
     list.push([time, 1, row(at)]);
   }
+  for (const [, diff, one] of list) checksum = addToChecksum(checksum, diff, rowHash(JSON.stringify(one)));
   const delta = { type: "delta", view: "v", epoch: EPOCH, lower: time, upper: time + 1, updates: list };
-  return JSON.stringify(delta);
+  return { plain: JSON.stringify(delta), hashed: JSON.stringify({ ...delta, checksum }) };
 }
 
 const map = new Map(base.rows.map((one) => [JSON.stringify(one), 1]));
-const [state, read] = [new ViewState("v"), new ViewState("v")];
-for (const each of [state, read]) finish(receive(each, structuredClone({ ...base, checksum })));
+const [state, read, hashed] = ["v", "v", "v"].map((name) => new ViewState(name));
+for (const each of [state, read, hashed]) apply(each, structuredClone(base));
 let changed = 0;
 
 const contenders = [
@@ -56,10 +67,11 @@ const contenders = [
       else map.set(key, weight);
     }
   },
-  (delta) => finish(receive(state, delta)),
+  (delta) => apply(state, delta),
   (delta) => {
-    changed += finish(receive(read, delta)).rows.size;
+    changed += apply(read, delta).rows.size;
   },
+  (delta) => apply(hashed, delta),
 ];
 
 const times = contenders.map(() => []);
@@ -68,13 +80,14 @@ for (let time = 1; time + batch <= deltas; time += batch) {
   const texts = Array.from({ length: batch }, (_, at) => makeDelta(time + at));
   for (let turn = 0; turn < contenders.length; turn += 1) {
     const which = (turn + time / batch) % contenders.length | 0;
-    const decoded = texts.map((text) => JSON.parse(text));
+    const kind = which < contenders.length - 1 ? "plain" : "hashed";
+    const decoded = texts.map((text) => JSON.parse(text[kind]));
     const began = process.hrtime.bigint();
     for (const delta of decoded) contenders[which](delta);
     times[which].push(Number(process.hrtime.bigint() - began) / (batch * updates));
   }
 }
-const keys = [state.rows, read.rows, map].map((each) => JSON.stringify([...each.keys()].sort()));
+const keys = [map, state.rows, read.rows, hashed.rows].map((each) => JSON.stringify([...each.keys()].sort()));
 if (new Set(keys).size > 1 || changed === 0) throw new Error("they differ");
 
 /** The median, once the code is hot. */

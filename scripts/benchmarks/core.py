@@ -12,7 +12,12 @@ from pathlib import Path
 from scripts.benchmarks.report import Bar, Measure, Report
 
 _PROGRAM = Path(__file__).parent / "_core.mjs"
-_CONTENDERS = ("a naive Map", "the core", "the core, and what changed is read")
+_CONTENDERS = (
+    "a naive Map",
+    "the core",
+    "the core, and what changed is read",
+    "the core, with a checksum in each delta",
+)
 _SCENES = ((10_000, 2), (10_000, 100), (100_000, 1_000))
 """Rows of the view, and updates of a delta."""
 
@@ -38,15 +43,16 @@ def run(options: argparse.Namespace) -> Report:
             measures.append(
                 Measure(f"{scene}, {name}", statistics.median(values), "ns/update", list(values))
             )
-        ratio = statistics.median(naive / core for naive, core, _ in turns)
+        ratio = statistics.median(naive / core for naive, core, *_ in turns)
         bars.append(Bar(f"updates/s, {scene}", ratio, ">=", 0.8, "x"))
     return Report(
         "core",
         measures,
         bars,
         [
-            "All apply the same decoded deltas in turns. The core also checks each and keeps",
-            "up the checksum. What changed is summed only when somebody reads it.",
+            "All apply the same decoded deltas in turns. The core also checks each. A view that",
+            "changes more often than it has rows is hashed when a checksum comes, every 5 s; the",
+            "last contender hashes each update. What changed is summed when somebody reads it.",
         ],
     )
 

@@ -24,16 +24,22 @@ export function* readDelta({ frontier, columns, rows, checksum }, delta) {
 }
 
 /**
- * Read the updates of a delta at once, if they are few; else returns null.
+ * Whether a delta is read without a pause: it has few updates, and needs no checksum of all rows.
  *
- * A generator would cost as much as one of two updates.
+ * @param {?Replica} replica
+ * @param {any} delta which may not have been checked yet
+ */
+export function isShort(replica, { updates, checksum }) {
+  return !(updates?.length > SLICE || (replica?.checksum === null && checksum !== undefined));
+}
+
+/**
+ * Read the updates of a short delta as `readDelta` does.
  *
  * @param {Replica} replica
  * @param {Delta} delta
  */
-export function readShort({ frontier, columns, checksum }, delta) {
-  const { updates } = delta;
-  if (updates.length > SLICE || (checksum === null && delta.checksum !== undefined)) return null;
+export function readShort({ frontier, columns, checksum }, { updates }) {
   return readSlice(noDiffs(updates.length, checksum), updates, 0, frontier, columns.length);
 }
 

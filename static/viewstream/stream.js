@@ -22,7 +22,7 @@ import { Listeners } from "./listeners.js";
 import { GAP, MessageError, parseMessage } from "./messages.js";
 import { Past } from "./past.js";
 import { orderedWait, Retry } from "./retry.js";
-import { receive } from "./state.js";
+import { receive, receiveShort } from "./state.js";
 import { Tokens } from "./token.js";
 import { Transports } from "./transport.js";
 
@@ -299,7 +299,8 @@ export class Stream {
     if (core === undefined) return;
     let change;
     try {
-      change = yield* receive(core, message);
+      change = receiveShort(core, message);
+      if (change === undefined) change = yield* receive(core, message);
     } catch (error) {
       const isRejected = error instanceof MessageError;
       this.#reject(isRejected ? error : new MessageError(GAP, `a bug: ${error}`));

@@ -1,7 +1,7 @@
 // A world whose clock, randomness and network are in the hands of a test, and messages for it.
 
 import { follow } from "../../static/viewstream/index.js";
-import { receive } from "../../static/viewstream/state.js";
+import { receive, receiveShort } from "../../static/viewstream/state.js";
 
 export const EPOCH = "1-u1";
 export const COLUMNS = [
@@ -39,8 +39,14 @@ export const status = (state, reason = "", more = {}) => ({
   ...more,
 });
 
-/** `receive` without pauses. */
+/** Apply a message as the stream does, but without pauses. */
 export function receiveAtOnce(state, message) {
+  const change = receiveShort(state, message);
+  return change === undefined ? receiveInSlices(state, message) : change;
+}
+
+/** `receive` without pauses. */
+export function receiveInSlices(state, message) {
   const task = receive(state, message);
   let step = task.next();
   while (!step.done) step = task.next();

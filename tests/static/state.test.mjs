@@ -10,8 +10,8 @@ import { readUpdates } from "../../static/viewstream/delta.js";
 import { MessageError } from "../../static/viewstream/messages.js";
 import { checksumOf, countRows, difference } from "../../static/viewstream/multiset.js";
 import { part, spellName } from "../../static/viewstream/names.js";
-import { receive, ViewState } from "../../static/viewstream/state.js";
-import { receiveAtOnce } from "./fakes.mjs";
+import { receive, receiveShort, ViewState } from "../../static/viewstream/state.js";
+import { chooser, receiveAtOnce, receiveInSlices } from "./fakes.mjs";
 
 const read = (name) => JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url)));
 const sorted = (list) => list.map((entry) => JSON.stringify(entry)).sort();
@@ -27,37 +27,41 @@ function described(change) {
   };
 }
 
-for (const { name, steps, max_waiting: maxBuffered } of read("client.json")) {
-  test(name, () => {
-    const state = new ViewState("v", { maxBuffered });
-    for (const step of steps) {
-      if (step.disconnected) {
-        state.disconnect();
-      } else if (step.refused) {
-        assert.throws(
-          () => receiveAtOnce(state, step.receive),
-          (error) => error instanceof MessageError && error.code === step.refused,
-        );
-      } else {
-        const { change } = step;
-        const expected = change && { ...change, rows: sorted(change.rows) };
-        assert.deepEqual(described(receiveAtOnce(state, step.receive)), expected);
-      }
-      if ("rows" in step) assert.deepEqual(sorted(listRows(state.rows, 1)), sorted(step.rows));
-      if ("columns" in step) {
-        assert.deepEqual(
-          state.columns.map(({ name }) => name),
-          step.columns,
-        );
-      }
-      if ("resume" in step) assert.equal(state.request, step.resume);
-      if ("unverified" in step) assert.equal(state.unverified, step.unverified);
-      if ("status" in step) {
-        const { status } = state;
-        assert.deepEqual(status && [status.state, status.reason], step.status);
-      }
+/** Run the steps of a vector; `receive` applies a message. */
+function play({ steps, max_waiting: maxBuffered }, receive) {
+  const state = new ViewState("v", { maxBuffered });
+  for (const step of steps) {
+    if (step.disconnected) {
+      state.disconnect();
+    } else if (step.refused) {
+      assert.throws(
+        () => receive(state, step.receive),
+        (error) => error instanceof MessageError && error.code === step.refused,
+      );
+    } else {
+      const { change } = step;
+      const expected = change && { ...change, rows: sorted(change.rows) };
+      assert.deepEqual(described(receive(state, step.receive)), expected);
     }
-  });
+    if ("rows" in step) assert.deepEqual(sorted(listRows(state.rows, 1)), sorted(step.rows));
+    if ("columns" in step) {
+      assert.deepEqual(
+        state.columns.map(({ name }) => name),
+        step.columns,
+      );
+    }
+    if ("resume" in step) assert.equal(state.request, step.resume);
+    if ("unverified" in step) assert.equal(state.unverified, step.unverified);
+    if ("status" in step) {
+      const { status } = state;
+      assert.deepEqual(status && [status.state, status.reason], step.status);
+    }
+  }
+}
+
+for (const vector of read("client.json")) {
+  test(vector.name, () => play(vector, receiveAtOnce));
+  test(`${vector.name}, in slices`, () => play(vector, receiveInSlices));
 }
 
 const checksums = read("checksum.json");
@@ -247,6 +251,72 @@ for (const [why, updates, checksum] of [
     }
   });
 }
+
+/** Apply `count` deltas that replace the only row of a view, without a checksum. */
+function replaceRow(state, count) {
+  for (let done = 0; done < count; done += 1) {
+    const lower = state.position.frontier;
+    const updates = [
+      [lower, -1, [`user ${done}`]],
+      [lower, 1, [`user ${done + 1}`]],
+    ];
+    receiveAtOnce(state, { ...delta, lower, upper: lower + 1, updates });
+  }
+}
+
+/** The checksum of a view whose only row is that of `user`. */
+const checksumOfUser = (user) => addToChecksum(0, 1, rowHash(JSON.stringify([`user ${user}`])));
+
+test("a view that changes more often than it has rows is hashed when a checksum comes", () => {
+  const state = new ViewState("v");
+  receiveAtOnce(state, { ...base, checksum: checksumOfUser(0) });
+  replaceRow(state, 3);
+  assert.equal(state.replica.checksum, null);
+  const next = { ...delta, lower: 8, upper: 9, checksum: checksumOfUser(3) };
+  assert.equal(receiveShort(state, next), undefined, "all rows must be hashed");
+  receiveAtOnce(state, next);
+  assert.equal(state.replica.checksum, next.checksum);
+  assert.throws(
+    () => receiveAtOnce(state, { ...next, lower: 9, upper: 10, checksum: 1 }),
+    /^MessageError: at 10 the checksum is/,
+  );
+});
+
+test("a wrong checksum is noticed, however many changes came before it", () => {
+  for (let changes = 0; changes < 6; changes += 1) {
+    const state = new ViewState("v");
+    receiveAtOnce(state, { ...base, checksum: checksumOfUser(0) });
+    replaceRow(state, changes);
+    const lower = state.position.frontier;
+    const wrong = { ...delta, lower, upper: lower + 1, checksum: checksumOfUser(changes + 1) };
+    assert.throws(() => receiveAtOnce(state, wrong), MessageError);
+  }
+});
+
+test("checksums of random deltas fit, whichever of them carry one", () => {
+  for (let seed = 0; seed < 50; seed += 1) {
+    const choose = chooser(seed);
+    const states = [new ViewState("v"), new ViewState("v")];
+    const weights = new Map(Array.from({ length: 20 }, (_, at) => [`["user ${at}"]`, 1]));
+    for (const state of states) receiveAtOnce(state, bigBase(5, 20));
+    for (let lower = 5; lower < 60; lower += 1) {
+      const updates = Array.from({ length: choose.below(8) }, () => {
+        const row = [`user ${choose.below(30)}`];
+        const key = JSON.stringify(row);
+        const diff = choose.below(4) - Math.min(1, weights.get(key) ?? 0);
+        weights.set(key, (weights.get(key) ?? 0) + diff);
+        return [lower, diff, row];
+      });
+      const checksum = choose.chance(20)
+        ? [...weights].reduce((sum, [key, weight]) => addToChecksum(sum, weight, rowHash(key)), 0)
+        : undefined;
+      const message = { ...delta, lower, upper: lower + 1, updates, checksum };
+      const changes = [receiveAtOnce(states[0], message), receiveInSlices(states[1], message)];
+      assert.deepEqual(described(changes[0]), described(changes[1]));
+    }
+    for (const state of states) assert.equal(state.failures, 0, `seed ${seed}`);
+  }
+});
 
 test("a row that is deleted before it is inserted, in one delta, is no failure", () => {
   const state = new ViewState("v");

@@ -81,8 +81,10 @@ export interface Replica {
   frontier: number;
   columns: Column[];
   rows: Rows;
-  /** Null until the first checksum has to be compared. */
+  /** Null until the next checksum has to be compared. */
   checksum: number | null;
+  /** How many updates have been added to the checksum since it was compared. */
+  hashed: number;
 }
 
 export interface Events {
