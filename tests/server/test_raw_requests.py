@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from server.traceback_limit import MAX_TRACEBACKS, TracebackLimit
 from tests.server.fake_engine import FakeEngine
+from tests.server.requesting import UPGRADE, raw_request, request
 from tests.server.served import Served, wait_for_clients
-from tests.server.test_requests import UPGRADE, raw_request, request
 
 PATHS = [
     *("/", "/healthz", "/metrics", "/about.json", "/index.html", "/viewstream/index.js"),

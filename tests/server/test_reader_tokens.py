@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from scripts.child import ChildError
 from tests.server.event_reader import EventReader
 from tests.server.fake_engine import FakeEngine
+from tests.server.requesting import closed_with
 from tests.server.served import Served, Watcher
-from tests.server.test_requests import closed_with
 from tests.support.processes import wait_until
 from tests.support.reader_tokens import SECRET, bearer, make_token
 from viewstream.protocol import Status

@@ -7,72 +7,29 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from post_deltas import MOST_POSTED
-from tests.support.processes import Process, wait_until
+from tests.support.processes import wait_until
 from tests.support.scripted_http import Answer, Request, Script, ScriptedHttp
 from tests.support.tail_text import progress, row
+from tests.viewstream.post_process import (
+    HEADER,
+    OPENING,
+    arguments,
+    delta,
+    run,
+    running,
+    sequence,
+    write,
+)
 from viewstream.bodies import PROGRESS_DELAY
 from viewstream.exit_status import ExitStatus
-from viewstream.protocol import MAX_TIME, Delta
-
-EPOCH = "1577927045678-u7"
-HEADER = f"# epoch {EPOCH}\n".encode()
-OPENING = HEADER + progress(10)
-
-
-def arguments(url: str, *options: str) -> list[str]:
-    return [sys.executable, "post_deltas.py", "top10", "--server", url, *options]
-
-
-def run(
-    text: bytes,
-    script: Script = lambda _: Answer(),
-    *options: str,
-    env: dict[str, str] | None = None,
-) -> tuple[list[Delta], str, int]:
-    """Post a text whole: the deltas that came, what was said, and the status."""
-    with ScriptedHttp(script) as server:
-        done = subprocess.run(
-            arguments(server.url, *options),
-            input=text,
-            capture_output=True,
-            timeout=30,
-            env={**os.environ, **(env or {})},
-        )
-        assert done.stdout == b""
-        return server.deltas, done.stderr.decode(), done.returncode
-
-
-@contextmanager
-def running(url: str, *options: str) -> Iterator[Process]:
-    with Process(arguments(url, *options), stdin=subprocess.PIPE) as process:
-        yield process
-
-
-def write(process: Process, text: bytes) -> None:
-    assert process.popen.stdin is not None
-    process.popen.stdin.write(text)
-    process.popen.stdin.flush()
-
-
-def sequence(answers: Iterable[Answer]) -> Script:
-    """The opening delta is taken; then one answer after the other, and the rest is taken."""
-    following = itertools.chain([Answer()], answers, itertools.repeat(Answer()))
-    return lambda _: next(following)
-
-
-def delta(lower: int, upper: int, *updates: tuple[int, int, tuple[str | None, ...]]) -> Delta:
-    return Delta("top10", EPOCH, lower, upper, list(updates))
-
+from viewstream.protocol import MAX_TIME
 
 # What is posted
 
@@ -324,109 +281,3 @@ def test_it_stops_quietly_when_it_is_interrupted(number: signal.Signals, status:
 def test_a_view_that_has_ended() -> None:
     deltas, said, status = run(HEADER + progress(MAX_TIME))
     assert (deltas, said, status) == ([delta(MAX_TIME, MAX_TIME)], "", 0)
-
-
-# Where the server stands
-
-
-def frontier(script: Script) -> subprocess.CompletedProcess[str]:
-    with ScriptedHttp(script) as server:
-        done = subprocess.run(
-            arguments(server.url, "--frontier"), capture_output=True, text=True, timeout=30
-        )
-        (request,) = server.requests
-        assert (request.method, request.target) == ("GET", "/view/frontier?view=top10")
-        return done
-
-
-def test_the_frontier_is_one_word() -> None:
-    done = frontier(lambda _: Answer(200, {"view": "top10", "epoch": EPOCH, "frontier": 42}))
-    assert (done.stdout, done.stderr, done.returncode) == (f"{EPOCH}:42\n", "", 0)
-
-
-def test_nowhere_is_an_empty_line() -> None:
-    done = frontier(lambda _: Answer(200, {"view": "top10", "epoch": None, "frontier": None}))
-    assert (done.stdout, done.stderr, done.returncode) == ("\n", "", 0)
-
-
-def test_a_view_that_is_not_served_is_one_line() -> None:
-    done = frontier(lambda _: Answer(404, {"error": "no view 'top10' is served here"}))
-    assert (done.stdout, done.returncode) == ("", ExitStatus.REFUSED)
-    assert done.stderr == (
-        "post_deltas: top10: the server answered 404: no view 'top10' is served here\n"
-    )
-
-
-@pytest.mark.parametrize("body", [b"<html>", [], {"epoch": "x", "frontier": 1}])
-def test_an_answer_that_is_no_frontier_is_one_line(body: object) -> None:
-    done = frontier(lambda _: Answer(200, body))
-    assert (done.stdout, done.returncode) == ("", 1)
-    assert done.stderr.startswith("post_deltas: top10: expected ")
-    assert done.stderr.count("\n") == 1
-
-
-def test_a_server_that_is_not_there_is_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    done = subprocess.run(
-        arguments(f"http://127.0.0.1:{port}", "--frontier"), capture_output=True, timeout=30
-    )
-    assert done.returncode == 1
-    assert done.stderr == b"post_deltas: top10: the server does not answer: Connection refused\n"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--body-limit", "10"], "expected a body limit of at least 1024 bytes, found 10"),
-        (["--body-limit", "much"], "invalid int value: 'much'"),
-    ],
-)
-def test_wrong_options_are_refused(options: list[str], message: str) -> None:
-    done = subprocess.run(
-        arguments("http://127.0.0.1:9", *options), capture_output=True, timeout=30
-    )
-    assert done.returncode == 2
-    assert message in done.stderr.decode()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "127.0.0.1:8888",
-        "localhost",
-        "",
-        "ftp://127.0.0.1",
-        "http://",
-        "http://127.0.0.1:port",
-        "http://127.0.0.1:65536",
-        "http://[::1",
-        "http://127.0.0.1:9/?view=top10",
-        "http://127.0.0.1:9 ",
-    ],
-)
-def test_an_invalid_server_url_is_a_usage_error(url: str) -> None:
-    done = subprocess.run(arguments(url), input=OPENING, capture_output=True, timeout=30)
-    assert done.returncode == 2
-    message = f"error: expected a server such as http://127.0.0.1:8888, found {url!r}"
-    assert message in done.stderr.decode()
-
-
-@pytest.mark.parametrize("options", [[], ["--frontier"]])
-@pytest.mark.parametrize("token", ["secret\n", "secret two", "s\u00e9cret", "secret\u20ac"])
-def test_a_token_that_no_header_can_carry_is_refused_and_not_printed(
-    token: str, options: list[str]
-) -> None:
-    with ScriptedHttp() as server:
-        done = subprocess.run(
-            arguments(server.url, *options),
-            input=OPENING,
-            capture_output=True,
-            timeout=30,
-            env={**os.environ, "VIEWSTREAM_TOKEN": token, "PYTHONUTF8": "1"},
-        )
-        assert server.requests == []
-    said = done.stderr.decode()
-    assert done.returncode == 2
-    assert "expected a token (VIEWSTREAM_TOKEN) of printable ASCII without blanks" in said
-    assert "cret" not in said
