@@ -1,4 +1,4 @@
-"""Takes pictures of the page in every state that it has, from a demo of its own."""
+"""Takes pictures of the pages in every state that they have, from a demo of its own."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Studio:
         self.url = demo.wait_for(r"^    open      (\S+)")[1]
 
     @contextmanager
-    def page(self, query: str = "", **options: Any) -> Iterator[Page]:
-        """Provide a page of the dashboard; `options` are those of the browser's context."""
+    def page(self, path: str = "", **options: Any) -> Iterator[Page]:
+        """Provide a page, by its path and query; `options` are those of the browser's context."""
         context = self._browser.new_context(**{"viewport": LAPTOP, **options})
         page = context.new_page()
-        page.goto(self.url + query)
+        page.goto(f"{self.url}/{path}")
         yield page
         context.close()
 
@@ -108,6 +108,7 @@ def take_all(studio: Studio, minutes: float) -> None:
     _first(studio)
     time.sleep(60 * minutes)
     _looks(studio)
+    _others(studio)
     _past(studio)
     with studio.page("?race=all") as page:
         _wait(page, "Live")
@@ -115,11 +116,22 @@ def take_all(studio: Studio, minutes: float) -> None:
             _wait(page, "Partly stale")
             studio.take(page, "stuck-view")
         _wait(page, "Live")
-        with studio.stopped("engine"):
-            _wait(page, "Lagging")
-            studio.take(page, "lagging")
-            _wait(page, "Stale")
-            studio.take(page, "stale")
+        with studio.page("pipeline") as pipeline:
+            _wait(pipeline, "Live")
+            with studio.stopped("engine"):
+                _wait(page, "Lagging")
+                studio.take(page, "lagging")
+                _wait(page, "Stale")
+                studio.take(page, "stale")
+                studio.take(pipeline, "pipeline-stale", is_whole=True)
+            pipeline.locator("#outages li").first.wait_for(timeout=_PATIENCE)
+            studio.take(pipeline, "pipeline-healed", is_whole=True)
+        page.context.set_offline(True)
+        _wait(page, "Reconnecting")
+        studio.take(page, "offline")
+        page.context.set_offline(False)
+        _wait(page, "Live")
+        studio.take(page, "online")
     with studio.page(viewport=PHONE) as phone, studio.page() as page:
         _wait(phone, "Live")
         _wait(page, "Live")
@@ -127,6 +139,8 @@ def take_all(studio: Studio, minutes: float) -> None:
         page.get_by_text("evil").first.wait_for()
         time.sleep(_LATE)
         studio.take(page, "hostile", is_whole=True)
+        phone.get_by_text("evil").first.scroll_into_view_if_needed()
+        studio.take(phone, "hostile-phone")
         studio.demo.close()
         for name, lost in (("lost", page), ("lost-phone", phone)):
             _wait(lost, "Reconnecting")
@@ -159,14 +173,33 @@ def _looks(studio: Studio) -> None:
                 studio.take(page, f"{name}-whole", is_whole=True)
 
 
+def _others(studio: Studio) -> None:
+    """Take the other pages: each on a laptop, in the dark, on a phone."""
+    pages = {"views": "views", "view": "views/latest_edits", "pipeline": "pipeline"}
+    looks: dict[str, dict[str, Any]] = {
+        "": {},
+        "-dark": {"color_scheme": "dark"},
+        "-phone": {"viewport": PHONE, "device_scale_factor": 2},
+    }
+    for name, path in pages.items():
+        for look, options in looks.items():
+            with studio.page(path, **options) as page:
+                _wait(page, "Live")
+                time.sleep(_LATE)
+                studio.take(page, f"{name}{look}", is_whole=True)
+    with studio.page("?race=hour", reduced_motion="reduce") as page:
+        _wait(page, "Live")
+        time.sleep(_LATE)
+        studio.take(page, "reduced-motion")
+
+
 def _past(studio: Studio) -> None:
     with studio.page() as page:
         _wait(page, "Live")
-        time.sleep(_STALE)
         page.get_by_role("slider").focus()
-        for _ in range(15):
-            page.keyboard.press("ArrowLeft")
-        time.sleep(1)
+        for _ in range(2):
+            page.keyboard.press("PageDown")
+        time.sleep(_LATE)
         studio.take(page, "past")
 
 
