@@ -32,6 +32,17 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         description="Serve views to browsers: start the engine (unless there is one), apply SQL "
         "files, and keep the server and the pipelines running.",
     )
+    _add_views_options(parser)
+    _add_page_options(parser)
+    add_pipes_option(parser)
+    add_option(parser)
+    options = parser.parse_args(arguments)
+    _check(parser, options)
+    return options
+
+
+def _add_views_options(parser: argparse.ArgumentParser) -> None:
+    """Add which views are served, and the engine and the SQL files that they come from."""
     add = parser.add_argument
     add("views", nargs="*", metavar="VIEW", help="NAME or SCHEMA.NAME (default: the SQL files')")
     add("--all", action="store_true", help="every materialized view that the engine has, or gets")
@@ -59,6 +70,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="FOLDER",
         help="where the embedded engine keeps its data (default: %(default)s)",
     )
+
+
+def _add_page_options(parser: argparse.ArgumentParser) -> None:
+    """Add the page, the addresses at which it is reached, and the ports."""
+    add = parser.add_argument
     add("--static", type=Path, metavar="FOLDER", help="your page (default: the dashboard)")
     add(
         "--origin",
@@ -81,11 +97,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="PORT",
         help="of the embedded engine; 0: a free one (%(default)s)",
     )
-    add_pipes_option(parser)
-    add_option(parser)
-    options = parser.parse_args(arguments)
-    _check(parser, options)
-    return options
 
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

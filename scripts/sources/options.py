@@ -53,6 +53,25 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         description="Append Wikimedia's recent changes to a file, or post them to a webhook.",
     )
     modes = parser.add_subparsers(dest="mode", required=True, metavar="MODE")
+    common, rate = _common_options(), _rate_option()
+    _add_live_options(
+        modes.add_parser("live", parents=[common], help="follow Wikimedia's event stream")
+    )
+    _add_replay_options(
+        modes.add_parser("replay", parents=[common, rate], help="read events from a file")
+    )
+    _add_generate_options(
+        modes.add_parser("generate", parents=[common, rate], help="make events up")
+    )
+    options = parser.parse_args(arguments)
+    is_piped = options.mode == "replay" and options.origin == "-"
+    if options.mode != "live" and options.rate is None and not is_piped:
+        options.rate = RATE
+    return options
+
+
+def _common_options() -> argparse.ArgumentParser:
+    """Return the parent of all modes: where the events go, and when to end."""
     common = argparse.ArgumentParser(add_help=False)
     output = common.add_mutually_exclusive_group(required=True)
     output.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the file to append to")
@@ -73,6 +92,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--stay", action="store_true", help="do not end with the events, wait to be stopped"
     )
     add_option(common)
+    return common
+
+
+def _rate_option() -> argparse.ArgumentParser:
+    """Return the parent of the modes whose pace can be chosen."""
     rated = argparse.ArgumentParser(add_help=False)
     rated.add_argument(
         "--rate",
@@ -80,8 +104,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="N",
         help="events a second, 0: as fast as possible (default: 30, and from stdin as they come)",
     )
+    return rated
 
-    mode = modes.add_parser("live", parents=[common], help="follow Wikimedia's event stream")
+
+def _add_live_options(mode: argparse.ArgumentParser) -> None:
     mode.add_argument("--url", default=live.URL, help="another stream (default: Wikimedia's)")
     mode.add_argument(
         "--contact",
@@ -89,7 +115,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="how Wikimedia reaches you, for the User-Agent (default: $VIEWSTREAM_CONTACT)",
     )
 
-    mode = modes.add_parser("replay", parents=[common, rated], help="read events from a file")
+
+def _add_replay_options(mode: argparse.ArgumentParser) -> None:
     mode.add_argument(
         "--from",
         dest="origin",
@@ -103,14 +130,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="give events the present as their time, so that views of the last minutes have them",
     )
 
-    mode = modes.add_parser("generate", parents=[common, rated], help="make events up")
+
+def _add_generate_options(mode: argparse.ArgumentParser) -> None:
     mode.add_argument("--seed", type=int, default=1, help="the same seed, the same events")
     mode.add_argument("--count", type=int, metavar="N", help="end after so many")
     mode.add_argument(
         "--editors", type=int, default=generate.EDITORS, help="how many there are (%(default)s)"
     )
-    options = parser.parse_args(arguments)
-    is_piped = options.mode == "replay" and options.origin == "-"
-    if options.mode != "live" and options.rate is None and not is_piped:
-        options.rate = RATE
-    return options
