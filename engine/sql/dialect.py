@@ -41,6 +41,10 @@ _INTERVAL_UNITS = {
 }
 
 
+_READ_AGAIN = 2
+"""How often each token of a statement may be read again; a real statement has one in two."""
+
+
 class EngineSql(Postgres):
     INDEX_OFFSET = 0  # a subscript stays as it was written
 
@@ -67,6 +71,21 @@ class EngineSql(Postgres):
             for name, parse in PostgresParser.FUNCTION_PARSERS.items()
             if name in _FUNCTIONS_WITH_SYNTAX
         }
+
+        def reset(self) -> None:
+            super().reset()
+            self._read_again = 0
+
+        def _retreat(self, index: int) -> None:
+            """Bound the tokens that are read again.
+
+            sqlglot tries one form after another. Where such places are nested, as in a row of JOINs
+            without ON, each level doubles the work, and 22 of them would take minutes.
+            """
+            self._read_again += max(self._index - index, 0)
+            if self._read_again > _READ_AGAIN * (1000 + len(self._tokens)):
+                raise SqlError("statement is too complex to parse", "54001")
+            super()._retreat(index)
 
         def _parse_type(
             self, parse_interval: bool = True, fallback_to_identifier: bool = False
