@@ -16,7 +16,7 @@ from server.hub.epochs import Epochs, Verdict
 from server.hub.folding import Folds
 from server.hub.limits import Limits
 from server.hub.log import Log
-from server.hub.post_check import Extended, Outcome, PostCheck
+from server.hub.post_check import Extended, Outcome, Post, PostCheck
 from viewstream.protocol import MAX_TIME, Delta, encode
 
 
@@ -93,15 +93,15 @@ class History:
 
     # --- the pipeline ------------------------------------------------------------------------
 
-    def extend(self, delta: Delta, now: int, asked: int) -> Extended:
-        """Append a delta that came when the last question to the engine was number `asked`."""
-        if delta.epoch != self.epochs.current:
-            is_settled = self.epochs.settled > asked
+    def extend(self, post: Post) -> Extended:
+        """Append a delta that was posted."""
+        if post.delta.epoch != self.epochs.current:
+            is_settled = self.epochs.settled > post.asked
             return Extended(Outcome.ENDED if is_settled else Outcome.UNKNOWN)
-        delta_or_refusal = self._check(delta, now, asked)
+        delta_or_refusal = self._check(post)
         if isinstance(delta_or_refusal, Extended):
             return delta_or_refusal
-        delta, log = delta_or_refusal, self.log
+        delta, log, now = delta_or_refusal, self.log, post.received_at
         if log is None:
             log = self.restart_log(delta.lower, now)
         elif delta.lower > log.head:
@@ -115,9 +115,9 @@ class History:
             return Extended(Outcome.HAD)
         return Extended(Outcome.TAKEN, part, self._append(log, part, now))
 
-    def _check(self, delta: Delta, now: int, asked: int) -> Delta | Extended:
+    def _check(self, post: Post) -> Delta | Extended:
         """Return the delta, as far as it can be taken, or why it cannot be."""
-        return self.check.decide(delta, now, asked, self.head)
+        return self.check.decide(post, self.head)
 
     def follow_time(self, now: int) -> Delta | None:
         """Return the progress of a view that no pipeline posts any more, since it is still."""

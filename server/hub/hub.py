@@ -12,7 +12,7 @@ from server.hub.history import Past, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client
 from server.hub.parts import PartView
-from server.hub.post_check import Outcome
+from server.hub.post_check import Outcome, Post
 from server.hub.questions import Questions
 from server.hub.served_views import ServedViews
 from server.hub.status import ViewReport, encode_status
@@ -212,7 +212,7 @@ class Hub:
 
     def take_delta(self, delta: Delta, now: int, asked: int) -> Outcome:
         """Take a delta that came when the last question about its view was number `asked`."""
-        extended = self._views.publish(delta, now, asked)
+        extended = self._views.publish(Post(delta, now, asked))
         self._refusals[delta.view] = extended.reason
         return extended.outcome
 

@@ -21,7 +21,7 @@ from server.hub.fanout import Fanout
 from server.hub.history import History
 from server.hub.limits import Limits
 from server.hub.listener import Listener
-from server.hub.post_check import Extended
+from server.hub.post_check import Extended, Post
 from server.hub.status import StatusBoard
 from server.hub.view import View
 from viewstream.names import Part, ViewName, explain_column
@@ -41,9 +41,9 @@ class PartHistory(History):
     def learn(self, answer: EngineAnswer) -> Verdict:
         return super().learn(answer) if self.has_epoch(answer.epoch) else Verdict.LATE
 
-    def _check(self, delta: Delta, now: int, asked: int) -> Delta | Extended:
+    def _check(self, post: Post) -> Delta | Extended:
         """Take all: the view's own history has checked it."""
-        return delta
+        return post.delta
 
     def wants_audit(self, now: int) -> bool:
         """Whether to repair: `Parts` schedules all other audits."""
@@ -189,7 +189,7 @@ class Parts:
         epochs = self._parent.history.epochs
         assert epochs.current is not None
         delta = Delta(part.name, epochs.current, lower, upper, updates)
-        part.publish(delta, now, epochs.asked)
+        part.publish(Post(delta, now, epochs.asked))
 
     # --- the view's history ------------------------------------------------------------------
 

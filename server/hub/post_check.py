@@ -20,6 +20,16 @@ FAR = 60_000
 a second ahead, and clocks are set."""
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A delta of a pipeline, or of the server's own TAIL."""
+
+    delta: Delta
+    received_at: int
+    asked: int
+    """The number of the last question to the engine about its view when the delta came."""
+
+
 class Outcome(Enum):
     """The result of a POST."""
 
@@ -62,11 +72,9 @@ class PostCheck:
         self._width: int | None = None
         self._diffs = 0
 
-    def decide(self, delta: Delta, now: int, asked: int, head: int) -> Delta | Extended:
-        """Return the delta, as far as it can be taken, or why it cannot be.
-
-        `asked` is the number of the last question when it came, `head` that of the log.
-        """
+    def decide(self, post: Post, head: int) -> Delta | Extended:
+        """Return the delta, as far as a log with that head can take it, or why it cannot be."""
+        delta, now, asked = post.delta, post.received_at, post.asked
         problem = self.problem(delta.updates)
         if problem is not None:
             return Extended(Outcome.REFUSED, reason=problem)

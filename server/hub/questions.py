@@ -8,6 +8,7 @@ from __future__ import annotations
 from server.hub.engine_answer import EngineAnswer, EngineFailure
 from server.hub.epochs import Question
 from server.hub.parts import PartView
+from server.hub.post_check import Post
 from server.hub.served_views import ServedViews
 from server.hub.status import encode_status
 from viewstream.names import ViewName
@@ -103,7 +104,7 @@ class Questions:
             parts.on_answer(answer)
         progress = view.history.follow_time(answer.received_at)
         if progress is not None:
-            self._views.publish(progress, answer.received_at, answer.question.number)
+            self._views.publish(Post(progress, answer.received_at, answer.question.number))
             view.history.check.is_still = True  # until a pipeline posts again
         self._views.note_questions(view)
         self._views.note_work()

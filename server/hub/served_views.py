@@ -9,9 +9,8 @@ from server.hub.history import History
 from server.hub.limits import Limits
 from server.hub.open_parts import OpenParts
 from server.hub.parts import Parts, PartView
-from server.hub.post_check import Extended
+from server.hub.post_check import Extended, Post
 from server.hub.view import View
-from viewstream.protocol import Delta
 
 
 class ServedViews:
@@ -72,12 +71,12 @@ class ServedViews:
         assert parts is not None
         return parts
 
-    def publish(self, delta: Delta, now: int, asked: int) -> Extended:
+    def publish(self, post: Post) -> Extended:
         """Append a delta to the log of its view, and its updates to those of the view's parts."""
-        view, parts = self._views[delta.view], self.parts.of(delta.view)
+        view, parts = self._views[post.delta.view], self.parts.of(post.delta.view)
         before = view.history.head
-        extended = view.publish(delta, now, asked)
-        touched = parts.split(before, extended, now) if parts is not None else []
+        extended = view.publish(post)
+        touched = parts.split(before, extended, post.received_at) if parts is not None else []
         self.note_questions(view)
         self.note_work(view, *touched)
         return extended

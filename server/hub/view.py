@@ -12,12 +12,12 @@ from server.hub.fanout import Fanout
 from server.hub.history import History, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed, Listener, Pending
-from server.hub.post_check import Extended
+from server.hub.post_check import Extended, Post
 from server.hub.serving import Need, Serving
 from server.hub.states import HAS_NOTHING, Event, State
 from server.hub.status import Failures, StatusBoard, ViewReport, encode_status
 from server.hub.tallies import Resume
-from viewstream.protocol import Delta, Position, Status
+from viewstream.protocol import Position, Status
 
 BAD_REQUEST = 4400
 """The close code for a client that asked for nothing that it can be sent."""
@@ -106,14 +106,14 @@ class View:
 
     # --- the history -------------------------------------------------------------------------
 
-    def publish(self, delta: Delta, now: int, asked: int) -> Extended:
-        """Take a delta that came when the last question to the engine was number `asked`."""
-        extended = self.history.extend(delta, now, asked)
+    def publish(self, post: Post) -> Extended:
+        """Append a delta, and have its new part sent to the live listeners."""
+        extended = self.history.extend(post)
         self.follow_history()
         self._fanout.tallies.take_audits(self.name, self.history.findings)
         if extended.message is not None:
             self.feed.pending.append(Pending(extended.message, self.history.head))
-            self._trim_log(now)
+            self._trim_log(post.received_at)
         return extended
 
     def on_answer(self, answer: EngineAnswer) -> bool:
