@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from server.http.grant import ALL, Grant
@@ -236,6 +237,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
+@lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Whether `host`, a name or an address, is a loopback address of this machine."""
     if host.lower() == "localhost":

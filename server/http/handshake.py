@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -18,6 +18,10 @@ from server.http.refusal import Refusal
 VERSION = "13"
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_SIZE = 16
+_SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-Websocket-Accept: "
+)
 _NOT_PLAIN = {"Content-Length", "Transfer-Encoding", "Expect"}
 """Headers of a request that has a body."""
 
@@ -33,7 +37,7 @@ class Handshake(NamedTuple):
     """A handshake that is in order."""
 
     key: str
-    deflate: dict[str, str | None] | None
+    deflate: str | None
     """The answer to the offer of permessage-deflate."""
     subprotocol: str | None
     """The answer to the offer of subprotocols."""
@@ -53,11 +57,17 @@ def parse_stream_request(head: bytes) -> StreamRequest | None:
     is_websocket = headers.get("Upgrade", "").lower() == "websocket"
     if path != "/view/stream" or not is_websocket or not _NOT_PLAIN.isdisjoint(headers):
         return None
+    arguments = _parse_query(query)
+    return None if arguments is None else StreamRequest(arguments, headers)
+
+
+@lru_cache(256)
+def _parse_query(query: str) -> Mapping[str, Sequence[str]] | None:
+    """Parse a query, which all clients of one page share; None if it is not in UTF-8."""
     try:
-        arguments = parse_qs(query, keep_blank_values=True, errors="strict")
+        return parse_qs(query, keep_blank_values=True, errors="strict")
     except ValueError:  # a UnicodeDecodeError is one
         return None
-    return StreamRequest(arguments, headers)
 
 
 def check_handshake(
@@ -69,7 +79,7 @@ def check_handshake(
     if method != "GET" or version != "HTTP/1.1":
         return Refusal(400, f"expected a GET of HTTP/1.1, found {method} of {version}")
     connection = headers.get("Connection", "")
-    if "upgrade" not in (token.strip().lower() for token in connection.split(",")):
+    if "upgrade" not in [token.strip().lower() for token in connection.split(",")]:
         return Refusal(400, f"expected the header Connection: Upgrade, found {connection!r}")
     if headers.get("Sec-Websocket-Version") != VERSION:
         found = headers.get("Sec-Websocket-Version")
@@ -93,18 +103,14 @@ def _is_key(key: str) -> bool:
 
 def encode_answer(handshake: Handshake) -> bytes:
     """The answer that opens the websocket."""
-    accept = base64.b64encode(hashlib.sha1(handshake.key.encode() + _GUID).digest())  # noqa: S324 -- as RFC 6455 has it
-    more = b""
-    if handshake.deflate is not None:
-        more += b"Sec-Websocket-Extensions: %b\r\n" % _encode_extension(handshake.deflate)
-    if handshake.subprotocol is not None:
-        more += b"Sec-Websocket-Protocol: %b\r\n" % handshake.subprotocol.encode()
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-Websocket-Accept: %b\r\n%b\r\n" % (accept, more)
-    )
+    digest = hashlib.sha1(handshake.key.encode() + _GUID).digest()  # noqa: S324 -- as RFC 6455 has it
+    accept = binascii.b2a_base64(digest, newline=False)
+    return b"%b%b%b\r\n\r\n" % (_SWITCHING, accept, _encode_choices(*handshake[1:]))
 
 
-def _encode_extension(parameters: Mapping[str, str | None]) -> bytes:
-    parts = [name if value is None else f"{name}={value}" for name, value in parameters.items()]
-    return "; ".join(["permessage-deflate", *parts]).encode()
+@lru_cache(64)
+def _encode_choices(deflate: str | None, subprotocol: str | None) -> bytes:
+    """The headers of an answer that depend on what was offered."""
+    choices = {"Sec-Websocket-Extensions": deflate, "Sec-Websocket-Protocol": subprotocol}
+    lines = [f"\r\n{name}: {value}" for name, value in choices.items() if value is not None]
+    return "".join(lines).encode()

@@ -6,17 +6,16 @@ if its own window is as large, and if the server may promise not to reuse a wind
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from functools import lru_cache
 
-Parameters: TypeAlias = dict[str, str | None]
-"""Of an extension; None for a flag."""
-
+DEFLATE = "permessage-deflate"
 _FLAGS = ("client_no_context_takeover", "server_no_context_takeover")
 _SERVER_BITS = "server_max_window_bits"
 _CLIENT_BITS = "client_max_window_bits"
 
 
-def negotiate_deflate(header: str) -> Parameters | None:
+@lru_cache(64)
+def negotiate_deflate(header: str) -> str | None:
     """The answer to the first acceptable offer in a Sec-WebSocket-Extensions header, or None.
 
     The answer also asks the client not to keep a window of its own: clients send nothing, and each
@@ -24,15 +23,15 @@ def negotiate_deflate(header: str) -> Parameters | None:
     """
     for offer in header.split(","):
         name, *parameters = (part.strip() for part in offer.split(";"))
-        if name.lower() == "permessage-deflate":
+        if name.lower() == DEFLATE:
             answer = _answer(parameters)
             if answer is not None:
-                return answer
+                return "; ".join([DEFLATE, *answer])
     return None
 
 
-def _answer(parameters: list[str]) -> Parameters | None:
-    answer = dict.fromkeys(_FLAGS)
+def _answer(parameters: list[str]) -> list[str] | None:
+    answer = list(_FLAGS)
     seen = set()
     for parameter in parameters:
         name, equals, value = (part.strip() for part in parameter.partition("="))
@@ -43,7 +42,7 @@ def _answer(parameters: list[str]) -> Parameters | None:
         if name == _SERVER_BITS:
             if value != "15":
                 return None
-            answer[_SERVER_BITS] = "15"
+            answer.append(f"{_SERVER_BITS}=15")
         elif name == _CLIENT_BITS:
             if equals and value not in {str(bits) for bits in range(8, 16)}:
                 return None

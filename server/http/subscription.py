@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from server.flusher import now
 from server.framing import parse_event_id
@@ -20,8 +20,7 @@ MAX_VIEWS = 1000
 """Views that one client may ask for, also those that are not served."""
 
 
-@dataclass(frozen=True)
-class Subscription:
+class Subscription(NamedTuple):
     """The views of a client, each with the position from which it resumes."""
 
     wanted: dict[ViewName, Position | None]
@@ -39,23 +38,31 @@ def parse_subscription(
     served: Served,
     grant: Grant,
     last_event_id: str | None = None,
+    *,
+    takes_weights: bool = False,
+    network: str = "",
 ) -> Subscription | Refusal:
     """Parse the `view=` arguments; refuse them if they are malformed, or none may be read.
 
     The positions of `last_event_id` replace those of the arguments.
     """
     try:
-        asked = parse_views(arguments, served)
+        wanted = parse_views(arguments, served)
         if last_event_id:
             positions = parse_event_id(last_event_id)
-            asked = {name: positions.get(str(name)) for name in asked}
+            wanted = {name: positions.get(str(name)) for name in wanted}
     except ProtocolError as error:
         return Refusal(400, str(error))
-    answers = {name: refuse_view(name, served, grant) for name in asked}
-    refused = {name: refusal for name, refusal in answers.items() if refusal is not None}
-    if len(refused) == len(asked):
-        return refused[next(iter(asked))]
-    return Subscription({n: p for n, p in asked.items() if n not in refused}, refused, grant)
+    refused = {}
+    for name in wanted:
+        refusal = refuse_view(name, served, grant)
+        if refusal is not None:
+            refused[name] = refusal
+    if len(refused) == len(wanted):
+        return refused[next(iter(wanted))]
+    for name in refused:
+        del wanted[name]
+    return Subscription(wanted, refused, grant, takes_weights, network)
 
 
 def parse_views(arguments: Sequence[str], served: Served) -> dict[ViewName, Position | None]:
@@ -70,9 +77,10 @@ def parse_views(arguments: Sequence[str], served: Served) -> dict[ViewName, Posi
     if len(arguments) > MAX_VIEWS:
         raise ProtocolError(f"expected at most {MAX_VIEWS} views, found {len(arguments)}")
     wanted: dict[ViewName, Position | None] = {}
+    names = served.names
     for argument in arguments:
         text, at, position = argument.rpartition("@")
-        if argument in served.names or argument.endswith("]") or not at:
+        if argument in names or argument.endswith("]") or not at:
             text, at = argument, ""
         name = parse_asked(text, served)
         if name in wanted:
@@ -83,7 +91,8 @@ def parse_views(arguments: Sequence[str], served: Served) -> dict[ViewName, Posi
 
 def open_parts(hub: Hub, names: Iterable[ViewName]) -> Refusal | None:
     """Open the parts among `names`, which are served; refuse if these are too many."""
-    if hub.open_parts([name for name in names if name.part is not None], now()):
+    parts = [name for name in names if name.part is not None]
+    if not parts or hub.open_parts(parts, now()):
         return None
     sentence = f"there are {hub.max_parts} parts of views already, which is the limit"
     return Refusal(503, f"{sentence} (--max-parts)", "parts")
@@ -117,15 +126,18 @@ class Admission:
         if isinstance(grant, Refusal):
             return grant
         last_event_id = None if "Upgrade" in headers else headers.get("Last-Event-Id")
-        found = parse_subscription(arguments.get("view", ()), self._hub, grant, last_event_id)
+        found = parse_subscription(
+            arguments.get("view", ()),
+            self._hub,
+            grant,
+            last_event_id,
+            takes_weights=arguments.get("weights") == ["1"],
+            network=network,
+        )
         if isinstance(found, Refusal):
             return found
         if len(self._hub.clients) >= self._max_clients:
             return Refusal(
                 503, f"there are {self._max_clients} clients already, which is the limit", "full"
             )
-        refusal = open_parts(self._hub, found.wanted)
-        if refusal is not None:
-            return refusal
-        takes_weights = arguments.get("weights") == ["1"]
-        return replace(found, takes_weights=takes_weights, network=network)
+        return open_parts(self._hub, found.wanted) or found

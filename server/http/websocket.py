@@ -91,13 +91,12 @@ def _begin(
 ) -> None:
     """Add a client whose handshake has been answered, or close it with a reason."""
     found = accepted.found
-    network = context.client_network(peer, headers)
     if isinstance(found, Refusal):
-        context.note_refusal(found, _REQUEST, network)
+        context.note_refusal(found, _REQUEST, context.client_network(peer, headers))
         context.connections.add_refused(connection, found.close_code, found.close_reason)
         return
     for refusal in found.refused.values():
-        context.note_refusal(refusal, _REQUEST, network)
+        context.note_refusal(refusal, _REQUEST, found.network)
     context.connections.add(connection, found)
 
 
