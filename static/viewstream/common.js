@@ -42,24 +42,15 @@ class Lane {
     this.newest = change;
     this.#size += sizeOf(change);
     if (change.lower === null || this.#size > this.#limit) {
-      this.#mergeWith(change);
+      const merged = merge([...this.#queue, change]);
+      this.#queue = [merged];
+      this.#size = sizeOf(merged);
+      this.#limit = Math.max(MAX_ASIDE, 2 * this.#size);
     } else if (change.updates?.length === 0 && last?.updates) {
       this.#queue[this.#queue.length - 1] = { ...last, rows: last.rows, upper: change.upper };
     } else {
       this.#queue.push(change);
     }
-  }
-
-  /** @param {CoreChange} change */
-  #mergeWith(change) {
-    const changes = [...this.#queue, change];
-    const rows = new Map();
-    for (const each of changes) addAll(rows, each.rows);
-    const isBase = changes.some(({ lower }) => lower === null);
-    const lower = isBase ? null : /** @type {CoreChange} */ (changes[0]).lower;
-    this.#queue = [{ ...change, lower, rows, updates: null }];
-    this.#size = 1 + rows.size;
-    this.#limit = Math.max(MAX_ASIDE, 2 * this.#size);
   }
 
   /**
@@ -81,21 +72,30 @@ class Lane {
    */
   take(frontier) {
     const index = this.#queue.findIndex((change) => !isBelow(change, frontier));
-    const whole = this.#queue.splice(0, index < 0 ? this.#queue.length : index);
+    const taken = this.#queue.splice(0, index < 0 ? this.#queue.length : index);
     const [next] = this.#queue;
-    const rows = new Map();
-    for (const change of whole) addAll(rows, change.rows);
-    let last = whole.at(-1);
     if (next?.updates && Number(next.lower) < frontier) {
       const [below, above] = split(next, frontier);
-      addAll(rows, below.rows);
+      taken.push(below);
       this.#queue[0] = above;
-      last = below;
     }
-    if (!last) return null;
+    if (taken.length === 0) return null;
     this.#size = this.#queue.reduce((size, change) => size + sizeOf(change), 0);
-    return { ...last, lower: (whole[0] ?? last).lower, rows, updates: null };
+    return merge(taken);
   }
+}
+
+/**
+ * Merge successive changes of a view into one whose single times are not known.
+ *
+ * @param {CoreChange[]} changes at least one; a base comes first, or last
+ * @returns {CoreChange}
+ */
+function merge(changes) {
+  const [first, last] = /** @type {[CoreChange, CoreChange]} */ ([changes[0], changes.at(-1)]);
+  const rows = new Map();
+  for (const change of changes) addAll(rows, change.rows);
+  return { ...last, lower: last.lower === null ? null : first.lower, rows, updates: null };
 }
 
 /** @param {CoreChange} change */

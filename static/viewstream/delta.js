@@ -11,16 +11,21 @@ import { checksumOf, SLICE } from "./multiset.js";
 /** @import { Delta, Diffs, Replica, Rows, Update } from "./types/internal.js" */
 
 /**
- * Read the updates of a delta that are new to a replica.
+ * Read the updates of a delta that are new to a replica; throws MessageError if a row does not fit
+ * the columns.
  *
  * @param {Replica} replica
  * @param {Delta} delta
  * @returns {Generator<void, Diffs>}
  */
-export function* readDelta({ frontier, columns, rows, checksum }, delta) {
-  const before =
-    checksum === null && delta.checksum !== undefined ? yield* checksumOf(rows) : checksum;
-  return yield* readUpdates(delta.updates, frontier, columns.length, before);
+export function* readDelta({ frontier, columns, rows, checksum: known }, { updates, checksum }) {
+  const isHashed = known === null && checksum !== undefined;
+  const diffs = noDiffs(updates.length, isHashed ? yield* checksumOf(rows) : known);
+  for (let from = 0; from < updates.length; from += SLICE) {
+    if (from > 0) yield;
+    readSlice(diffs, updates, from, frontier, columns.length);
+  }
+  return diffs;
 }
 
 /**
@@ -52,24 +57,6 @@ export function readShort({ frontier, columns, checksum }, { updates }) {
  */
 function noDiffs(room, checksum) {
   return { keys: new Array(room), weights: new Array(room), size: 0, checksum };
-}
-
-/**
- * Read the updates at or after `frontier`; throws MessageError if a row does not fit the columns.
- *
- * @param {readonly Update[]} updates
- * @param {number} frontier
- * @param {number} width the number of columns
- * @param {?number} checksum the checksum of the rows before, if it is needed
- * @returns {Generator<void, Diffs>}
- */
-export function* readUpdates(updates, frontier, width, checksum) {
-  const diffs = noDiffs(updates.length, checksum);
-  for (let from = 0; from < updates.length; from += SLICE) {
-    if (from > 0) yield;
-    readSlice(diffs, updates, from, frontier, width);
-  }
-  return diffs;
 }
 
 /**

@@ -175,13 +175,9 @@ export class ViewGroup {
     const { status, replica, unverified } = core;
     const state = status?.state;
     const reason = status?.reason ?? "";
-    if (state === "waiting" || state === "stale" || state === "refused") {
-      this.#set(view.name, state, reason);
-    } else if (replica === null) {
-      this.#set(view.name, "waiting", reason);
-    } else {
-      this.#set(view.name, unverified ? "unverified" : "live", reason);
-    }
+    const own = replica === null ? "waiting" : unverified ? "unverified" : "live";
+    const isOfServer = state === "waiting" || state === "stale" || state === "refused";
+    this.#set(view.name, isOfServer ? state : own, reason);
   }
 
   /**

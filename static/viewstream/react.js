@@ -2,14 +2,13 @@
 
 import { createContext, createElement, useContext, useSyncExternalStore } from "react";
 import { share } from "./shared.js";
+import { NO_ROWS } from "./table.js";
 
 /** @import { ReactNode } from "react" */
 /** @import { Options, Standing } from "./types/index.js" */
 /** @typedef {ReturnType<typeof share>} Shared */
 
 const Context = createContext(/** @type {?Shared} */ (null));
-/** @type {readonly never[]} */
-const NO_ROWS = Object.freeze([]);
 /** @type {Standing} */
 const ON_SERVER = Object.freeze({ state: "connecting", reason: "", since: 0 });
 /** React subscribes again whenever it gets another function. @type {WeakMap<object, any>} */

@@ -15,18 +15,16 @@
  */
 
 import { Connection, SILENCE } from "./connection.js";
+import { Dispatcher } from "./dispatcher.js";
 import { ViewGroup } from "./group.js";
-import { Inbox } from "./inbox.js";
 import { watchPage } from "./lifecycle.js";
 import { Listeners } from "./listeners.js";
-import { GAP, MessageError, parseMessage } from "./messages.js";
 import { Past } from "./past.js";
 import { orderedWait, Retry } from "./retry.js";
-import { receive, receiveShort } from "./state.js";
 import { Tokens } from "./token.js";
 import { Transports } from "./transport.js";
 
-/** @import { ViewState } from "./state.js" */
+/** @import { MessageError } from "./messages.js" */
 /** @import { ConnectionEvent, Moment, Options, Stream as PublicStream, Transport } from "./types/index.js" */
 /** @import { Environment } from "./types/internal.js" */
 
@@ -41,10 +39,8 @@ export class Stream {
   #state = "paused";
   /** @type {?Connection} */
   #connection = null;
-  /** @type {?Inbox} */
-  #inbox = null;
-  /** The views that the server has answered on this connection. @type {Set<string>} */
-  #answered = new Set();
+  /** @type {?Dispatcher} */
+  #dispatcher = null;
   #retry;
   /** Why the state is what it is, for the views' standing. */
   #reason = "";
@@ -171,21 +167,23 @@ export class Stream {
     this.#state = state;
     this.#leave(1000, "");
     this.#showState("");
-    this.#report({ type: state });
+    this.#connections.call({ type: state });
   }
 
   /** @param {boolean} [isQuiet] whether the views' standing stays as it is */
   #connect(isQuiet = false) {
     this.#retry.cancel();
     this.#state = "connecting";
-    this.#answered.clear();
     if (!isQuiet) this.#showState(this.#reason);
     const transport = this.#transports.next;
-    this.#report({ type: "connecting", transport, attempt: this.#retry.attempts + 1 });
+    this.#connections.call({ type: "connecting", transport, attempt: this.#retry.attempts + 1 });
     // A listener may have closed the stream, or made it connect.
     if (this.#state !== "connecting" || this.#connection !== null) return;
-    const inbox = new Inbox(this.#environment, (text) => this.#handle(text, inbox));
-    this.#inbox = inbox;
+    const dispatcher = new Dispatcher(this.#environment, this.#group, {
+      onAnswer: (event) => this.#connections.call(event),
+      onRejected: (error) => this.#reject(error),
+    });
+    this.#dispatcher = dispatcher;
     try {
       this.#connection = new Connection(
         (token) => this.#transports.open(transport, this.#url(), token),
@@ -193,7 +191,7 @@ export class Stream {
         this.#environment,
         {
           onOpen: () => this.#onOpen(transport),
-          onMessage: (text) => inbox.push(text),
+          onMessage: (text) => dispatcher.push(text),
           onLost: ({ code, reason }) => this.#onLost(transport, code, reason),
         },
       );
@@ -206,7 +204,7 @@ export class Stream {
   /** @param {Transport} transport */
   #onOpen(transport) {
     this.#state = "open";
-    this.#report({ type: "connected", transport });
+    this.#connections.call({ type: "connected", transport });
   }
 
   /** The address that asks for all views, each at its position. */
@@ -245,7 +243,7 @@ export class Stream {
     this.#state = "refused";
     this.#leave();
     this.#showState(reason);
-    this.#report({ type: "refused", code, reason });
+    this.#connections.call({ type: "refused", code, reason });
   }
 
   /**
@@ -261,7 +259,7 @@ export class Stream {
     this.#retry.schedule(ordered);
     // Only the server's reasons are for people; the others are texts of browsers.
     this.#showState(code >= 4400 ? reason : "");
-    this.#report({ type: "disconnected", code, reason, retryAt: this.retryAt });
+    this.#connections.call({ type: "disconnected", code, reason, retryAt: this.retryAt });
   }
 
   /**
@@ -274,44 +272,10 @@ export class Stream {
     const connection = this.#connection;
     if (connection === null) return;
     this.#connection = null;
-    this.#inbox?.stop();
-    this.#inbox = null;
+    this.#dispatcher?.stop();
     this.#retry.settle(connection.answeredAt);
     for (const core of this.#group.cores) core.disconnect();
     if (code !== undefined) connection.end(code, reason);
-  }
-
-  /**
-   * Handle one message.
-   *
-   * @param {string} text
-   * @param {Inbox} inbox
-   * @returns {Generator<void, void>}
-   */
-  *#handle(text, inbox) {
-    const message = parseMessage(text);
-    if (message === null) {
-      for (const core of this.#group.cores) core.forget();
-      this.#reject(new MessageError(GAP, `expected a message, found ${text}`));
-      return;
-    }
-    const core = this.#group.core(message.view);
-    if (core === undefined) return;
-    let change;
-    try {
-      change = receiveShort(core, message);
-      if (change === undefined) change = yield* receive(core, message);
-    } catch (error) {
-      const isRejected = error instanceof MessageError;
-      this.#reject(isRejected ? error : new MessageError(GAP, `a bug: ${error}`));
-      if (!isRejected) throw error;
-      return;
-    }
-    if (change !== null) this.#group.deliver(change);
-    // A listener may have closed the stream, or made it connect again.
-    if (this.#inbox !== inbox) return;
-    this.#group.setFromCore(core.view);
-    this.#reportAnswer(message.type, core);
   }
 
   /** @param {MessageError} error */
@@ -319,18 +283,6 @@ export class Stream {
     const connection = this.#connection;
     this.#lose(code, message, null);
     connection?.end(code, message);
-  }
-
-  /**
-   * @param {string} type
-   * @param {ViewState} core
-   */
-  #reportAnswer(type, { view, replica }) {
-    const isResumed = type === "delta" && replica !== null && !this.#answered.has(view);
-    if (type === "base" || isResumed) {
-      this.#answered.add(view);
-      this.#report({ type: isResumed ? "resumed" : "loaded", view });
-    }
   }
 
   /**
@@ -344,10 +296,5 @@ export class Stream {
       const state = this.#state === "retrying" ? "connecting" : this.#state;
       return state === "open" ? null : { state, reason: this.#reason };
     });
-  }
-
-  /** @param {ConnectionEvent} event */
-  #report(event) {
-    this.#connections.call(event);
   }
 }

@@ -20,7 +20,7 @@
 const INT8 = {
   number: (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text)),
   bigint: BigInt,
-  string: (text) => text,
+  string: asItIs,
 };
 
 /** @type {Record<string, (text: string) => Value>} */
@@ -41,11 +41,16 @@ const TIMESTAMPTZ =
  *
  * @param {string} type the column's type, as PostgreSQL names it
  * @param {Int8} int8
- * @returns {null | ((text: string) => Value)} null if the text stays as it is
+ * @returns {(text: string) => Value}
  */
 function readerOf(type, int8) {
   if (type === "int8") return INT8[int8];
-  return Object.hasOwn(READERS, type) ? /** @type {any} */ (READERS[type]) : null;
+  return Object.hasOwn(READERS, type) ? /** @type {any} */ (READERS[type]) : asItIs;
+}
+
+/** @param {string} text */
+function asItIs(text) {
+  return text;
 }
 
 /**
@@ -57,8 +62,7 @@ function readerOf(type, int8) {
  * @returns {Value}
  */
 export function readValue(type, text, int8 = "number") {
-  const read = readerOf(type, int8);
-  return text === null || read === null ? text : read(text);
+  return text === null ? null : readerOf(type, int8)(text);
 }
 
 /**
@@ -99,7 +103,7 @@ export function rowReader(columns, int8 = "number") {
     for (const { name, read } of fields) {
       const text = /** @type {?string} */ (row[at]);
       at += 1;
-      const value = text === null || read === null ? text : read(text);
+      const value = text === null ? null : read(text);
       if (name === "__proto__") define(object, name, value);
       else object[name] = value;
     }

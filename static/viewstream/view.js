@@ -4,16 +4,13 @@ import { listEntries, listRows, makeReader, ViewChange } from "./change.js";
 import { Listeners } from "./listeners.js";
 import { MAX_TIME } from "./messages.js";
 import { addAll } from "./multiset.js";
-import { RowTable } from "./table.js";
+import { NO_ROWS, RowTable } from "./table.js";
 
 /** @import { Change, Column, Int8, Position, Standing, State } from "./types/index.js" */
 /** @import { CoreChange, Rows } from "./types/internal.js" */
 /** @import { Side } from "./change.js" */
 /** @import { History } from "./history.js" */
 /** @import { ViewState } from "./state.js" */
-
-/** The snapshot of a view without a base. @type {readonly any[]} */
-const NO_ROWS = Object.freeze([]);
 
 /**
  * @typedef {object} ViewOptions
@@ -90,7 +87,7 @@ export class View {
   }
 
   /** A new array of the rows. */
-  rows = () => [...this.snapshot()];
+  rows = () => this.snapshot().toArray();
 
   /** @returns {Side} */
   get #shown() {
@@ -100,7 +97,7 @@ export class View {
   /** Each row once, with how often it is there. */
   entries = () => listEntries(this.#shown, 1);
 
-  /** The rows; the same array until a row changes. @type {() => readonly any[]} */
+  /** The rows; the same object until a row changes. */
   snapshot = () => {
     if (!this.loaded) return NO_ROWS;
     this.#table ??= new RowTable(this.#rows, this.#reader);

@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { listRows } from "../../static/viewstream/change.js";
 import { addToChecksum, rowHash } from "../../static/viewstream/checksum.js";
-import { readUpdates } from "../../static/viewstream/delta.js";
+import { readDelta } from "../../static/viewstream/delta.js";
 import { MessageError } from "../../static/viewstream/messages.js";
 import { checksumOf, countRows, difference } from "../../static/viewstream/multiset.js";
 import { part, spellName } from "../../static/viewstream/names.js";
@@ -130,10 +130,11 @@ test("every function that visits all rows pauses every 256 rows", () => {
   const updates = list.map((row) => [6, 1, row]);
   const rows = finish(countRows(list, 1)).result;
   const none = new Map();
+  const replica = { columns: COLUMNS, rows: none, checksum: 0 };
   for (const [name, task] of [
     ["countRows", countRows(list, 1)],
-    ["readUpdates", readUpdates(updates, 0, 1, 0)],
-    ["readUpdates of old ones", readUpdates(updates, 9, 1, 0)],
+    ["readDelta", readDelta({ ...replica, frontier: 0 }, { updates })],
+    ["readDelta of old updates", readDelta({ ...replica, frontier: 9 }, { updates })],
     ["checksumOf", checksumOf(rows)],
     ["difference of inserted rows", difference(none, rows)],
     ["difference of deleted rows", difference(rows, none)],

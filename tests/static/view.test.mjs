@@ -56,7 +56,7 @@ test("an empty view is loaded, and empty", () => {
   const world = new World();
   const view = world.follow().view("v");
   assert.equal(view.loaded, false);
-  assert.deepEqual(view.snapshot(), []);
+  assert.deepEqual([...view.snapshot()], []);
   world.open();
   world.send(base(10, []));
   assert.equal(view.loaded, true);
@@ -105,7 +105,7 @@ test("a view replaced by one of other columns is reported under the right names 
   ];
   assert.deepEqual(changes[0].deleted, [alice]);
   assert.deepEqual(changes[0].inserted, rows);
-  assert.deepEqual(view.snapshot(), rows);
+  assert.deepEqual([...view.snapshot()], rows);
   assert.deepEqual(view.columns, columns);
 });
 

@@ -49,13 +49,17 @@ class RefusalError(Exception):
 
 @dataclass
 class _Contents:
-    """The rows of a view at `frontier`; `checksum` is None until one has been needed."""
+    """The rows of a view at `frontier`; `checksum` is None until the next one is needed.
+
+    `hashed` is how many rows of changes were added to it since it was compared.
+    """
 
     epoch: str
     frontier: int
     columns: list[Column]
     rows: Rows
     checksum: int | None = None
+    hashed: int = 0
 
 
 @dataclass
@@ -214,6 +218,10 @@ def _advance(state: ViewState, contents: _Contents, delta: Delta) -> Rows:
     for row, diff in change.items():
         add(contents.rows, row, diff)
     contents.frontier, contents.checksum = after.frontier, after.checksum
+    # A view that changes more often than it has rows is hashed when the server sends a checksum.
+    contents.hashed = contents.hashed + len(change) if delta.checksum is None else 0
+    if contents.hashed > len(contents.rows):
+        contents.checksum = None
     return change
 
 

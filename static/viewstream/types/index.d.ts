@@ -64,6 +64,16 @@ export interface Change<Row = AnyRow> {
 
 export type Unsubscribe = () => void;
 
+/**
+ * The rows of a view at one time, which never change. It reads as an array does, but is none: it
+ * shares with other snapshots what has not changed. `length`, `at` and `slice` cost nothing more;
+ * other methods make an array first.
+ */
+export interface Snapshot<Row = AnyRow> extends ReadonlyArray<Row> {
+  /** A new array of the rows. */
+  readonly toArray: () => Row[];
+}
+
 export interface View<Row = AnyRow> {
   readonly name: string;
   /** In the view's order; empty before the first base. */
@@ -82,8 +92,8 @@ export interface View<Row = AnyRow> {
   readonly rows: () => Row[];
   /** A new array of `[row, weight]`: each row once, with how often it is there. */
   readonly entries: () => [row: Row, weight: number][];
-  /** The rows; the same array until a row changes. */
-  readonly snapshot: () => readonly Row[];
+  /** The rows; the same object until a row changes. */
+  readonly snapshot: () => Snapshot<Row>;
   /** Call `callback()` when the rows or the standing change. */
   readonly subscribe: (callback: () => void) => Unsubscribe;
   /** The rows as they were at a kept time, or null. */

@@ -1,9 +1,9 @@
 import type { FunctionComponentElement, ReactNode } from "react";
-import type { AnyRow, AnyViews, Options, State, Stream, View } from "./index.js";
+import type { AnyRow, AnyViews, Options, Snapshot, State, Stream, View } from "./index.js";
 
 export interface ViewResult<Row> {
-  /** The same array until a row changes. */
-  readonly rows: readonly Row[];
+  /** The same object until a row changes. */
+  readonly rows: Snapshot<Row>;
   readonly state: State;
   readonly reason: string;
   readonly loaded: boolean;

@@ -1,4 +1,4 @@
-import type { AnyRow, Options, Standing, Stream, View } from "./index.js";
+import type { AnyRow, Options, Snapshot, Standing, Stream, View } from "./index.js";
 
 export interface Store<T> {
   subscribe(run: (value: T) => void): () => void;
@@ -8,7 +8,7 @@ export interface Store<T> {
 export function viewStore<Row = AnyRow>(
   name: string,
   options?: Options<any> & { views?: readonly string[] },
-): Store<readonly Row[]> & {
+): Store<Snapshot<Row>> & {
   readonly view: View<Row>;
   readonly stream: Stream<any>;
   readonly standing: Store<Standing>;
