@@ -12,7 +12,8 @@ from functools import cache
 
 from sqlglot import exp
 
-from engine.sql.dialect import parse_query, tokenize
+from engine.sql.dialect import tokenize
+from engine.sql.trees import parse_query
 
 SETTING = "a setting's default"
 """The expression for `current_setting(..)` whose name is not known when it is planned."""

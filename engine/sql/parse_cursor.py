@@ -10,10 +10,10 @@ from sqlglot.tokenizer_core import Token, TokenType
 from engine.errors import SqlError, not_supported
 from engine.scalar.data_types import type_of
 from engine.sql import statements as s
-from engine.sql.dialect import parse_type
 from engine.sql.parse_read import parse_read
 from engine.sql.queries import parse_expression
 from engine.sql.tokens import TokenStream
+from engine.sql.trees import parse_type
 
 
 def parse_declare(tokens: TokenStream) -> s.Declare:

@@ -6,9 +6,10 @@ from sqlglot.tokenizer_core import TokenType
 
 from engine.errors import not_supported
 from engine.sql import statements as s
-from engine.sql.dialect import parse_query, quote_literal, tokenize
+from engine.sql.dialect import quote_literal, tokenize
 from engine.sql.refusals import OBJECTS, SHOWN
 from engine.sql.tokens import TokenStream
+from engine.sql.trees import parse_query
 
 _TYPES = {
     "SOURCES": "('source')",

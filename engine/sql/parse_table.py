@@ -8,9 +8,9 @@ from engine.errors import SqlError, not_supported
 from engine.scalar.data_types import apply_modifiers, modifiers, type_of
 from engine.scalar.nodes import Constant
 from engine.sql import statements as s
-from engine.sql.dialect import parse_type
 from engine.sql.queries import parse_expression
 from engine.sql.tokens import TokenStream
+from engine.sql.trees import parse_type
 from engine.types import SqlType, by_name
 
 

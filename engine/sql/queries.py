@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token
 
 from engine.errors import not_supported
-from engine.sql import dialect
+from engine.sql import trees
 from engine.sql.catalog_functions import catalog_expression, is_catalog_function
 from engine.sql.table_functions import (
     with_one_table_function,
@@ -48,17 +48,17 @@ _PSEUDO_TYPES = {
 
 def parse_query(tokens: Sequence[Token], sql: str) -> exp.Query:
     """Parse the tokens, a part of `sql`, as a query; raises SqlError."""
-    return _replaced(dialect.parse_query(tokens, sql), tokens)
+    return _replaced(trees.parse_query(tokens, sql), tokens)
 
 
 def parse_expression(tokens: Sequence[Token], sql: str) -> exp.Expr:
     """Parse the tokens, a part of `sql`, as a scalar expression; raises SqlError."""
-    return _replaced(dialect.parse_expression(tokens, sql), tokens)
+    return _replaced(trees.parse_expression(tokens, sql), tokens)
 
 
 def parse_tree(tokens: Sequence[Token], sql: str, what: str, kind: type[T]) -> T:
     """Parse the tokens, a part of `sql`, as a tree of that kind; raises SqlError."""
-    return _replaced(dialect.parse_tree(tokens, sql, what, kind), tokens)
+    return _replaced(trees.parse_tree(tokens, sql, what, kind), tokens)
 
 
 def _replaced(tree: T, tokens: Sequence[Token]) -> T:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.errors import SqlError
-from engine.sql.dialect import expected
 from engine.sql.statements import Name
+from engine.sql.trees import expected
 
 _NOT_A_WORD = {TokenType.STRING, TokenType.NUMBER, TokenType.IDENTIFIER, TokenType.HEX_STRING}
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}

@@ -9,7 +9,8 @@ from typing import Any
 from sqlglot import exp
 
 from engine.scalar import Environment, Evaluation, Scalar, Scope, compile_rows, compile_scalar
-from engine.sql.dialect import parse_query, tokenize
+from engine.sql.dialect import tokenize
+from engine.sql.trees import parse_query
 from engine.types import SqlType
 
 ENVIRONMENT = Environment(datetime(2020, 1, 1, 12, 0, 0, 250_000), clock=lambda: 1_577_934_245_678)

@@ -10,7 +10,8 @@ from engine.errors import SqlError
 from engine.query import Query, compile_query
 from engine.relation import Column, Relation
 from engine.scalar import Environment
-from engine.sql.dialect import parse_query, tokenize
+from engine.sql.dialect import tokenize
+from engine.sql.trees import parse_query
 from engine.types import SqlType, by_name
 from engine.zset import Row, ZSet, add
 
