@@ -50,7 +50,7 @@ class Appended(Mapping[Row, int]):
     """
 
     def __init__(
-        self, columns: Sequence[Sequence[Value]], utf8: Sequence[bytes] | None = None
+        self, columns: Sequence[Sequence[Value]], utf8: Sequence[memoryview] | None = None
     ) -> None:
         self.columns = columns
         self.utf8 = utf8

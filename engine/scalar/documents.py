@@ -125,12 +125,12 @@ class Decoder:
     def __init__(self, trie: Trie) -> None:
         self.trie = trie
         self.struct, self._build = _make_struct(trie)
-        self.fast: Callable[[str | bytes], Any] = msgspec.json.Decoder(
+        self.fast: Callable[[str | memoryview], Any] = msgspec.json.Decoder(
             self.struct, float_hook=read_number
         ).decode
         """Raises one of FAST_ERRORS for what is not JSON, but also for what is no object."""
 
-    def checked(self, text: str | bytes) -> Any:
+    def checked(self, text: str | memoryview) -> Any:
         """Decode with `fast` what is not nested too deeply, whatever the recursion limit is."""
         if len(text) > SHALLOW and may_be_deep(text):
             raise RecursionError

@@ -64,7 +64,9 @@ def by_column(rows: list[Row]) -> Appended:
     return Appended(list(zip(*rows, strict=True)) or [()])
 
 
-def numbered(values: Sequence[Value], before: int, utf8: Sequence[bytes] | None = None) -> Appended:
+def numbered(
+    values: Sequence[Value], before: int, utf8: Sequence[memoryview] | None = None
+) -> Appended:
     """Rows of one value and the line number."""
     return Appended((values, range(before + 1, before + 1 + len(values))), utf8)
 

@@ -44,30 +44,34 @@ class Frame:
         return cls(before + head, tail + after, len(before), len(after))
 
     def values(self, whole: bytes) -> Texts | None:
-        """The group in each line that matches; None if a line is not UTF-8."""
+        """The group in each line that matches; None if a line is not UTF-8.
+
+        The groups are views of `whole`: to copy lines of 1 KB would cost more than to find them.
+        """
         if not is_utf8(whole):
             return None
-        lines = whole.split(b"\n")
-        lines.pop()
-        begin, end, first, last = self.begin, self.end, self.skipped, -self.cut or None
+        begin, end, skipped, cut = self.begin, self.end, self.skipped, self.cut
         shortest = len(begin) + len(end)
-        groups = [
-            line[first:last]
-            for line in lines
-            if line.startswith(begin) and line.endswith(end) and len(line) >= shortest
-        ]
+        find, starts, ends = whole.find, whole.startswith, whole.endswith
+        view = memoryview(whole)
+        groups: list[memoryview] = []
+        start = 0
+        while (stop := find(b"\n", start)) >= 0:
+            if starts(begin, start) and ends(end, start, stop) and stop - start >= shortest:
+                groups.append(view[start + skipped : stop - cut])
+            start = stop + 1
         return Texts(groups)
 
 
 class Texts(Sequence[str]):
     """Texts that are decoded when one of them is first read; often only `utf8` is."""
 
-    def __init__(self, utf8: Sequence[bytes]) -> None:
+    def __init__(self, utf8: Sequence[memoryview]) -> None:
         self.utf8 = utf8
 
     @cached_property
     def _texts(self) -> list[str]:
-        return [text.decode() for text in self.utf8]
+        return [str(text, "utf-8") for text in self.utf8]
 
     def __len__(self) -> int:
         return len(self.utf8)

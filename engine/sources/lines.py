@@ -45,7 +45,7 @@ class LineCutter:
             whole = data[data.index(b"\n") + 1 : end]
             self._skipping = False
         else:
-            whole = b"".join((*self._torn, data[:end])) if self._torn else data[:end]
+            whole = b"".join((*self._torn, memoryview(data)[:end])) if self._torn else data[:end]
         self._torn.clear()
         self._torn_size = 0
         self._keep(data[end:], errors)

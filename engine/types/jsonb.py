@@ -122,10 +122,11 @@ def _invalid(text: str, reason: str) -> SqlError:
     return invalid_syntax("jsonb", text, reason.removeprefix("JSON is malformed: "))
 
 
-def may_be_deep(text: str | bytes) -> bool:
+def may_be_deep(text: str | memoryview) -> bool:
     """Whether the text has more opening brackets than there may be levels."""
-    if isinstance(text, bytes):
-        return text.count(b"[") + text.count(b"{") > MAX_DEPTH
+    if isinstance(text, memoryview):
+        utf8 = bytes(text)
+        return utf8.count(b"[") + utf8.count(b"{") > MAX_DEPTH
     return text.count("[") + text.count("{") > MAX_DEPTH
 
 
