@@ -10,7 +10,7 @@ from engine.dataflow import operators as op
 from engine.dataflow.index import KeyFunction
 from engine.dataflow.operators.join import concatenate
 from engine.errors import SqlError
-from engine.query.aggregates.factory import aggregate_call, window_function
+from engine.query.aggregates.factory import aggregate_call, is_count_of_rows, window_function
 from engine.query.ordering import row_key
 from engine.query.plan import (
     Distinct,
@@ -112,11 +112,7 @@ class _Renderer:
             case Lookup():
                 return self._lookup(plan)
             case Reduce():
-                types = plan.input.types
-                calls = [aggregate_call(spec, types) for spec in plan.aggregates]
-                whole = plan.group == tuple(range(len(types)))
-                key = None if whole else _columns(plan.group)
-                return op.Reduce(key, calls, single=not plan.group)
+                return _reduce(plan)
             case TopK():
                 return self._top_k(plan)
             case Window():
@@ -221,6 +217,16 @@ class _Renderer:
             return output, {text: count for text, count in errors.items() if count}
 
         return op.Compute(batch)
+
+
+def _reduce(plan: Reduce) -> Operator:
+    types = plan.input.types
+    whole = plan.group == tuple(range(len(types)))
+    key = None if whole else _columns(plan.group)
+    if plan.group and list(map(is_count_of_rows, plan.aggregates)) == [True]:
+        return op.Count(key)
+    calls = [aggregate_call(spec, types) for spec in plan.aggregates]
+    return op.Reduce(key, calls, single=not plan.group)
 
 
 def count(scalar: Scalar | None, clause: str, evaluation: Evaluation) -> int | None:

@@ -7,6 +7,7 @@ reads, and takes JSON from structs that all functions over the source share.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -118,14 +119,14 @@ class BatchFunction:
             return None
         source = [
             "def batch(rows):",
-            "    out = {}",
-            "    get = out.get",
+            "    out = []",
+            "    append = out.append",
             f"    {emitter.loop}",
             *("        " + line for line in emitter.lines),
-            f"        out[k] = get(k, 0) + {emitter.weight}",
-            "    return out, {}",
+            "        append(k)",
+            f"    return {emitter.result}, {{}}",
         ]
-        return define("batch", source, emitter.names)  # type: ignore[no-any-return]
+        return define("batch", source, emitter.names | {"Counter": Counter})  # type: ignore[no-any-return]
 
 
 class _TooDeepError(Exception):
@@ -151,9 +152,11 @@ class _ColumnEmitter(Emitter):
         super().__init__(computed, _no_function)
 
     @property
-    def weight(self) -> str:
-        """The weight of what one turn of the loop gives."""
-        return "1" if self._inputs or self._is_volatile else "len(rows)"
+    def result(self) -> str:
+        """The Z-set of the rows that the loop has put into `out`."""
+        if self._inputs or self._is_volatile:
+            return "dict(Counter(out))"
+        return "dict.fromkeys(out, len(rows))"
 
     @property
     def loop(self) -> str:

@@ -6,6 +6,7 @@ step, `A` without the change, `A' = A + dA` with it; `+` adds weights row by row
 
 from engine.dataflow.operators.compute import Compute
 from engine.dataflow.operators.constant import Constant
+from engine.dataflow.operators.count import Count
 from engine.dataflow.operators.distinct import Distinct
 from engine.dataflow.operators.flat_map import FlatMap
 from engine.dataflow.operators.join import Join
@@ -23,6 +24,7 @@ __all__ = [
     "AggregateCall",
     "Compute",
     "Constant",
+    "Count",
     "Distinct",
     "FlatMap",
     "Join",

@@ -58,6 +58,11 @@ def aggregate_call(spec: AggregateSpec, types: Types) -> AggregateCall:
     return AggregateCall(aggregate, argument, accepts)
 
 
+def is_count_of_rows(spec: AggregateSpec) -> bool:
+    """Whether a call is count(*) without a FILTER."""
+    return spec.function == "count" and not spec.arguments and spec.accepts is None
+
+
 def window_function(spec: AggregateSpec, offset: int, types: Types) -> WindowFunction:
     """Build the window function of a call over rows with columns of those types."""
     if spec.function in _RANKINGS:
