@@ -76,6 +76,9 @@ class Appended(Mapping[Row, int]):
 Change: TypeAlias = ZSet | Appended
 """The change of an input."""
 
+Portion: TypeAlias = Mapping[str, Change]
+"""A part of what changes at one time, by the ids of the inputs."""
+
 
 def as_zset(change: Change) -> ZSet:
     return change.zset if isinstance(change, Appended) else change

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from engine.coordinator.maintained import Maintained, is_unfinished, step_all
-from engine.zset import Change, ZSet
+from engine.zset import Portion, ZSet
 
 PIECE_ROWS = 2048
 """Changed rows that are processed in one step."""
@@ -40,10 +40,8 @@ class Graph:
         if member in self._members:
             self._members.remove(member)
 
-    def advance(
-        self, time: int, changes: Mapping[str, Change], changed: set[str]
-    ) -> Iterator[None]:
-        """Process `changes` (by the ids of sources and tables) at `time`, and close it.
+    def advance(self, time: int, portions: Sequence[Portion], changed: set[str]) -> Iterator[None]:
+        """Process the changes of sources and tables at `time`, and close it.
 
         Temporal filters add and remove rows at their own times before it. The ids of everything
         that changed or ended are added to `changed`. Yields after each slice of some milliseconds.
@@ -53,11 +51,11 @@ class Graph:
         try:
             while (due := self._due(time)) is not None:
                 yield from self._step(due, {}, changed)
-            pieces_left = list(_pieces(changes))
-            self._defer(len(pieces_left) > 1)
-            for piece in pieces_left:
+            pieces = [piece for portion in portions or [{}] for piece in _pieces(portion)]
+            self._defer(len(pieces) > 1)
+            for piece in pieces:
                 yield from self._step(time, piece, changed)
-            if len(pieces_left) > 1:
+            if len(pieces) > 1:
                 self._defer(False)
                 yield from self._step(time, {}, changed)
         finally:
@@ -68,7 +66,7 @@ class Graph:
             self._members.remove(member)
             changed.add(member.id)
 
-    def _step(self, time: int, changes: Mapping[str, Change], changed: set[str]) -> Iterator[None]:
+    def _step(self, time: int, changes: Portion, changed: set[str]) -> Iterator[None]:
         changed.update(step_all(self.members, time, changes))
         yield
         while is_unfinished(self._members):
@@ -90,10 +88,10 @@ class Graph:
         return member.finished or member.error is not None
 
 
-def _pieces(changes: Mapping[str, Change]) -> Iterator[Mapping[str, Change]]:
+def _pieces(changes: Portion) -> Iterator[Portion]:
     """The changes in pieces that do not take long; at least one, which may be empty.
 
-    A source limits what it adds at a time, so only the changes of tables are cut.
+    Portions of a source are small, so only the changes of tables are cut.
     """
     large = {
         id: change
@@ -102,11 +100,11 @@ def _pieces(changes: Mapping[str, Change]) -> Iterator[Mapping[str, Change]]:
     }
     yield {id: change for id, change in changes.items() if id not in large}
     for id, change in large.items():
-        for piece in pieces(change):
+        for piece in pieces_of(change):
             yield {id: piece}
 
 
-def pieces(change: ZSet) -> Iterator[ZSet]:
+def pieces_of(change: ZSet) -> Iterator[ZSet]:
     """The change in pieces of `PIECE_ROWS` rows."""
     rows = iter(change.items())
     while piece := dict(islice(rows, PIECE_ROWS)):

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from engine.catalog import Catalog, Item, add_system_items, with_oids
 from engine.coordinator.collection import Collection, Hold, Stored, Table
-from engine.coordinator.graph import Graph, pieces
+from engine.coordinator.graph import Graph, pieces_of
 from engine.coordinator.history import History
 from engine.coordinator.hydration import Pacer, hydrate
 from engine.coordinator.maintained import Maintained
@@ -29,7 +29,7 @@ from engine.errors import SqlError
 from engine.query import Query, compile_query
 from engine.scalar import Environment
 from engine.storage import MemoryStore, SqliteStore, Store
-from engine.zset import Change, as_zset
+from engine.zset import Change, Portion, as_zset
 
 _GATHERING = 0.05
 """Seconds for which the filling of a view waits for others to be created."""
@@ -138,17 +138,17 @@ class Runtime:
         `time` is given only if it was taken from the timeline before. Returns the time.
         """
         time = self.timeline.next() if time is None else time
-        for _ in self._tick_slices(changes, time, progress):
+        for _ in self._tick_slices([changes], time, progress):
             pass
         return time
 
     async def tick_in_slices(self, changes: Mapping[str, Change], time: int) -> None:
         """Do the same while the event loop runs; the caller is within `reserved_time`."""
-        await self._finish(self._tick_slices(changes, time, False))
+        await self._finish(self._tick_slices([changes], time, False))
 
-    def tick_briefly(self, changes: Mapping[str, Change], *, time: int, progress: bool) -> None:
+    def tick_briefly(self, portions: Sequence[Portion], *, time: int, progress: bool) -> None:
         """Do the same, but leave the rest to a task if it takes more than some milliseconds."""
-        slices = self._tick_slices(changes, time, progress)
+        slices = self._tick_slices(portions, time, progress)
         end = perf_counter() + _BRIEFLY
         for _ in slices:
             if perf_counter() > end:
@@ -156,31 +156,31 @@ class Runtime:
                 break
 
     def _tick_slices(
-        self, changes: Mapping[str, Change], time: int, progress: bool
+        self, portions: Sequence[Portion], time: int, progress: bool
     ) -> Iterator[None]:
         changed: set[str] = set()
-        yield from self._advance({**changes, **self.system.drain()}, time, changed)
+        first, *others = portions or [{}]
+        yield from self._advance([{**first, **self.system.drain()}, *others], time, changed)
         if self.system.has_pending:
             # The errors of views: mz_evaluation_errors must not be behind them.
             time = self.timeline.next()
-            yield from self._advance(self.system.drain(), time, changed)
+            yield from self._advance([self.system.drain()], time, changed)
         self._wake_readers(changed, progress)
 
-    def _advance(
-        self, changes: Mapping[str, Change], time: int, changed: set[str]
-    ) -> Iterator[None]:
-        """Give `changes` a time and close it, in slices; adds to `changed` what has changed."""
+    def _advance(self, portions: Sequence[Portion], time: int, changed: set[str]) -> Iterator[None]:
+        """Give the changes a time and close it, in slices; adds to `changed` what has changed."""
         assert not self.graph.is_advancing
-        for id, change in changes.items():
-            table = self.collections.get(id)
-            if isinstance(table, Table):
-                for piece in pieces(as_zset(change)):
-                    table.history.append(time, piece)
-                    yield
+        for portion in portions:
+            for id, change in portion.items():
+                table = self.collections.get(id)
+                if isinstance(table, Table):
+                    for piece in pieces_of(as_zset(change)):
+                        table.history.append(time, piece)
+                        yield
+            changed.update(portion)
         for source in self.sources:
             source.stamp(time)
-        changed.update(changes)
-        yield from self.graph.advance(time, changes, changed)
+        yield from self.graph.advance(time, portions, changed)
 
     async def _finish(self, slices: Iterator[None]) -> None:
         async with self.pacer:

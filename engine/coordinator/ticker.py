@@ -11,7 +11,7 @@ from engine.coordinator.runtime import Runtime
 from engine.coordinator.source import Source
 from engine.errors import SqlError
 from engine.storage import StoreError
-from engine.zset import Change
+from engine.zset import Portion
 
 _logger = logging.getLogger(__name__)
 
@@ -23,8 +23,12 @@ _AFTER_A_DEFECT = 1.0
 IDLE = 0.008
 """The same while nothing comes; a look costs a few microseconds for each file."""
 
-_SLICE_MOST = 1024 * 1024
-_SLICE_LEAST = 16 * 1024
+_TURN_MOST = 4 * 1024 * 1024
+_TURN_LEAST = 16 * 1024
+_READ_BYTES = 256 * 1024
+"""Bytes that are read and cut at once: so few that they are still in the processor's cache then."""
+_TURN_ROWS = 8192
+"""Rows of a source after which a turn reads no more of it."""
 _TURN_LONG = 0.012
 """Seconds of work; a turn that took more is followed by one that reads less."""
 
@@ -40,7 +44,8 @@ class Ticker:
         self._runtime = runtime
         self._housekeeping = Housekeeping(runtime)
         self._beat = runtime.options.tick / 1000
-        self._slice = 256 * 1024
+        self._most = _READ_BYTES
+        """Bytes that a turn reads at most."""
         self._next_beat = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -74,29 +79,42 @@ class Ticker:
         """One turn; returns the seconds until the next."""
         began, worked = time.perf_counter(), time.thread_time()
         news = [source for source in self._runtime.sources if self._has_news(source)]
-        changes: dict[str, Change] = {}
+        portions: list[Portion] = []
         beat = began >= self._next_beat
         # Before anything is read: if the store cannot promise the time, no line may be lost.
         tick_time = self._runtime.timeline.next() if beat or news else 0
         more = False
         for source in news:
             if source.live is not None:
-                most = self._slice // len(news)
-                slice = source.read_live(most)
-                more |= slice.size == most
-                if slice.rows:
-                    changes[source.id] = slice.rows
+                more |= self._read(source, self._most // len(news), portions)
                 self._runtime.publish_errors(source)
         if beat:
             self._next_beat = max(self._next_beat + self._beat, began)
             self._housekeeping.run()
         if beat or news:
-            self._runtime.tick_briefly(changes, time=tick_time, progress=beat)
+            self._runtime.tick_briefly(portions, time=tick_time, progress=beat)
         if more:
             self._adapt(time.thread_time() - worked)
             return 0
         left = self._next_beat - time.perf_counter()
         return max(0, min(left, SOON if news else IDLE if self._runtime.sources else self._beat))
+
+    def _read(self, source: Source, most: int, portions: list[Portion]) -> bool:
+        """Add up to `most` bytes of what is new to `portions`; returns whether there may be more.
+
+        All of a turn has one time: rows of one group that come in it are one change of the group.
+        """
+        size = rows = 0
+        while size < most and rows < _TURN_ROWS:
+            asked = min(_READ_BYTES, most - size)
+            slice = source.read_live(asked)
+            if slice.rows:
+                portions.append({source.id: slice.rows})
+            if slice.size < asked:
+                return False
+            size += slice.size
+            rows += len(slice.rows)
+        return True
 
     def _has_news(self, source: Source) -> bool:
         if not source.is_read:
@@ -110,6 +128,6 @@ class Ticker:
 
     def _adapt(self, took: float) -> None:
         if took > _TURN_LONG:
-            self._slice = max(_SLICE_LEAST, self._slice // 2)
-        elif took < _TURN_LONG / 3:
-            self._slice = min(_SLICE_MOST, self._slice * 2)
+            self._most = max(_TURN_LEAST, self._most // 2)
+        elif took < _TURN_LONG / 2:
+            self._most = min(_TURN_MOST, self._most * 2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.catalog import Item
 from engine.coordinator.collection import Stored, Table
-from engine.coordinator.graph import pieces
+from engine.coordinator.graph import pieces_of
 from engine.coordinator.history import History
 from engine.coordinator.hydration import evaluate
 from engine.coordinator.reads import ReadTransaction, peek_zset, raise_errors
@@ -61,7 +61,7 @@ async def write(
         target = changes.setdefault(planned.table, {})
         item = runtime.catalog[planned.table]
         async with runtime.pacer:
-            for piece in pieces(rows):
+            for piece in pieces_of(rows):
                 change = _change(planned, piece, table.columns)
                 _check_nulls(item, change)
                 add(target, change)
@@ -107,7 +107,7 @@ async def _commit(runtime: Runtime, changes: dict[str, ZSet]) -> None:
         async with runtime.pacer:
             for table, change in changes.items():
                 texts: list[tuple[int, tuple[str | None, ...]]] = []
-                for piece in pieces(change):
+                for piece in pieces_of(change):
                     texts += _texts(runtime, table, piece)
                     await runtime.pacer.breathe()
                 stored.append(StoredUpdates(table, time, texts))
