@@ -7,6 +7,7 @@ change = new contents.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
@@ -73,12 +74,69 @@ class Appended(Mapping[Row, int]):
         return self.zset.items()
 
 
-Change: TypeAlias = ZSet | Appended
-"""The change of an input."""
+class Bag(Mapping[Row, int]):
+    """Rows that are added, equal ones each: a Z-set for readers that need one.
+
+    What a function gives for the new rows of a source. To count equal rows of several bags together
+    costs less than to add their Z-sets.
+    """
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.rows = rows
+
+    @cached_property
+    def zset(self) -> ZSet:
+        return dict(Counter(self.rows))
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.zset)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.zset)
+
+    def __getitem__(self, row: Row) -> int:
+        return self.zset[row]
+
+    def items(self) -> ItemsView[Row, int]:
+        return self.zset.items()
+
+
+Change: TypeAlias = ZSet | Appended | Bag
+"""The change of an input, or of an operator's output."""
+
+
+class Sum:
+    """A sum of changes. Bags are joined, and counted only when something else is added."""
+
+    def __init__(self) -> None:
+        self._zset: ZSet = {}
+        self._rows: list[Row] = []
+
+    @property
+    def size(self) -> int:
+        """The number of rows, those that come in bags counted each."""
+        return len(self._zset) + len(self._rows)
+
+    def add(self, change: Change) -> None:
+        if isinstance(change, Bag):
+            self._rows += change.rows
+        else:
+            add(self._zset, change)
+
+    def change(self) -> Change:
+        """The sum; nothing may be added afterwards."""
+        if not self._zset:
+            return Bag(self._rows)
+        add(self._zset, Counter(self._rows))
+        return self._zset
+
 
 Portion: TypeAlias = Mapping[str, Change]
 """A part of what changes at one time, by the ids of the inputs."""
 
 
 def as_zset(change: Change) -> ZSet:
-    return change.zset if isinstance(change, Appended) else change
+    return change if isinstance(change, dict) else change.zset

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from engine.zset import Change, ZSet, add, as_zset
+from engine.zset import Bag, Change, Sum, ZSet, add, as_zset
 
 ErrorChange: TypeAlias = dict[str, int]
 """Error text -> change of the number of rows that were left out because of it."""
@@ -25,6 +25,9 @@ class Operator:
 
     takes_columns = False
     """Whether it takes what a source adds by column; others are given it as a Z-set."""
+
+    takes_bags = False
+    """The same for bags of rows."""
 
     is_deferred = False
     """Whether results of groups are not output yet: more changes of the same time follow."""
@@ -49,7 +52,7 @@ class Operator:
         """The next time at which the output changes although no input does, or None."""
         return None
 
-    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
+    def step(self, time: int, changes: Sequence[Any], errors: ErrorChange) -> ZSet | Bag:
         """Compute the change of the output.
 
         The operator must not modify `changes`, but may return one of them; the result is not
@@ -90,7 +93,7 @@ class Dataflow:
         self.output = output
         self._started = False
         self._ahead = _linear_nodes(self.nodes)
-        self._absorbed: dict[int | str, ZSet] = {}
+        self._absorbed: dict[int | str, Sum] = {}
         """The sums of absorbed changes, by the linear node or the input that they come from."""
         self._linear_ends = _read_by_others(self.nodes, self._ahead, output)
         self.received = [[0] * len(node.inputs) for node in self.nodes]
@@ -124,12 +127,12 @@ class Dataflow:
 
     def step_slice(self, time: int, changes: Mapping[str, Change]) -> ZSet:
         """Compute the first, or the next, slice of the change of the result."""
-        absorbed: dict[int | str, ZSet] = {}
+        absorbed: dict[int | str, Change] = {}
         if self._absorbed:
             self.absorb(changes)
-            absorbed, changes = self._absorbed, {}
-            self._absorbed = {}
-        results: list[ZSet] = []
+            absorbed = {source: each.change() for source, each in self._absorbed.items()}
+            self._absorbed, changes = {}, {}
+        results: list[Change] = []
         errors: ErrorChange = {}
 
         def change_of(source: int | str) -> Change:
@@ -162,7 +165,7 @@ class Dataflow:
 
     def absorb(self, changes: Mapping[str, Change]) -> None:
         """Add a slice of the change that the next `step` completes."""
-        results: dict[int, ZSet] = {}
+        results: dict[int, Change] = {}
         errors: ErrorChange = {}
 
         def change_of(source: int | str) -> Change:
@@ -176,14 +179,14 @@ class Dataflow:
                 results[number] = node.operator.step(0, [_taken_by(node.operator, change)], errors)
         for source in self._linear_ends:
             if change := change_of(source):
-                add(self._absorbed.setdefault(source, {}), change)
+                self._absorbed.setdefault(source, Sum()).add(change)
         if errors:
             add_errors(self.errors, errors)
 
     @property
     def rows_absorbed(self) -> int:
         """The number of absorbed rows that wait for the next step."""
-        return sum(map(len, self._absorbed.values()))
+        return sum(each.size for each in self._absorbed.values())
 
     @property
     def next_time(self) -> int | None:
@@ -220,7 +223,9 @@ def _read_by_others(
 
 def _taken_by(operator: Operator, change: Change) -> Any:
     """The change in a form that the operator takes."""
-    return change if operator.takes_columns else as_zset(change)
+    if operator.takes_columns or (operator.takes_bags and isinstance(change, Bag)):
+        return change
+    return as_zset(change)
 
 
 def _is_due(operator: Operator, time: int) -> bool:

@@ -7,7 +7,6 @@ reads, and takes JSON from structs that all functions over the source share.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -20,9 +19,9 @@ from engine.scalar.emitter import Emitter
 from engine.scalar.environment import Evaluation
 from engine.scalar.nodes import Column, Node
 from engine.scalar.scalar import Scalar
-from engine.zset import Appended, Row, ZSet
+from engine.zset import Appended, Bag, Row, ZSet
 
-Result: TypeAlias = tuple[ZSet, dict[str, int]]
+Result: TypeAlias = tuple[ZSet | Bag, dict[str, int]]
 
 EVALUATION_ERRORS = (SqlError, ArithmeticError, ValueError, TypeError, LookupError)
 """Errors of evaluating a row: SqlError, or one that a function here does not translate.
@@ -38,10 +37,10 @@ def compile_batch(
     evaluation: Evaluation | None = None,
     origin: Hashable = None,
 ) -> BatchFunction:
-    """A function from a Z-set to (the Z-set of the scalars' rows, errors: text -> weight).
+    """A function from a change to (the change of the scalars' rows, errors: text -> weight).
 
     Rows for which `filter` is not true are left out, rows whose evaluation fails are counted in
-    the errors with their weight. What comes out is consolidated, also the errors. `origin` names
+    the errors with their weight. `origin` names
     the input that the rows are of, if they are an input's own: with other functions over the same
     input, of the same environment, the decoding of its JSON is then shared.
     """
@@ -114,7 +113,7 @@ class BatchFunction:
         emitter = _ColumnEmitter(self._nodes, self._condition, self._shared, self._origin)
         try:
             with room_for_nesting():
-                emit_row(emitter, self._nodes, self._condition, "continue", "k = {}")
+                emit_row(emitter, self._nodes, self._condition, "continue", "append({})")
         except _TooDeepError:
             return None
         source = [
@@ -123,10 +122,9 @@ class BatchFunction:
             "    append = out.append",
             f"    {emitter.loop}",
             *("        " + line for line in emitter.lines),
-            "        append(k)",
             f"    return {emitter.result}, {{}}",
         ]
-        return define("batch", source, emitter.names | {"Counter": Counter})  # type: ignore[no-any-return]
+        return define("batch", source, emitter.names | {"Bag": Bag})  # type: ignore[no-any-return]
 
 
 class _TooDeepError(Exception):
@@ -153,9 +151,9 @@ class _ColumnEmitter(Emitter):
 
     @property
     def result(self) -> str:
-        """The Z-set of the rows that the loop has put into `out`."""
+        """The rows that the loop has put into `out`, as a change."""
         if self._inputs or self._is_volatile:
-            return "dict(Counter(out))"
+            return "Bag(out)"
         return "dict.fromkeys(out, len(rows))"
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.dataflow.dataflow import ErrorChange, Operator, add_errors
-from engine.zset import Change, ZSet
+from engine.zset import Bag, Change, ZSet
 
-BatchFunction = Callable[[Change], tuple[ZSet, ErrorChange]]
+BatchFunction = Callable[[Change], tuple[ZSet | Bag, ErrorChange]]
 """Maps each row to rows of the same weight; rows that cannot be evaluated go to the errors."""
 
 
@@ -22,7 +22,7 @@ class Compute(Operator):
     def name(self) -> str:
         return "Map/Filter"
 
-    def step(self, time: int, changes: Sequence[Change], errors: ErrorChange) -> ZSet:
+    def step(self, time: int, changes: Sequence[Change], errors: ErrorChange) -> ZSet | Bag:
         output, failed = self._function(changes[0])
         if failed:
             add_errors(errors, failed)

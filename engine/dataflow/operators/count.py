@@ -6,22 +6,25 @@ a fraction of it, and several steps of one time are summed before any group is l
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
 
 from engine.dataflow.dataflow import ErrorChange, Operator
 from engine.dataflow.operators.sliced import SLICE
-from engine.zset import Row, ZSet, add
+from engine.zset import Bag, Row, ZSet, add
 
 
 class Count(Operator):
     """`key` computes a row's group, the first columns of the output; None: the row itself."""
 
+    takes_bags = True
+
     def __init__(self, key: Callable[[Row], Row] | None) -> None:
         self._key = key
         self._counts: ZSet = {}
-        self._waiting: ZSet = {}
-        """The changes of the groups' counts that are not in the output yet."""
+        self._waiting: Counter[Row] = Counter()
+        """The changes of the groups' counts, some of them 0, that are not in the output yet."""
 
     @property
     def name(self) -> str:
@@ -35,44 +38,42 @@ class Count(Operator):
     def rows_kept(self) -> int:
         return len(self._counts) + len(self._waiting)
 
-    def step(self, time: int, changes: Sequence[ZSet], errors: ErrorChange) -> ZSet:
-        change = changes[0] if self._key is None else self._by_key(changes[0], self._key)
-        if self._waiting or self.is_deferred:
-            add(self._waiting, change)
-            if self.is_deferred:
-                return {}
-            change, self._waiting = self._waiting, {}
-        if len(change) > SLICE:
-            rows = iter(change.items())
-            change, self._waiting = dict(islice(rows, SLICE)), dict(rows)
-        return self._difference(change)
+    def step(self, time: int, changes: Sequence[ZSet | Bag], errors: ErrorChange) -> ZSet:
+        self._add(changes[0])
+        if self.is_deferred:
+            return {}
+        waiting, self._waiting = self._waiting, Counter()
+        if len(waiting) <= SLICE:
+            return self._difference(waiting)
+        rows = iter(waiting.items())
+        first = dict(islice(rows, SLICE))
+        self._waiting = Counter(dict(rows))
+        return self._difference(first)
 
-    @staticmethod
-    def _by_key(change: ZSet, key_of: Callable[[Row], Row]) -> ZSet:
-        keys: ZSet = {}
-        get = keys.get
-        for row, weight in change.items():
-            key = key_of(row)
-            keys[key] = get(key, 0) + weight
-        if 0 in keys.values():
-            return {key: weight for key, weight in keys.items() if weight}
-        return keys
+    def _add(self, change: ZSet | Bag) -> None:
+        waiting, key_of = self._waiting, self._key
+        if isinstance(change, Bag):
+            waiting.update(change.rows if key_of is None else map(key_of, change.rows))
+        elif key_of is None:
+            add(waiting, change)
+        else:
+            for row, weight in change.items():
+                waiting[key_of(row)] += weight
 
     def _difference(self, change: ZSet) -> ZSet:
         """The change of the groups' rows; a group without rows is dropped."""
         output: ZSet = {}
         counts = self._counts
-        get = counts.get
         for key, weight in change.items():
-            old = get(key)
-            if old is None:
-                counts[key] = weight
-                output[*key, weight] = 1
-            else:
+            old = counts.get(key, 0)
+            new = old + weight
+            if new == old:
+                continue
+            if old:
                 output[*key, old] = -1
-                if new := old + weight:
-                    counts[key] = new
-                    output[*key, new] = 1
-                else:
-                    del counts[key]
+            if new:
+                output[*key, new] = 1
+                counts[key] = new
+            else:
+                del counts[key]
         return output
