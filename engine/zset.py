@@ -22,12 +22,10 @@ ZSet: TypeAlias = dict[Row, int]
 
 def add(into: ZSet, change: Mapping[Row, int]) -> None:
     """Add `change` to `into`, in place; rows whose weight becomes 0 leave it."""
+    take = into.pop
     for row, weight in change.items():
-        total = into.get(row, 0) + weight
-        if total:
+        if total := take(row, 0) + weight:
             into[row] = total
-        else:
-            del into[row]
 
 
 def add_row(into: ZSet, row: Row, weight: int) -> None:

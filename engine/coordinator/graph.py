@@ -54,7 +54,10 @@ class Graph:
             pieces = [piece for portion in portions or [{}] for piece in _pieces(portion)]
             self._defer(len(pieces) > 1)
             for piece in pieces:
-                yield from self._step(time, piece, changed)
+                if len(pieces) > 1 and self._has_room_for(piece):
+                    self._absorb(piece)
+                else:
+                    yield from self._step(time, piece, changed)
             if len(pieces) > 1:
                 self._defer(False)
                 yield from self._step(time, {}, changed)
@@ -72,6 +75,15 @@ class Graph:
         while is_unfinished(self._members):
             changed.update(step_all(self.members, time, {}))
             yield
+
+    def _has_room_for(self, piece: Portion) -> bool:
+        """Whether the next step does not get too long if it is made of this piece, too."""
+        waiting = max((member.rows_absorbed for member in self._members), default=0)
+        return waiting + max(map(len, piece.values()), default=0) < PIECE_ROWS
+
+    def _absorb(self, piece: Portion) -> None:
+        for member in self._members:
+            member.absorb(piece)
 
     def _defer(self, deferred: bool) -> None:
         for member in self._members:

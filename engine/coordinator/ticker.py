@@ -24,6 +24,7 @@ IDLE = 0.008
 """The same while nothing comes; a look costs a few microseconds for each file."""
 
 _TURN_MOST = 4 * 1024 * 1024
+_TURN_FIRST = 256 * 1024
 _TURN_LEAST = 16 * 1024
 _READ_BYTES = 256 * 1024
 """Bytes that are read and cut at once: so few that they are still in the processor's cache then."""
@@ -44,7 +45,7 @@ class Ticker:
         self._runtime = runtime
         self._housekeeping = Housekeeping(runtime)
         self._beat = runtime.options.tick / 1000
-        self._most = _READ_BYTES
+        self._most = _TURN_FIRST
         """Bytes that a turn reads at most."""
         self._next_beat = 0.0
         self._timer: asyncio.TimerHandle | None = None

@@ -48,20 +48,22 @@ class Ranking:
         """Add a Z-set."""
         key, bounds, buckets = self._key, self._bounds, self._buckets
         size = self.size
+        last = bounds[-1] if bounds else None
         for row, weight in change.items():
-            number = bisect_right(bounds, key(row)) if bounds else 0
-            if number == 0:
-                self._taken = None
+            place = key(row)
+            # Most rows of a large ranking are in its last bucket.
+            number = -1 if last is not None and place >= last else bisect_right(bounds, place)
             bucket = buckets[number]
-            present = bucket.get(row, 0)
-            if present + weight:
-                bucket[row] = present + weight
+            present = bucket.pop(row, 0)
+            if total := present + weight:
+                bucket[row] = total
                 size += not present
             else:
-                del bucket[row]
                 size -= 1
-            if number == 0 and self._sorted is not None and not (present and present + weight):
-                self._resort(row, came=not present)
+            if number == 0:
+                self._taken = None
+                if self._sorted is not None and not (present and total):
+                    self._resort(row, came=not present)
         self.size = size
 
     def first(self, count: int) -> list[tuple[Any, int]]:

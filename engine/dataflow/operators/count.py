@@ -22,7 +22,8 @@ class Count(Operator):
 
     def __init__(self, key: Callable[[Row], Row] | None) -> None:
         self._key = key
-        self._counts: ZSet = {}
+        self._rows: dict[Row, Row] = {}
+        """The row that was output for each group; its last value is the count."""
         self._waiting: Counter[Row] = Counter()
         """The changes of the groups' counts, some of them 0, that are not in the output yet."""
 
@@ -36,7 +37,7 @@ class Count(Operator):
 
     @property
     def rows_kept(self) -> int:
-        return len(self._counts) + len(self._waiting)
+        return len(self._rows) + len(self._waiting)
 
     def step(self, time: int, changes: Sequence[ZSet | Bag], errors: ErrorChange) -> ZSet:
         self._add(changes[0])
@@ -63,17 +64,20 @@ class Count(Operator):
     def _difference(self, change: ZSet) -> ZSet:
         """The change of the groups' rows; a group without rows is dropped."""
         output: ZSet = {}
-        counts = self._counts
+        rows = self._rows
+        known = rows.get
         for key, weight in change.items():
-            old = counts.get(key, 0)
-            new = old + weight
-            if new == old:
-                continue
-            if old:
-                output[*key, old] = -1
-            if new:
-                output[*key, new] = 1
-                counts[key] = new
+            old = known(key)
+            if old is None:
+                count = weight
+            elif weight:
+                output[old] = -1
+                count = old[-1] + weight
             else:
-                del counts[key]
+                continue
+            if count:
+                rows[key] = new = (*key, count)
+                output[new] = 1
+            elif old is not None:
+                del rows[key]
         return output

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.coordinator import END_OF_TIME
+from engine.coordinator import END_OF_TIME, graph, ticker
 from engine.errors import SqlError
 from engine.tests.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
 
@@ -207,5 +207,47 @@ def test_a_source_that_nobody_reads_is_left_alone(words: Path) -> None:
             await engine.run(f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
             assert ("meanwhile", 1) in await engine.rows("SELECT * FROM v")
             assert source.live is not None
+
+    asyncio.run(scenario())
+
+
+PORTIONED = {
+    "counts": COUNTS,
+    "lines": "SELECT word, mz_line_no FROM s WHERE word <> 'w3'",
+    "pairs": "SELECT s.word, t.mz_line_no FROM s JOIN s AS t ON s.mz_line_no = t.mz_line_no + 1",
+    "few": f"SELECT * FROM ({COUNTS}) AS counts ORDER BY n DESC, word LIMIT 3",
+}
+
+
+@pytest.mark.parametrize("piece", [4, 2048])
+def test_all_that_a_turn_reads_has_one_time(
+    tmp_path: Path, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever portions it is read in, and however many of them make a step."""
+    monkeypatch.setattr(ticker, "_READ_BYTES", 16)
+    monkeypatch.setattr(graph, "PIECE_ROWS", piece)
+    path = tmp_path / "file"
+    append(path, "w0", "w1")
+
+    async def scenario() -> None:
+        async with Engine() as engine:
+            await engine.run(source_sql(path))
+            for name, sql in PORTIONED.items():
+                await engine.run(f"CREATE MATERIALIZED VIEW {name} AS {sql}")
+                await engine.rows(f"SELECT * FROM {name}")
+            tails = {name: await engine.tail(name, progress=True) for name in PORTIONED}
+            append(path, *(f"w{number % 7}" for number in range(100)))
+
+            async def is_read() -> bool:
+                return await engine.rows("SELECT count(*) FROM lines") == [(88,)]
+
+            await wait_for(is_read, "the new lines")
+            time = engine.coordinator.now
+            for name, sql in PORTIONED.items():
+                expected = await engine.rows(f"SELECT * FROM ({sql}) AS q", time)
+                assert sorted((await tails[name].until(time)).items()) == sorted(
+                    (row, 1) for row in expected
+                )
+                assert len({row.time for row in tails[name].got if row.diff}) == 2
 
     asyncio.run(scenario())

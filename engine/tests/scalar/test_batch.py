@@ -54,8 +54,8 @@ def compiled(taken: str, session: Evaluation, filter: str | None = None, origin:
 
 def rows(*documents: str | None, utf8: bool = False) -> Appended:
     numbers = [str(number) for number in range(len(documents))]
-    encoded = [text.encode() for text in documents if text is not None] if utf8 else None
-    return Appended((documents, numbers), encoded)
+    texts = [memoryview(text.encode()) for text in documents if text is not None]
+    return Appended((documents, numbers), texts if utf8 else None)
 
 
 @pytest.fixture
