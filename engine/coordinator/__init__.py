@@ -3,11 +3,13 @@
 from engine.coordinator.coordinator import Coordinator
 from engine.coordinator.options import EngineOptions
 from engine.coordinator.reads import END_OF_TIME, PeekResult, ReadTransaction
+from engine.coordinator.sharing import BLOCK_ROWS
 from engine.coordinator.subscription import SubscribedChange, Subscription
 from engine.coordinator.write_plans import CopyTarget, Write
 from engine.coordinator.writes import CopiedRows
 
 __all__ = [
+    "BLOCK_ROWS",
     "END_OF_TIME",
     "Coordinator",
     "CopiedRows",

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Protocol
 
 from engine.coordinator.history import History
+from engine.coordinator.sharing import Shared
 from engine.errors import SqlError
 from engine.relation import Column
 from engine.zset import Change, ZSet
@@ -136,6 +137,7 @@ class Stored(Collection):
     def __init__(self, id: str, name: str, columns: tuple[Column, ...], history: History) -> None:
         super().__init__(id, name, columns)
         self.history = history
+        self.shared = Shared()
 
     @property
     def since(self) -> int:

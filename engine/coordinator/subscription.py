@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple
 
 from engine.coordinator.collection import ENDLESS, Stored
 from engine.coordinator.graph import Graph
+from engine.coordinator.sharing import BLOCK_ROWS, Snapshot
 from engine.errors import SqlError
 from engine.relation import Column
 from engine.zset import Row, ZSet
@@ -28,10 +29,24 @@ class SubscribedChange(NamedTuple):
 
     time: int
     updates: Sequence[tuple[Row, int]]
+    origin: Hashable = None
+    """Names the change, or the snapshot, that the updates are of: the same in all TAILs."""
+    start: int = 0
+    """The number of updates of the change before these: a multiple of `BLOCK_ROWS`."""
 
     @property
     def is_progress(self) -> bool:
         return not self.updates
+
+    def blocks(self) -> Sequence[SubscribedChange]:
+        """The updates in blocks of `BLOCK_ROWS`."""
+        time, updates, origin, start = self
+        if len(updates) <= BLOCK_ROWS:
+            return (self,)
+        return [
+            SubscribedChange(time, updates[at : at + BLOCK_ROWS], origin, start + at)
+            for at in range(0, len(updates), BLOCK_ROWS)
+        ]
 
 
 @dataclass(frozen=True)
@@ -88,12 +103,16 @@ class Subscription:
         self._waiting: Iterator[tuple[Row, int]] | None = None
         """The updates at `_waiting_time` that were not read."""
         self._waiting_time = 0
+        self._waiting_origin: Hashable = None
+        self._waiting_start = 0
+        self._shared_snapshot: Snapshot | None = None
         self._news = asyncio.Event()
         self._error: SqlError | None = None
         self._closed = False
         self._on_close = on_close
         collection.acquire()
         collection.holders.add(self)
+        collection.shared.join()
 
     async def next_batch(self) -> list[SubscribedChange] | None:
         """Wait for changes, in time order and never none; None when none can come any more.
@@ -125,16 +144,28 @@ class Subscription:
         if not self.collection.is_complete:
             return batch
         room = BATCH_ROWS
-        while room and (self._waiting is not None or self._find_more()):
-            assert self._waiting is not None
-            if updates := list(islice(self._waiting, room)):
-                batch.append(SubscribedChange(self._waiting_time, updates))
-            room -= len(updates)
-            if room:
-                self._waiting = None
+        while room >= BLOCK_ROWS and (self._waiting is not None or self._find_more()):
+            change = self._take_blocks(room // BLOCK_ROWS * BLOCK_ROWS)
+            if change.updates:
+                batch.append(change)
+            room -= len(change.updates)
         self.sent += BATCH_ROWS - room
         self._append_progress(batch)
         return batch
+
+    def _take_blocks(self, most: int) -> SubscribedChange:
+        """Take up to `most` of the updates that wait, all but the last block whole."""
+        assert self._waiting is not None
+        updates = list(islice(self._waiting, most))
+        start = self._waiting_start
+        self._waiting_start += len(updates)
+        if len(updates) < most:
+            self._waiting = self._shared_snapshot = None
+        return SubscribedChange(self._waiting_time, updates, self._waiting_origin, start)
+
+    def _wait_for_sending(self, time: int, origin: Hashable, updates: ZSet) -> None:
+        self._waiting, self._waiting_time = iter(updates.items()), time
+        self._waiting_origin, self._waiting_start = origin, 0
 
     def _find_more(self) -> bool:
         """Put the next time's updates into `_waiting`; returns whether there is such a time."""
@@ -145,7 +176,7 @@ class Subscription:
             return False
         time, change = found
         self._frontier = time + 1
-        self._waiting, self._waiting_time = iter(change.items()), time
+        self._wait_for_sending(time, time, change)
         return True
 
     def _take_snapshot(self) -> bool:
@@ -159,8 +190,10 @@ class Subscription:
         self._snapshot = False
         if time >= self._end:
             return False
-        contents = dict(self.collection.history.at(min(time, self._graph.upper - 1)))
-        self._waiting, self._waiting_time = iter(contents.items()), time
+        closed = min(time, self._graph.upper - 1)
+        history, shared = self.collection.history, self.collection.shared
+        snapshot = self._shared_snapshot = shared.snapshot(closed, lambda: history.at(closed))
+        self._wait_for_sending(time, snapshot.origin, snapshot.contents)
         return True
 
     def _next_change(self) -> tuple[int, ZSet] | None:
@@ -186,6 +219,13 @@ class Subscription:
             batch.append(SubscribedChange(upper, ()))
             self._progress_at = upper
             self._progress_due = False
+
+    def encoded(
+        self, block: SubscribedChange, form: Hashable, encode: Callable[[SubscribedChange], bytes]
+    ) -> bytes:
+        """Encode a block that was read, unless another TAIL has done so in the same form."""
+        key = (block.origin, block.time, block.start, len(block.updates), form)
+        return self.collection.shared.block(key, lambda: encode(block), len)
 
     @property
     def ended(self) -> bool:
@@ -236,7 +276,7 @@ class Subscription:
     def fail(self, error: SqlError) -> None:
         """End with an error, which the reader gets."""
         self._error = error
-        self._waiting = None
+        self._waiting = self._shared_snapshot = None
         self.collection.holders.discard(self)
         self._news.set()
 
@@ -245,7 +285,8 @@ class Subscription:
         if self._closed:
             return
         self._closed = True
-        self._waiting = None
+        self._waiting = self._shared_snapshot = None
         self._news.set()
         self.collection.holders.discard(self)
+        self.collection.shared.leave()
         self._on_close(self)

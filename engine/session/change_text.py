@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.code import define
+from engine.coordinator import SubscribedChange
 from engine.pgwire import backend
 from engine.pgwire.copy_format import escape, has_special
 from engine.relation import Column
@@ -27,14 +28,17 @@ class ChangeText:
     """Encodes changes as CopyData messages, one for each row, with progress rows if `progress`."""
 
     def __init__(self, columns: Sequence[Column], *, progress: bool) -> None:
+        self.form = "progress" if progress else "plain"
+        """Names the form of the lines: for one relation, equal forms give equal lines."""
         self._places = [at for at, column in enumerate(columns) if column.type in STRINGS]
         self._bare = _line_function(columns, escaped=False)
         self._escaped = _line_function(columns, escaped=True)
         self._false = "\tf\t" if progress else "\t"
         self._progress = "\tt\t" + "\t".join(["\\N"] * (1 + len(columns))) + "\n"
 
-    def updates(self, time: int, updates: Sequence[tuple[Row, int]]) -> bytes:
-        """Encode the updates, (row, diff), of one time."""
+    def updates(self, block: SubscribedChange) -> bytes:
+        """Encode the updates, which are of one time."""
+        time, updates = block.time, block.updates
         lines = self._escaped if self._has_special(updates) else self._bare
         return backend.copy_data_of_each(lines(f"{time}{self._false}", updates))
 

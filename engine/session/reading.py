@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.coordinator import Coordinator
+from engine.coordinator import BLOCK_ROWS, Coordinator
 from engine.query import Query
 from engine.session import encode
 from engine.session.change_text import ChangeText
@@ -19,8 +19,6 @@ from engine.zset import Row, Value
 
 SLICE = 250
 """Rows that are encoded before the event loop runs other tasks."""
-TEXT_SLICE = 500
-"""The same for changes in COPY's text, which costs a tenth."""
 
 
 class Reading:
@@ -92,18 +90,19 @@ class Reading:
         count = undrained = 0
         self._output.flush()
         while (batch := await rows.next_changes()) is not None:
-            for time, updates in batch:
-                if not updates and rows.progress:
-                    self._output.write(text.progress(time))
-                    count += 1
-                for start in range(0, len(updates), TEXT_SLICE):
-                    part = updates[start : start + TEXT_SLICE]
-                    self._output.write(text.updates(time, part))
-                    undrained += len(part)
-                    if undrained > TEXT_SLICE:
+            for change in batch:
+                if change.is_progress:
+                    if rows.progress:
+                        self._output.write(text.progress(change.time))
+                        count += 1
+                    continue
+                for block in change.blocks():
+                    self._output.write(rows.encoded(block, text))
+                    undrained += len(block.updates)
+                    if undrained > BLOCK_ROWS:
                         await self._output.drain()
                         undrained = 0
-                count += len(updates)
+                count += len(change.updates)
             if not rows.ended:
                 await self._output.drain()
                 undrained = 0

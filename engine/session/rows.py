@@ -8,6 +8,7 @@ from typing import Protocol
 
 from engine.coordinator import SubscribedChange, Subscription
 from engine.relation import Column
+from engine.session.change_text import ChangeText
 from engine.types import BOOL, INT8, NUMERIC
 from engine.zset import Row
 
@@ -71,6 +72,10 @@ class TailRows:
         Progress rows are among them even if they are not wanted.
         """
         return await self._subscription.next_batch()
+
+    def encoded(self, block: SubscribedChange, text: ChangeText) -> bytes:
+        """A block in COPY's text, which is encoded once for all TAILs of the relation."""
+        return self._subscription.encoded(block, text.form, text.updates)
 
     def ready(self) -> list[Row]:
         return self._rows(self._subscription.ready())

@@ -51,7 +51,7 @@ class UpsertRows:
 
     def _rows(self, batch: Sequence[SubscribedChange]) -> list[Row]:
         rows: list[Row] = []
-        for time, updates in batch:
+        for time, updates, *_ in batch:
             if time > self._time:
                 rows += self._complete()
                 self._time = time

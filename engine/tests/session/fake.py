@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,11 @@ class FakeSubscription:
     def ready(self) -> list[SubscribedChange]:
         changes, self.waiting = self.waiting, []
         return changes
+
+    def encoded(
+        self, block: SubscribedChange, form: str, encode: Callable[[SubscribedChange], bytes]
+    ) -> bytes:
+        return encode(block)
 
     @property
     def ended(self) -> bool:

@@ -77,7 +77,7 @@ def test_every_type(kind: SqlType, progress: bool) -> None:
     for value in given:
         updates = [((value, number), diff) for number, diff in enumerate((1, -2, 2**62))]
         change = SubscribedChange(2**64 - 1, updates)
-        assert text.updates(*change) == one_by_one(columns, change, progress=progress)
+        assert text.updates(change) == one_by_one(columns, change, progress=progress)
 
 
 def test_random_changes() -> None:
@@ -94,7 +94,7 @@ def test_random_changes() -> None:
         ]
         change = SubscribedChange(chance.randrange(2**53), updates)
         text = ChangeText(columns, progress=True)
-        assert text.updates(*change) == one_by_one(columns, change, progress=True)
+        assert text.updates(change) == one_by_one(columns, change, progress=True)
 
 
 @pytest.mark.parametrize("width", [0, 1, 3])
@@ -109,11 +109,11 @@ def test_long_rows(length: int) -> None:
     columns = (Column("a", TEXT),)
     change = SubscribedChange(5, [(("x" * length,), 1), (("y",), 1)])
     text = ChangeText(columns, progress=False)
-    assert text.updates(*change) == one_by_one(columns, change, progress=False)
+    assert text.updates(change) == one_by_one(columns, change, progress=False)
 
 
 def test_many_columns() -> None:
     columns = (Column("a", TEXT),) * 5000
     change = SubscribedChange(5, [(("x",) * 5000, 1)])
     text = ChangeText(columns, progress=True)
-    assert text.updates(*change) == one_by_one(columns, change, progress=True)
+    assert text.updates(change) == one_by_one(columns, change, progress=True)
