@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
 
 from viewstream.client.values import Value, read_row
 from viewstream.protocol import Column, Row
 
 Rows: TypeAlias = dict[Row, int]
 """A multiset of rows: how often each is there. No weight is 0."""
+
+
+class Updated(NamedTuple):
+    """A row whose key stayed and whose other columns changed."""
+
+    before: dict[str, Value]
+    after: dict[str, Value]
 
 
 @dataclass(frozen=True)
@@ -30,26 +38,61 @@ class Change:
     columns_before: Sequence[Column] = ()
     """The columns of deleted rows, which differ if the view was replaced by another query."""
 
+    key: Sequence[str] = ()
+    """The columns that identify a row; without them no row is `updated`."""
+
     @property
     def inserted(self) -> list[dict[str, Value]]:
         """The rows that were inserted, with Python values; one that came twice is there twice."""
-        return [
-            read_row(self.columns, row) for row, count in self.rows.items() for _ in range(count)
-        ]
+        return self._lists[0]
 
     @property
     def deleted(self) -> list[dict[str, Value]]:
         """The rows that were deleted, as `inserted` has them."""
-        return [
-            read_row(self.columns_before, row)
-            for row, count in self.rows.items()
-            for _ in range(-count)
-        ]
+        return self._lists[1]
+
+    @property
+    def updated(self) -> list[Updated]:
+        """The rows whose key stayed; these are neither in `inserted` nor in `deleted`."""
+        return self._lists[2]
+
+    @cached_property
+    def _lists(self) -> tuple[list[dict[str, Value]], list[dict[str, Value]], list[Updated]]:
+        """Pair each inserted row with a deleted one of the same key."""
+        key_of, key_before = (
+            key_reader(self.columns, self.key),
+            key_reader(self.columns_before, self.key),
+        )
+        removed: dict[Row, list[Row]] = {}
+        for row in _repeat(self.rows, -1):
+            removed.setdefault(key_before(row), []).append(row)
+        inserted, updated = [], []
+        for row in _repeat(self.rows, 1):
+            candidates = removed.get(key_of(row)) if self.key else None
+            after = read_row(self.columns, row)
+            if candidates:
+                updated.append(Updated(read_row(self.columns_before, candidates.pop(0)), after))
+            else:
+                inserted.append(after)
+        deleted = [read_row(self.columns_before, row) for rows in removed.values() for row in rows]
+        return inserted, deleted, updated
 
     def entries(self) -> list[tuple[dict[str, Value], int]]:
         """Return each changed row once, with its weight: below 0 if it was deleted."""
         inserted = read_entries(self.columns, self.rows, 1)
         return inserted + read_entries(self.columns_before, self.rows, -1)
+
+
+def key_reader(columns: Sequence[Column], key: Sequence[str]) -> Callable[[Row], Row]:
+    """Return a function from a row to its values of the columns in `key`."""
+    names = [column.name for column in columns]
+    places = [names.index(name) for name in key]
+    return lambda row: tuple(row[place] for place in places)
+
+
+def _repeat(rows: Mapping[Row, int], sign: int) -> list[Row]:
+    """List the rows whose weights have that sign, each as often as it is there."""
+    return [row for row, count in rows.items() for _ in range(count * sign)]
 
 
 def read_entries(
@@ -73,6 +116,7 @@ def merge(first: Change, second: Change) -> Change:
         rows,
         second.columns,
         first.columns_before,
+        second.key if set(second.key) <= {column.name for column in first.columns_before} else (),
     )
 
 

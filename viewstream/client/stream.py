@@ -15,9 +15,9 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.asyncio.client import connect
@@ -48,6 +48,7 @@ _REFUSED_STATUSES = {400, 401, 403, 404}
 _REFUSED_CODES = {4400, 4401, 4403, 4404, 4440}
 
 T = TypeVar("T")
+Keys: TypeAlias = Mapping[str, str | Sequence[str]]
 
 
 class Dial(Protocol):
@@ -94,9 +95,10 @@ class Stream:
     """Keeps exact copies of `views` of the server at `url` (http or ws) while `run()` runs.
 
     `stream[name]` is a view. `on_change` is called at each consistent point, before the views'
-    iterators. `token` returns a reader's token, a new one at each call; it is called before one
-    ends. `dial` opens a socket, `clock` gives seconds, `sleep` waits, `rng` gives a number from 0
-    to 1; after `silence` seconds without a message a connection counts as dead.
+    iterators. `keys` are the columns that identify a row of a view. `token` returns a reader's
+    token, a new one at each call; it is called before one ends. `dial` opens a socket, `clock`
+    gives seconds, `sleep` waits, `rng` gives a number from 0 to 1; after `silence` seconds without
+    a message a connection counts as dead.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Stream:
         views: Iterable[str],
         *,
         on_change: Callable[[ViewState, Change], None] | None = None,
+        keys: Keys | None = None,
         token: AskToken | None = None,
         dial: Dial = dial,
         clock: Callable[[], float] = time.monotonic,
@@ -112,7 +115,12 @@ class Stream:
         rng: Callable[[], float] = random.random,
         silence: float = SILENCE,
     ) -> None:
-        self.views: Mapping[str, View] = {name: View(name) for name in map(spell_view, views)}
+        found = {spell_view(name): key for name, key in (keys or {}).items()}
+        self.views: Mapping[str, View] = {
+            name: View(name, _as_key(found.pop(name, ()))) for name in map(spell_view, views)
+        }
+        if found:
+            raise ValueError(f"expected keys of {', '.join(self.views)}, found {next(iter(found))}")
         self.states = {name: view.state for name, view in self.views.items()}
         self.connections = 0
         self.closed_with: list[int] = []
@@ -247,6 +255,7 @@ class Stream:
         if isinstance(message, Status) and message.state == "refused":
             view.on_refused(FollowError(message.reason))
         if change is not None:
+            change = view.with_key(change)
             if self._on_change is not None:
                 self._on_change(view.state, change)
             view.on_change(change)
@@ -254,15 +263,20 @@ class Stream:
 
 
 @asynccontextmanager
-async def follow(url: str, *views: str, token: AskToken | None = None) -> AsyncIterator[Stream]:
+async def follow(
+    url: str, *views: str, keys: Keys | None = None, token: AskToken | None = None
+) -> AsyncIterator[Stream]:
     """Follow `views` of the server at `url` while the block runs.
+
+    `keys` are the columns that identify a row of a view, such as `{"top10": "user"}`: changes then
+    have `updated`.
 
     `token` is a function, or an async one, that returns a reader's token, where the server asks
     for one.
 
     Raises FollowError in the views' iterators, and at the end of the block, if the server refuses.
     """
-    stream = Stream(url, views, token=token)
+    stream = Stream(url, views, keys=keys, token=token)
     running = asyncio.create_task(stream.run())
     try:
         yield stream
@@ -271,6 +285,10 @@ async def follow(url: str, *views: str, token: AskToken | None = None) -> AsyncI
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _as_key(key: str | Sequence[str]) -> Sequence[str]:
+    return [key] if isinstance(key, str) else key
 
 
 def _short(reason: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -11,6 +13,8 @@ from viewstream.client.change import Change, merge, read_entries
 from viewstream.client.state import ViewState
 from viewstream.client.values import Value, read_row
 from viewstream.protocol import Column, Position
+
+log = logging.getLogger("viewstream")
 
 
 class FollowError(Exception):
@@ -69,9 +73,10 @@ class Changes:
 class View:
     """One view of a `Stream`: `async for change in view` at each consistent point."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, key: Sequence[str] = ()) -> None:
         self.state = ViewState(name)
         """The core: rows as tuples of PostgreSQL's texts, with their weights."""
+        self._key = key
         self._changes: WeakSet[Changes] = WeakSet()
         self._is_connected = False
         self._end: Exception | None = None
@@ -122,14 +127,27 @@ class View:
         pending = None
         if position is not None:
             rows, columns = dict(state.rows), state.columns
-            pending = Change(
-                state.view, position.epoch, None, position.frontier, rows, columns, columns
+            pending = self.with_key(
+                Change(state.view, position.epoch, None, position.frontier, rows, columns, columns)
             )
         changes = Changes(pending)
         if self._end is not None:
             changes.end(self._end)
         self._changes.add(changes)
         return changes
+
+    def with_key(self, change: Change) -> Change:
+        """Return the change with the key of the view, if its columns have that key."""
+        if not self._key:
+            return change
+        names = {column.name for column in change.columns}
+        missing = [name for name in self._key if name not in names]
+        if not missing and set(self._key) <= {column.name for column in change.columns_before}:
+            return replace(change, key=self._key)
+        if missing and change.lower is None:
+            found = f"{self.name} ({', '.join(sorted(names))}) as key, found {missing[0]}"
+            log.error("expected one of the columns of %s", found)
+        return change
 
     def on_connected(self) -> None:
         self._is_connected = True
