@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "engine/sql": ("engine.sql", "engine.scalar", "engine.types", *ENGINE_BASE),
     "engine/dataflow": ("engine.dataflow", "engine.types", *ENGINE_BASE),
     "engine/query": (
-        *("engine.query", "engine.dataflow", "engine.scalar", "engine.sql.dialect"),
+        *("engine.query", "engine.dataflow", "engine.scalar"),
         *("engine.relation", "engine.types", *ENGINE_BASE),
     ),
     "engine/storage": ("engine.storage", "engine.errors"),

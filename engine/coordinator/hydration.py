@@ -157,7 +157,7 @@ async def evaluate(
     """The result of a dataflow over its inputs at `time`; all must be complete.
 
     Few rows may give many, in a join: so it is fed as many as it takes some milliseconds for.
-    Raises SqlError (54000) when the result is too large to be held.
+    Raises SqlError (54000) when the result is too large to be kept.
     """
     result: ZSet = {}
     limit = ResultSize("result")

@@ -61,7 +61,7 @@ class Query:
 
         `environment` is that of the compilation by default, `parameters` are the values of
         `$1`, `$2` .. (None for NULL), `time` is the value of mz_logical_timestamp() in a one-off
-        SELECT, `transaction` tells what now() is. Raises SqlError if a constant part cannot be
+        SELECT, `transaction` gives the value of now(). Raises SqlError if a constant part cannot be
         evaluated.
         """
         evaluation = Evaluation(environment or self.environment, time, parameters, transaction)

@@ -1,7 +1,7 @@
 """Base or delta: which bases a listener can use, and which answer is fewer bytes.
 
 Only decides, from sizes that are known. Where a delta has to be folded before its size is known,
-the answer is `FOLD`; `View` folds it and asks `after_folding`.
+the answer is `FOLD`; `Serving` folds it and asks `after_folding`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class BaseOrDelta:
         size, base = history.log.size_since(listener.frontier), self.fitting_base(listener)
         if base is not None and (size <= base.message.size or base.upper <= listener.frontier):
             return Choice.DELTA
-        folding, most = history.folds.unfinished, self._limits.fold_at_once
+        folding, most = history.folded.unfinished, self._limits.fold_at_once
         if size > most and (folding is None or folding.frontier != listener.frontier):
             # Too much to fold at once: nobody knows how much would be left of it.
             return Choice.DELTA if is_failing else Choice.BASE

@@ -71,7 +71,7 @@ class FoldCache:
         self.size = 0
 
 
-class Folds:
+class FoldedDeltas:
     """The folded deltas of one log: the cache of those that are done, and one that is not."""
 
     def __init__(self, limits: Limits) -> None:

@@ -13,7 +13,7 @@ from server.framing import Message
 from server.hub.audit import Audit, AuditSchedule, Finding
 from server.hub.engine_answer import EngineAnswer, ReadBase
 from server.hub.epochs import Epochs, Verdict
-from server.hub.folding import Folds
+from server.hub.folding import FoldedDeltas
 from server.hub.limits import Limits
 from server.hub.log import Log
 from server.hub.post_check import Extended, Outcome, Post, PostCheck
@@ -64,7 +64,7 @@ class History:
         self.posted_at: int | None = None
         self.engine_ahead: tuple[int, int] | None = None
         """(upper, now) of the first base above the head, until the head reaches it."""
-        self.folds = Folds(limits)
+        self.folded = FoldedDeltas(limits)
         self._recreated_at: int | None = None
         """When the epoch changed while a pipeline posted."""
         self._limits = limits
@@ -132,7 +132,7 @@ class History:
         delta.checksum = self._due_checksum(now)
         message = Message(encode(delta), self._limits.compress_from)
         log.append(delta.upper, message if delta.updates else None, now)
-        self.folds.cache.clear()
+        self.folded.cache.clear()
         if self.engine_ahead is not None and log.head >= self.engine_ahead[0]:
             self.engine_ahead = None
         self._compare(log, now)
@@ -150,7 +150,7 @@ class History:
         """Begin the log at `lower`: listeners below it need a base at or above it."""
         self.generation += 1
         self.log = Log(lower, now)
-        self.folds.restart()
+        self.folded.restart()
         self.audit.restart()
         self.check.restart()
         if self.base is not None and self.base.upper < lower:
@@ -179,7 +179,7 @@ class History:
         """Drop everything of the last epoch."""
         self.generation += 1
         self.log = self.base = self.engine_ahead = None
-        self.folds.restart()
+        self.folded.restart()
         self.audit = Audit()
         self.check = PostCheck()
 
@@ -236,17 +236,17 @@ class History:
 
     def delta_since(self, frontier: int) -> Message:
         """Return one folded delta from `frontier` to the head, for clients exactly there."""
-        message = self.folds.cache.get(frontier)
+        message = self.folded.cache.get(frontier)
         if message is None:
             message = self._fold(frontier)
             if frontier <= self.head:
-                self.folds.cache.put(frontier, message)
+                self.folded.cache.put(frontier, message)
         return message
 
     def _fold(self, frontier: int) -> Message:
         assert self.log is not None
         assert self.epochs.current is not None
-        rows = self.folds.rows_since(self.log, frontier)
+        rows = self.folded.rows_since(self.log, frontier)
         upper = max(frontier, self.head)
         delta = Delta(
             self.view,
@@ -283,7 +283,7 @@ class History:
     def fold_step(self, frontier: int) -> bool:
         """Fold one step of what came since `frontier`; return True once `delta_since` is quick."""
         assert self.log is not None
-        return self.folds.step(self.log, frontier)
+        return self.folded.step(self.log, frontier)
 
     def trim(self, now: int, pinned: int | None, below: int = 0) -> None:
         """Drop deltas that are too many, too old or `below` a time, except those above `pinned`."""

@@ -114,7 +114,7 @@ class PostCheck:
         return is_consistent
 
     def time(self, now: int) -> int:
-        """Return the time that the engine should have by now; 0 if it has told none."""
+        """Return the time that the engine should have by now; 0 if no answer had one."""
         return 0 if self._time is None else self._time + max(now - self._time_at, 0)
 
     def is_far(self, time: int, now: int) -> bool:

@@ -82,7 +82,7 @@ class Serving:
     def drop_idle_fold(self) -> None:
         """Forget the fold that is made in steps, if its listener no longer waits for it."""
         if self._folder is not None and self._folder not in self._fanout.queue:
-            self._folder = self._history.folds.unfinished = None
+            self._folder = self._history.folded.unfinished = None
 
     # --- bases -------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Serving:
         Otherwise each of many clients that come back from far would wait for all before it, and a
         base is quick.
         """
-        folding, folder = self._history.folds.unfinished, self._folder
+        folding, folder = self._history.folded.unfinished, self._folder
         if folding is None or folder is None or folding.frontier == listener.frontier:
             return True
         return folder not in self._fanout.queue or folder.state is State.GONE

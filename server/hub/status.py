@@ -17,7 +17,7 @@ REPLACED = "the view was replaced; its rows are being read"
 NO_BASE = "no base has been read yet"
 DOUBT = "the rows that the engine answers are not what its TAIL came to"
 SILENCE = 7_500
-"""Milliseconds without a POST, or with a head that stands still, after which clients are sent that
+"""Milliseconds without a POST, or with a head that does not move, after which clients are sent that
 as the reason. A pipeline posts at least every 5 s."""
 MISSING_PATIENCE = 2_000
 """Milliseconds that a view may be missing: one that is replaced is dropped and created again."""
@@ -117,7 +117,7 @@ class StatusBoard:
         if self._history.awaits_log(now):
             return Status(view, "waiting", REPLACED)
         reason = self._stale_reason(now)
-        return Status(view, "stale", reason) if reason else Status(view, "live", self._trouble(now))
+        return Status(view, "stale", reason) if reason else Status(view, "live", self._warning(now))
 
     def _stale_reason(self, now: int) -> str:
         history, failures, limit = self._history, self._failures, self._limits.stale_after
@@ -133,7 +133,7 @@ class StatusBoard:
             return f"what is posted has been behind the engine for {limit / 1000:g} s"
         return self._stopped(now, limit)
 
-    def _trouble(self, now: int) -> str:
+    def _warning(self, now: int) -> str:
         """Return what is wrong though the rows are still fresh."""
         failures, history = self._failures, self._history
         if failures.missing_since is not None:

@@ -109,9 +109,9 @@ def test_a_log_that_is_too_large_to_fold_at_once_asks_for_a_base() -> None:
     history.base = None
     assert decide.before_folding(listener, is_failing=False) is Choice.BASE
     assert decide.before_folding(listener, is_failing=True) is Choice.DELTA
-    history.folds.unfinished = Fold(1001)
+    history.folded.unfinished = Fold(1001)
     assert decide.before_folding(listener, is_failing=False) is Choice.BASE
-    history.folds.unfinished = Fold(1002)
+    history.folded.unfinished = Fold(1002)
     assert decide.before_folding(listener, is_failing=False) is Choice.FOLD
 
 
@@ -120,14 +120,14 @@ def test_a_second_client_far_behind_gets_a_base_while_the_first_one_is_folded_fo
     server = world.servers[0]
     world.connect(server, first)
     server.admit()
-    folding = server.view.history.folds.unfinished
+    folding = server.view.history.folded.unfinished
     assert folding is not None
     assert second.state.position is not None
     other = connect(server, Position(world.engine.epoch, folding.frontier - 1))
     same = connect(server, Position(world.engine.epoch, folding.frontier))
     while server.admit():
         pass
-    assert server.view.history.folds.unfinished is folding, "one frontier at a time"
+    assert server.view.history.folded.unfinished is folding, "one frontier at a time"
     assert other.listeners[VIEW].state is State.WAITING_FOR_BASE
     for client in (client_of(first), same):
         (delta,) = received(client)

@@ -199,7 +199,7 @@ def test_a_long_log_of_which_little_is_left_is_fewer_bytes_than_a_base() -> None
     assert delta.updates == []
     assert turns > 1, "so much is not folded in one step"
     server.hub.on_tick(world.now)
-    assert server.view.history.folds.unfinished is None, "nothing of it is kept"
+    assert server.view.history.folded.unfinished is None, "nothing of it is kept"
 
 
 def test_a_client_that_leaves_during_a_long_fold_delays_no_other() -> None:
@@ -207,7 +207,7 @@ def test_a_client_that_leaves_during_a_long_fold_delays_no_other() -> None:
     server = world.servers[0]
     world.connect(server, follower)
     server.admit()
-    assert server.view.history.folds.unfinished is not None
+    assert server.view.history.folded.unfinished is not None
     world.disconnect(follower)
     world.connect(server, other)
     server.turn()

@@ -339,6 +339,6 @@ def test_many_clients_that_come_back_at_different_frontiers_leave_little_behind(
     for frontier in [*range(history.head - 4, history.head), *range(history.head + 1, 1_060)]:
         connect(server, Position(world.engine.epoch, frontier))
         server.turn()
-    assert 0 < history.folds.cache.size <= LIMITS.fold_cache_bytes
-    assert history.folds.cache.get(history.head + 1) is None, "an answer that costs nothing"
-    assert history.folds.cache.get(history.head - 1) is not None
+    assert 0 < history.folded.cache.size <= LIMITS.fold_cache_bytes
+    assert history.folded.cache.get(history.head + 1) is None, "an answer that costs nothing"
+    assert history.folded.cache.get(history.head - 1) is not None

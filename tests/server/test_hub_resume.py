@@ -151,7 +151,7 @@ def test_a_fold_of_one_frontier_is_not_sent_at_another() -> None:
     server = world.servers[0]
     world.connect(server, first)
     server.admit()
-    folding = server.view.history.folds.unfinished
+    folding = server.view.history.folded.unfinished
     assert folding is not None
     post_rows(world, "last")
     head = server.view.history.head

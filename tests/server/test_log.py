@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.framing import Message
-from server.hub.folding import Folds
+from server.hub.folding import FoldedDeltas
 from server.hub.limits import Limits
 from server.hub.log import Entry, Log
 from tests.support.consolidate import consolidate
@@ -58,7 +58,7 @@ def test_any_posts_give_the_history_and_nothing_else(
                 assert part.lower == head
     assert list(log.updates_since(10)) == between(history, 10, log.head)
     for frontier in range(10, log.head + 2):
-        since = Folds(Limits()).rows_since(log, frontier)
+        since = FoldedDeltas(Limits()).rows_since(log, frontier)
         assert Counter(dict(since)) == folded(between(history, frontier, log.head))
         assert len(dict(since)) == len(since)
 
@@ -87,7 +87,7 @@ def test_intervals_in_which_nothing_happened_cost_nothing() -> None:
         append(log, Delta("v", "1-u1", upper - 1, upper, []))
     assert log.head == 9_999
     assert log.size == 0
-    assert Folds(Limits()).rows_since(log, 0) == []
+    assert FoldedDeltas(Limits()).rows_since(log, 0) == []
     log.trim(max_bytes=1, oldest=10_000, pinned=None)
     assert log.lower == 9_999
 
