@@ -188,3 +188,22 @@ def test_a_waiting_delta_counts_with_its_updates() -> None:
     receive(state, Delta("v", "1-u2", 7, 7, []))
     with pytest.raises(RefusalError, match="before 6 updates"):
         receive(state, Delta("v", "1-u2", 7, 7, []))
+
+
+def test_a_view_that_changes_more_often_than_it_has_rows_is_hashed_when_a_checksum_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = ViewState("v")
+    receive(state, base_of("0", checksum=checksum([(1, ("0",))])))
+    hashed: list[Row] = []
+
+    def count(weighted: Iterable[tuple[int, Row]]) -> int:
+        pairs = list(weighted)
+        hashed.extend(row for _, row in pairs)
+        return checksum(pairs)
+
+    monkeypatch.setattr("viewstream.client.state.checksum", count)
+    for done in range(50):
+        updates = [(5 + done, -1, (str(done),)), (5 + done, 1, (str(done + 1),))]
+        receive(state, Delta("v", "1-u1", 5 + done, 6 + done, updates))
+    assert len(hashed) == 2, "all that was hashed before it was cheaper to wait"
