@@ -6,12 +6,13 @@ import asyncio
 import dataclasses
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
 
 from server.app import Bounds, Server
-from server.configuration import parse
+from server.configuration import misspelled, parse
 from server.http.acceptor import SPARE_DESCRIPTORS, fit_descriptors, raise_descriptor_limit
 from server.http.reader_keys import ReaderKeyError
 from server.http.tls import CertificateError
@@ -30,8 +31,12 @@ FEW_CLIENTS = 1_000
 def main(words: Sequence[str] | None = None, bounds: Bounds | None = None) -> int:
     """Run a server until a signal ends it; `bounds` are for tests."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until it can be handled
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # some tools send them to reopen files
+        signal.signal(number, signal.SIG_IGN)
     options = parse(sys.argv[1:] if words is None else words)
     _log_as("server", options)
+    for variable, option in misspelled(os.environ).items():
+        log.warning("the variable %s is no option: is it %s?", variable, option)
     # Tornado's logs report each misbehaving client; /metrics counts them.
     logging.getLogger("tornado").setLevel(logging.ERROR)
     options, bounds = _fit_system(options, bounds or Bounds())
@@ -89,7 +94,7 @@ def _fit_system(options: Options, bounds: Bounds) -> tuple[Options, Bounds]:
 async def _run(options: Options, bounds: Bounds) -> int:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         loop.add_signal_handler(number, ended.set)
     try:
         server = Server(options, bounds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import json
 import os
 import sys
@@ -24,6 +25,8 @@ from server.options import ConfigurationError, Option, Options, check
 from viewstream import dsn
 
 PREFIX = "VIEWSTREAM_"
+_SIMILAR = 0.91
+"""Of 1, how similar a name is that was misspelled: by a letter or two."""
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True}
 _BOOLS |= {"0": False, "false": False, "no": False, "off": False}
 _SECRETS = ("token", "token_file")
@@ -128,6 +131,21 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if text := environ.get(variable):
             is_list = default_of(name) == ()
             found[name] = _convert(name, option, text.split() if is_list else text, variable)
+    return found
+
+
+def misspelled(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that look like one of an option, with the option's.
+
+    A misspelled VIEWSTREAM_READER_KEY would leave the views open to all. Other variables with the
+    prefix belong to scripts, or are made by a container's network.
+    """
+    known = [PREFIX + name.upper() for name, _ in fields()]
+    found: dict[str, str] = {}
+    for variable in environ:
+        if variable.startswith(PREFIX) and variable not in known:
+            for similar in difflib.get_close_matches(variable, known, 1, _SIMILAR):
+                found[variable] = similar
     return found
 
 

@@ -80,9 +80,17 @@ def _origin(text: str) -> str:
 
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
+    if not colon or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
     return host.strip("[]"), int(port)
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[^\s:/?#@\[\],]+|[0-9A-Fa-f:.]+", text):
+        raise argparse.ArgumentTypeError(
+            f"expected a name without scheme and port, such as example.org, found {text!r}"
+        )
+    return text.lower()
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:
@@ -107,14 +115,14 @@ def _format(text: str) -> str:
 
 
 def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d+)([KMG]?)", text.upper())
+    match = re.fullmatch(r"([0-9]{1,15})([KMG]?)", text.upper())
     if match is None or int(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"expected a size such as 500, 64K or 8M, found {text!r}")
     return int(match[1]) * _UNITS[match[2]]
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
+    if not re.fullmatch("[0-9]{1,15}", text) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
     return int(text)
 
@@ -157,6 +165,6 @@ VIEW = Kind(view_name, "VIEW")
 PART = Kind(_column_of_view, "VIEW:COLUMN", lambda part: spell_column_of_view(*part))
 DSN = Kind(usable_dsn, "DSN")
 ORIGIN = Kind(_origin, "ORIGIN")
-HOST = Kind(str.lower, "NAME")
+HOST = Kind(_host, "NAME")
 NETWORK = Kind(_network, "ADDRESS")
 FOLDER = Kind(_folder, "FOLDER")

@@ -26,7 +26,7 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
 """Bounds, in seconds, of the growing random delay before a process is replaced."""
 SETTLED = 30.0
 """Seconds after which a process counts as one that worked: delays begin short again."""
-_ENDING = {signal.SIGINT, signal.SIGTERM}
+_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGQUIT}
 _RELOADING = signal.SIGHUP
 """Passed on to the processes, each of which reloads."""
 _PR_SET_PDEATHSIG = 1

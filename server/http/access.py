@@ -63,7 +63,7 @@ class Access:
         if host is None:
             return None
         name = _host_name(host).lower()
-        if name in self._hosts or is_loopback(name):
+        if name and (name in self._hosts or is_loopback(name)):
             return None
         if self._may_be_address and _is_address(name):
             return None

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from scripts.child import ROOT
-from server.configuration import default_of, fields, option_name, parse, print_config
+from server.configuration import (
+    default_of,
+    fields,
+    misspelled,
+    option_name,
+    parse,
+    print_config,
+)
 from server.options import Options
 
 FULL = """
@@ -58,6 +65,39 @@ def test_a_list_of_a_higher_place_replaces_that_of_a_lower_one(tmp_path: Path) -
 def test_a_switch_by_a_variable(text: str, value: bool) -> None:
     assert parse(["top10"], {"VIEWSTREAM_TAIL": text}).tail is value
     assert parse(["--tail", "top10"], {"VIEWSTREAM_TAIL": text}).tail is True
+
+
+def test_a_misspelled_variable_is_found_and_others_are_left_alone() -> None:
+    wrong = {
+        "VIEWSTREAM_READER_KEYS": "VIEWSTREAM_READER_KEY",
+        "VIEWSTREAM_TOKEN_FLIE": "VIEWSTREAM_TOKEN_FILE",
+        "VIEWSTREAM_ORIGINS": "VIEWSTREAM_ORIGIN",
+        "VIEWSTREAM_MAX_CLIENT": "VIEWSTREAM_MAX_CLIENTS",
+    }
+    others = ("CONFIG", "URL", "CONTACT", "READER_TOKEN", "SERVICE_HOST", "PORT_8888_TCP")
+    environ = dict.fromkeys([*wrong, *(f"VIEWSTREAM_{name}" for name in others)], "x")
+    assert misspelled({**environ, "VIEWSTREAM_READER_KEY": "x", "HOME": "x"}) == wrong
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MAX_CLIENTS", "\u00b2"),
+        ("MAX_CLIENTS", "9" * 5000),
+        ("LISTEN", "localhost:\u00b2"),
+        ("MAX_BODY", "9" * 5000),
+        ("HOST", "https://example.org"),
+        ("HOST", "example.org:80"),
+        ("HOST", "a,b"),
+    ],
+)
+def test_a_value_that_looks_right_is_refused(
+    variable: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["top10"], {f"VIEWSTREAM_{variable}": value})
+    assert ended.value.code == 2
+    assert f"VIEWSTREAM_{variable}: expected " in capsys.readouterr().err
 
 
 def test_a_secret_of_a_wrong_type_is_not_repeated(

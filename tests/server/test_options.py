@@ -15,6 +15,7 @@ from viewstream.protocol import BODY_LIMIT
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VIEWSTREAM_DSN", raising=False)
     monkeypatch.delenv("VIEWSTREAM_TOKEN", raising=False)
+    monkeypatch.delenv("VIEWSTREAM_LOG_FORMAT", raising=False)  # of the tests' own processes
 
 
 def test_without_options_everything_is_its_default() -> None:

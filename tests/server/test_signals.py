@@ -56,6 +56,27 @@ def test_sighup_keeps_every_client(served: Served) -> None:
     assert watcher.delta().upper == 1002
 
 
+@pytest.mark.parametrize("options", [(), ("--tail", "--processes", "2")])
+def test_no_signal_ends_clients_without_a_delay(
+    engine: FakeEngine, options: tuple[str, ...]
+) -> None:
+    """SIGUSR1 and SIGUSR2 mean nothing to the server; SIGQUIT is what a terminal's ^\\ sends."""
+    with Served(engine, *options) as served:
+        watcher = served.open()
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            served.process.send(number)
+        served.process.send(signal.SIGHUP)
+        served.process.wait_for("were read again")
+        served.process.send(signal.SIGQUIT)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                watcher.next()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+        assert closed.value.rcvd.reason.startswith("retry=")
+        assert served.process.wait() == 0
+
+
 def test_a_certificate_is_read_again(engine: FakeEngine, tmp_path: Path) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     write_certificate(certificate, key)
