@@ -36,7 +36,7 @@ PONG = b"\x8a\x00"
 COMMENT = b":\n"
 """An event stream's comment: as little as a pong."""
 PING = b"\x89\x00"
-MAX_JOINED = 64 << 10
+MAX_JOINED = 128 << 10
 """Bytes of several messages that are copied to be sent at once. More is sent one by one."""
 EVENT_IDS = 4
 """Ids with which a message is kept as an event: most clients that are sent it are at few places."""
@@ -78,7 +78,7 @@ def join_small(parts: Sequence[bytes]) -> list[tuple[int, bytes]]:
     return [(len(parts), parts[0] if len(parts) == 1 else _join(*parts))]
 
 
-@lru_cache(32)
+@lru_cache(16)
 def _join(*parts: bytes) -> bytes:
     """Join messages once for all clients. The hash of bytes is computed once, so this is quick."""
     return b"".join(parts)

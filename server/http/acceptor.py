@@ -26,8 +26,8 @@ MAX_REQUESTS = 2_000
 served, so the last of these waits about a second."""
 SPARE_DESCRIPTORS = 64
 """For all else: the event loop, listening sockets, the engine, files of the page, libraries."""
-ACCEPTED_AT_ONCE = 16
-"""Connections that are accepted in one turn of the event loop: about 5 ms of handshakes."""
+ACCEPTED_AT_ONCE = 32
+"""Connections that are accepted in one turn of the event loop: about 2 ms of handshakes."""
 ERROR_PAUSE = 0.5
 """Seconds to wait after accept() failed, usually because no descriptor is left."""
 FULL_PAUSE = 0.05

@@ -95,9 +95,12 @@ class Connection(Client):
         """Pings whose answers are queued."""
         self._rate: Bucket | None = None
         self._timer: asyncio.TimerHandle | None = None
-        is_websocket = encoding is not Encoding.EVENTS
-        may_deflate = encoding is Encoding.DEFLATED_FRAMES
-        self._frames = ClientFrames(may_deflate=may_deflate) if is_websocket else None
+        self._frames: ClientFrames | None = None
+        """Reads the client's frames; made when the first comes, as most clients send nothing."""
+
+    @property
+    def _is_websocket(self) -> bool:
+        return self.encoding is not Encoding.EVENTS
 
     # --- the bytes ---------------------------------------------------------------------------
 
@@ -128,13 +131,19 @@ class Connection(Client):
         """Take bytes from the client."""
         self.heard_at = now()
         self.pinged_at = None
-        events = [] if self._frames is None else self._frames.feed(data)
+        events = self._read_frames(data) if self._is_websocket else []
         pongs = [encode_pong(event.payload) for event in events if isinstance(event, Ping)]
         if pongs and self._state is State.OPEN:
             self._answer_pings(pongs)
         for event in events:
             self._on_event(event)
         self._bound_rate(1 + len(events))
+
+    def _read_frames(self, data: bytes) -> list[Event]:
+        if self._frames is None:
+            may_deflate = self.encoding is Encoding.DEFLATED_FRAMES
+            self._frames = ClientFrames(may_deflate=may_deflate)
+        return self._frames.feed(data)
 
     def _on_event(self, event: Event) -> None:
         if self._state is State.CLOSED:
@@ -188,7 +197,7 @@ class Connection(Client):
             return
         self._code = code
         self._leave(State.CLOSING)
-        if self._frames is not None:
+        if self._is_websocket:
             self._write(encode_close(code, reason))
         else:
             self._write(encode_close_event(code, reason))
@@ -227,7 +236,7 @@ class Connection(Client):
     @property
     def takes_pings(self) -> bool:
         """Whether this is a websocket that can be written to."""
-        return self._frames is not None and self.is_ready
+        return self._is_websocket and self.is_ready
 
     def ping(self) -> None:
         """Ask for a sign of life, if this `takes_pings`."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 import socket
 
 from server.flusher import now
-from server.framing import MAX_JOINED, Encoding
+from server.framing import Encoding
 from server.http.connection import READ_SIZE, Connection, Owner, State
 from server.http.readers import Readers
 from server.hub.slow_clients import PROGRESS_BYTES
+
+MAX_COPIED = 16 << 10
+"""Bytes that are copied behind the answer of a handshake. More is sent from two places."""
 
 
 def receive(connection: socket.socket, size: int) -> bytes | None:
@@ -56,7 +59,7 @@ class SocketConnection(Connection):
         self.send = self._socket.send
         answer, self._answer = self._answer, b""
         try:
-            if len(data) <= MAX_JOINED:
+            if len(data) <= MAX_COPIED:
                 sent = self.send(answer + data)
             else:
                 sent = self._socket.sendmsg((answer, data))

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from server.framing import MAX_JOINED, Encoding, encode_close, encode_pong, frame
+from server.framing import Encoding, encode_close, encode_pong, frame
 from server.http import connection, socket_connection
 from server.http.client_frames import MAX_MESSAGE
 from server.http.connection import ABNORMAL, FRAMES_RATE, OTHER, Connection
 from server.http.readers import Readers
-from server.http.socket_connection import SocketConnection
+from server.http.socket_connection import MAX_COPIED, SocketConnection
 from server.hub.slow_clients import MAX_PINGS, PROGRESS_BYTES
 from tests.server.frames import PONG, FrameReader
 
@@ -178,7 +178,7 @@ def writes_of(data: bytes) -> list[bytes]:
 
 def test_the_answer_of_a_handshake_is_sent_with_the_first_message() -> None:
     assert writes_of(b"a base") == [ANSWER + b"a base", b"more"]
-    large = bytes(MAX_JOINED + 1)
+    large = bytes(MAX_COPIED + 1)
     assert writes_of(large) == [ANSWER + large, b"more"]
 
 
