@@ -16,7 +16,7 @@ from engine.zset import ZSet
 BLOCK_ROWS = 512
 """Updates that are encoded together; blocks of a change begin at its multiples in every TAIL."""
 
-MAX_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 """Bytes of encoded updates that are kept for one collection."""
 
 T = TypeVar("T")
@@ -47,9 +47,14 @@ class Shared:
     def leave(self) -> None:
         """Remove a TAIL; a single one that is left has nothing to share."""
         self._tails -= 1
-        if self._tails < 2:
+        if not self.has_several:
             self._blocks.clear()
             self._size = 0
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there is more than one TAIL."""
+        return self._tails > 1
 
     def snapshot(self, time: int, contents: Callable[[], ZSet]) -> Snapshot:
         """The contents at a closed time; they are copied unless another TAIL is reading them."""
@@ -60,7 +65,7 @@ class Shared:
 
     def block(self, key: Hashable, encode: Callable[[], T], size: Callable[[T], int]) -> T:
         """The block of that key, encoded now if no other TAIL has done so."""
-        if self._tails < 2:
+        if not self.has_several:
             return encode()
         known = self._blocks.get(key)
         if known is not None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from engine.coordinator.collection import ENDLESS, Stored
 from engine.coordinator.graph import Graph
@@ -17,6 +17,8 @@ from engine.zset import Row, ZSet
 
 BATCH_ROWS = 4096
 """The most updates in a batch."""
+
+T = TypeVar("T")
 
 Verb = Literal["TAIL", "SUBSCRIBE"]
 
@@ -40,13 +42,11 @@ class SubscribedChange(NamedTuple):
 
     def blocks(self) -> Sequence[SubscribedChange]:
         """The updates in blocks of `BLOCK_ROWS`."""
-        time, updates, origin, start = self
-        if len(updates) <= BLOCK_ROWS:
+        if len(self.updates) <= BLOCK_ROWS:
             return (self,)
-        return [
-            SubscribedChange(time, updates[at : at + BLOCK_ROWS], origin, start + at)
-            for at in range(0, len(updates), BLOCK_ROWS)
-        ]
+        starts = range(0, len(self.updates), BLOCK_ROWS)
+        parts = [(self.updates[at : at + BLOCK_ROWS], self.start + at) for at in starts]
+        return [self._replace(updates=updates, start=start) for updates, start in parts]
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,7 @@ class Subscription:
         """Take up to `most` of the updates that wait, all but the last block whole."""
         assert self._waiting is not None
         updates = list(islice(self._waiting, most))
-        start = self._waiting_start
-        self._waiting_start += len(updates)
+        start, self._waiting_start = self._waiting_start, self._waiting_start + len(updates)
         if len(updates) < most:
             self._waiting = self._shared_snapshot = None
         return SubscribedChange(self._waiting_time, updates, self._waiting_origin, start)
@@ -220,12 +219,21 @@ class Subscription:
             self._progress_at = upper
             self._progress_due = False
 
-    def encoded(
-        self, block: SubscribedChange, form: Hashable, encode: Callable[[SubscribedChange], bytes]
-    ) -> bytes:
+    @property
+    def is_shared(self) -> bool:
+        """Whether other TAILs read the same relation."""
+        return self.collection.shared.has_several
+
+    def block(
+        self,
+        block: SubscribedChange,
+        form: Hashable,
+        encode: Callable[[SubscribedChange], T],
+        size: Callable[[T], int],
+    ) -> T:
         """Encode a block that was read, unless another TAIL has done so in the same form."""
         key = (block.origin, block.time, block.start, len(block.updates), form)
-        return self.collection.shared.block(key, lambda: encode(block), len)
+        return self.collection.shared.block(key, lambda: encode(block), size)
 
     @property
     def ended(self) -> bool:

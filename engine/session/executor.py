@@ -27,6 +27,7 @@ from engine.session.plan import (
 from engine.session.planner import Planner
 from engine.session.portal import Portal, fetch
 from engine.session.reading import Reading
+from engine.session.rows import TailRows
 from engine.session.state import Prepared, State
 from engine.session.transaction import Transaction
 from engine.sql import statements as s
@@ -158,11 +159,13 @@ class Executor:
         cursor, source = self.state.find_cursor(plan.statement.cursor)
         with self.interruption:
             rows = await self._reading.open(cursor, source)
+            encoder = encode.data_rows(source.columns, portal.formats)
+            if isinstance(rows, TailRows):
+                encoder = rows.share(encoder, portal.formats)
             taken = await fetch(cursor, rows, plan.statement.count, plan.statement.timeout)
             if describe:
                 fields = encode.fields(source.columns, portal.formats)
                 self._output.write(backend.row_description(fields))
-            encoder = encode.data_rows(source.columns, portal.formats)
             await self._reading.send(taken, encoder, last=True)
         self._complete(f"FETCH {len(taken)}")
 

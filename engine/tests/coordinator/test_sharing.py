@@ -36,7 +36,7 @@ def blocks(tail: Subscription, encoder: Encoder) -> dict[Block, bytes]:
             assert len(block.updates) <= BLOCK_ROWS
             key = (block.origin, block.time, block.start, len(block.updates))
             assert key not in found
-            found[key] = tail.encoded(block, "form", encoder.encode)
+            found[key] = tail.block(block, "form", encoder.encode, len)
             assert found[key] == Encoder().encode(block)
     return found
 

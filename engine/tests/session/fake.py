@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,8 +70,14 @@ class FakeSubscription:
         changes, self.waiting = self.waiting, []
         return changes
 
-    def encoded(
-        self, block: SubscribedChange, form: str, encode: Callable[[SubscribedChange], bytes]
+    is_shared = False
+
+    def block(
+        self,
+        block: SubscribedChange,
+        form: Hashable,
+        encode: Callable[[SubscribedChange], bytes],
+        size: Callable[[bytes], int],
     ) -> bytes:
         return encode(block)
 
