@@ -12,7 +12,10 @@ from server.hub.hub import Hub
 SHORTEST_WAIT = 0.0003
 """Seconds below which a wait is not worth a timer, which is as exact as a millisecond."""
 GATHER = 0.002
-"""Seconds, at most, that the first delta of a burst waits for the others to share its write."""
+"""Seconds, at most, that the first delta of a burst waits while others keep coming."""
+PAUSE = 0.8
+"""The pause after a flush, as a part of its length: each tenth costs deltas that come all the time
+about 4 % of latency, and saves as much of the sends."""
 LONGEST_PAUSE = 0.02
 """Seconds, at most, between two flushes: a burst to many clients must not delay the next one."""
 ADMISSION_SLICE = 0.005
@@ -29,11 +32,10 @@ class Flusher:
 
     `on_sent` gets each view whose deltas were sent, and its frontier after them.
 
-    A delta waits for a quarter of the time that the last flush took: the others of its burst share
-    its write, which costs as much for one as for all. After a flush comes a pause of 0.6 times its
-    length. When deltas come faster than they can be sent, several of them share one write, and
-    other work keeps its part of the event loop. Both times are next to nothing for few clients,
-    and bounded for many.
+    A delta is sent once a turn of the event loop has brought no other: all that has come by then
+    shares its write, which costs as much for one as for all. After a flush comes a pause. When
+    deltas come faster than they can be sent, several of them share one write, and other work keeps
+    its part of the event loop.
     """
 
     def __init__(self, hub: Hub, on_sent: Callable[[str, int], None]) -> None:
@@ -43,22 +45,34 @@ class Flusher:
         self._is_flush_scheduled = False
         self._is_admit_scheduled = False
         self._pause_until = 0.0
-        self._gather = 0.0
-        """Seconds that a first delta waits."""
+        self._gather_until = 0.0
+        self._has_news = False
+        """Whether there has been work since the last turn of the event loop."""
         self._compressing: asyncio.Task[None] | None = None
 
     def on_work(self) -> None:
         """Schedule what the hub has to do; called by the hub."""
+        self._has_news = True
         if not self._is_flush_scheduled:
             self._is_flush_scheduled = True
-            wait = max(self._pause_until - self._loop.time(), self._gather)
-            if wait < SHORTEST_WAIT:
-                self._loop.call_soon(self._flush)
+            at = self._loop.time()
+            self._gather_until = at + GATHER
+            if self._pause_until - at < SHORTEST_WAIT:
+                self._loop.call_soon(self._gather)
             else:
-                self._loop.call_later(wait, self._flush)
+                # Sockets are read before timers are called: what has come is in the flush.
+                self._loop.call_at(self._pause_until, self._flush)
         if not self._is_admit_scheduled:
             self._is_admit_scheduled = True
             self._loop.call_soon(self._admit)
+
+    def _gather(self) -> None:
+        """Flush, unless more came since the last turn of the event loop."""
+        if self._has_news and self._loop.time() < self._gather_until:
+            self._has_news = False
+            self._loop.call_soon(self._gather)
+        else:
+            self._flush()
 
     def _flush(self) -> None:
         self._is_flush_scheduled = False
@@ -68,8 +82,7 @@ class Flusher:
             begin = self._loop.time()
             moved = self._hub.flush()
             end = self._loop.time()
-            self._gather = min((end - begin) / 4, GATHER)
-            self._pause_until = end + min((end - begin) * 0.6, LONGEST_PAUSE)
+            self._pause_until = end + min((end - begin) * PAUSE, LONGEST_PAUSE)
             for view, frontier in moved:
                 self._on_sent(view, frontier)
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from server.flusher import GATHER, LONGEST_PAUSE, Flusher
+from server.flusher import GATHER, LONGEST_PAUSE, PAUSE, Flusher
 from server.hub.hub import Hub
 from tests.support.virtual_time import VirtualLoop, run_in_virtual_time
 
@@ -64,11 +64,36 @@ def test_few_clients_get_each_delta_at_once() -> None:
     assert [at for at, _ in flushes_of(0.0001, times)] == pytest.approx(times)
 
 
+def test_a_single_delta_does_not_wait_for_others() -> None:
+    flushes = flushes_of(0.05, [0.0, 0.5, 1.0])
+    assert flushes == [(pytest.approx(at), 1) for at in (0.0, 0.5, 1.0)]
+
+
+async def post_in_turns(hub: SlowHub, count: int, seconds: float) -> None:
+    """Give the hub a delta in each of `count` turns of the event loop, which take `seconds`."""
+    flusher = Flusher(cast("Hub", hub), lambda view, frontier: None)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    for _ in range(count):
+        hub.pending += 1
+        flusher.on_work()
+        loop._clock.now += seconds
+        await asyncio.sleep(0)
+    await asyncio.sleep(1)
+
+
 def test_a_burst_shares_one_write() -> None:
-    burst = [0.5 + n / 20_000 for n in range(20)]
-    flushes = flushes_of(0.006, [0.0, *burst])
-    assert [count for _, count in flushes] == [1, 20]
-    assert flushes[1][0] <= 0.5 + GATHER
+    hub = SlowHub(0.006)
+    run_in_virtual_time(post_in_turns(hub, 20, 0.00005))
+    assert [count for _, count in hub.flushes] == [20]
+
+
+def test_a_burst_that_does_not_end_is_sent_in_parts() -> None:
+    hub = SlowHub(0.006)
+    run_in_virtual_time(post_in_turns(hub, 40, 0.0001))
+    (first, count), *_ = hub.flushes
+    assert first == pytest.approx(GATHER, abs=0.0002)
+    assert count == pytest.approx(GATHER / 0.0001, abs=2)
 
 
 @pytest.mark.parametrize("seconds", [0.006, 0.07])
@@ -77,5 +102,5 @@ def test_pauses_are_short_and_leave_time_to_others(seconds: float) -> None:
     flushes = flushes_of(seconds, [n / 1000 for n in range(1000)])
     times = [at for at, _ in flushes]
     pauses = [later - earlier - seconds for earlier, later in pairwise(times[1:])]
-    assert max(pauses[:-1]) <= min(0.6 * seconds, LONGEST_PAUSE) + GATHER + 0.001
-    assert min(pauses) >= min(0.6 * seconds, LONGEST_PAUSE) * 0.99
+    assert max(pauses[:-1]) <= min(PAUSE * seconds, LONGEST_PAUSE) + 0.001
+    assert min(pauses) >= min(PAUSE * seconds, LONGEST_PAUSE) * 0.99
