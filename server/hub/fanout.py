@@ -184,6 +184,9 @@ class Fanout:
                         listener.frontier = listener.feed.history.head
                 else:
                     self.tallies.sent_bytes -= len(data)
+                    for listener in listeners:
+                        if listener.feed.has_status:
+                            listener.feed.without_status.add(listener)
 
 
 def _others(client: Client) -> tuple[tuple[str, Position], ...]:

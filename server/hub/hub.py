@@ -147,8 +147,8 @@ class Hub:
         if client in self.clients:
             client.is_ready = True
             self._fanout.slow.forget(client)
-            for listener in client.listeners.values():
-                self._fanout.queue.add(listener)
+            for name, listener in client.listeners.items():
+                self._views[name].on_drained(listener)
             self._views.note_work()
 
     def snapshot(self, name: str, asked: int, now: int) -> Snapshot | None:

@@ -26,7 +26,7 @@ class Pending(NamedTuple):
 class Feed:
     """The messages that the live listeners of one view are to be sent."""
 
-    __slots__ = ("ahead", "flushed", "history", "name", "pending")
+    __slots__ = ("ahead", "flushed", "history", "name", "pending", "without_status")
 
     def __init__(self, name: str, history: History) -> None:
         self.name = name
@@ -37,6 +37,8 @@ class Feed:
         """The frontier of all live listeners."""
         self.ahead: set[Listener] = set()
         """The listeners that are AHEAD."""
+        self.without_status: set[Listener] = set()
+        """Listeners of blocked clients that were not sent the last status."""
 
     @property
     def uncompressed(self) -> Message | None:
@@ -48,6 +50,11 @@ class Feed:
     def has_delta(self) -> bool:
         """Whether a delta is pending."""
         return any(pending.upper is not None for pending in self.pending)
+
+    @property
+    def has_status(self) -> bool:
+        """Whether a status is pending."""
+        return any(pending.upper is None for pending in self.pending)
 
     def position(self, frontier: int) -> Position:
         return Position(self.history.epochs.current or "", frontier)

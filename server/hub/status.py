@@ -103,6 +103,8 @@ class StatusBoard:
         self._limits = limits
         self._sent: Status | None = None
         self._sent_at = 0
+        self._live_at = 0
+        """When live listeners were last sent something."""
         self._shown = Status(history.view, "stale", NO_PIPELINE)
         self.message = encode_status(self._shown)
         """The status for clients that get a base or a first delta."""
@@ -196,13 +198,23 @@ class StatusBoard:
         """Whether the view is missing for a moment, as one that is edited is."""
         return self._failures.may_return(now) and self._history.posted_at is not None
 
+    def on_delta(self, now: int) -> None:
+        """Note that live listeners are sent a delta, and need no status for a while."""
+        self._live_at = now
+
     def is_due(self, now: int) -> bool:
-        """Whether the status has changed, or clients were not sent it for long."""
-        is_silent = now - self._sent_at >= self._limits.status_every
+        """Whether the status has changed, or clients were not sent anything for long."""
+        return self.is_due_for_live(now) or now - self._sent_at >= self._limits.status_every
+
+    def is_due_for_live(self, now: int) -> bool:
+        """The same of the live listeners, which are also sent deltas."""
+        is_silent = now - self._live_at >= self._limits.status_every
         return is_silent or self.status(now) != self._sent
 
     def renew(self, now: int) -> Message:
-        """Find the status, and return it as a message to send to all."""
+        """Find the status, and return it as a message to send to all for which it is due."""
+        if self.is_due_for_live(now):
+            self._live_at = now
         self.refresh(now)
         self._sent, self._sent_at = self._shown, now
         return self.message

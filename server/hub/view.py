@@ -56,6 +56,7 @@ class View:
 
     def unsubscribe(self, listener: Listener) -> None:
         self.listeners.discard(listener)
+        self.feed.without_status.discard(listener)
         self._fanout.move(listener, Event.LEFT)
         if not self.listeners and self.history.base_reads and self.failures.base is None:
             self.wants_base = False
@@ -113,6 +114,7 @@ class View:
         self._fanout.tallies.take_audits(self.name, self.history.findings)
         if extended.message is not None:
             self.feed.pending.append(Pending(extended.message, self.history.head))
+            self.board.on_delta(post.received_at)
             self._trim_log(post.received_at)
         return extended
 
@@ -184,11 +186,25 @@ class View:
         self.history.trim(now, min(pins, default=None))
 
     def _send_status(self, now: int) -> None:
-        """Send the status to all: to live listeners with the next flush."""
+        """Send the status to all for which it is due: to live listeners with the next flush."""
+        is_due_for_live = self.board.is_due_for_live(now)
         message = self.board.renew(now)
-        self.feed.pending.append(Pending(message))
-        waiting = self.board.waiting()
+        if is_due_for_live:
+            self.feed.pending.append(Pending(message))
         for listener in self.listeners:
-            if not listener.is_live and listener.client.is_ready:
-                has_nothing = listener.state in HAS_NOTHING
-                self._fanout.write(listener.client, waiting if has_nothing else message)
+            if not listener.is_live:
+                self._write_status(listener)
+
+    def _write_status(self, listener: Listener) -> None:
+        has_nothing = listener.state in HAS_NOTHING
+        status = self.board.waiting() if has_nothing else self.board.message
+        if listener.client.is_ready and self._fanout.write(listener.client, status):
+            self.feed.without_status.discard(listener)
+        else:
+            self.feed.without_status.add(listener)
+
+    def on_drained(self, listener: Listener) -> None:
+        """Serve a listener whose client can be written to again."""
+        self._fanout.queue.add(listener)
+        if listener in self.feed.without_status:
+            self._write_status(listener)

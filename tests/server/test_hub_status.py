@@ -20,7 +20,7 @@ from server.hub.status import (
 from tests.server.hub_scenes import client_of, connect, let_end, live_world, post_rows, statuses
 from tests.server.simulated import LIMITS, VIEW, Server
 from tests.server.world import World
-from viewstream.protocol import MAX_TIME, Delta, Status
+from viewstream.protocol import MAX_TIME, Delta, Position, Status
 
 STALE_AFTER = LIMITS.stale_after
 
@@ -304,6 +304,64 @@ def test_clients_are_sent_the_status_when_it_changes_and_every_few_seconds() -> 
         *((8, "live", half), (13, "live", half)),
         *((15, "stale", whole), (20, "stale", whole)),
     ]
+
+
+def test_live_clients_are_sent_no_status_while_they_are_sent_deltas() -> None:
+    """Others are."""
+    world, (follower,) = live_world()
+    server = world.servers[0]
+    world.pass_time(1_000)
+    server.turn()
+    world.read(follower)
+    waiting = connect(server, Position("1606000000000-u9", 1))
+    seen: list[Status] = []
+    for n in range(30):
+        world.pass_time(1_000)
+        post_rows(world, f"row {n}")
+        server.turn()
+        seen += statuses(client_of(follower))
+    assert seen == []
+    assert 6 <= len(statuses(waiting)) <= 7
+    for _ in range(5):
+        world.pass_time(1_000)
+        server.turn()
+    assert statuses(client_of(follower)) == [Status(VIEW, "live")]
+
+
+@pytest.mark.parametrize("room", [0, 1_000_000], ids=["before the status", "with the status"])
+def test_a_client_that_missed_a_status_is_sent_it_when_it_drains(room: int) -> None:
+    world, (follower,) = live_world()
+    server, client = world.servers[0], client_of(follower)
+    world.pass_time(1_000)
+    server.turn()
+    statuses(client)
+    client.room = room
+    post_rows(world, "a row")
+    server.turn()
+    client.room = 0
+    fail_epoch(world)
+    world.pass_time(1_000)
+    server.turn()
+    client.drain(1_000_000)
+    server.turn()
+    assert statuses(client) == [Status(VIEW, "live", "it is away")]
+    post_rows(world, "another row")
+    client.room = 0
+    server.turn()
+    client.drain(1_000_000)
+    server.turn()
+    assert statuses(client) == []
+
+
+def test_a_client_that_left_without_the_status_is_forgotten() -> None:
+    world, (follower,) = live_world()
+    server, client = world.servers[0], client_of(follower)
+    client.room = 0
+    world.pass_time(1_000)
+    server.turn()
+    assert server.view.feed.without_status
+    server.hub.remove_client(client)
+    assert not server.view.feed.without_status
 
 
 def test_clients_without_rows_are_sent_waiting() -> None:

@@ -258,7 +258,7 @@ class World:
     def check_steady(self) -> None:
         """Bound the costs of a minute in which nothing goes wrong.
 
-        One write for each client and second, of one delta (and at times a status); no base; the
+        One write for each client and second, of one delta; no base; the
         view is read once, for the audit; a checksum every few seconds.
         """
         reads = [server.questions[True] for server in self.servers]
@@ -290,8 +290,8 @@ class World:
 
 SECONDS_TO_SETTLE = 2
 """Seconds after which every client is at the head, once nothing goes wrong any more."""
-DELTA_BYTES = 150
-"""Bound on the mean bytes of a second: a delta of one row, and a fifth of a status."""
+DELTA_BYTES = 140
+"""Bound on the mean bytes of a second: a delta of one row."""
 EVENT_BYTES = 75
 """The same of an event's fields: type, id and line ends."""
 
