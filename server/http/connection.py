@@ -29,7 +29,7 @@ from server.http.client_frames import (
     Violation,
 )
 from server.http.rate import Bucket, Rate
-from server.hub.listener import Client, Send
+from server.hub.listener import Client, Sender
 from server.hub.slow_clients import MAX_PINGS
 
 CLOSE_TIMEOUT = 5.0
@@ -80,8 +80,8 @@ class Connection(Client):
         *("heard_at", "network", "pinged_at"),
     )
 
-    def __init__(self, send: Send, owner: Owner, encoding: Encoding) -> None:
-        super().__init__(send, encoding)
+    def __init__(self, sender: Sender, owner: Owner, encoding: Encoding) -> None:
+        super().__init__(sender, encoding)
         self.network = ""
         """The client's, for the limits by address."""
         self.heard_at = now()

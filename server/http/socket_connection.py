@@ -51,16 +51,19 @@ class SocketConnection(Connection):
         """Control frames behind it."""
         self._taken = 0
         """Bytes that the socket took since the client last made progress."""
-        super().__init__(self._send_first if answer else connection.send, owner, encoding)
+        super().__init__(self if answer else connection, owner, encoding)
         readers.add(connection.fileno(), self)
 
-    def _send_first(self, data: bytes) -> int:
-        """Send the answer of the handshake and `data` by one call."""
-        self.send = self._socket.send
+    def send(self, data: bytes) -> int:
+        """Send the answer of the handshake and `data` by one call; the next sender is the socket.
+
+        See `Sender`.
+        """
+        self.sender = self._socket
         answer, self._answer = self._answer, b""
         try:
             if len(data) <= MAX_COPIED:
-                sent = self.send(answer + data)
+                sent = self._socket.send(answer + data)
             else:
                 sent = self._socket.sendmsg((answer, data))
         except BlockingIOError:
@@ -73,7 +76,7 @@ class SocketConnection(Connection):
         """Send the answer of the handshake by itself, if no message was sent with it."""
         if self._answer:
             try:
-                self._send_first(b"")
+                self.send(b"")
             except OSError:
                 self.abort()
 
@@ -110,7 +113,7 @@ class SocketConnection(Connection):
     def _try_send(self, data: bytes) -> int:
         """Send what the socket takes; a lost connection shows when it is read."""
         try:
-            return self.send(data)
+            return self.sender.send(data)
         except OSError:
             return 0
 

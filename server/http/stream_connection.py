@@ -12,6 +12,15 @@ from server.http.connection import READ_SIZE, Connection, Owner, State
 from server.hub.slow_clients import PROGRESS_BYTES
 
 
+class Nothing:
+    """The sender of a connection whose stream has to write all of a message."""
+
+    __slots__ = ()
+
+    def send(self, _data: bytes) -> int:
+        return 0
+
+
 class StreamConnection(Connection):
     """A connection on Tornado's stream, which has to write all of a message."""
 
@@ -20,7 +29,7 @@ class StreamConnection(Connection):
     def __init__(self, stream: IOStream, owner: Owner, encoding: Encoding) -> None:
         self._stream = stream
         self._paused_for = 0.0
-        super().__init__(_send_nothing, owner, encoding)
+        super().__init__(Nothing(), owner, encoding)
         stream.set_close_callback(self.abort)
         self._read()
 
@@ -79,8 +88,3 @@ class StreamConnection(Connection):
     def _close_socket(self) -> None:
         self._stream.set_close_callback(None)
         self._stream.close()
-
-
-def _send_nothing(data: bytes) -> int:
-    """The `send` of a connection whose stream has to write all of it."""
-    return 0

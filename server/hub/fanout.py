@@ -97,15 +97,15 @@ class Fanout:
         if client.group is not None:
             if client.group.key == key:
                 return
-            del client.group.sends[client]
-            if not client.group.sends:
+            client.group.remove(client)
+            if not client.group:
                 del self._groups[client.group.key]
             client.group = None
         if feeds:
             group = self._groups.get(key)
             if group is None:
                 group = self._groups[key] = Group(key)
-            group.sends[client] = client.send
+            group.add(client)
             client.group = group
 
     # --- writing -----------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class Fanout:
     def _send(self, client: Client, data: bytes, base: tuple[Feed, ReadBase] | None = None) -> bool:
         """Send to one client; return False if it gets nothing of `data`."""
         try:
-            sent = client.send(data)
+            sent = client.sender.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -173,7 +173,7 @@ class Fanout:
         dirty = set(feeds)
         for group in [group for group in self._groups.values() if group.key.feeds & dirty]:
             data = group.encode_pending(dirty)
-            self.tallies.sent_bytes += len(data) * len(group.sends)
+            self.tallies.sent_bytes += len(data) * len(group)
             for client, sent in group.send_all(data):
                 listeners = [
                     one for one in client.listeners.values() if one.is_live and one.feed in dirty

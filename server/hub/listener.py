@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterable
+from itertools import chain
+from typing import NamedTuple, Protocol
 
 from server.framing import Encoding, Message, encode_event_id
 from server.hub.history import History
@@ -12,8 +13,15 @@ from server.hub.states import State
 from server.hub.tallies import Resume
 from viewstream.protocol import Position
 
-Send: TypeAlias = Callable[[bytes], int]
-"""As `socket.send` on a non-blocking socket: how many bytes were taken; OSError if none were."""
+SENDERS_AT_ONCE = 128
+"""Senders of a slice in `Group.send_all`: few enough to stay in a CPU's cache until their turn."""
+
+
+class Sender(Protocol):
+    """Takes bytes as a non-blocking socket does, and usually is one."""
+
+    def send(self, data: bytes, /) -> int:
+        """Return how many bytes were taken; raise OSError if none were."""
 
 
 class Pending(NamedTuple):
@@ -61,18 +69,18 @@ class Feed:
 
 
 class Client(ABC):
-    """One connection. Only `Fanout` writes to it.
+    """One connection. Only `Fanout` writes to it, by its `sender`.
 
-    `is_ready` says whether `send` may be called. After a `send` that took less than all, the client
-    is blocked until the hub's `on_drained` is called.
+    `is_ready` says whether that may send. After a `send` that took less than all, the client is
+    blocked until the hub's `on_drained` is called.
     """
 
     __slots__ = (
-        *("encoding", "group", "is_ready", "listeners", "progress_at", "send", "takes_weights"),
+        *("encoding", "group", "is_ready", "listeners", "progress_at", "sender", "takes_weights"),
     )
 
-    def __init__(self, send: Send, encoding: Encoding) -> None:
-        self.send = send
+    def __init__(self, sender: Sender, encoding: Encoding) -> None:
+        self.sender = sender
         self.encoding = encoding
         self.is_ready = True
         self.takes_weights = False
@@ -154,11 +162,24 @@ class GroupKey(NamedTuple):
 class Group:
     """Clients that are live in the same feeds and take the same bytes."""
 
-    __slots__ = ("key", "sends")
+    __slots__ = ("_clients", "_senders", "key")
 
     def __init__(self, key: GroupKey) -> None:
         self.key = key
-        self.sends: dict[Client, Send] = {}
+        self._clients: dict[Sender, Client] = {}
+        self._senders: list[Sender] = []
+        """The senders of all clients, or nothing if that has to be made again."""
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def add(self, client: Client) -> None:
+        self._clients[client.sender] = client
+        self._senders = []
+
+    def remove(self, client: Client) -> None:
+        del self._clients[client.sender]
+        self._senders = []
 
     def encode_pending(self, dirty: Iterable[Feed]) -> bytes:
         """Join what is pending in its feeds among `dirty`, feed by feed."""
@@ -187,20 +208,22 @@ class Group:
         return parts
 
     def send_all(self, data: bytes) -> list[tuple[Client, int]]:
-        """Send `data` to all; return the clients that took less, with how much they took."""
+        """Send `data` to all; return the clients that took less, with how much they took.
+
+        A sender was last touched before thousands of others, so that it has to be fetched from
+        memory. To copy a slice of them fetches many at once, for a tenth of the cost of `send`.
+        """
         size = len(data)
         short: list[tuple[Client, int]] = []
-        sends = iter(self.sends.items())
-        while True:
-            # The try stands outside the inner loop: a ready client costs one send.
+        senders = self._senders = self._senders or list(self._clients)
+        starts = range(0, len(senders), SENDERS_AT_ONCE)
+        for sender in chain.from_iterable(senders[at : at + SENDERS_AT_ONCE] for at in starts):
             try:
-                for client, send in sends:
-                    sent = send(data)
-                    if sent != size:
-                        short.append((client, sent))
+                sent = sender.send(data)
             except BlockingIOError:
-                short.append((client, 0))
+                sent = 0
             except OSError:
-                short.append((client, -1))
-            else:
-                return short
+                sent = -1
+            if sent != size:
+                short.append((self._clients[sender], sent))
+        return short

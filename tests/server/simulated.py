@@ -101,7 +101,7 @@ class FakeClient(Client):
     def __init__(
         self, server: Server, encoding: Encoding = Encoding.FRAMES, view: str = VIEW
     ) -> None:
-        super().__init__(self._take, encoding)
+        super().__init__(self, encoding)
         self.server = server
         self.view = view
         self.room = 10_000_000
@@ -121,7 +121,7 @@ class FakeClient(Client):
     def is_closed(self) -> bool:
         return self.closed_with is not None
 
-    def _take(self, data: bytes) -> int:
+    def send(self, data: bytes) -> int:
         assert self.is_ready, "something was sent to a blocked client"
         assert not self.kept, "something was sent past what is kept back"
         assert not self.is_closed, "something was sent after the close"

@@ -78,7 +78,7 @@ class Pair:
     def fill(self) -> int:
         """Fill the socket, and block the connection with the rest of a frame; return its size."""
         data = frame(bytes(8 * PROGRESS_BYTES))
-        sent = self.connection.send(data)
+        sent = self.connection.sender.send(data)
         assert sent < len(data)
         self.connection.is_ready = False
         assert self.connection.keep_rest(data, sent)
@@ -163,9 +163,9 @@ def writes_of(data: bytes) -> list[bytes]:
     async def scenario() -> list[bytes]:
         pair = Pair(answer=ANSWER, kind=socket.SOCK_SEQPACKET)
         if data:
-            assert pair.connection.send(data) == len(data)
+            assert pair.connection.sender.send(data) == len(data)
         pair.connection.send_answer()
-        assert pair.connection.send(b"more") == 4
+        assert pair.connection.sender.send(b"more") == 4
         writes = [pair.theirs.recv(1 << 20)]
         while writes[-1] != b"more":
             writes.append(pair.theirs.recv(1 << 20))
@@ -201,7 +201,7 @@ def test_of_a_large_first_message_the_socket_takes_a_part() -> None:
     async def scenario() -> None:
         pair = Pair(answer=ANSWER)
         data = bytes(8 * PROGRESS_BYTES)
-        sent = pair.connection.send(data)
+        sent = pair.connection.sender.send(data)
         assert 0 < sent < len(data)
         received = pair.theirs.recv(1 << 24)
         while len(received) < len(ANSWER) + sent:

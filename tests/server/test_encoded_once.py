@@ -33,7 +33,7 @@ class Listening:
             return encode(message)
 
         monkeypatch.setattr(history, "encode", counted)
-        monkeypatch.setattr(FakeClient, "_take", self._noted(FakeClient._take))
+        monkeypatch.setattr(FakeClient, "send", self._noted(FakeClient.send))
         self.world.work(self.server)
         self.join(CLIENTS)
         self.world.work(self.server)

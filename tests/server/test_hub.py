@@ -254,13 +254,20 @@ def test_a_failed_read_sends_the_log_to_a_client_that_waits_for_a_smaller_base()
     assert len(delta.updates) == 5
 
 
+class Everything:
+    """A sender that takes everything."""
+
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+
 class Socket(Client):
     """A client that takes everything, for weak references."""
 
     __slots__ = ("__weakref__",)
 
     def __init__(self) -> None:
-        super().__init__(len, Encoding.FRAMES)
+        super().__init__(Everything(), Encoding.FRAMES)
 
     def keep_rest(self, data: bytes, sent: int) -> bool:
         raise AssertionError("all of it was taken")
