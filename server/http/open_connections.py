@@ -34,6 +34,8 @@ class OpenConnections:
         self._connections: set[Connection] = set()
         self._refused: set[Connection] = set()
         """Connections that are open only to be closed with a reason."""
+        self._next_due = 0.0
+        """Before this time no client can be due for a ping, or for its end."""
         self._all_closed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -75,17 +77,25 @@ class OpenConnections:
         A client behind a cut network takes all that is sent until its socket's buffer is full.
         A blocked client has a limit of its own.
         """
+        if now <= self._next_due:
+            return
         pings = 1 + int(len(self._connections) * PINGED_AT_ONCE)
         patience = self._stall_after / 2
+        self._next_due = now + patience
         for connection in self:
             if not connection.takes_pings:
                 continue
-            if connection.pinged_at is not None:
-                if now - connection.pinged_at > patience:
-                    connection.time_out(TOO_SLOW)
-            elif pings and now - connection.heard_at > patience:
+            asked_at = connection.pinged_at
+            since = connection.heard_at if asked_at is None else asked_at
+            if now - since <= patience:
+                self._next_due = min(self._next_due, since + patience)
+            elif asked_at is not None:
+                connection.time_out(TOO_SLOW)
+            elif pings:
                 pings -= 1
                 connection.ping()
+            else:
+                self._next_due = now
 
     # --- as the owner ------------------------------------------------------------------------
 

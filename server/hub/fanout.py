@@ -69,6 +69,7 @@ class Fanout:
     def block(self, client: Client) -> None:
         """Take a client that cannot be written to out of its group."""
         client.is_ready = False
+        self.slow.blocked.add(client)
         for listener in client.listeners.values():
             if listener.is_live:
                 self._apply(listener, Event.BLOCKED)

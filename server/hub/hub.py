@@ -74,7 +74,7 @@ class Hub:
     @property
     def blocked(self) -> int:
         """How many clients cannot be written to."""
-        return sum(not client.is_ready for client in self.clients)
+        return len(self._fanout.slow.blocked)
 
     # --- parts -------------------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ class Hub:
 
     def on_tick(self, now: int) -> None:
         """Apply everything that depends on time; about once a second."""
-        self._fanout.slow.close_stalled(self.clients, now)
+        self._fanout.slow.close_stalled(now)
         self._fanout.slow.close_for_bytes()
         self._parts.on_tick(now)
         for view in self._views:

@@ -18,8 +18,6 @@ A client closed by these rules sees the close code `TOO_SLOW`, if it ever reads 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from server.hub.engine_answer import ReadBase
 from server.hub.limits import Limits
 from server.hub.listener import Client, Feed
@@ -38,6 +36,8 @@ class SlowClients:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._backlog = Backlog()
+        self.blocked: set[Client] = set()
+        """All clients that cannot be written to."""
         self._bases: dict[Client, tuple[Feed, ReadBase]] = {}
 
     @property
@@ -60,6 +60,7 @@ class SlowClients:
 
     def forget(self, client: Client) -> None:
         """Drop what is noted of a client that drained or disconnected."""
+        self.blocked.discard(client)
         self._backlog.remove(client)
         self._bases.pop(client, None)
 
@@ -81,12 +82,12 @@ class SlowClients:
             limit = self._limits.backlog_bytes >> 20
             client.close(TOO_SLOW, f"the send backlog of all slow clients exceeds {limit} MiB")
 
-    def close_stalled(self, clients: Iterable[Client], now: int) -> None:
+    def close_stalled(self, now: int) -> None:
         """Apply the stall limit."""
         limit = self._limits.stall_after
         stalled = [
             client
-            for client in clients
+            for client in self.blocked
             if client.progress_at is not None and now - client.progress_at > limit
         ]
         for client in stalled:
