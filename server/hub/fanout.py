@@ -81,9 +81,9 @@ class Fanout:
         if before is State.LIVE:
             listener.frontier = feed.flushed
         elif before is State.AHEAD:
-            feed.ahead.discard(listener)
+            feed.ahead.pop(listener, None)
         elif listener.state is State.AHEAD:
-            feed.ahead.add(listener)
+            feed.ahead[listener] = None
         if action is Action.AWAIT_LATER_BASE:
             listener.barrier = listener.asked
         if action in (Action.AWAIT_BASE, Action.AWAIT_LATER_BASE):

@@ -43,7 +43,7 @@ class Feed:
         """Messages that the live listeners have not been sent; the last delta ends at the head."""
         self.flushed = 0
         """The frontier of all live listeners."""
-        self.ahead: set[Listener] = set()
+        self.ahead: dict[Listener, None] = {}
         """The listeners that are AHEAD."""
         self.without_status: set[Listener] = set()
         """Listeners of blocked clients that were not sent the last status."""

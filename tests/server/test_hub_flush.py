@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from server.framing import MAX_DEFLATED_AT_ONCE, Encoding, Message
@@ -16,6 +18,7 @@ from tests.server.hub_scenes import (
     received,
 )
 from tests.server.simulated import LIMITS, VIEW, Clock, FakeClient, Server
+from tests.server.world import World
 from viewstream.protocol import Base, Delta, Position, decode, encode
 
 
@@ -29,10 +32,10 @@ def test_a_client_that_comes_before_a_flush_is_live_after_it() -> None:
     listener = client.listeners[VIEW]
     assert listener.state is State.AHEAD
     assert listener.position == Position(world.engine.epoch, 1001)
-    assert server.view.feed.ahead == {listener}
+    assert list(server.view.feed.ahead) == [listener]
     server.turn()
     assert listener.is_live
-    assert server.view.feed.ahead == set()
+    assert not server.view.feed.ahead
     assert received(client) == [], "nothing twice"
     post_rows(world, "b")
     server.turn()
@@ -232,3 +235,26 @@ def test_a_flushed_message_is_kept_in_one_encoding() -> None:
     assert server.view.feed.pending == []
     assert pending.message._events == {}
     assert pending.message._deflated is None
+
+
+def test_clients_are_sent_everything_in_the_order_in_which_they_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not in that of a hash table: their sockets lie in memory in this order."""
+    sent: list[FakeClient] = []
+
+    def send(client: FakeClient, data: bytes, take: Callable[..., int] = FakeClient.send) -> int:
+        sent.append(client)
+        return take(client, data)
+
+    monkeypatch.setattr(FakeClient, "send", send)
+    world = World()
+    server = world.servers[0]
+    clients = [connect(server) for _ in range(300)]
+    server.turn()
+    world.work(server)
+    server.turn()
+    sent.clear()
+    post_rows(world, "a row")
+    server.turn()
+    assert sent == clients
