@@ -18,6 +18,9 @@ from scripts.benchmarks._stage import Stage
 from scripts.benchmarks.report import Bar, Measure, Part, Report
 
 OURS = "viewstream"
+UNTIL_LIVE = 1.5
+"""Seconds after which all clients have been sent that the view, to which nothing was posted while
+others had their turns, is live again."""
 FRAME_OF_A_DELTA = 118
 """Bytes of a delta around the text of its one row."""
 
@@ -59,7 +62,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Contender:
-    """A server with its clients. `costs` has microseconds per delta and client, `p50` ms."""
+    """A server with its clients. `costs` has microseconds per delta and client, `p50` ms.
+
+    `idle` has the milliseconds of processor time a second while the others have their turns.
+    """
 
     name: str
     server: Measured
@@ -68,9 +74,17 @@ class Contender:
     costs: list[float] = field(default_factory=list)
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
+    idle: list[float] = field(default_factory=list)
+    _ended: tuple[float, float] | None = None
+    """The time and the processor time at the end of the last turn."""
 
     def turn(self, scene: Scene, size: int) -> None:
         """Send for the scene's seconds, and record processor time and latency."""
+        self._record_idle()
+        if self.poster is not None:
+            self.poster.post([])
+            self.poster.settle()
+            time.sleep(UNTIL_LIVE)
         before = self.server.cpu()
         if self.poster is None:
             order = f"send {scene.rate} {scene.seconds} {size} {scene.burst}"
@@ -85,6 +99,12 @@ class Contender:
         self.costs.append((self.server.cpu() - before) / due * 1e6)
         self.p50.append(received.p50)
         self.p99.append(received.p99)
+        self._ended = time.monotonic(), self.server.cpu()
+
+    def _record_idle(self) -> None:
+        if self._ended is not None:
+            at, cpu = self._ended
+            self.idle.append((self.server.cpu() - cpu) * 1000 / (time.monotonic() - at))
 
 
 def _post(poster: Poster, scene: Scene, size: int) -> tuple[int, int]:
@@ -113,7 +133,8 @@ def run(options: argparse.Namespace) -> Report:
             bars += part[1]
     notes = [
         f"Server CPU per (delta x client), and latency from the delta's making; {options.size} "
-        "bytes. viewstream gets each delta by a POST; the peers make theirs up.",
+        "bytes. viewstream gets each delta by a POST; the peers make theirs up. `idle` is what the "
+        "server takes while others have their turns.",
         *peers.notes,
     ]
     return Report("fanout", measures, bars, notes)
@@ -143,6 +164,8 @@ def _part(scene: Scene, contenders: list[Contender]) -> Part:
         costs[one.name] = statistics.median(one.costs)
         p50[one.name] = statistics.median(one.p50)
         latency = f"p50 {p50[one.name]:.3g} ms, p99 {statistics.median(one.p99):.3g} ms"
+        if one.idle:
+            latency += f"; idle {statistics.mean(one.idle):.2g} ms/s"
         measures.append(
             Measure(f"{scene.name}: {label}", costs[one.name], "us", one.costs, latency)
         )
