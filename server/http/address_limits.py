@@ -19,7 +19,7 @@ CLIENTS_PER_ADDRESS = 1_000
 MAX_BUCKETS = 1_000
 """Addresses whose rate is kept before those that are idle are dropped."""
 _HINT = "if it is a proxy, name it with --proxy"
-_LONGEST_NAME = 50
+_NO_ADDRESS = "an unknown address"
 _PREFIX = 64
 """Bits of an IPv6 address that name a network: one host may use all addresses in it."""
 
@@ -96,11 +96,11 @@ class AddressLimits:
 def _network(name: str) -> str:
     """Return an IPv4 address, or the network of an IPv6 one, without port and zone.
 
-    A name that is no address, such as "unknown", is returned as it is: all that have it share it.
+    All names that are no addresses are one, or each would have limits of its own.
     """
     address = _parse(name)
     if address is None:
-        return name[:_LONGEST_NAME]
+        return _NO_ADDRESS
     if isinstance(address, IPv6Address) and not address.is_loopback:
         return str(IPv6Network((address, _PREFIX), strict=False))
     return str(address)

@@ -33,8 +33,10 @@ CLIENTS: dict[str, tuple[str, str | None, str]] = {
     "a proxy of IPv6": ("2001:db8::1", "1.2.3.4", "1.2.3.4"),
     "IPv4 in IPv6": ("::ffff:10.0.0.1", "::ffff:203.0.113.5", "203.0.113.5"),
     "a zone": ("fe80::1%eth0", None, "fe80::/64"),
-    "no address": ("10.0.0.1", "unknown", "unknown"),
-    "an empty header": ("10.0.0.1", "", ""),
+    "no address": ("10.0.0.1", "unknown", "an unknown address"),
+    "no address that changes each time": ("10.0.0.1", "_x81", "an unknown address"),
+    "an address in quotes": ("10.0.0.1", '"1.2.3.4"', "an unknown address"),
+    "an empty header": ("10.0.0.1", "", "an unknown address"),
     "loopback": ("::1", None, "::1"),
 }
 
