@@ -150,7 +150,8 @@ class Subscription:
                 batch.append(change)
             room -= len(change.updates)
         self.sent += BATCH_ROWS - room
-        self._append_progress(batch)
+        if room >= BLOCK_ROWS:  # otherwise more updates may be there
+            self._append_progress(batch)
         return batch
 
     def _take_blocks(self, most: int) -> SubscribedChange:

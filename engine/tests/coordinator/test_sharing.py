@@ -11,7 +11,8 @@ from engine.coordinator import SubscribedChange, Subscription, sharing
 from engine.coordinator.sharing import BLOCK_ROWS, Shared
 from engine.tests.coordinator.support import Engine
 
-SIZES = (700, 1, 5000, 512, 300, 4096)
+SIZES = (2000, 2000, 700, 1, 5000, 512, 300, 4096)
+"""After the first two a batch has room, but less than a block."""
 
 Block = tuple[Hashable, int, int, int]
 
