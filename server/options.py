@@ -75,7 +75,12 @@ class Options:
         ),
     ] = ()
     max_parts: Annotated[
-        int, Option("of views that are open at a time, because clients read them", COUNT)
+        int,
+        Option(
+            "of views that are open at a time, because clients read them; one address may have "
+            "a quarter of them",
+            COUNT,
+        ),
     ] = Limits.max_parts
     tail: Annotated[
         bool,

@@ -18,7 +18,7 @@ CLIENTS_PER_ADDRESS = 1_000
 """Clients of one address, unless `--max-clients-per-address` is given. A large office is one."""
 MAX_BUCKETS = 1_000
 """Addresses whose rate is kept before those that are idle are dropped."""
-_HINT = "if it is a proxy, name it with --proxy"
+HINT = "if it is a proxy, name it with --proxy"
 _NO_ADDRESS = "an unknown address"
 _PREFIX = 64
 """Bits of an IPv6 address that name a network: one host may use all addresses in it."""
@@ -71,9 +71,9 @@ class AddressLimits:
             often = (
                 f"{network} connects too often: at most {self._rate.per_second:g} times a second"
             )
-            return Refusal(429, f"{often}; {_HINT}")
+            return Refusal(429, f"{often}; {HINT}")
         if self._clients[network] >= self._max_clients:
-            return Refusal(429, f"there are {self._max_clients} clients of {network}; {_HINT}")
+            return Refusal(429, f"there are {self._max_clients} clients of {network}; {HINT}")
         return None
 
     def add(self, network: str) -> None:

@@ -77,13 +77,11 @@ class Connection(Client):
 
     __slots__ = (
         *("_code", "_frames", "_owner", "_pings", "_rate", "_state", "_timer"),
-        *("heard_at", "network", "pinged_at"),
+        *("heard_at", "pinged_at"),
     )
 
     def __init__(self, sender: Sender, owner: Owner, encoding: Encoding) -> None:
         super().__init__(sender, encoding)
-        self.network = ""
-        """The client's, for the limits by address."""
         self.heard_at = now()
         """When the client last sent or took something."""
         self.pinged_at: int | None = None

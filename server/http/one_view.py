@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from server.http.handler import Handler
 from server.http.refusal import Refusal, parse_asked, refuse_view
-from server.http.subscription import open_parts
 from viewstream.names import ViewName
 from viewstream.protocol import ProtocolError
 
@@ -30,4 +29,10 @@ class OneView(Handler):
             name = parse_asked(names[0], hub)
         except ProtocolError as error:
             return Refusal(400, str(error))
-        return refuse_view(name, hub, grant) or open_parts(hub, [name]) or name
+        return refuse_view(name, hub, grant) or self.open_part(name) or name
+
+    def open_part(self, name: ViewName) -> Refusal | None:
+        """Open the part, if it is one, or prevent that it is closed; refuse if it is too many."""
+        request = self.request
+        network = self.context.client_network(request.remote_ip or "", request.headers)
+        return self.context.admission.open_parts([name], network)

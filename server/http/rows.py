@@ -14,7 +14,6 @@ from server.http.grant import ALL
 from server.http.handler import Context
 from server.http.one_view import OneView
 from server.http.refusal import Refusal, refuse_view
-from server.http.subscription import open_parts
 from server.http.table import Format, TooManyRowsError, make_table
 from server.hub.history import Snapshot
 from viewstream.names import ViewName
@@ -164,7 +163,7 @@ class Rows(OneView):
             if hub.report(view, now()).failure is not None or now() > deadline:
                 return None
             await self.context.wait_for_answer(1.0)
-            refusal = open_parts(hub, [name]) or refuse_view(name, hub, ALL)
+            refusal = self.open_part(name) or refuse_view(name, hub, ALL)
             if refusal is not None:
                 return refusal
         return snapshot

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from server.flusher import now
 from server.framing import parse_event_id
 from server.http.access import Access
-from server.http.address_limits import AddressLimits
+from server.http.address_limits import HINT, AddressLimits
 from server.http.grant import ALL, Grant
 from server.http.refusal import Refusal, Served, parse_asked, refuse_view
 from server.hub.hub import Hub
@@ -18,6 +18,8 @@ from viewstream.protocol import Position, ProtocolError, parse_position
 
 MAX_VIEWS = 1000
 """Views that one client may ask for, also those that are not served."""
+SHARES = 4
+"""One client, and one address, may have this fraction of the parts that can be open."""
 
 
 class Subscription(NamedTuple):
@@ -89,17 +91,8 @@ def parse_views(arguments: Sequence[str], served: Served) -> dict[ViewName, Posi
     return wanted
 
 
-def open_parts(hub: Hub, names: Iterable[ViewName]) -> Refusal | None:
-    """Open the parts among `names`, which are served; refuse if these are too many."""
-    parts = [name for name in names if name.part is not None]
-    if not parts or hub.open_parts(parts, now()):
-        return None
-    sentence = f"there are {hub.max_parts} parts of views already, which is the limit"
-    return Refusal(503, f"{sentence} (--max-parts)", "parts")
-
-
 class Admission:
-    """Decides which streams a server opens, for every way in which a client can ask for one."""
+    """Decides which streams, and parts of views, a server opens for a client."""
 
     def __init__(self, access: Access, limits: AddressLimits, hub: Hub, max_clients: int) -> None:
         self._access = access
@@ -140,4 +133,23 @@ class Admission:
             return Refusal(
                 503, f"there are {self._max_clients} clients already, which is the limit", "full"
             )
-        return open_parts(self._hub, found.wanted) or found
+        return self.open_parts(found.wanted, network) or found
+
+    def open_parts(self, names: Iterable[ViewName], network: str) -> Refusal | None:
+        """Open the parts among `names`, which are served; refuse if these are too many."""
+        hub, at = self._hub, now()
+        parts = [name for name in names if name.part is not None]
+        if not parts:
+            return None
+        share = max(1, hub.max_parts // SHARES)
+        if len(parts) > share:
+            expected = f"expected at most {share} parts of views, a quarter of --max-parts"
+            return Refusal(400, f"{expected}, found {len(parts)}")
+        is_limited = self._limits.is_limited(network)
+        if is_limited and not hub.make_room_for_parts(parts, at, network, share):
+            sentence = f"{network} has {share} parts of views, a quarter of --max-parts"
+            return Refusal(429, f"{sentence}; {HINT}", "parts_of_address")
+        if hub.open_parts(parts, at, network):
+            return None
+        sentence = f"there are {hub.max_parts} parts of views already, which is the limit"
+        return Refusal(503, f"{sentence} (--max-parts)", "parts")

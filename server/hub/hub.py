@@ -92,13 +92,22 @@ class Hub:
         """How many parts of a view are open."""
         return self._parts.count(name)
 
-    def open_parts(self, names: Iterable[ViewName], now: int) -> bool:
+    def open_parts(self, names: Iterable[ViewName], now: int, network: str = "") -> bool:
         """Open parts of views with `part_columns`; return False if that would be too many.
 
         A part without listeners is closed after a while, or before to make room for others. Open
-        it again to prevent that.
+        it again to prevent that. Until it has clients, it counts for `network`.
         """
-        return self._parts.open(names, now)
+        return self._parts.open(names, now, network)
+
+    def make_room_for_parts(
+        self, names: Iterable[ViewName], now: int, network: str, share: int
+    ) -> bool:
+        """Close idle parts of a network that would have more than `share` parts with `names`.
+
+        Return False if too few of them are idle.
+        """
+        return self._parts.make_room(names, now, network, share)
 
     def part_problem(self, name: ViewName) -> str | None:
         """Return why there is no such part of a view with parts, as far as is known."""

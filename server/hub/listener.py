@@ -76,7 +76,8 @@ class Client(ABC):
     """
 
     __slots__ = (
-        *("encoding", "group", "is_ready", "listeners", "progress_at", "sender", "takes_weights"),
+        *("encoding", "group", "is_ready", "listeners", "network", "progress_at", "sender"),
+        "takes_weights",
     )
 
     def __init__(self, sender: Sender, encoding: Encoding) -> None:
@@ -85,6 +86,8 @@ class Client(ABC):
         self.is_ready = True
         self.takes_weights = False
         """Whether it takes bases with weights."""
+        self.network = ""
+        """The network from which it came, for the limits by address."""
         self.progress_at: int | None = None
         """When the socket last took something, while the client is blocked; None if it is not."""
         self.listeners: dict[str, Listener] = {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from server.hub.fanout import Fanout
 from server.hub.limits import Limits
+from server.hub.network_parts import NetworkParts
 from server.hub.parts import Parts, PartView
 from server.hub.view import View
 from viewstream.names import ViewName, parse_view
@@ -24,6 +25,7 @@ class OpenParts:
         self._fanout = fanout
         self._of_view: dict[str, Parts] = {}
         self._open: dict[str, PartView] = {}
+        self._networks = NetworkParts()
 
     def __iter__(self) -> Iterator[PartView]:
         return iter(self._open.values())
@@ -32,7 +34,9 @@ class OpenParts:
         """Serve a view in parts, if it has a column for that."""
         if view.name in self.columns:
             column = self.columns[view.name]
-            self._of_view[view.name] = Parts(view, column, self._limits, self._fanout)
+            self._of_view[view.name] = Parts(
+                view, column, self._limits, self._fanout, self._networks
+            )
 
     def of(self, view: str) -> Parts | None:
         """Return the parts of a view, if it is served in parts."""
@@ -46,7 +50,7 @@ class OpenParts:
         """How many parts of a view are open."""
         return len(self._of_view.get(view, ()))
 
-    def open(self, names: Iterable[ViewName], now: int) -> bool:
+    def open(self, names: Iterable[ViewName], now: int, network: str) -> bool:
         """Open parts of views that have a column for that; return False if these are too many.
 
         A part without listeners is closed after a while, or before to make room for others. Open
@@ -55,14 +59,34 @@ class OpenParts:
         wanted = {str(name): name for name in names}
         missing = len(wanted.keys() - self._open.keys())
         excess = len(self._open) + missing - self._limits.max_parts
-        if excess > 0:
-            idle = [part for part in self._idle(now - OPENING) if part.name not in wanted]
-            if len(idle) < excess:
-                return False
-            for part in idle[:excess]:
-                self._close(part)
+        if excess > 0 and not self._close_idle(excess, wanted, self._idle(now - OPENING)):
+            return False
         for name in wanted.values():
-            self._open_one(name).idle_since = now
+            part = self._open_one(name)
+            part.idle_since = now
+            self._networks.on_opened(part.name, network)
+        return True
+
+    def make_room(self, names: Iterable[ViewName], now: int, network: str, share: int) -> bool:
+        """Close idle parts of a network that would have more than `share` parts with `names`.
+
+        Return False if too few of them are idle.
+        """
+        wanted = {str(name) for name in names}
+        parts = self._networks.parts_of(network)
+        excess = len(parts | wanted) - share
+        if excess <= 0:
+            return True
+        idle = [part for part in self._idle(now - OPENING) if part.name in parts]
+        return self._close_idle(excess, wanted, idle)
+
+    def _close_idle(self, count: int, wanted: Collection[str], idle: Iterable[PartView]) -> bool:
+        """Close `count` of the `idle` parts that are not wanted, if there are so many."""
+        closed = [part for part in idle if part.name not in wanted][:count]
+        if len(closed) < count:
+            return False
+        for part in closed:
+            self._close(part)
         return True
 
     def find_or_open(self, name: str) -> PartView:
@@ -95,3 +119,4 @@ class OpenParts:
     def _close(self, part: PartView) -> None:
         self._of_view[part.parent.name].close(part)
         del self._open[part.name]
+        self._networks.on_closed(part.name)

@@ -20,12 +20,13 @@ from server.hub.epochs import Verdict
 from server.hub.fanout import Fanout
 from server.hub.history import History
 from server.hub.limits import Limits
-from server.hub.listener import Listener
+from server.hub.listener import Client, Listener
+from server.hub.network_parts import NetworkParts
 from server.hub.post_check import Extended, Post
 from server.hub.status import StatusBoard
 from server.hub.view import View
 from viewstream.names import Part, ViewName, explain_column
-from viewstream.protocol import Delta, Status, Update
+from viewstream.protocol import Delta, Position, Status, Update
 
 
 class PartHistory(History):
@@ -70,8 +71,16 @@ class PartBoard(StatusBoard):
 class PartView(View):
     """One open part."""
 
-    def __init__(self, name: ViewName, parent: View, limits: Limits, fanout: Fanout) -> None:
+    def __init__(
+        self,
+        name: ViewName,
+        parent: View,
+        limits: Limits,
+        fanout: Fanout,
+        networks: NetworkParts,
+    ) -> None:
         assert name.part is not None
+        self._networks = networks
         self.view_name = name
         self.value = name.part.value
         self.refusal: str | None = None
@@ -82,7 +91,13 @@ class PartView(View):
         super().__init__(PartHistory(str(name), limits, parent.history), limits, fanout)
         self.wants_base = self.wants_epoch = False  # until a listener does
 
+    def subscribe(self, client: Client, position: Position | None) -> Listener:
+        self._networks.on_subscribed(self.name, client.network)
+        return super().subscribe(client, position)
+
     def unsubscribe(self, listener: Listener) -> None:
+        if listener in self.listeners:
+            self._networks.on_unsubscribed(self.name, listener.client.network)
         super().unsubscribe(listener)
         if not self.listeners:
             self.wants_base = False
@@ -104,11 +119,14 @@ class PartView(View):
 class Parts:
     """The open parts of `parent`, by the value of `column`."""
 
-    def __init__(self, parent: View, column: str, limits: Limits, fanout: Fanout) -> None:
+    def __init__(
+        self, parent: View, column: str, limits: Limits, fanout: Fanout, networks: NetworkParts
+    ) -> None:
         self.column = column
         self._parent = parent
         self._limits = limits
         self._fanout = fanout
+        self._networks = networks
         self._views: dict[str | None, PartView] = {}
         self._index: int | None = None
         """The column's place in a row; None until a base of this epoch has named the columns."""
@@ -130,7 +148,7 @@ class Parts:
         found = self._views.get(value)
         if found is None:
             name = ViewName(self._parent.name, Part(self.column, value))
-            found = PartView(name, self._parent, self._limits, self._fanout)
+            found = PartView(name, self._parent, self._limits, self._fanout, self._networks)
             self._views[value] = found
             self._begin_log(found)
         return found

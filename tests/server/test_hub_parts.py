@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from server.hub.engine_answer import EngineAnswer, ReadBase
+from server.hub.open_parts import OPENING
 from server.hub.parts import PartView
 from server.hub.post_check import Outcome
 from tests.server.hub_scenes import let_end, live_world, received
 from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
 from tests.server.world import World
 from viewstream.client.state import ViewState
-from viewstream.names import parse_view
+from viewstream.names import ViewName, parse_view
 from viewstream.protocol import MAX_TIME, Base, Delta, Position, Status, decode
 
 PART = "v[name=a]"
@@ -140,6 +141,35 @@ def test_parts_are_bounded_and_idle_ones_make_room() -> None:
     assert server.hub.open_parts([more], world.now)
     assert server.open_parts() == {"v[name=more]", *names} - {names[1]}
     assert server.hub.count_parts(VIEW) == LIMITS.max_parts
+
+
+def test_idle_parts_of_a_network_make_room_for_others_of_it() -> None:
+    world, _ = live_world(0)
+    hub = world.servers[0].hub
+    mine, ours, more = (parse_view(f"v[name={name}]") for name in ("mine", "ours", "more"))
+
+    def make_room(share: int, name: ViewName = more) -> bool:
+        return hub.make_room_for_parts([name], world.now, "A", share)
+
+    for name, network in ((mine, "A"), (ours, "A"), (ours, "B")):
+        assert hub.open_parts([name], world.now, network)
+    assert make_room(2), "an idle part counts for the network that opened it last"
+    assert make_room(1, mine), "it is open"
+    assert not make_room(1), "a client may just be coming"
+    client = FakeClient(world.servers[0], view=str(ours))
+    client.network = "A"
+    hub.add_client(client, {str(ours): None})
+    world.pass_time(OPENING + 1)
+    assert make_room(3)
+    assert make_room(2)
+    assert world.servers[0].open_parts() == {str(ours)}
+    assert not make_room(1), "it has a client"
+    client.close(1000, "")
+    world.pass_time(1_000)
+    assert not make_room(1), "it may be coming back"
+    world.pass_time(OPENING + 1)
+    assert make_room(1)
+    assert not world.servers[0].open_parts()
 
 
 def test_an_answer_for_a_part_that_was_closed_is_dropped() -> None:

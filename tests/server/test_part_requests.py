@@ -18,7 +18,7 @@ ALICE = "top10[user=Alice]"
 
 @pytest.fixture(scope="module")
 def served(shared_engine: FakeEngine) -> Iterator[Served]:
-    options = ["--part", "top10:user", "--max-parts", "4"]
+    options = ["--part", "top10:user", "--max-parts", "8"]
     with Served(shared_engine, *options, views=("top10", "whole"), bounds=BOUNDS) as served:
         yield served
 
@@ -137,8 +137,9 @@ def test_too_many_parts_are_refused_until_others_are_closed(
 ) -> None:
     options = ["--part", "top10:user", "--max-parts", "2"]
     with Served(engine, *options, bounds=BOUNDS) as served:
-        first = served.open("top10[user=1]", "top10[user=2]")
+        first = served.open("top10[user=1]")
         first.base()
+        served.open("top10[user=2]").base()
         sentence = "there are 2 parts of views already, which is the limit (--max-parts)"
         response = get(served, "/view/rows", "top10[user=3]")
         assert (response.status_code, response.json()["error"]) == (503, sentence)
@@ -148,3 +149,54 @@ def test_too_many_parts_are_refused_until_others_are_closed(
         first.connection.close()
         while get(served, "/view/rows", "top10[user=3]").status_code == 503:
             pass
+
+
+def test_an_address_has_a_quarter_of_the_parts(engine: FakeEngine) -> None:
+    """Another one still gets parts, and the first again after its clients have gone."""
+    options = ["--part", "top10:user", "--max-parts", "8", "--proxy", "127.0.0.1"]
+    a, b = ({"X-Forwarded-For": f"1.2.3.{n}"} for n in (4, 5))
+    sentence = (
+        "1.2.3.4 has 2 parts of views, a quarter of --max-parts; "
+        "if it is a proxy, name it with --proxy"
+    )
+    with Served(engine, *options, bounds=BOUNDS) as served:
+        first = served.open("top10[user=1]", additional_headers=a)
+        first.base()
+        served.open("top10[user=2]", additional_headers=a).base()
+        served.open("top10[user=2]", "top10", additional_headers=a).base()
+        with pytest.raises(ConnectionClosedError) as closed:
+            served.open("top10[user=3]", origin=served.url, additional_headers=a).next()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4429, sentence)
+        for path in ("/view/stream", "/view/rows", "/view/history"):
+            answer = get(served, path, "top10[user=3]", Accept="text/event-stream", **a)
+            assert (answer.status_code, answer.json()["error"]) == (429, sentence)
+            assert answer.headers["Retry-After"] == "5"
+        assert served.health()["parts"] == 2, "a refused part is not opened"
+        served.open("top10[user=1]", "top10[user=3]", additional_headers=b).base()
+        first.connection.close()
+        while get(served, "/view/rows", "top10[user=4]", **a).status_code == 429:
+            pass
+
+
+def test_parts_that_are_only_read_count_until_they_are_closed(engine: FakeEngine) -> None:
+    options = ["--part", "top10:user", "--max-parts", "8", "--proxy", "127.0.0.1"]
+    headers = {"X-Forwarded-For": "2001:db8::1"}
+    with Served(engine, *options) as served:
+        for value in "12":
+            assert get(served, "/view/rows", f"top10[user={value}]", **headers).ok
+        another = {"X-Forwarded-For": "2001:db8::2"}
+        assert get(served, "/view/rows", "top10[user=3]", **another).status_code == 429
+        assert get(served, "/view/rows", "top10[user=2]", **another).ok, "it is open"
+
+
+def test_one_client_has_a_quarter_of_the_parts_wherever_it_is(served: Served) -> None:
+    """This machine has no limit by address, and more than a share can never be had."""
+    names = [f"top10[user={n}]" for n in range(3)]
+    with pytest.raises(ConnectionClosedError) as closed:
+        served.open(*names, origin=served.url).next()
+    assert closed.value.rcvd is not None
+    sentence = "expected at most 2 parts of views, a quarter of --max-parts, found 3"
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4400, sentence)
+    for name in names:
+        served.open(name).base()
