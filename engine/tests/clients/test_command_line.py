@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,16 +92,14 @@ def test_a_port_in_use_is_told_in_a_line() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_quickly_and_quietly(number: signal.Signals) -> None:
+def test_a_signal_ends_it_quietly_although_tails_go_on(number: signal.Signals) -> None:
     process, dsn = start_engine()
     with process:
         copies = [Copy(dsn, "COPY (TAIL mz_tails WITH (PROGRESS)) TO STDOUT") for _ in range(10)]
         for copy in copies:
             wait_until(lambda copy=copy: copy.rows, "the TAIL has begun")
-        begun = time.monotonic()
         process.send(number)
         assert process.wait() == 0
-        assert time.monotonic() - begun < 2
         assert process.stderr.splitlines()[1:] == []
         for copy in copies:
             copy.join(10)
@@ -117,22 +113,26 @@ def test_a_long_statement_does_not_hold_up_the_end() -> None:
         connection = psycopg2.connect(dsn)
         connection.autocommit = True
         sql = "SELECT " + ", ".join(f"{i} + {i}" for i in range(150_000))
-        asking = threading.Thread(target=_ask_in_vain, args=(connection, sql))
+        errors: list[psycopg2.Error] = []
+        asking = threading.Thread(target=_ask_in_vain, args=(connection, sql, errors))
         asking.start()
         cpu = Path(f"/proc/{process.popen.pid}/stat")
         before = _ticks(cpu)
         wait_until(lambda: _ticks(cpu) > before + 20, "the statement is being read")
-        begun = time.monotonic()
         process.send(signal.SIGTERM)
         assert process.wait() == 0
-        assert time.monotonic() - begun < 3
         asking.join(10)
+        assert len(errors) == 1, "the statement was finished first"
         connection.close()
 
 
-def _ask_in_vain(connection: psycopg2.extensions.connection, sql: str) -> None:
-    with contextlib.suppress(psycopg2.Error):
+def _ask_in_vain(
+    connection: psycopg2.extensions.connection, sql: str, errors: list[psycopg2.Error]
+) -> None:
+    try:
         connection.cursor().execute(sql)
+    except psycopg2.Error as error:
+        errors.append(error)
 
 
 def _ticks(stat: Path) -> int:
@@ -166,30 +166,25 @@ def _now(client: psycopg.Connection) -> int:
 
 
 @pytest.fixture
-def jumping(tmp_path: Path) -> Iterator[tuple[Path, psycopg.Connection]]:
+def jumping(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     offset = tmp_path / "offset"
     process, dsn = start_engine("--clock-offset-file", offset)
-    with process, psycopg.connect(dsn, autocommit=True) as client:
-        client.execute("CREATE TABLE t (a int)")
-        yield offset, client
+    with process:
+        with psycopg.connect(dsn, autocommit=True) as client:
+            client.execute("CREATE TABLE t (a int)")
+        yield offset, dsn
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
-def test_a_clock_that_jumps_does_not_turn_time_back(
-    jumping: tuple[Path, psycopg.Connection], hours: int
-) -> None:
-    offset, client = jumping
-    times: list[int] = []
-    jumped_at = None
-    for row in client.cursor().stream("TAIL t WITH (PROGRESS)"):
-        times.append(int(row[0]))
-        if len(times) == 5:
-            offset.write_text(str(hours * 3_600_000))
-            jumped_at = time.monotonic()
-        if len(times) == 15:
-            break
-    assert jumped_at is not None
-    assert time.monotonic() - jumped_at < 5
+def test_a_clock_that_jumps_does_not_turn_time_back(jumping: tuple[Path, str], hours: int) -> None:
+    offset, dsn = jumping
+    copy = Copy(dsn, "COPY (TAIL t WITH (PROGRESS)) TO STDOUT")
+    wait_until(lambda: len(copy.rows) >= 5, "progress")
+    offset.write_text(str(hours * 3_600_000))
+    before = len(copy.rows)
+    wait_until(lambda: len(copy.rows) >= before + 10, "progress after the jump")
+    copy.stop()
+    times = [int(row[0]) for row in copy.rows]
     assert times == sorted(set(times))
 
 

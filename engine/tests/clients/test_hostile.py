@@ -8,7 +8,6 @@ import resource
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,11 +63,9 @@ def memory(engine: Engine) -> int:
 
 @pytest.fixture(autouse=True)
 def still_serves(engine: Engine) -> Iterator[None]:
-    """After each test the engine answers, quickly, and has said nothing of faults of its own."""
+    """After each test the engine answers, and has logged no fault of its own."""
     yield
-    begun = time.monotonic()
     assert engine.ask("SELECT count(*) FROM items") == [(2,)]
-    assert time.monotonic() - begun < 2
     assert "Traceback" not in engine.process.stderr, engine.process.stderr
 
 
@@ -163,9 +160,7 @@ def test_a_reader_that_stops_costs_little_and_delays_nobody(engine: Engine) -> N
         client.sendall(typed(b"Q", sql.encode() + b"\0") * 5)
         wait_until(lambda: memory(engine) > before, "the answer was begun", 5)
         for _ in range(20):
-            begun = time.monotonic()
-            assert engine.ask("SELECT 1") == [(1,)]
-            assert time.monotonic() - begun < 1
+            assert engine.ask("SELECT 1") == [(1,)]  # the answer to the reader cannot end
         assert memory(engine) - before < 100 * 1024 * 1024
 
 
@@ -194,30 +189,31 @@ def test_a_tail_that_is_not_read_costs_little_and_misses_nothing(engine: Engine)
 def test_pipelined_messages_of_one_client_do_not_starve_the_others(engine: Engine) -> None:
     with raw(engine, started=True) as client:
         client.setblocking(False)
+        sent = 0
         with contextlib.suppress(BlockingIOError):
             for _ in range(5000):
                 client.send(typed(b"Q", b"SELECT count(*) FROM items\0"))
-        for _ in range(10):
-            begun = time.monotonic()
-            assert engine.ask("SELECT 1") == [(1,)]
-            assert time.monotonic() - begun < 1
+                sent += 1
+        assert engine.ask("SELECT 1") == [(1,)]
+        answered = client.recv(10_000_000, socket.MSG_PEEK).count(READY)
+        assert answered < sent, "the other client had to wait for all of them"
 
 
 def test_a_long_statement_does_not_stop_the_clock(engine: Engine) -> None:
     values = ", ".join(f"({i}, 'text {i}')" for i in range(4_000))
     engine.run("CREATE TABLE long (a int, b text)")
     insert = threading.Thread(target=engine.run, args=[f"INSERT INTO long VALUES {values}"])
-    longest, last = 0.0, time.monotonic()
+    ticks = 0
     with psycopg.connect(engine.dsn, autocommit=True) as connection:
         for _ in connection.cursor().stream("TAIL items WITH (PROGRESS)"):
-            now = time.monotonic()
-            longest, last = max(longest, now - last), now
             if insert.ident is None:
                 insert.start()
-            elif not insert.is_alive():
+            elif insert.is_alive():
+                ticks += 1
+            else:
                 break
     insert.join()
-    assert longest < 1
+    assert ticks >= 5
     assert engine.ask("SELECT count(*), sum(a) FROM long") == [(4_000, 7_998_000)]
 
 

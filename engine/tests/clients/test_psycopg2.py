@@ -63,9 +63,7 @@ def test_copy_of_a_tail_goes_on_until_it_is_cancelled(engine: Engine) -> None:
     wait_until(lambda: ["f", "2", "1"] in [row[1:] for row in copy.rows], "the snapshot")
     engine.run("INSERT INTO growing VALUES (2)")
     wait_until(lambda: ["f", "1", "2"] in [row[1:] for row in copy.rows], "the new row")
-    begun = time.monotonic()
     copy.stop()
-    assert time.monotonic() - begun < 2
     assert isinstance(copy.error, psycopg2.errors.QueryCanceled)
     assert "canceling statement due to user request" in str(copy.error)
     times = [int(row[0]) for row in copy.rows]
@@ -84,9 +82,7 @@ def test_a_closed_socket_ends_a_tail_that_says_nothing(engine: Engine) -> None:
     engine.wait_for_tails(1)
     process.kill()
     process.wait(10)
-    begun = time.monotonic()
     engine.wait_for_tails(0)
-    assert time.monotonic() - begun < 2
 
 
 def test_snapshot_and_progress_at_a_time(engine: Engine) -> None:
@@ -133,7 +129,7 @@ def test_a_cursor_of_a_tail(engine: Engine) -> None:
     cursor.execute("FETCH ALL c WITH (timeout = '0s')")
     begun = time.monotonic()
     cursor.execute("FETCH 100000 c WITH (timeout = '300ms')")
-    assert 0.3 <= time.monotonic() - begun < 2
+    assert time.monotonic() - begun >= 0.3
     assert all(row[1] and row[2] is None for row in cursor.fetchall())
     cursor.execute("FETCH c")
     assert cursor.rowcount == 1

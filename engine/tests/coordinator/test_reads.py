@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -195,10 +194,13 @@ def test_a_select_that_gives_too_much_harms_nobody(monkeypatch: pytest.MonkeyPat
             await engine.run("CREATE TABLE t (a int)")
             await engine.run("INSERT INTO t SELECT * FROM generate_series(1, 3000)")
             everything = "SELECT x.a, y.a FROM t AS x, t AS y"
-            began = time.perf_counter()
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(engine.peek(everything), 0.05)
-            assert time.perf_counter() - began < 2
+            peek = asyncio.create_task(engine.peek(everything))
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+            assert not peek.done()
+            peek.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await peek
             assert await engine.rows("SELECT count(*) FROM t") == [(3000,)]
             monkeypatch.setattr(limits, "MAX_ROWS", 100_000)
             with pytest.raises(SqlError, match="result exceeds max size of 100000 rows"):
