@@ -19,12 +19,15 @@ class Fold:
     def __init__(self, frontier: int) -> None:
         self.frontier = frontier
         self.upper = frontier
+        self.has_updates = False
+        """Whether there were any, even if they cancel out."""
         self._weights: dict[Row, int] = {}
 
     def advance(self, log: Log, max_bytes: int) -> bool:
         """Fold as many whole deltas as hold `max_bytes`, at least one; return True at the head."""
         weights = self._weights
         self.upper, updates = log.read(self.upper, max_bytes)
+        self.has_updates = self.has_updates or bool(updates)
         for _, diff, row in updates:
             weight = weights.get(row, 0) + diff
             if weight:
@@ -93,10 +96,10 @@ class FoldedDeltas:
             self.unfinished = Fold(frontier)
         return self.unfinished.advance(log, min(STEP, self._fold_at_once))
 
-    def rows_since(self, log: Log, frontier: int) -> list[tuple[Row, int]]:
-        """Return (row, weight) of everything from `frontier` to the head."""
+    def fold_to_head(self, log: Log, frontier: int) -> Fold:
+        """Fold everything from `frontier` to the head."""
         fold = self.unfinished
         if fold is None or fold.frontier != frontier:
             fold = Fold(frontier)
         fold.advance(log, log.size + 1)
-        return fold.rows()
+        return fold

@@ -246,15 +246,15 @@ class History:
     def _fold(self, frontier: int) -> Message:
         assert self.log is not None
         assert self.epochs.current is not None
-        rows = self.folded.rows_since(self.log, frontier)
+        fold = self.folded.fold_to_head(self.log, frontier)
         upper = max(frontier, self.head)
         delta = Delta(
             self.view,
             self.epochs.current,
             frontier,
             upper,
-            [(upper - 1, weight, row) for row, weight in rows],
-            folded=bool(rows),
+            [(upper - 1, weight, row) for row, weight in fold.rows()],
+            folded=fold.has_updates,
             checksum=self.audit.checksum if upper == self.head else None,
         )
         return Message(encode(delta), self._limits.compress_from)

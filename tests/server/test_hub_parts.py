@@ -67,6 +67,62 @@ def test_a_row_that_moves_is_a_delete_here_and_an_insert_there() -> None:
     assert sorted(deltas(world, whole)) == [(-1, ("a", "1")), (1, ("b c", "1"))]
 
 
+def test_a_row_that_moves_while_clients_are_blocked_is_folded_in_each_part() -> None:
+    world, _ = live_world(0)
+    change(world, ("a", 1))
+    here, there, whole = followers = [follow(world, name) for name in (PART, OTHER, VIEW)]
+    lower = world.servers[0].view.history.head
+    for follower in followers:
+        client_of(follower).room = 0
+    change(world, ("a", -1), ("b c", 1))
+    change(world, ("b c", 2))
+    world.pass_time(1_000)
+    world.servers[0].turn()
+    for follower in followers:
+        client_of(follower).drain(10_000_000)
+    world.servers[0].turn()
+    found = [received(client_of(follower)) for follower in (here, there, whole)]
+    assert [len(messages) for messages in found] == [1, 1, 1]
+    (left,), (came,), (both,) = found
+    upper = world.servers[0].view.history.head
+    for one in (left, came, both):
+        assert isinstance(one, Delta)
+        assert (one.lower, one.upper, one.folded) == (lower, upper, True)
+    left_row, came_row = (upper - 1, -1, ("a", "1")), (upper - 1, 3, ("b c", "1"))
+    assert isinstance(left, Delta)
+    assert isinstance(came, Delta)
+    assert isinstance(both, Delta)
+    assert (left.updates, came.updates) == ([left_row], [came_row])
+    assert sorted(both.updates) == [left_row, came_row]
+
+
+def test_a_row_that_came_back_was_away_in_between() -> None:
+    """Updates that cancel out are folded, too: the times in between were not as the ends are."""
+    world, _ = live_world(0)
+    change(world, ("a", 1))
+    followers = [follow(world, name) for name in (PART, VIEW)]
+    for follower in followers:
+        client_of(follower).room = 0
+    change(world, ("a", -1), ("b c", 1))
+    change(world, ("a", 1), ("b c", -1))
+    for follower in followers:
+        client_of(follower).drain(10_000_000)
+    world.servers[0].turn()
+    for follower in followers:
+        (delta,) = received(client_of(follower))
+        assert isinstance(delta, Delta)
+        assert (delta.updates, delta.folded) == ([], True)
+    client_of(followers[0]).room = 0
+    change(world, ("b c", 1))
+    world.pass_time(1_000)
+    world.servers[0].turn()
+    client_of(followers[0]).drain(10_000_000)
+    world.servers[0].turn()
+    (progress,) = received(client_of(followers[0]))
+    assert isinstance(progress, Delta)
+    assert (progress.updates, progress.folded) == ([], False), "nothing happened in this part"
+
+
 def test_a_part_without_changes_gets_its_progress_with_the_clock() -> None:
     world, _ = live_world(0)
     follower = follow(world, PART)

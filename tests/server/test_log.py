@@ -58,7 +58,7 @@ def test_any_posts_give_the_history_and_nothing_else(
                 assert part.lower == head
     assert list(log.updates_since(10)) == between(history, 10, log.head)
     for frontier in range(10, log.head + 2):
-        since = FoldedDeltas(Limits()).rows_since(log, frontier)
+        since = FoldedDeltas(Limits()).fold_to_head(log, frontier).rows()
         assert Counter(dict(since)) == folded(between(history, frontier, log.head))
         assert len(dict(since)) == len(since)
 
@@ -87,7 +87,7 @@ def test_intervals_in_which_nothing_happened_cost_nothing() -> None:
         append(log, Delta("v", "1-u1", upper - 1, upper, []))
     assert log.head == 9_999
     assert log.size == 0
-    assert FoldedDeltas(Limits()).rows_since(log, 0) == []
+    assert FoldedDeltas(Limits()).fold_to_head(log, 0).rows() == []
     log.trim(max_bytes=1, oldest=10_000, pinned=None)
     assert log.lower == 9_999
 

@@ -166,6 +166,7 @@ class World:
         messages = [decode(text) for text in client.reader.messages()]
         for number, message in enumerate(messages):
             check_step(follower.state, message)
+            self.check_times(message)
             receive(follower.state, message)
             self.check(follower)
             client.bases += isinstance(message, Base)
@@ -197,6 +198,14 @@ class World:
             truth = rows_of(self.engine.rows(position.epoch, position.frontier), follower.name)
             assert follower.state.rows == truth, (position, follower.state.rows, truth)
             assert not follower.state.is_unverified
+
+    def check_times(self, message: Message) -> None:
+        """A delta that is not folded has every update of its interval, at its time."""
+        if isinstance(message, Delta) and not message.folded:
+            truth = self.engine.delta(message.epoch, message.lower, message.upper).updates
+            part = parse_view(message.view).part
+            expected = [one for one in truth if part is None or one[2][0] == part.value]
+            assert Counter(message.updates) == Counter(expected)
 
     def check_snapshot(self, server: Server, view: str = VIEW) -> None:
         """The rows that /view/rows answers with are those of a SELECT, at the head or above."""
