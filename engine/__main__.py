@@ -9,7 +9,6 @@ import gc
 import ipaddress
 import logging
 import os
-import re
 import resource
 import signal
 import socket
@@ -18,10 +17,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engine import log_format
 from engine.coordinator import Coordinator, EngineOptions
 from engine.errors import SqlError
+from engine.options import parser
 from engine.session.client import Limits
 from engine.session.listener import Listener
+
+_logger = logging.getLogger(log_format.NAME)
 
 _SPARE_FILES = 64
 """File descriptors that are needed besides those of the clients."""
@@ -31,145 +34,17 @@ _FEW = 500
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; returns the process's exit status."""
-    arguments = _parser().parse_args(words)
-    logging.basicConfig(level=logging.WARNING, format="engine: %(message)s")
+    arguments = parser().parse_args(words)
+    log_format.configure(arguments.log_format)
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # the client gets the error
     try:
         asyncio.run(_serve(arguments))
     except (OSError, SqlError) as error:
-        print(f"engine: {_reason(error)}", file=sys.stderr)  # noqa: T201 -- the command line's voice
+        _logger.error("%s", _reason(error))
         return 1
     except KeyboardInterrupt:
         pass
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    defaults, limits = EngineOptions(), Limits()
-    parser = argparse.ArgumentParser(
-        prog="python -m engine",
-        description="A small streaming database that speaks PostgreSQL's protocol and "
-        "Materialize's TAIL, for one machine.",
-    )
-    add = parser.add_argument
-    add(
-        "--listen",
-        type=address,
-        default=("127.0.0.1", 6875),
-        metavar="HOST:PORT",
-        help="where to listen; port 0 takes a free one (default 127.0.0.1:6875)",
-    )
-    add(
-        "--data",
-        type=Path,
-        metavar="FOLDER",
-        help="keep the catalog and the rows of tables there (default: nothing is kept)",
-    )
-    add(
-        "--logical-compaction-window",
-        type=duration,
-        default=defaults.history_window,
-        metavar="DURATION",
-        help="for how long past times stay readable, such as 5m, 30s, 1ms; "
-        "off: for ever (default 5m)",
-    )
-    add(
-        "--history-rows",
-        type=positive,
-        default=defaults.history_rows,
-        metavar="N",
-        help="updates of one relation that are kept for that at most (default %(default)s)",
-    )
-    add(
-        "--tail-backlog",
-        type=positive,
-        default=defaults.tail_backlog,
-        metavar="N",
-        help="updates that a slow TAIL may be behind before it is ended (default %(default)s)",
-    )
-    add(
-        "--tick",
-        type=interval,
-        default=defaults.tick,
-        metavar="DURATION",
-        help="the time between progress rows when nothing happens (default 100ms)",
-    )
-    add(
-        "--max-line-bytes",
-        type=positive,
-        default=defaults.max_line_bytes,
-        metavar="N",
-        help="the longest line of a file source (default %(default)s)",
-    )
-    add(
-        "--max-connections",
-        type=positive,
-        metavar="N",
-        help="clients that are served at once (default "
-        f"{limits.max_connections}, or as many as the system's limit of open files allows)",
-    )
-    add(
-        "--max-message-bytes",
-        type=positive,
-        default=limits.max_message_bytes,
-        metavar="N",
-        help="the longest message of a client, such as a statement (default %(default)s)",
-    )
-    add(
-        "--waiting-bytes",
-        type=positive,
-        default=limits.waiting_bytes,
-        metavar="N",
-        help="bytes of unfinished messages of all clients together (default %(default)s)",
-    )
-    add(
-        "--clock-offset-file",
-        type=Path,
-        metavar="FILE",
-        help="for tests: a file with milliseconds to add to the wall clock, read at each tick",
-    )
-    return parser
-
-
-def address(text: str) -> tuple[str, int]:
-    """Parse `HOST:PORT`, `HOST` being a name, an IPv4 address, or an IPv6 address in brackets."""
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isdecimal() or int(port) > 65_535:
-        raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
-    return host, int(port)
-
-
-def interval(text: str) -> int:
-    """Parse a duration that has an end; returns milliseconds."""
-    if text == "off":
-        raise argparse.ArgumentTypeError("expected a duration such as 100ms, found 'off'")
-    return duration(text)
-
-
-_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
-_FOR_EVER = 2**53
-
-
-def duration(text: str) -> int:
-    """Parse `5m`, `30s`, `100ms` or `off` (for ever); returns milliseconds."""
-    if text == "off":
-        return _FOR_EVER
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text)
-    if match is None or match[2] not in _UNITS:
-        raise argparse.ArgumentTypeError(
-            f"expected a duration such as 5m, 30s, 100ms, or off; found {text!r}"
-        )
-    milliseconds = round(float(match[1]) * _UNITS[match[2]])
-    if not 1 <= milliseconds <= _FOR_EVER:
-        raise argparse.ArgumentTypeError(f"expected a duration of 1ms or more, found {text!r}")
-    return milliseconds
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
-    return int(text)
 
 
 def clock(offset_file: Path | None) -> Callable[[], int]:
@@ -211,9 +86,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
     await coordinator.start()
     try:
         host, port = await _listen(listener, *arguments.listen)
-        print(f"engine: listening on {host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+        _logger.info("listening on %s:%d", host, port)
         if not _is_loopback(host):
-            logging.getLogger("engine").warning(
+            _logger.warning(
                 "others can reach this address, and no password is asked: all who reach it may "
                 "read every file that this process can, by CREATE SOURCE"
             )
@@ -242,7 +117,7 @@ def _allow_connections(asked: int | None) -> int:
                 f"but this system allows {hard}"
             )
         count, needed = max(hard - _SPARE_FILES, 1), hard
-        logging.log(
+        _logger.log(
             logging.WARNING if count < _FEW else logging.DEBUG,
             "this system allows %d open files (ulimit -n): at most %d connections instead of %d",
             hard,

@@ -94,7 +94,10 @@ MAY_IMPORT = {
         ),
         *("engine.relation", "engine.types", *ENGINE_BASE),
     ),
+    "engine/log_format.py": (),
+    "engine/options.py": ("engine.session", "engine.coordinator", "engine.log_format"),
     "engine/__main__.py": (
+        *("engine.options", "engine.log_format"),
         *("engine.session", "engine.coordinator", "engine.scalar", "engine.errors"),
     ),
     "server": ("server", "viewstream"),

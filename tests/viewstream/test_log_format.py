@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from engine import log_format as engine_log_format
 from scripts.child import ROOT
 from viewstream.log_format import (
     FORMATS,
     MAX_REPEATS,
+    VARIABLE,
     WINDOW,
     LineFormatter,
     RepeatLimit,
@@ -135,6 +137,17 @@ def test_a_line_of_a_child_keeps_its_name_level_and_traceback() -> None:
     assert level == logging.ERROR
 
 
+def test_the_engine_has_the_same_formats_and_fields() -> None:
+    assert (engine_log_format.FORMATS, engine_log_format.VARIABLE) == (FORMATS, VARIABLE)
+    made = record("it failed\r\x1b[2J \u202e é")
+    for format_ in ("text", "plain"):
+        line = engine_log_format.LineFormatter(format_).format(made)
+        assert line == LineFormatter(format_, "engine").format(made)
+    line = engine_log_format.LineFormatter("json").format(made)
+    assert json.loads(line) == json.loads(LineFormatter("json", "engine").format(made))
+    assert read_line(line, "part") == (f"engine: {made.getMessage()}", logging.WARNING)
+
+
 @pytest.mark.parametrize(
     "line",
     ["ready", "part: ready", "7", "[]", "{}", '{"level": "loud", "name": "", "message": ""}'],
@@ -147,6 +160,7 @@ def test_any_other_line_of_a_child_gets_the_name_of_the_child_once(line: str) ->
 @pytest.mark.parametrize(
     "command",
     [
+        ["engine", "--data", "/dev/null/x"],
         ["scripts.sources", "generate", "/nowhere/changes"],
         ["scripts.apply_sql", "/nowhere.sql"],
         [
@@ -162,7 +176,7 @@ def test_any_other_line_of_a_child_gets_the_name_of_the_child_once(line: str) ->
         ["scripts.pipeline", "top10", "--server", "http://127.0.0.1:9", "--give-up-after", "0.01"],
     ],
 )
-def test_every_script_logs_in_the_format_that_is_asked_for(
+def test_every_program_logs_in_the_format_that_is_asked_for(
     command: list[str], tmp_path: Path
 ) -> None:
     words = [word.format(folder=tmp_path) for word in command]

@@ -13,7 +13,8 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from engine.__main__ import address, clock, duration, main
+from engine.__main__ import clock, main
+from engine.options import address, duration
 from engine.tests.clients.conftest import Copy
 from engine.tests.support.processes import Process, start_engine, wait_until
 
@@ -35,6 +36,7 @@ def failing(*options: str | Path) -> tuple[int, str]:
         (["--tick", "off"], "expected a duration such as 100ms, found 'off'"),
         (["--max-connections", "0"], "expected a whole number above 0, found '0'"),
         (["--max-connections", "-3"], "expected a whole number above 0, found '-3'"),
+        (["--log-format", "xml"], "expected one of text, json, plain, found 'xml'"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self, TypeVar
 
+from engine.log_format import VARIABLE
+
 ROOT = Path(__file__).parents[3]
 """The folder that holds `engine/`, from which `python -m engine` finds it."""
 PATIENCE = 30.0
@@ -36,7 +38,7 @@ def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE
 class Process:
     """`python -m engine` with options; stderr is collected. On exit of the context it is ended.
 
-    `files` limits how many files it may open.
+    Its log is plain unless `env` has another format. `files` limits how many files it may open.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Process:
         self.popen = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "PYTHONWARNINGS": "error", **(env or {})},
+            env={**os.environ, VARIABLE: "plain", "PYTHONWARNINGS": "error", **(env or {})},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
