@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from itertools import islice
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 from engine.coordinator.collection import ENDLESS, Stored
 from engine.coordinator.graph import Graph
-from engine.coordinator.sharing import BLOCK_ROWS, Snapshot
+from engine.coordinator.sharing import BLOCK_ROWS
+from engine.coordinator.subscribed_change import PendingChange, SubscribedChange
 from engine.errors import SqlError
 from engine.relation import Column
-from engine.zset import Row, ZSet
+from engine.zset import ZSet
 
 BATCH_ROWS = 4096
 """The most updates in a batch."""
@@ -21,32 +21,6 @@ BATCH_ROWS = 4096
 T = TypeVar("T")
 
 Verb = Literal["TAIL", "SUBSCRIBE"]
-
-
-class SubscribedChange(NamedTuple):
-    """Updates at `time` as (row, diff), all or a part of them; none: a progress row.
-
-    A progress row promises that no later update has a time strictly below its own.
-    """
-
-    time: int
-    updates: Sequence[tuple[Row, int]]
-    origin: Hashable = None
-    """Names the change, or the snapshot, that the updates are of: the same in all TAILs."""
-    start: int = 0
-    """The number of updates of the change before these: a multiple of `BLOCK_ROWS`."""
-
-    @property
-    def is_progress(self) -> bool:
-        return not self.updates
-
-    def blocks(self) -> Sequence[SubscribedChange]:
-        """The updates in blocks of `BLOCK_ROWS`."""
-        if len(self.updates) <= BLOCK_ROWS:
-            return (self,)
-        starts = range(0, len(self.updates), BLOCK_ROWS)
-        parts = [(self.updates[at : at + BLOCK_ROWS], self.start + at) for at in starts]
-        return [self._replace(updates=updates, start=start) for updates, start in parts]
 
 
 @dataclass(frozen=True)
@@ -96,16 +70,11 @@ class Subscription:
         self._progress_due = True
         """Whether a progress row is sent even if nothing changed."""
         self._frontier = options.as_of + 1
-        """All updates below it were read, or are in `_waiting`."""
+        """All updates below it were read, or are in `_pending`."""
         self._snapshot = options.snapshot
         self._begun = options.verb == "TAIL" or not options.progress
         """Whether the progress row at the AS OF was sent, if there is one."""
-        self._waiting: Iterator[tuple[Row, int]] | None = None
-        """The updates at `_waiting_time` that were not read."""
-        self._waiting_time = 0
-        self._waiting_origin: Hashable = None
-        self._waiting_start = 0
-        self._shared_snapshot: Snapshot | None = None
+        self._pending: PendingChange | None = None
         self._news = asyncio.Event()
         self._error: SqlError | None = None
         self._closed = False
@@ -144,8 +113,9 @@ class Subscription:
         if not self.collection.is_complete:
             return batch
         room = BATCH_ROWS
-        while room >= BLOCK_ROWS and (self._waiting is not None or self._find_more()):
-            change = self._take_blocks(room // BLOCK_ROWS * BLOCK_ROWS)
+        while room >= BLOCK_ROWS and (pending := self._pending or self._next_pending()):
+            change = pending.take(room // BLOCK_ROWS * BLOCK_ROWS)
+            self._pending = None if pending.is_exhausted else pending
             if change.updates:
                 batch.append(change)
             room -= len(change.updates)
@@ -154,47 +124,31 @@ class Subscription:
             self._append_progress(batch)
         return batch
 
-    def _take_blocks(self, most: int) -> SubscribedChange:
-        """Take up to `most` of the updates that wait, all but the last block whole."""
-        assert self._waiting is not None
-        updates = list(islice(self._waiting, most))
-        start, self._waiting_start = self._waiting_start, self._waiting_start + len(updates)
-        if len(updates) < most:
-            self._waiting = self._shared_snapshot = None
-        return SubscribedChange(self._waiting_time, updates, self._waiting_origin, start)
-
-    def _wait_for_sending(self, time: int, origin: Hashable, updates: ZSet) -> None:
-        self._waiting, self._waiting_time = iter(updates.items()), time
-        self._waiting_origin, self._waiting_start = origin, 0
-
-    def _find_more(self) -> bool:
-        """Put the next time's updates into `_waiting`; returns whether there is such a time."""
+    def _next_pending(self) -> PendingChange | None:
+        """Return the next time's updates, if there is such a time."""
         if self._snapshot:
             return self._take_snapshot()
         found = self._next_change()
         if found is None:
-            return False
-        time, change = found
-        self._frontier = time + 1
-        self._wait_for_sending(time, time, change)
-        return True
+            return None
+        self._frontier = found[0] + 1
+        return PendingChange(*found)
 
-    def _take_snapshot(self) -> bool:
+    def _take_snapshot(self) -> PendingChange | None:
         time = self.options.as_of
         if self.collection.is_constant:
             # What can no longer change has no time of its own; SUBSCRIBE uses the AS OF.
             time = ENDLESS if self.options.verb == "TAIL" else time
             self._frontier = ENDLESS + 1
         elif time >= self._graph.upper and not self.collection.finished:
-            return False
+            return None
         self._snapshot = False
         if time >= self._end:
-            return False
+            return None
         closed = min(time, self._graph.upper - 1)
         history, shared = self.collection.history, self.collection.shared
-        snapshot = self._shared_snapshot = shared.snapshot(closed, lambda: history.at(closed))
-        self._wait_for_sending(time, snapshot.origin, snapshot.contents)
-        return True
+        snapshot = shared.snapshot(closed, lambda: history.at(closed))
+        return PendingChange(time, snapshot.contents, snapshot)
 
     def _next_change(self) -> tuple[int, ZSet] | None:
         if self.collection.is_constant:
@@ -208,7 +162,7 @@ class Subscription:
         return ENDLESS + 1 if self.options.up_to is None else self.options.up_to
 
     def _append_progress(self, batch: list[SubscribedChange]) -> None:
-        if self._waiting is not None or self.collection.finished:
+        if self._pending is not None or self.collection.finished:
             return
         upper = min(self._graph.upper, self._end)
         if upper <= self._frontier - 1:
@@ -243,7 +197,7 @@ class Subscription:
             return True
         if self._error is not None or not self.collection.is_complete:
             return False
-        if self._waiting is not None or self._snapshot:
+        if self._pending is not None or self._snapshot:
             return False
         is_final = self.collection.finished or self._graph.upper >= self._end
         return is_final and self._next_change() is None
@@ -285,7 +239,7 @@ class Subscription:
     def fail(self, error: SqlError) -> None:
         """End with an error, which the reader gets."""
         self._error = error
-        self._waiting = self._shared_snapshot = None
+        self._pending = None
         self.collection.holders.discard(self)
         self._news.set()
 
@@ -294,7 +248,7 @@ class Subscription:
         if self._closed:
             return
         self._closed = True
-        self._waiting = self._shared_snapshot = None
+        self._pending = None
         self._news.set()
         self.collection.holders.discard(self)
         self.collection.shared.leave()
