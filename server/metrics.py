@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 
 from server.flusher import now
 from server.hub.hub import Hub
+from server.hub.post_check import Outcome
 from server.hub.tallies import label_of
 from viewstream.protocol import MAX_TIME
 
@@ -84,7 +85,8 @@ class Metrics:
             name = f"viewstream_{name}"
             return Histogram(name, help_, labels, buckets=tuple(buckets), registry=registry)
 
-        self.posts = counter("posts", "POSTs of deltas, by outcome", "view", "outcome")
+        self._posts = counter("posts", "POSTs of deltas, by outcome", "view", "outcome")
+        self._posts_of: dict[tuple[str, Outcome], Counter] = {}
         self.received_bytes = counter("received_bytes", "Bytes of the bodies of POSTs")
         self.connections = counter(
             "connections", "Streams opened: websockets and server-sent events"
@@ -130,6 +132,14 @@ class Metrics:
             loop.call_at(at + PROBE_EVERY, probe, at + PROBE_EVERY)
 
         probe(loop.time())
+
+    def on_post(self, view: str, outcome: Outcome) -> None:
+        """Count a POST. Finding a counter by its labels takes longer than counting."""
+        found = self._posts_of.get((view, outcome))
+        if found is None:
+            found = self._posts.labels(view, outcome.name.lower())
+            self._posts_of[view, outcome] = found
+        found.inc()
 
     def on_sent(self, view: str, frontier: int) -> None:
         """Observe the lag of a delta up to `frontier`, which has just been sent."""

@@ -74,18 +74,20 @@ def _check(context: Context, delta: Delta | Refusal) -> Delta | Refusal:
     """Refuse a delta of a view for which nobody may post, besides what is refused already."""
     if isinstance(delta, Refusal):
         return delta
-    refusal = refuse_view(ViewName(delta.view), context.hub, ALL)
-    if refusal is None and context.is_tailed(delta.view):
+    if delta.view not in context.hub.names:
+        return refuse_view(ViewName(delta.view), context.hub, ALL) or delta
+    if context.is_tailed(delta.view):
         sentence = f"this server reads {delta.view} from the engine itself (--tail)"
         return Refusal(403, f"{sentence}: nothing can be posted to it", "tailing")
-    return refusal or delta
+    return delta
 
 
 def _answer(context: Context, delta: Delta, outcome: Outcome) -> Answer:
+    if outcome is Outcome.TAKEN or outcome is Outcome.HAD:
+        head = context.hub.head(delta.view)
+        return Answer({"head": head, "taken": outcome is Outcome.TAKEN})
     view = context.hub.report(delta.view, now())
     match outcome:
-        case Outcome.TAKEN | Outcome.HAD:
-            return Answer({"head": view.head, "taken": outcome is Outcome.TAKEN})
         case Outcome.REFUSED:
             return Answer({}, Refusal(400, context.hub.why_refused(delta.view)))
         case Outcome.AHEAD:

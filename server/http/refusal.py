@@ -111,18 +111,18 @@ def encode_answer(
     """Encode an answer in JSON to a request that Tornado does not see."""
     body = msgspec.json.encode(fields) + b"\n"
     more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nServer: viewstream\r\n"
-        f"Date: {_date(int(time.time()))}\r\nContent-Type: application/json\r\n"
-        f"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n{more}"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
+    head = f"{_head_start(status, int(time.time()))}{more}Content-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
-@lru_cache(1)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
+@lru_cache(16)
+def _head_start(status: int, second: int) -> str:
+    """The lines that all answers of one second and status have."""
+    return (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nServer: viewstream\r\n"
+        f"Date: {formatdate(second, usegmt=True)}\r\nContent-Type: application/json\r\n"
+        "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+    )
 
 
 def encode_refusal(refusal: Refusal) -> bytes:

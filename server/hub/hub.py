@@ -57,6 +57,11 @@ class Hub:
         """Report how a view, or a part that is open, is."""
         return self._views[name].report(now)
 
+    def head(self, name: str) -> int | None:
+        """Return the head of a view's log, which its report has too; None without a log."""
+        log = self._views[name].history.log
+        return None if log is None else log.head
+
     def unready_reasons(self, name: str, now: int) -> list[str]:
         """Return why a new client of a view would get no base or no fresh deltas."""
         return self._views[name].board.unready_reasons(now)
@@ -191,6 +196,11 @@ class Hub:
         view.serve(listener, now)
         self._views.note_questions(view)
         return True
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether `admit` has something to do."""
+        return bool(self._fanout.queue)
 
     @property
     def has_pending(self) -> bool:

@@ -34,13 +34,15 @@ class Pending(NamedTuple):
 class Feed:
     """The messages that the live listeners of one view are to be sent."""
 
-    __slots__ = ("ahead", "flushed", "history", "name", "pending", "without_status")
+    __slots__ = ("_large", "ahead", "flushed", "history", "name", "pending", "without_status")
 
     def __init__(self, name: str, history: History) -> None:
         self.name = name
         self.history = history
         self.pending: list[Pending] = []
         """Messages that the live listeners have not been sent; the last delta ends at the head."""
+        self._large: list[Message] = []
+        """The pending messages that need a worker thread, or needed one."""
         self.flushed = 0
         """The frontier of all live listeners."""
         self.ahead: dict[Listener, None] = {}
@@ -48,11 +50,23 @@ class Feed:
         self.without_status: set[Listener] = set()
         """Listeners of blocked clients that were not sent the last status."""
 
+    def add(self, message: Message, upper: int | None = None) -> None:
+        """Add a message to those that are pending; a delta has an `upper`."""
+        self.pending.append(Pending(message, upper))
+        if message.needs_worker_thread:
+            self._large.append(message)
+
+    def clear(self) -> None:
+        """Drop all that is pending."""
+        self.pending.clear()
+        self._large.clear()
+
     @property
     def uncompressed(self) -> Message | None:
         """The first pending message to compress in a worker thread before anything is sent."""
-        messages = (pending.message for pending in self.pending)
-        return next((message for message in messages if message.needs_worker_thread), None)
+        if not self._large:
+            return None
+        return next((message for message in self._large if message.needs_worker_thread), None)
 
     @property
     def has_delta(self) -> bool:

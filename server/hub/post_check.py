@@ -9,8 +9,8 @@ dropped as already had.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from server.framing import Message
 from viewstream.protocol import MAX_DIFF, MAX_TIME, Delta, Update
@@ -20,8 +20,7 @@ FAR = 60_000
 a second ahead, and clocks are set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A delta of a pipeline, or of the server's own TAIL."""
 
     delta: Delta
@@ -33,6 +32,8 @@ class Post:
 class Outcome(Enum):
     """The result of a POST."""
 
+    __hash__ = object.__hash__  # members are compared by identity, and Enum's own hash is slow
+
     TAKEN = "its updates are in the log"
     HAD = "the log had all of it already"
     GAP = "it begins above the head, and the missing part may yet come"
@@ -42,8 +43,7 @@ class Outcome(Enum):
     REFUSED = "every client would refuse it, or it would stop the view"
 
 
-@dataclass(frozen=True, slots=True)
-class Extended:
+class Extended(NamedTuple):
     """The outcome of a POST; `delta` is the new part, and `message` that for clients."""
 
     outcome: Outcome

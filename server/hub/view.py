@@ -11,7 +11,7 @@ from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
 from server.hub.history import History, Snapshot
 from server.hub.limits import Limits
-from server.hub.listener import Client, Feed, Listener, Pending
+from server.hub.listener import Client, Feed, Listener
 from server.hub.post_check import Extended, Post
 from server.hub.serving import Need, Serving
 from server.hub.states import HAS_NOTHING, Event, State
@@ -102,7 +102,7 @@ class View:
         """All that was pending has been handed to the live listeners."""
         for pending in self.feed.pending:
             pending.message.drop_encodings()  # the log keeps the message, and reads its payload
-        self.feed.pending.clear()
+        self.feed.clear()
         self.feed.flushed = self.history.head
         for listener in [one for one in self.feed.ahead if one.frontier <= self.feed.flushed]:
             self._fanout.move(listener, Event.FLUSHED)
@@ -115,7 +115,7 @@ class View:
         self.follow_history()
         self._fanout.tallies.take_audits(self.name, self.history.findings)
         if extended.message is not None:
-            self.feed.pending.append(Pending(extended.message, self.history.head))
+            self.feed.add(extended.message, self.history.head)
             self.board.on_delta(post.received_at)
             self._trim_log(post.received_at)
         return extended
@@ -150,7 +150,7 @@ class View:
         for listener in self.listeners:
             is_of_now = self.history.has_epoch(listener.epoch)
             self._fanout.move(listener, Event.LOG_RESTARTED if is_of_now else Event.EPOCH_CHANGED)
-        self.feed.pending.clear()
+        self.feed.clear()
         # The first part of a log that begins with this very POST is still to be flushed.
         self.feed.flushed = self.history.log.lower if self.history.log is not None else 0
 
@@ -192,7 +192,7 @@ class View:
         is_due_for_live = self.board.is_due_for_live(now)
         message = self.board.renew(now)
         if is_due_for_live:
-            self.feed.pending.append(Pending(message))
+            self.feed.add(message)
         for listener in self.listeners:
             if not listener.is_live:
                 self._write_status(listener)

@@ -115,7 +115,7 @@ class Poller:
         return self._count(delta, outcome)
 
     def _count(self, delta: Delta, outcome: Outcome) -> Outcome:
-        self._metrics.posts.labels(delta.view, outcome.name.lower()).inc()
+        self._metrics.on_post(delta.view, outcome)
         return outcome
 
     async def _settle(self, view: str, asked: int) -> bool:

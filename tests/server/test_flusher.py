@@ -20,6 +20,13 @@ class SlowHub:
         self.seconds = seconds
         self.pending = 0
         self.flushes: list[tuple[float, int]] = []
+        self.queue = 0
+        self.admissions: list[int] = []
+        """How many listeners waited whenever it was given a turn to serve them."""
+
+    @property
+    def has_queue(self) -> bool:
+        return self.queue > 0
 
     @property
     def has_pending(self) -> bool:
@@ -29,7 +36,9 @@ class SlowHub:
         """Nothing is large."""
 
     def admit(self, now: int) -> bool:
-        return False
+        self.admissions.append(self.queue)
+        self.queue -= self.has_queue
+        return self.admissions[-1] > 0
 
     def flush(self) -> list[tuple[str, int]]:
         loop = asyncio.get_running_loop()
@@ -104,3 +113,17 @@ def test_pauses_are_short_and_leave_time_to_others(seconds: float) -> None:
     pauses = [later - earlier - seconds for earlier, later in pairwise(times[1:])]
     assert max(pauses[:-1]) <= min(PAUSE * seconds, LONGEST_PAUSE) + 0.001
     assert min(pauses) >= min(PAUSE * seconds, LONGEST_PAUSE) * 0.99
+
+
+async def admit(hub: SlowHub, queue: int) -> None:
+    flusher = Flusher(cast("Hub", hub), lambda view, frontier: None)
+    hub.queue = queue
+    flusher.on_work()
+    await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize(("queue", "admissions"), [(0, []), (2, [2, 1, 0])])
+def test_listeners_are_served_only_if_any_wait(queue: int, admissions: list[int]) -> None:
+    hub = SlowHub(0.0001)
+    run_in_virtual_time(admit(hub, queue))
+    assert hub.admissions == admissions

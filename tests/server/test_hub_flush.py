@@ -74,7 +74,9 @@ def test_a_large_delta_is_sent_once_it_is_compressed() -> None:
     assert hub.uncompressed() == []
     assert hub.has_pending
     server.turn()
-    assert [message.upper for message in received(client_of(follower))] == [1001]
+    post_rows(world)
+    server.turn()
+    assert [message.upper for message in received(client_of(follower))] == [1001, 1002]
 
 
 def test_the_log_is_kept_for_clients_that_are_about_to_get_a_base() -> None:
@@ -97,9 +99,11 @@ def test_a_break_of_the_history_drops_what_is_pending() -> None:
     world, (follower,) = live_world()
     server = world.servers[0]
     post_rows(world, "of the old epoch")
+    post_rows(world, "x" * 2 * MAX_DEFLATED_AT_ONCE)
     world.engine.replace([("new", "1")])
     world.ask_now(server, is_base=True)
     assert server.view.feed.pending == []
+    assert server.hub.uncompressed() == []
     assert server.view.feed.flushed == 0
     world.pass_time(LIMITS.recreate_patience)
     world.ask_now(server, is_base=True)
