@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
@@ -17,6 +18,13 @@ from datetime import UTC, datetime
 FORMATS = ("text", "json", "plain")
 VARIABLE = "VIEWSTREAM_LOG_FORMAT"
 NAME = "engine"
+WINDOW = 600.0
+"""Seconds."""
+MAX_REPEATS = 20
+"""Lines in one window that differ in nothing but numbers."""
+_MAX_LINES = 1_000
+"""Different lines that are remembered."""
+_NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|\d[\d.]*)\b")
 
 
 def add_option(parser: ArgumentParser) -> None:
@@ -41,6 +49,7 @@ def configure(format_: str | None) -> None:
     """Let all loggers write to stderr; None is text on a terminal and json elsewhere."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter(format_ or ("text" if sys.stderr.isatty() else "json")))
+    handler.addFilter(RepeatLimit())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger(NAME).setLevel(logging.INFO)
 
@@ -68,6 +77,28 @@ class LineFormatter(logging.Formatter):
             return json.dumps(fields | ({"exception": trace} if trace else {}))
         line = f"{NAME}: {_printable(message)}" + (f"\n{trace}" if trace else "")
         return line if self._format == "plain" else f"{_time(record)} {record.levelname} {line}"
+
+
+class RepeatLimit(logging.Filter):
+    """Drops lines that are repeated too often: a file that cannot be read is tried at each tick."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._windows: dict[str, tuple[float, int]] = {}
+        """When the window of a line began, and how many of them came since then."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = _NUMBER.sub("#", record.getMessage())
+        began, lines = self._windows.get(line, (record.created, 0))
+        if record.created >= began + WINDOW:
+            if lines > MAX_REPEATS:
+                record.msg = f"{record.getMessage()} ({lines - MAX_REPEATS} more were left out)"
+                record.args = None
+            began, lines = record.created, 0
+        if len(self._windows) >= _MAX_LINES:
+            self._windows.clear()
+        self._windows[line] = began, lines + 1
+        return lines < MAX_REPEATS
 
 
 def _printable(text: str) -> str:

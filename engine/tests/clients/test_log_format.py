@@ -12,7 +12,14 @@ import sys
 
 import pytest
 
-from engine.log_format import FORMATS, VARIABLE, LineFormatter
+from engine.log_format import (
+    FORMATS,
+    MAX_REPEATS,
+    VARIABLE,
+    WINDOW,
+    LineFormatter,
+    RepeatLimit,
+)
 from engine.tests.support.processes import PATIENCE, ROOT, Process
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -86,13 +93,18 @@ def test_a_wrong_format_in_the_variable_is_refused() -> None:
     assert "Traceback" not in process.stderr
 
 
+def warning(text: str, created: float = 0.0) -> logging.LogRecord:
+    made = logging.LogRecord("engine", logging.WARNING, "", 0, text, None, None)
+    made.created = created
+    return made
+
+
 HOSTILE = "a\r\n2026 INFO engine: forged \x1b[2J \x9b2J \x00 \u2028 \u202e \ud800 é 日 😀"
 
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_what_others_send_makes_no_line_and_no_control_code(format_: str) -> None:
-    record = logging.LogRecord("engine", logging.WARNING, "", 0, HOSTILE, None, None)
-    line = LineFormatter(format_).format(record)
+    line = LineFormatter(format_).format(warning(HOSTILE))
     assert line.isprintable()
     assert len(line.encode().splitlines()) == 1
     if format_ == "json":
@@ -115,3 +127,31 @@ def test_a_traceback_is_in_the_log(format_: str) -> None:
     else:
         assert "engine: a tick failed\nTraceback" in line
     assert line.endswith("ZeroDivisionError: in a tick")
+
+
+def test_lines_that_repeat_are_bounded_and_counted() -> None:
+    limit = RepeatLimit()
+    lines = [warning(f"no file 0x{number:x} {number}") for number in range(1000)]
+    sent = [line for line in lines if limit.filter(line)]
+    assert sent == lines[:MAX_REPEATS]
+    assert limit.filter(warning("another line"))
+    assert not limit.filter(warning("no file 0x1 2", WINDOW - 1))
+    later = warning("no file 0x1 2", WINDOW)
+    assert limit.filter(later)
+    assert later.getMessage() == f"no file 0x1 2 ({1001 - MAX_REPEATS} more were left out)"
+
+
+def test_names_with_numbers_are_different_lines() -> None:
+    limit = RepeatLimit()
+    assert all(limit.filter(warning(f"could not restore u{number}")) for number in range(200))
+
+
+def test_a_file_that_fails_at_each_tick_does_not_fill_the_log() -> None:
+    script = (
+        "import logging; from engine.log_format import configure; configure('plain');"
+        "[logging.getLogger('engine.coordinator').warning('no file %d', n) for n in range(99)]"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ended.stderr.splitlines() == [f"engine: no file {n}" for n in range(MAX_REPEATS)]
