@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -253,6 +255,52 @@ def test_a_part_is_granted_without_its_view(engine: FakeEngine, tmp_path: Path) 
         whole = bearer(make_token())
         path = "/view/rows?view=top10[user=Bob]"
         assert get(served, path, whole) == (200, [{"user": "Bob", "count": 9}])
+
+
+def test_a_token_for_a_part_opens_nothing_else_on_any_path(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    """Though the other part is open, has a past, and is granted to somebody else."""
+    with start(engine, tmp_path, "--part", "top10:user", "--token", WRITER) as served:
+        served.post(900, 1001, headers=bearer(WRITER))
+        served.open("top10[user=Bob]", additional_headers=bearer(make_token())).base()
+        change = (1005, 1, ("Bob", "10"))
+        served.post(1001, 1010, change, headers=bearer(WRITER))
+        engine.time = "1009"
+        token = make_token(views=None, parts={"top10": "Alice"})
+
+        def ask(path: str, view: str) -> tuple[int, str]:
+            query = {"view": view, "before": f"{engine.epoch}:1010", "since": "0"}
+            headers = {**bearer(token), "Accept": "*/*"}
+            with requests.get(
+                served.url + path, query, headers=headers, stream=True, timeout=20
+            ) as answer:
+                is_stream = answer.headers["Content-Type"] == "text/event-stream"
+                return answer.status_code, "" if is_stream else answer.text
+
+        reads = ("/view/stream", "/view/rows", "/view/history")
+        for name, spelled in [
+            ("'top10[user=Bob]'", "top10[user=Bob]"),
+            ("'top10[user=Bob]'", "top10[\"user\"='Bob']"),
+            ("'top10[user is null]'", "top10[user is null]"),
+            ("the view 'top10'", "top10"),
+        ]:
+            sentence = f"the token does not grant {name}"
+            for path in reads:
+                status, text = ask(path, spelled)
+                assert (status, json.loads(text)["error"]) == (403, sentence), path
+            for path in ("/view/frontier", "/readyz"):
+                assert ask(path, spelled)[0] == 403, path
+        query = f"?view={quote('top10[user=Bob]')}"
+        subprotocols = {"Sec-WebSocket-Protocol": f"viewstream, bearer.{token}"}
+        sentence = "the token does not grant 'top10[user=Bob]'"
+        assert closed_with(served, query, subprotocols) == (4403, sentence)
+        assert [ask(path, "top10[user=Alice]")[0] for path in reads] == [200] * 3
+        assert "Bob" not in ask("/view/history", "top10[user=Alice]")[1]
+        assert ask("/view/frontier", "top10[user=Alice]")[0] == 404, "nobody posts to a part"
+        assert get(served, "/view/list", bearer(token))[1]["views"] == []
+        assert get(served, "/healthz", bearer(token))[1]["views"] == {}
+        assert get(served, "/metrics", bearer(token))[0] == 403
 
 
 def test_a_websocket_is_closed_when_its_token_expires(engine: FakeEngine, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from tests.server.balancers import nginx, tcp_balancer
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.support.following import following
-from viewstream.protocol import Row, Update
+from viewstream.client.state import ViewState, receive
+from viewstream.protocol import Base, Delta, Position, Row, Update
 
 Balancer = Callable[[Sequence[str], Path], AbstractContextManager[str]]
 
@@ -94,6 +95,43 @@ async def _move(engine: FakeEngine, left: Served, right: Served, url: str) -> No
         assert witness.follower.connections >= 2
         assert engine.reads <= 4
         assert not witness.follower.closed_with
+
+
+@pytest.mark.parametrize("head", [1008, 1010, 1020])
+def test_a_part_resumes_at_a_server_that_is_behind_level_or_ahead(
+    engine: FakeEngine, head: int
+) -> None:
+    """The part is not open there: its log begins at the head, and so may need a base."""
+    part = "top10[user=Bob]"
+    changes: list[Update] = [(time, 1, ("Bob", str(time))) for time in (1005, 1009, 1015, 1025)]
+
+    def post(served: Served, lower: int, upper: int) -> None:
+        served.post(lower, upper, *(one for one in changes if lower <= one[0] < upper))
+
+    options = ("--part", "top10:user")
+    with Served(engine, *options) as left, Served(engine, *options) as right:
+        state = ViewState(part)
+        post(left, 900, 1001)
+        client = left.open(part)
+        receive(state, client.base())
+        post(left, 1001, 1010)
+        while state.position != Position(engine.epoch, 1010):
+            receive(state, client.next_rows())
+        post(right, 900, head)
+        engine.rows = [*engine.rows, *(row for time, _, row in changes if time < 1020)]
+        engine.time = "1019"
+        state.disconnect()
+        client = right.open(f"{part}@{engine.epoch}:1010")
+        first = client.next_rows()
+        assert isinstance(first, Base if head > 1010 else Delta)
+        receive(state, first)
+        post(right, head, 1030)
+        while state.position != Position(engine.epoch, 1030):
+            message = client.next_rows()
+            assert isinstance(message, Delta)
+            assert message.lower == state.position.frontier  # type: ignore[union-attr]
+            receive(state, message)
+        assert state.rows == {("Bob", "9"): 1, **{row: 1 for _, _, row in changes}}
 
 
 def test_a_post_through_a_proxy_needs_a_token(engine: FakeEngine, tmp_path: Path) -> None:

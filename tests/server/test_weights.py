@@ -26,6 +26,7 @@ from viewstream.names import ViewName
 from viewstream.protocol import Base, Delta, Message, Row, Status, Update, decode
 
 ROWS: list[Row] = [("same", "1")] * 4_000 + [("other", None)] * 3 + [("last", "2")]
+MORE = ("&weights=1", "")
 Scene = Callable[[Server], Awaitable[None]]
 
 
@@ -37,7 +38,9 @@ def small_limits(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine) -> None:
 
 def run(engine: FakeEngine, scene: Scene, *views: str) -> None:
     async def serve() -> None:
-        server = Server(Options(views or ("v",), listen=("127.0.0.1", 0), dsn=engine.dsn))
+        parts = (("v", "user"),)
+        options = Options(views or ("v",), part=parts, listen=("127.0.0.1", 0), dsn=engine.dsn)
+        server = Server(options)
         try:
             await scene(server)
         finally:
@@ -124,6 +127,31 @@ def test_too_many_equal_rows_are_refused_to_a_client_without_weights(
         assert (await base_for(server, "view=v&weights=1")).weights is not None
 
     run(engine, scene)
+
+
+def test_a_part_has_weights_of_its_own(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = "v[user=same]"
+
+    async def scene(server: Server) -> None:
+        weighted, plain = [await base_for(server, f"view={part}{more}") for more in MORE]
+        assert (weighted.view, weighted.rows, weighted.weights) == (part, [("same", "1")], [4_000])
+        assert (plain.rows, plain.weights) == ([("same", "1")] * 4_000, None)
+        assert weighted.checksum == plain.checksum
+        base = await base_for(server, "view=v[user=last]&weights=1")
+        assert (base.rows, base.weights) == ([("last", "2")], None), "nothing is repeated"
+
+    async def refused(server: Server) -> None:
+        async with dial(server, f"view={part}") as old:
+            status = await next_message(old, Status)
+            assert isinstance(status, Status)
+            assert (status.view, status.state) == (part, "refused")
+            with pytest.raises(ConnectionClosed, match="weights=1"):
+                await old.recv()
+        assert (await base_for(server, f"view={part}&weights=1")).weights == [4_000]
+
+    run(engine, scene)
+    monkeypatch.setattr(base_rows, "MAX_BYTES", 10_000)
+    run(engine, refused)
 
 
 def test_its_other_views_go_on(engine: FakeEngine) -> None:
