@@ -184,9 +184,9 @@ class Application:
                         f"{statement.file.name}: {_missing_file(statement.sql)}"
                     ) from error
                 self._restore(cursor)
-                text = str(error).strip()
+                text = _one_line(error)
                 if _NO_FILE_SOURCES in text:
-                    text += "\nthis version has no file sources: see docs/materialize.md"
+                    text += "; this version has no file sources: see docs/materialize.md"
                 raise SqlFileError(f"{statement.file.name}: {text}") from error
 
     def _is_due(self, file: Path) -> bool:
@@ -275,6 +275,12 @@ def _missing_file(sql: str) -> str:
         if word.text.upper() == "FILE" and path.token_type is TokenType.STRING:
             return f"the engine cannot find the source's file {path.text!r}"
     return "the engine cannot find a file that it names"
+
+
+def _one_line(error: psycopg2.Error) -> str:
+    """The words of the engine, with its hint and line, without the mark below that line."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return "; ".join(line for line in lines if line.strip("^"))
 
 
 def _first_line(error: Exception) -> str:

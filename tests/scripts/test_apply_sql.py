@@ -115,6 +115,7 @@ def test_a_file_source_on_a_version_that_has_none_says_what_to_do(tmp_path: Path
     with ScriptedWire(scenario) as wire, apply_sql("--dsn", wire.dsn, file) as process:
         assert process.wait() == 1
     assert process.stderr.splitlines()[-1] == (
+        "apply_sql: own.sql: Expected one of KAFKA or POSTGRES .., found FILE; "
         "this version has no file sources: see docs/materialize.md"
     )
 
