@@ -80,6 +80,7 @@ def test_follow_takes_keys_by_the_names_of_views() -> None:
         running = asyncio.create_task(stream.run())
         await stream.until(lambda: len(seen) == 2)
         running.cancel()
+        await asyncio.wait([running])  # a second cancel would interrupt the close of its socket
 
     with ScriptedStream() as server:
         server.on_open = script
