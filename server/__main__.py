@@ -11,14 +11,14 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from server.access.reader_keys import ReaderKeyError
 from server.app import Bounds, Server
 from server.configuration import misspelled, parse
 from server.http.acceptor import SPARE_DESCRIPTORS, fit_descriptors, raise_descriptor_limit
-from server.http.reader_keys import ReaderKeyError
-from server.http.tls import CertificateError
 from server.options import MAX_CLIENTS, Options
 from server.terminal import Terminal
 from server.traceback_limit import TracebackLimit
+from server.wire.tls import CertificateError
 from server.workers import Workers
 from viewstream import log_format
 

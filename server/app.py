@@ -8,20 +8,17 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from server.access.access import Access
+from server.access.address_limits import AddressLimits
+from server.access.expiry import Expiry
+from server.access.reader_keys import ReaderKeyError, ReaderKeys
+from server.access.reader_token import ReaderToken
 from server.flusher import Flusher, now
 from server.http.acceptor import MAX_REQUESTS
-from server.http.access import Access
-from server.http.address_limits import AddressLimits
-from server.http.expiry import Expiry
 from server.http.handler import Context
-from server.http.listening import listen, url_of
 from server.http.open_connections import OpenConnections
-from server.http.reader_keys import ReaderKeyError, ReaderKeys
-from server.http.reader_token import ReaderToken
-from server.http.readers import Readers
 from server.http.service import REQUEST_TIMEOUT, Service
 from server.http.subscription import Admission
-from server.http.tls import CertificateError, load_certificate, make_context
 from server.hub.hub import Hub
 from server.hub.limits import Limits
 from server.metrics import Metrics
@@ -32,6 +29,9 @@ from server.upstream.poller import EPOCH_EVERY
 from server.upstream.tailer import FIRST_DELAY
 from server.upstream.upstream import Upstream
 from server.view_list import ViewList
+from server.wire.listening import listen, url_of
+from server.wire.readers import Readers
+from server.wire.tls import CertificateError, load_certificate, make_context
 
 log = logging.getLogger("server")
 

@@ -2,7 +2,7 @@
 
 A server's frames (RFC 6455) are not masked, so every client can be sent the same bytes. The same
 holds for a deflated frame (RFC 7692) if it was made with a fresh window and the connection's own
-compressor is never used: `server.http.negotiate` agrees on that in the handshake. An event carries
+compressor is never used: `server.wire.negotiate` agrees on that in the handshake. An event carries
 an id, the positions of all views of its client: clients at the same positions share its bytes.
 """
 

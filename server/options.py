@@ -13,7 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
-from server.http.address_limits import CLIENTS_PER_ADDRESS
+from server.access.address_limits import CLIENTS_PER_ADDRESS
 from server.hub.limits import Limits
 from server.option_values import (
     ADDRESS,

@@ -17,7 +17,7 @@ from tornado.iostream import IOStream
 from tornado.netutil import ssl_wrap_socket
 
 from server.http.arrivals import Arrivals
-from server.http.counting import MAX_BUFFER, CountingServer, TlsStream
+from server.wire.counting import MAX_BUFFER, CountingServer, TlsStream
 
 log = logging.getLogger("server")
 

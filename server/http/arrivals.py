@@ -12,15 +12,15 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from server.access.address_limits import AddressLimits
+from server.access.refusal import Refusal, send_refusal
 from server.flusher import now
-from server.http.address_limits import AddressLimits
-from server.http.counting import CountingServer, NoteRefusal
-from server.http.handshake import StreamRequest, parse_stream_request
-from server.http.heads import MAX_HEAD, head_size
 from server.http.post_connection import Posts
-from server.http.readers import Readers
-from server.http.refusal import Refusal, send_refusal
-from server.http.socket_connection import receive
+from server.wire.counting import CountingServer, NoteRefusal
+from server.wire.handshake import StreamRequest, parse_stream_request
+from server.wire.heads import MAX_HEAD, head_size
+from server.wire.readers import Readers
+from server.wire.socket_connection import receive
 
 HEAD_TIMEOUT = 10.0
 """Seconds for the head of a first request: several round trips of a bad network."""

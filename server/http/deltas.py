@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from tornado.http1connection import HTTP1Connection
 from tornado.web import stream_request_body
 
+from server.access.access import refuse_body
+from server.access.grant import ALL
+from server.access.refusal import Refusal, refuse_view
 from server.flusher import now
-from server.http.access import refuse_body
-from server.http.grant import ALL
 from server.http.handler import Context, Handler
-from server.http.refusal import Refusal, refuse_view
 from server.hub.post_check import Outcome
 from viewstream.names import ViewName
 from viewstream.protocol import Delta, ProtocolError, decode_delta

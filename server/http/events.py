@@ -5,14 +5,14 @@ from __future__ import annotations
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 
+from server.access.refusal import Refusal
 from server.framing import Encoding
-from server.http.connection import Connection
-from server.http.counting import PlainStream
 from server.http.handler import Handler, allow_origin
-from server.http.refusal import Refusal
-from server.http.socket_connection import SocketConnection
-from server.http.stream_connection import StreamConnection
 from server.http.subscription import Subscription
+from server.wire.connection import Connection
+from server.wire.counting import PlainStream
+from server.wire.socket_connection import SocketConnection
+from server.wire.stream_connection import StreamConnection
 
 
 def wants_events(request: HTTPServerRequest) -> bool:

@@ -14,16 +14,16 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
+from server.access.access import Access
+from server.access.grant import Grant
+from server.access.refusal import Refusal, RefusalLog, hide_tokens, refuse_view
 from server.flusher import now
-from server.http.access import Access
-from server.http.grant import Grant
 from server.http.open_connections import OpenConnections
-from server.http.readers import Readers
-from server.http.refusal import Refusal, RefusalLog, hide_tokens, refuse_view
 from server.http.subscription import Admission
 from server.hub.hub import Hub
 from server.hub.post_check import Outcome
 from server.metrics import Metrics
+from server.wire.readers import Readers
 from viewstream.names import ViewName
 from viewstream.protocol import Column, Delta
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from tornado.web import HTTPError, StaticFileHandler, stream_request_body
 
+from server.access.refusal import Refusal
 from server.flusher import now
 from server.http.handler import Context, Handler, log_failure
-from server.http.refusal import Refusal
 from server.hub.hub import Hub
 
 POLICY = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from server.access.refusal import Refusal, parse_asked, refuse_view
 from server.http.handler import Handler
-from server.http.refusal import Refusal, parse_asked, refuse_view
 from viewstream.names import ViewName
 from viewstream.protocol import ProtocolError
 

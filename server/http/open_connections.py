@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from server.http.address_limits import AddressLimits
-from server.http.connection import Connection
-from server.http.expiry import Expiry
+from server.access.address_limits import AddressLimits
+from server.access.expiry import Expiry
 from server.http.subscription import Subscription
 from server.hub.hub import Hub
 from server.hub.slow_clients import TOO_SLOW
 from server.metrics import Metrics
+from server.wire.connection import Connection
 
 MAX_REFUSED = 32
 """Refused websockets that are open at a time, until the page answers the close. Above, a page gets

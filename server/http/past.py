@@ -8,8 +8,8 @@ import gzip
 import msgspec
 from tornado.iostream import StreamClosedError
 
+from server.access.refusal import Refusal
 from server.http.one_view import OneView
-from server.http.refusal import Refusal
 from server.http.rows import SLICE_TIMEOUT
 from server.hub.history import Past as Changes
 from viewstream.protocol import Position, ProtocolError, parse_position

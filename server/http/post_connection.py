@@ -12,13 +12,13 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from server.access.access import refuse_body
+from server.access.refusal import encode_answer
 from server.flusher import now
-from server.http.access import refuse_body
 from server.http.deltas import Answer, take_delta
 from server.http.handler import Context
-from server.http.heads import MAX_HEAD, head_size, parse_head
-from server.http.refusal import encode_answer
-from server.http.socket_connection import receive
+from server.wire.heads import MAX_HEAD, head_size, parse_head
+from server.wire.socket_connection import receive
 
 log = logging.getLogger("server")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from server.access.refusal import Refusal
 from server.flusher import now
 from server.http.handler import Handler
-from server.http.refusal import Refusal
 
 
 class Readiness(Handler):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from tornado.iostream import StreamClosedError
 
+from server.access.grant import ALL
+from server.access.refusal import Refusal, refuse_view
 from server.flusher import now
-from server.http.grant import ALL
 from server.http.handler import Context
 from server.http.one_view import OneView
-from server.http.refusal import Refusal, refuse_view
 from server.http.table import Format, TooManyRowsError, make_table
 from server.hub.history import Snapshot
 from viewstream.names import ViewName

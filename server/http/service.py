@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from server.access.access import SMALL_BODY
+from server.access.address_limits import AddressLimits
 from server.http.acceptor import MAX_REQUESTS, Acceptor
-from server.http.access import SMALL_BODY
-from server.http.address_limits import AddressLimits
 from server.http.arrivals import HEAD_TIMEOUT, Arrivals
-from server.http.counting import CountingServer
 from server.http.handler import Context
 from server.http.post_connection import Posts
 from server.http.site import Site
 from server.http.websocket import open_websocket
+from server.wire.counting import CountingServer
 
 GOING_AWAY = 1001
 RETURNS_PER_SECOND = 500

@@ -10,7 +10,8 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream
 from tornado.web import Application
 
-from server.http.access import refuse_path, refuse_unwanted_body
+from server.access.access import refuse_path, refuse_unwanted_body
+from server.access.refusal import Refusal
 from server.http.deltas import Deltas
 from server.http.events import EventStream, wants_events
 from server.http.handler import Context
@@ -29,7 +30,6 @@ from server.http.handlers import (
 from server.http.library import LibraryFile
 from server.http.past import Past
 from server.http.readiness import Readiness
-from server.http.refusal import Refusal
 from server.http.rows import Bodies, Rows
 from server.http.views import Views
 from server.http.websocket import Stream

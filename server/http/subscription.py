@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from server.access.access import Access
+from server.access.address_limits import HINT, AddressLimits
+from server.access.grant import ALL, Grant
+from server.access.refusal import Refusal, Served, parse_asked, refuse_view
 from server.flusher import now
 from server.framing import parse_event_id
-from server.http.access import Access
-from server.http.address_limits import HINT, AddressLimits
-from server.http.grant import ALL, Grant
-from server.http.refusal import Refusal, Served, parse_asked, refuse_view
 from server.hub.hub import Hub
 from viewstream.names import ViewName
 from viewstream.protocol import Position, ProtocolError, parse_position

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from server.access.refusal import Refusal
 from server.flusher import now
 from server.http.handler import Description, Handler
-from server.http.refusal import Refusal
 from server.hub.status import ViewReport
 
 

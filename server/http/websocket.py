@@ -12,19 +12,19 @@ from typing import NamedTuple
 
 from tornado.iostream import IOStream, StreamClosedError
 
-from server.http.access import is_page
-from server.http.connection import Connection
+from server.access.access import is_page
+from server.access.refusal import Refusal, send_refusal
 from server.http.handler import Context, Handler
-from server.http.handshake import (
+from server.http.subscription import Subscription
+from server.wire.connection import Connection
+from server.wire.handshake import (
     Handshake,
     StreamRequest,
     check_handshake,
     encode_answer,
 )
-from server.http.refusal import Refusal, send_refusal
-from server.http.socket_connection import SocketConnection
-from server.http.stream_connection import StreamConnection
-from server.http.subscription import Subscription
+from server.wire.socket_connection import SocketConnection
+from server.wire.stream_connection import StreamConnection
 
 _REQUEST = "GET '/view/stream'"
 

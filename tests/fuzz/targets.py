@@ -13,14 +13,14 @@ from urllib.parse import parse_qs
 import jwt
 
 from scripts.sources.sse import Parser
+from server.access.grant import Grant
+from server.access.reader_keys import ReaderKeys
+from server.access.refusal import Refusal
 from server.framing import encode_event_id, parse_event_id
-from server.http.grant import Grant
-from server.http.negotiate import negotiate_deflate
-from server.http.reader_keys import ReaderKeys
-from server.http.refusal import Refusal
 from server.http.subscription import parse_subscription
 from server.hub.hub import Hub
 from server.hub.limits import Limits
+from server.wire.negotiate import negotiate_deflate
 from tests.fuzz.fuzzed import Fuzzed
 from viewstream.bodies import Bodies
 from viewstream.client.state import RefusalError, ViewState, receive

@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from scripts.faultkit.events import EventSource
 from scripts.faultkit.hostile import Hostile
 from scripts.faultkit.keyring import Keyring
-from server.http.grant import Grant
-from server.http.reader_keys import ReaderKeys
-from server.http.refusal import Refusal
+from server.access.grant import Grant
+from server.access.reader_keys import ReaderKeys
+from server.access.refusal import Refusal
 from viewstream.client.state import ViewState, receive
 from viewstream.protocol import decode
 

@@ -16,13 +16,13 @@ from typing import NoReturn
 import pytest
 import requests
 
+from server.access.address_limits import AddressLimits
 from server.http import acceptor
 from server.http.acceptor import SPARE_DESCRIPTORS, Acceptor, fit_descriptors
-from server.http.address_limits import AddressLimits
 from server.http.arrivals import Arrivals
-from server.http.counting import CountingServer
 from server.http.post_connection import Posts
-from server.http.readers import Readers
+from server.wire.counting import CountingServer
+from server.wire.readers import Readers
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.server.test_tls import TLS

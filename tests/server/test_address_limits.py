@@ -8,8 +8,8 @@ import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.http.address_limits import MAX_BUCKETS, AddressLimits
-from server.http.rate import Bucket, Rate
+from server.access.address_limits import MAX_BUCKETS, AddressLimits
+from server.access.rate import Bucket, Rate
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import PING
 from tests.server.served import Served, wait_for_clients

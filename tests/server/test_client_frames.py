@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from server.http.client_frames import (
+from server.wire.client_frames import (
     MAX_MESSAGE,
     ClientFrames,
     Close,

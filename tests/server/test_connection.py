@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from server.framing import Encoding, encode_close, encode_pong, frame
-from server.http import connection, socket_connection
-from server.http.client_frames import MAX_MESSAGE
-from server.http.connection import ABNORMAL, FRAMES_RATE, OTHER, Connection
-from server.http.readers import Readers
-from server.http.socket_connection import MAX_COPIED, SocketConnection
 from server.hub.slow_clients import MAX_PINGS, PROGRESS_BYTES
+from server.wire import connection, socket_connection
+from server.wire.client_frames import MAX_MESSAGE
+from server.wire.connection import ABNORMAL, FRAMES_RATE, OTHER, Connection
+from server.wire.readers import Readers
+from server.wire.socket_connection import MAX_COPIED, SocketConnection
 from tests.server.frames import PONG, FrameReader
 
 

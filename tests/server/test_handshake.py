@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.http.handshake import parse_stream_request
+from server.wire.handshake import parse_stream_request
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import FrameReader
 from tests.server.served import Served

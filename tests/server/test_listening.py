@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 
-from server.http.listening import listen, url_of
+from server.wire.listening import listen, url_of
 
 
 def test_all_addresses_of_a_name_get_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from server.http.address_limits import AddressLimits
-from server.http.expiry import Expiry
+from server.access.address_limits import AddressLimits
+from server.access.expiry import Expiry
 from server.http.open_connections import PINGED_AT_ONCE, OpenConnections
 from server.hub.hub import Hub
 from server.hub.slow_clients import TOO_SLOW

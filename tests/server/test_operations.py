@@ -13,8 +13,8 @@ import yaml
 
 from scripts.child import ROOT
 from scripts.pipeline import parse_arguments
+from server.access.refusal import LABELS
 from server.configuration import parse
-from server.http.refusal import LABELS
 from server.hub.audit import Finding
 from server.hub.tallies import Resume
 from server.metrics import DISCONNECTS

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from server.http.heads import head_size, parse_head
+from server.wire.heads import head_size, parse_head
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from viewstream.protocol import Delta, encode

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.http.grant import ALL, Grant
-from server.http.reader_keys import ReaderKeyError, ReaderKeys
-from server.http.refusal import Refusal
+from server.access.grant import ALL, Grant
+from server.access.reader_keys import ReaderKeyError, ReaderKeys
+from server.access.refusal import Refusal
 from tests.support.reader_tokens import PRIVATE_KEYS, SECRET, make_token, public_pem
 
 NOW = 1_700_000_000.0

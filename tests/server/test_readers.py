@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from server.http import readers
-from server.http.readers import Readers
+from server.wire import readers
+from server.wire.readers import Readers
 
 
 class Reading:

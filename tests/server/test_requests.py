@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from server.access.refusal import BURST
 from server.configuration import parse
-from server.http.refusal import BURST
 from tests.server.fake_engine import FakeEngine
 from tests.server.requesting import UPGRADE, a_delta, closed_with, raw_request, request
 from tests.server.served import JSON, Served

@@ -12,7 +12,7 @@ import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from server.framing import Encoding, Message, frame
-from server.http.negotiate import negotiate_deflate
+from server.wire.negotiate import negotiate_deflate
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import TEXT, FrameReader
 from tests.server.served import Served

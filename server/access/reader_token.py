@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from tornado.httputil import parse_cookie
 
-from server.http.grant import Grant
-from server.http.reader_keys import ReaderKeys
-from server.http.refusal import Refusal
+from server.access.grant import Grant
+from server.access.reader_keys import ReaderKeys
+from server.access.refusal import Refusal
 
 SUBPROTOCOL = "viewstream"
 """The subprotocol that the server chooses, if a websocket offers it beside its token."""

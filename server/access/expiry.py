@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from server.http.grant import Grant
+from server.access.grant import Grant
 
 EXPIRED = 4440
 """Close code: the client should come back with its next token."""

@@ -8,8 +8,8 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from server.flusher import now
 from server.framing import Encoding
-from server.http.connection import READ_SIZE, Connection, Owner, State
 from server.hub.slow_clients import PROGRESS_BYTES
+from server.wire.connection import READ_SIZE, Connection, Owner, State
 
 
 class Nothing:

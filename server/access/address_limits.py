@@ -8,9 +8,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
-from server.http.access import is_loopback
-from server.http.rate import Bucket, Rate
-from server.http.refusal import Refusal
+from server.access.access import is_loopback
+from server.access.rate import Bucket, Rate
+from server.access.refusal import Refusal
 
 Network: TypeAlias = IPv4Network | IPv6Network
 

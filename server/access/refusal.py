@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from server.http.grant import Grant
+from server.access.grant import Grant
 from viewstream.names import Part, ViewName, parse_view
 
 log = logging.getLogger("server")

@@ -14,7 +14,7 @@ from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, SSLIOStream, UnsatisfiableReadError
 
-from server.http.refusal import Refusal, encode_refusal
+from server.access.refusal import Refusal, encode_refusal
 
 MAX_BUFFER = 1 << 20
 """Bytes that are read ahead from one client."""

@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
+from server.access.reader_token import choose_subprotocol
+from server.access.refusal import Refusal
 from server.framing import Encoding
-from server.http.heads import parse_head
-from server.http.negotiate import negotiate_deflate
-from server.http.reader_token import choose_subprotocol
-from server.http.refusal import Refusal
+from server.wire.heads import parse_head
+from server.wire.negotiate import negotiate_deflate
 
 VERSION = "13"
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -21,8 +21,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from server.http.grant import Grant
-from server.http.refusal import Refusal
+from server.access.grant import Grant
+from server.access.refusal import Refusal
 
 MIN_SECRET = 32
 """Bytes of a shared secret: as many as HS256's hash has (RFC 7518, 3.2)."""

@@ -17,9 +17,12 @@ from abc import abstractmethod
 from enum import Enum
 from typing import Protocol
 
+from server.access.rate import Bucket, Rate
 from server.flusher import now
 from server.framing import PING, Encoding, encode_close, encode_close_event, encode_pong
-from server.http.client_frames import (
+from server.hub.listener import Client, Sender
+from server.hub.slow_clients import MAX_PINGS
+from server.wire.client_frames import (
     NO_CODE,
     ClientFrames,
     Close,
@@ -28,9 +31,6 @@ from server.http.client_frames import (
     Unwanted,
     Violation,
 )
-from server.http.rate import Bucket, Rate
-from server.hub.listener import Client, Sender
-from server.hub.slow_clients import MAX_PINGS
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that a client has to take what is left and to answer a close."""

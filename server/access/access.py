@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from server.http.grant import ALL, Grant
-from server.http.reader_token import ReaderToken
-from server.http.refusal import Refusal
+from server.access.grant import ALL, Grant
+from server.access.reader_token import ReaderToken
+from server.access.refusal import Refusal
 
 FOREIGN_HEADERS = {"Origin", "Forwarded", "Via", "X-Real-Ip"}
 """Headers of browsers and of proxies, as Tornado spells them."""

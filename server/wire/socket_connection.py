@@ -10,9 +10,9 @@ import socket
 
 from server.flusher import now
 from server.framing import Encoding
-from server.http.connection import READ_SIZE, Connection, Owner, State
-from server.http.readers import Readers
 from server.hub.slow_clients import PROGRESS_BYTES
+from server.wire.connection import READ_SIZE, Connection, Owner, State
+from server.wire.readers import Readers
 
 MAX_COPIED = 16 << 10
 """Bytes that are copied behind the answer of a handshake. More is sent from two places."""
