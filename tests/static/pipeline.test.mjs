@@ -36,6 +36,9 @@ test("a rate is that of the last seconds, and begins again with the counter", ()
   assert.equal(rate.perSecond, null);
   rate.add(100, 0);
   assert.equal(rate.perSecond, null);
+  rate.add(150, 200); // too short to say
+  assert.equal(rate.perSecond, null);
+  rate.add(100, 0); // the counter began again
   for (let second = 1; second <= 20; second += 1) rate.add(100 + 10 * second, 1000 * second);
   assert.equal(rate.perSecond, 10);
   for (let second = 21; second <= 40; second += 1) rate.add(300, 1000 * second);
@@ -45,6 +48,8 @@ test("a rate is that of the last seconds, and begins again with the counter", ()
   rate.add(25, 42_000);
   assert.equal(rate.perSecond, 20);
   rate.add(null, 43_000);
+  assert.equal(rate.perSecond, 20);
+  for (let again = 0; again < 100; again += 1) rate.add(25, 42_000); // the clock stands still
   assert.equal(rate.perSecond, 20);
   rate.add(30, 10_000); // another history's clock
   assert.equal(rate.perSecond, null);
@@ -113,6 +118,18 @@ test("each hop has a state and says why", () => {
     ],
   ];
   for (const [hop, state, word] of states) assert.deepEqual([hop.state, hop.word], [state, word]);
+});
+
+test("a hop of which nothing is known has no rate", () => {
+  const silent = [
+    describeFile(FILE, false),
+    describeTails(TAILS, false),
+    describeServer({ ...SERVER, isReachable: false }),
+  ];
+  for (const { facts } of silent) {
+    const [[, rate]] = facts.filter(([name]) => name === "Rate" || name === "New lines");
+    assert.equal(rate, "–");
+  }
 });
 
 test("an outage lasts until rows are newer than it, and says whether they were verified", () => {

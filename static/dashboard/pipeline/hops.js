@@ -32,7 +32,7 @@ export function describeFile(file, isReachable) {
   const facts = /** @type {[string, string][]} */ ([
     ["Lines", count(file.lines)],
     ["Size", bytesText(file.bytes)],
-    ["New lines", rate(file.perSecond)],
+    ["New lines", rate(isReachable ? file.perSecond : null)],
   ]);
   if (!isReachable) return { state: "unknown", word: "Not known", facts };
   if (file.fileState !== "followed")
@@ -67,7 +67,7 @@ export function describeTails(tails, isReachable) {
   const facts = /** @type {[string, string][]} */ ([
     ["TAILs", count(tails.tails)],
     ["Rows out", count(tails.updates)],
-    ["Rate", rate(tails.perSecond)],
+    ["Rate", rate(isReachable ? tails.perSecond : null)],
     ["Worst lag", duration(tails.lag)],
   ]);
   if (!isReachable) return { state: "unknown", word: "Not known", facts };
@@ -87,7 +87,7 @@ export function describeTails(tails, isReachable) {
 export function describeServer({ isReachable, deltas, perSecond, lag, bytes, clients, late }) {
   const facts = /** @type {[string, string][]} */ ([
     ["Deltas", count(deltas)],
-    ["Rate", rate(perSecond)],
+    ["Rate", rate(isReachable ? perSecond : null)],
     ["Lag to the send", lag === null ? "–" : `${Math.round(lag)} ms`],
     ["Bytes posted", bytesText(bytes)],
     ["Clients", count(clients)],

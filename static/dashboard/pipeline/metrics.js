@@ -28,6 +28,7 @@ export class Metrics {
 }
 
 const WINDOW = 6_000;
+const SHORTEST = 1_000;
 
 /** The growth of a counter over the last seconds; one that was reset begins again. */
 export class Rate {
@@ -42,14 +43,15 @@ export class Rate {
     const last = this.#points.at(-1);
     if (last && (value < last.value || now < last.at)) this.#points = [];
     if (last === undefined || value !== last.value) this.grewAt = now;
+    if (last?.at === now) this.#points.pop();
     this.#points.push({ at: now, value });
     while (this.#points.length > 2 && now - this.#points[1].at >= WINDOW) this.#points.shift();
   }
 
-  /** A second; null if it is not known. */
+  /** A second; null if it is not known, as of a counter that was seen for less than a second. */
   get perSecond() {
     const [first, last] = [this.#points[0], this.#points.at(-1)];
-    if (!first || !last || last.at === first.at) return null;
+    if (!first || !last || last.at - first.at < SHORTEST) return null;
     return (1000 * (last.value - first.value)) / (last.at - first.at);
   }
 }
