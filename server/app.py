@@ -124,7 +124,7 @@ class Server:
             connections=OpenConnections(
                 self.hub, self._metrics, self._expiry, address_limits, limits.stall_after
             ),
-            readers=Readers(),
+            readers=Readers.create(),
             max_body=options.max_body,
             compresses=limits.compress_from is not None,
             is_tailed=options.is_tailed,

@@ -85,9 +85,10 @@ class Acceptor:
         for listening in sockets:
             # Accepted sockets inherit these.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listening.setsockopt(
-                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unacknowledged_timeout
-            )
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; elsewhere only pings find lost clients
+                listening.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unacknowledged_timeout
+                )
             self._loop.add_reader(listening, self._accept, listening)
 
     def close(self) -> None:

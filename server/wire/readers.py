@@ -22,21 +22,39 @@ class Readers:
     """The sockets that are watched, by their descriptors."""
 
     def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+
+    def add(self, descriptor: int, reader: Reader) -> None:
+        """Watch a socket."""
+        self.loop.add_reader(descriptor, reader.on_readable)
+
+    def remove(self, descriptor: int) -> None:
+        """Watch a socket no more; to be called before it is closed."""
+        self.loop.remove_reader(descriptor)
+
+    @staticmethod
+    def create() -> Readers:
+        """Return the fastest ones that the system has: only Linux has an epoll."""
+        return EpollReaders() if hasattr(select, "epoll") else Readers()
+
+
+class EpollReaders(Readers):
+    """The same, by an epoll of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._epoll = select.epoll()
         self._readers: dict[int, Reader] = {}
-        self.loop = asyncio.get_running_loop()
         self.loop.add_reader(self._epoll.fileno(), self._on_ready)
 
     def __len__(self) -> int:
         return len(self._readers)
 
     def add(self, descriptor: int, reader: Reader) -> None:
-        """Watch a socket."""
         self._epoll.register(descriptor, select.EPOLLIN)
         self._readers[descriptor] = reader
 
     def remove(self, descriptor: int) -> None:
-        """Watch a socket no more; to be called before it is closed."""
         if self._readers.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 

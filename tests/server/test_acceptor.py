@@ -174,7 +174,13 @@ def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
             http = CountingServer(lambda request: None, note_refusal=fail)
             posts = Posts(fail, fail, 1, 1)  # type: ignore[arg-type]
             arrivals = Arrivals(
-                http, fail, posts, AddressLimits(), Readers(), max_requests=10, note_refusal=fail
+                http,
+                fail,
+                posts,
+                AddressLimits(),
+                Readers.create(),
+                max_requests=10,
+                note_refusal=fail,
             )
             acceptor = Acceptor(http, [listener], None, arrivals)
             client.connect(listener.getsockname())

@@ -55,7 +55,7 @@ class Pair:
         ours.setblocking(False)
         self.theirs.setblocking(False)
         self.owner = Recorder()
-        self.connection = SocketConnection(ours, self.owner, Readers(), encoding, answer)
+        self.connection = SocketConnection(ours, self.owner, Readers.create(), encoding, answer)
         self.reader = FrameReader()
 
     async def send(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The epoll of all clients: one that fails or closes leaves the others served."""
+"""Readers of all clients: one that fails or closes leaves the others served."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from server.wire import readers
-from server.wire.readers import Readers
+from server.wire.readers import EpollReaders, Readers
 
 
 class Reading:
@@ -31,6 +33,9 @@ class Reading:
         self.theirs.close()
 
 
+KINDS = pytest.mark.parametrize("kind", [Readers, EpollReaders])
+
+
 async def turns(condition: Callable[[], bool]) -> None:
     for _ in range(1000):
         if condition():
@@ -39,9 +44,10 @@ async def turns(condition: Callable[[], bool]) -> None:
     raise AssertionError("waited in vain")
 
 
-def test_a_reader_that_fails_is_reported_and_the_others_are_served() -> None:
+@KINDS
+def test_a_reader_that_fails_is_reported_and_the_others_are_served(kind: type[Readers]) -> None:
     async def scenario() -> None:
-        watched, reported = Readers(), []
+        watched, reported = kind(), []
 
         def note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
             reported.append(context["exception"])
@@ -65,7 +71,7 @@ def test_a_reader_that_fails_is_reported_and_the_others_are_served() -> None:
 
 def test_a_socket_that_is_closed_by_another_one_is_not_read() -> None:
     async def scenario() -> None:
-        watched = Readers()
+        watched = EpollReaders()
         sockets: list[Reading] = []
 
         def close_others() -> None:
@@ -89,7 +95,7 @@ def test_a_socket_that_is_closed_by_another_one_is_not_read() -> None:
 
 def test_a_flood_leaves_turns_to_the_event_loop() -> None:
     async def scenario() -> None:
-        watched = Readers()
+        watched = EpollReaders()
         count = 2 * readers.READ_AT_ONCE
         sockets = [Reading(watched) for _ in range(count)]
         for one in sockets:
