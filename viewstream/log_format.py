@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 
 FORMATS = ("text", "json", "plain")
@@ -33,20 +33,26 @@ def add_option(parser: ArgumentParser) -> None:
     """Add `--log-format` to the command line of a script; `configure` takes it."""
     parser.add_argument(
         "--log-format",
-        choices=FORMATS,
-        help=f"of the log ({VARIABLE}; text on a terminal, json elsewhere)",
+        type=_format,
+        default=os.environ.get(VARIABLE) or None,
+        metavar="FORMAT",
+        help=f"of the log: text, json or plain ({VARIABLE}; default text on a terminal and json "
+        "elsewhere)",
     )
+
+
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise ArgumentTypeError(f"expected one of {', '.join(FORMATS)}, found {text!r}")
+    return text
 
 
 def configure(name: str = "", format_: str | None = None) -> None:
     """Let all loggers write to stderr, as `name` if one is given.
 
-    Without a format it is that of VIEWSTREAM_LOG_FORMAT, or else text on a terminal and json
-    elsewhere.
+    Without a format it is text on a terminal and json elsewhere.
     """
-    chosen = format_ or os.environ.get(VARIABLE)
-    if chosen not in FORMATS:
-        chosen = "text" if sys.stderr.isatty() else "json"
+    chosen = format_ or ("text" if sys.stderr.isatty() else "json")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter(chosen, name))
     handler.addFilter(RepeatLimit())

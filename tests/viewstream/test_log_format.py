@@ -44,12 +44,10 @@ def record(text: str, created: float = 0.0) -> logging.LogRecord:
     return made
 
 
-def logged(format_: str | None, env: dict[str, str] | None = None) -> str:
-    environment = {key: value for key, value in os.environ.items() if "LOG_FORMAT" not in key}
+def logged(format_: str | None) -> str:
     return subprocess.run(
         [sys.executable, "-c", SCRIPT.format(format=format_)],
         cwd=ROOT,
-        env={**environment, **(env or {})},
         capture_output=True,
         text=True,
         check=True,
@@ -57,11 +55,9 @@ def logged(format_: str | None, env: dict[str, str] | None = None) -> str:
     ).stderr
 
 
-@pytest.mark.parametrize(("format_", "env"), [("json", {}), (None, {})])
-def test_json_is_an_object_a_line_also_with_a_traceback(
-    format_: str | None, env: dict[str, str]
-) -> None:
-    first, second = map(json.loads, logged(format_, env).splitlines())
+@pytest.mark.parametrize("format_", ["json", None])
+def test_json_is_an_object_a_line_also_with_a_traceback(format_: str | None) -> None:
+    first, second = map(json.loads, logged(format_).splitlines())
     assert re.fullmatch(TIME, first.pop("time"))
     assert first == {"level": "warning", "name": "post_deltas", "message": "it failed"}
     assert (second["level"], second["message"]) == ("error", "two\nlines")
@@ -69,7 +65,7 @@ def test_json_is_an_object_a_line_also_with_a_traceback(
 
 
 def test_text_has_times_and_levels() -> None:
-    lines = logged(None, {"VIEWSTREAM_LOG_FORMAT": "text"}).splitlines()
+    lines = logged("text").splitlines()
     assert re.fullmatch(rf"{TIME} WARNING post_deltas: it failed", lines[0])
     assert re.fullmatch(rf"{TIME} ERROR server: two\\u000alines", lines[1])
 
@@ -157,7 +153,7 @@ def test_any_other_line_of_a_child_gets_the_name_of_the_child_once(line: str) ->
     assert read_line(line, "part") == (f"part: {shown}", logging.INFO)
 
 
-@pytest.mark.parametrize(
+COMMANDS = pytest.mark.parametrize(
     "command",
     [
         ["engine", "--data", "/dev/null/x"],
@@ -176,17 +172,36 @@ def test_any_other_line_of_a_child_gets_the_name_of_the_child_once(line: str) ->
         ["scripts.pipeline", "top10", "--server", "http://127.0.0.1:9", "--give-up-after", "0.01"],
     ],
 )
+
+
+@pytest.mark.parametrize("is_option", [True, False])
+@COMMANDS
 def test_every_program_logs_in_the_format_that_is_asked_for(
-    command: list[str], tmp_path: Path
+    command: list[str], is_option: bool, tmp_path: Path
 ) -> None:
     words = [word.format(folder=tmp_path) for word in command]
-    ended = subprocess.run(
-        [sys.executable, "-m", *words, "--log-format", "json"],
+    ended = run(words + ["--log-format", "json"] * is_option, "plain" if is_option else "json")
+    assert ended.returncode == 1
+    last = json.loads(ended.stderr.splitlines()[-1])
+    assert (last["level"], last["name"]) == ("error", command[0].rpartition(".")[2].rstrip("s"))
+
+
+@COMMANDS
+def test_every_program_refuses_a_format_that_it_does_not_know(
+    command: list[str], tmp_path: Path
+) -> None:
+    ended = run([word.format(folder=tmp_path) for word in command], "xml")
+    assert ended.returncode == 2
+    assert "expected one of text, json, plain, found 'xml'" in ended.stderr
+
+
+def run(words: list[str], format_: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with a format in the variable, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", *words],
         cwd=ROOT,
+        env={**os.environ, "VIEWSTREAM_LOG_FORMAT": format_},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert ended.returncode == 1
-    last = json.loads(ended.stderr.splitlines()[-1])
-    assert (last["level"], last["name"]) == ("error", command[0].rpartition(".")[2].rstrip("s"))
