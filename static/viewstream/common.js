@@ -79,7 +79,7 @@ class Lane {
       taken.push(below);
       this.#queue[0] = above;
     }
-    if (taken.length === 0) return null;
+    if (!taken.length) return null;
     this.#size = this.#queue.reduce((size, change) => size + sizeOf(change), 0);
     return merge(taken);
   }
@@ -137,6 +137,8 @@ export class CommonTime {
   /** Every view shows all updates below it. @type {?number} */
   frontier = null;
   #engine = "";
+  /** Whether all that is kept aside was above the frontier after the last advance. */
+  #isSettled = false;
 
   /** @param {Iterable<string>} names */
   constructor(names) {
@@ -145,6 +147,7 @@ export class CommonTime {
 
   /** @param {CoreChange} change */
   push(change) {
+    if (isBelow(change, Number(this.frontier))) this.#isSettled = false;
     this.#lanes.get(change.view)?.push(change);
   }
 
@@ -163,6 +166,7 @@ export class CommonTime {
     const lane = this.#lanes.get(name);
     if (!lane || lane.isExcluded === isExcluded) return false;
     lane.isExcluded = isExcluded;
+    this.#isSettled = false;
     return true;
   }
 
@@ -173,10 +177,15 @@ export class CommonTime {
    */
   advance() {
     const lanes = [...this.#lanes.values()].filter(({ isExcluded }) => !isExcluded);
+    // Most changes find a view that has not moved yet.
+    const isBehind = (/** @type {Lane} */ { newest }) =>
+      newest && newest.upper <= Number(this.frontier);
+    if (this.#isSettled && lanes.some(isBehind)) return [];
     const frontier = this.#target(lanes);
     if (frontier === null) return [];
     const changes = lanes.map((lane) => lane.take(frontier)).filter((change) => change !== null);
     this.frontier = frontier;
+    this.#isSettled = true;
     return changes;
   }
 
@@ -187,15 +196,13 @@ export class CommonTime {
    */
   #target(lanes) {
     const newest = lanes.flatMap((lane) => lane.newest ?? []);
-    if (newest.length === 0 || newest.length < lanes.length) return null;
+    if (newest.length < lanes.length) return null;
     // Times of two starts of the engine are never compared.
     const engines = new Set(newest.map(startOfEngine));
-    if (engines.size > 1) return null;
+    if (engines.size !== 1) return null;
     const [engine = ""] = engines;
     const target = knownByAll(lanes, Math.min(...newest.map(({ upper }) => upper)));
-    const isLater =
-      this.frontier === null || engine !== this.#engine || Number(target) >= this.frontier;
-    if (target === null || !isLater) return null;
+    if (target === null || (engine === this.#engine && target < Number(this.frontier))) return null;
     this.#engine = engine;
     return target;
   }
@@ -206,13 +213,12 @@ export class CommonTime {
  *
  * @param {Lane[]} lanes
  * @param {number} frontier
+ * @returns {?number}
  */
 function knownByAll(lanes, frontier) {
-  /** @type {?number} */
-  let known = frontier;
-  for (let before; known !== null && before !== known; ) {
-    before = known;
-    for (const lane of lanes) if (known !== null) known = lane.knownAt(known);
-  }
-  return known;
+  const known = lanes.reduce(
+    (/** @type {?number} */ least, lane) => (least === null ? null : lane.knownAt(least)),
+    frontier,
+  );
+  return known === null || known === frontier ? known : knownByAll(lanes, known);
 }

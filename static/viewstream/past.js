@@ -61,7 +61,7 @@ export class Past {
     });
     if (response.status === 410) return null;
     const answer = await response.json();
-    if (!response.ok) throw new Error(`the server has no past of ${name}: ${answer.error}`);
+    if (!response.ok) throw new Error(`no past of ${name}: ${answer.error}`);
     for (const delta of answer.deltas) checkDelta(delta);
     return answer;
   }
