@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.static.dashboard_script import COLUMNS
 from tests.static.test_pipeline_page import STATISTICS, TAILS
 from tests.static.test_views_pages import Table, entry, now
+from tests.support.processes import wait_until
 from tests.support.scripted_stream import Connection, ScriptedStream
 from viewstream.protocol import Column, Row, Status
 
@@ -111,8 +112,8 @@ def test_a_frozen_tab_goes_on(served: ScriptedStream, page: Page, path: str) -> 
     for connection in served.connections:
         assert connection.wait_closed() is not None
     page.evaluate("document.dispatchEvent(new Event('resume'))")
+    wait_until(lambda: len(served.connections) == 2 * before, "new connections")
     wait_until_live(page, path)
-    assert len(served.connections) == 2 * before
 
 
 @pytest.mark.parametrize("path", PAGES)
