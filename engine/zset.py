@@ -41,7 +41,27 @@ def negate(zset: ZSet) -> ZSet:
     return {row: -weight for row, weight in zset.items()}
 
 
-class Appended(Mapping[Row, int]):
+class LazyZSet(Mapping[Row, int]):
+    """A Z-set that is made when a reader needs one."""
+
+    @cached_property
+    def zset(self) -> ZSet:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.zset)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.zset)
+
+    def __getitem__(self, row: Row) -> int:
+        return self.zset[row]
+
+    def items(self) -> ItemsView[Row, int]:
+        return self.zset.items()
+
+
+class Appended(LazyZSet):
     """Rows that a source adds, each once: kept by column, and a Z-set for readers that need one.
 
     `columns` are of equal length, at least one of them, and no two rows are equal. `utf8` may be
@@ -62,17 +82,8 @@ class Appended(Mapping[Row, int]):
     def __len__(self) -> int:
         return len(self.columns[0])
 
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.zset)
 
-    def __getitem__(self, row: Row) -> int:
-        return self.zset[row]
-
-    def items(self) -> ItemsView[Row, int]:
-        return self.zset.items()
-
-
-class Bag(Mapping[Row, int]):
+class Bag(LazyZSet):
     """Rows that are added, equal ones each: a Z-set for readers that need one.
 
     What a function gives for the new rows of a source. To count equal rows of several bags together
@@ -88,18 +99,6 @@ class Bag(Mapping[Row, int]):
 
     def __bool__(self) -> bool:
         return bool(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.zset)
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.zset)
-
-    def __getitem__(self, row: Row) -> int:
-        return self.zset[row]
-
-    def items(self) -> ItemsView[Row, int]:
-        return self.zset.items()
 
 
 Change: TypeAlias = ZSet | Appended | Bag
