@@ -14,6 +14,7 @@ from tests.server.balancers import nginx, tcp_balancer
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.support.following import following
+from tests.support.processes import wait_until
 from viewstream.client.state import ViewState, receive
 from viewstream.protocol import Base, Delta, Position, Row, Update
 
@@ -118,6 +119,7 @@ def test_a_part_resumes_at_a_server_that_is_behind_level_or_ahead(
         while state.position != Position(engine.epoch, 1010):
             receive(state, client.next_rows())
         post(right, 900, head)
+        wait_until(lambda: right.health()["base_reads"], "the columns to be known")
         engine.rows = [*engine.rows, *(row for time, _, row in changes if time < 1020)]
         engine.time = "1019"
         state.disconnect()
