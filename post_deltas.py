@@ -18,6 +18,11 @@ VIEWSTREAM_TOKEN, or from the file that VIEWSTREAM_TOKEN_FILE names. Exit status
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # the imports below take a while, and SIGINT would print a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import gc
 import math

@@ -17,6 +17,11 @@ change ends with a progress line at 2^53-1. Exit statuses are in `viewstream/exi
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # the imports below take a while, and SIGINT would print a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import os
 import sys

@@ -95,7 +95,7 @@ class Workers:
         try:
             self._reserved.close()
             _die_with_the_parent()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_ENDING, signal.SIGCHLD})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})  # `serve` does the others
             status = self._serve(self._address, worker.number)
         except Exception:
             log.exception("process %d failed", worker.number)
@@ -126,6 +126,7 @@ class Workers:
             os.kill(pid, number)
 
     def _end(self) -> int:
+        self._reserved.close()
         self._signal(signal.SIGTERM)
         statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in self._running]
         return 0 if all(status == 0 for status in statuses) else 1

@@ -96,7 +96,8 @@ MAY_IMPORT = {
     ),
     "engine/log_format.py": (),
     "engine/options.py": ("engine.session", "engine.coordinator", "engine.log_format"),
-    "engine/__main__.py": (
+    "engine/__main__.py": ("engine.command",),
+    "engine/command.py": (
         *("engine.options", "engine.log_format"),
         *("engine.session", "engine.coordinator", "engine.scalar", "engine.errors"),
     ),

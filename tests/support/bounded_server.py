@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import sys
 
-from server.__main__ import main
 from server.app import Bounds
+from server.command import main
 from server.hub.limits import Limits
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from engine.__main__ import clock, main
+from engine.command import clock, main
 from engine.options import address, duration
 from engine.tests.clients.conftest import Copy
 from engine.tests.support.processes import Process, start_engine, wait_until
