@@ -81,7 +81,10 @@ class Supervisor:
 
     async def wait(self) -> None:
         """Wait until a part fails for good; raises PartError."""
-        await asyncio.gather(*self._tasks)
+        # Not gather, which would end all parts at once when this call is cancelled.
+        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
 
     async def _keep_running(self, part: Part, ready: asyncio.Event) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)

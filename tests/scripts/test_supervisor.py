@@ -125,6 +125,10 @@ def test_parts_end_in_the_reverse_order_of_their_starts() -> None:
     async def check(supervisor: Supervisor, lines: list[str]) -> None:
         for name in ("engine", "server", "pipeline"):
             await supervisor.start(Part(name, [sys.executable, "-c", farewell + SLEEP], "ready"))
+        waiting = asyncio.ensure_future(supervisor.wait())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
     ends = [line.partition(":")[0] for line in supervise(check) if line.endswith("bye")]
     assert ends == ["pipeline", "server", "engine"]
