@@ -264,15 +264,16 @@ def find_problem(url: str, seconds: float, contact: str = "") -> str | None:
 
     def ask() -> None:
         connection = _Connection(url, Seen(), contact, seconds)
-        with (
-            contextlib.suppress(*_LOST, requests.RequestException),
-            contextlib.closing(connection.batches()) as batches,
-        ):
+        with contextlib.closing(connection.batches()) as batches:
             try:
-                if next(batches, None) is not None:
-                    answers.append(None)
+                found = next(batches, None)
+                answers.append("the stream ended without an event" if found is None else None)
             except (_RetryError, EndedError) as error:
                 answers.append(str(error))
+            except (requests.Timeout, urllib3.exceptions.TimeoutError):
+                pass  # no answer within the time, as below
+            except (*_LOST, requests.RequestException) as error:
+                answers.append(f"Wikimedia cannot be reached ({type(error).__name__})")
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()

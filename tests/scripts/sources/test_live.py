@@ -202,10 +202,13 @@ def test_what_is_no_event_is_handed_on_to_be_counted() -> None:
 def test_whether_the_stream_answers_is_known_in_time() -> None:
     with serve(EventStream(EVENTS)) as stream:
         assert live.find_problem(stream.url, 10.0) is None
-    late = "Wikimedia did not answer within 1 s"
-    assert live.find_problem(stream.url, 1.0) == late
+    away = "Wikimedia cannot be reached (ConnectionError)"
+    assert live.find_problem(stream.url, 30.0) == away
     with serve(EventStream([])) as silent:
+        late = "Wikimedia did not answer within 1 s"
         assert live.find_problem(silent.url, 1.0) == late
+    with serve(EventStream(EVENTS, [10], chunked=False)) as cut:
+        assert live.find_problem(cut.url, 10.0) == "the stream ended without an event"
     with serve(EventStream(EVENTS, [(503, {})])) as busy:
         assert live.find_problem(busy.url, 10.0) == "the stream answers 503"
 
