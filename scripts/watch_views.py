@@ -1,6 +1,7 @@
 """`scripts/watch URL VIEW..`: a live table of each view in the terminal, by the Python client.
 
-Where the output is no terminal, each row that comes or goes is one line of JSON instead.
+Where the output is no terminal, each row that comes or goes is one line of JSON instead, and stderr
+gets a line when a view is not live, with the reason, and when it is again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from viewstream.client import FollowError, Stream, View, follow
+from viewstream.client import FollowError, Standing, Stream, View, follow
 from viewstream.names import parse_view
 from viewstream.protocol import ProtocolError
 from viewstream.urls import DEFAULT_URL, is_server_url
@@ -126,6 +127,20 @@ async def print_changes(view: View) -> None:
                 print(json.dumps(line, ensure_ascii=False, default=str), flush=True)
 
 
+async def report_standings(stream: Stream) -> None:
+    """Report on stderr when a view is not live, and when it is again, until cancelled."""
+    last = {name: Standing("live") for name in stream.views}
+    while True:
+        for name, view in stream.views.items():
+            standing = view.standing
+            is_beginning = standing.state in ("connecting", "waiting") and not standing.reason
+            if standing != last[name] and not is_beginning:
+                reason = standing.reason and f": {standing.reason}"
+                print(f"watch: {name}: {standing.state}{reason}", file=sys.stderr)
+                last[name] = standing
+        await asyncio.sleep(1 / FRAMES)
+
+
 async def watch(options: argparse.Namespace) -> None:
     """Follow the views until cancelled; raises FollowError."""
     console = Console()
@@ -135,7 +150,8 @@ async def watch(options: argparse.Namespace) -> None:
         if console.is_terminal:
             await show_tables(stream, options, console)
         else:
-            await asyncio.gather(*(print_changes(stream[name]) for name in options.views))
+            printing = [print_changes(stream[name]) for name in options.views]
+            await asyncio.gather(report_standings(stream), *printing)
 
 
 def main() -> int:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from scripts.faultkit.events import EventSource
 from viewstream.client import Stream
 from viewstream.client.change import Change, Rows
+from viewstream.client.dial import Socket, dial
 from viewstream.client.state import ViewState
-from viewstream.client.stream import Socket, dial
 from viewstream.protocol import Row
 
 HOST = "127.0.0.1"

@@ -12,8 +12,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.http11 import Response
 
 from scripts.faultkit.keyring import bearer
+from viewstream.client.dial import MAX_MESSAGE
 from viewstream.client.state import ViewState
-from viewstream.client.stream import MAX_MESSAGE
 from viewstream.protocol import Position, parse_position
 
 ABNORMAL = 1006

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from scripts.child import python_module
+from scripts.ports import free_port
 from scripts.text_query import text_query
 from scripts.watch_views import parse_arguments, render, sort_rows
 from tests.server.fake_engine import FakeEngine
@@ -88,6 +89,15 @@ def test_a_pipe_gets_a_line_of_json_for_each_row_that_comes_or_goes(serve: Serve
         text_query(serve.dsn, "DELETE FROM orders WHERE customer = 'Bob'")
         gone = {"view": "spend", "change": "-", "row": {"customer": "Bob", "amount": None}}
         assert json.loads(lines.readline()) == gone
+
+
+def test_a_server_that_is_away_is_reported_once_with_the_reason() -> None:
+    command = python_module("scripts.watch_views", f"http://127.0.0.1:{free_port()}", "v")
+    with Process(command) as process:
+        process.wait_for("^watch: v: connecting: cannot connect to the server: Connect call failed")
+        process.send(signal.SIGINT)
+        assert process.wait() == 130
+        assert len(process.stderr.splitlines()) == 1
 
 
 def test_an_unknown_view_ends_it_in_one_line(serve: Serve) -> None:

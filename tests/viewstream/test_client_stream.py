@@ -15,8 +15,9 @@ from tests.server.served import Served
 from tests.support.processes import wait_until
 from tests.support.scripted_stream import ScriptedStream
 from viewstream.checksum import checksum
-from viewstream.client.stream import SILENCE, Stream, dial
-from viewstream.client.view import FollowError
+from viewstream.client.dial import SILENCE, dial
+from viewstream.client.stream import Stream
+from viewstream.client.view import FollowError, Standing
 from viewstream.protocol import Base, Column, Delta, Message, Row, Status, encode
 
 EPOCH = "1-u1"
@@ -172,6 +173,23 @@ def test_waits_grow_with_full_jitter_up_to_a_bound() -> None:
     stage = Stage([OSError("nobody there") for _ in range(9)])
     stage.play()
     assert stage.pauses == [0.5, 1, 2, 4, 8, 16, LONGEST_DELAY, LONGEST_DELAY, LONGEST_DELAY]
+
+
+def test_a_view_that_is_connecting_has_the_reason_of_the_last_failure() -> None:
+    stage = Stage([OSError(111, "nobody there"), TimeoutError(), FakeSocket([base(1)])])
+    found: list[Standing] = []
+
+    async def sleep(seconds: float) -> None:
+        found.append(stream["v"].standing)
+
+    stream = Stream("http://example.test", ["v"], dial=stage.dial, sleep=sleep)
+    with pytest.raises(OverError):
+        asyncio.run(stream.run())
+    assert found == [
+        ("connecting", "cannot connect to the server: nobody there"),
+        ("connecting", "cannot connect to the server: TimeoutError"),
+        ("connecting", ""),
+    ]
 
 
 def test_waits_begin_small_again_after_a_connection_that_lasted() -> None:

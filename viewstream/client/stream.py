@@ -17,78 +17,32 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from viewstream.backoff import Backoff
 from viewstream.client.change import Change
+from viewstream.client.dial import SILENCE, Dial, Socket, describe_failure, dial
 from viewstream.client.state import GAP, RefusalError, ViewState, receive
 from viewstream.client.token import AskToken, Next, TokenError, Tokens
 from viewstream.client.view import FollowError, View
 from viewstream.names import spell_view
 from viewstream.protocol import ProtocolError, Status, decode
 
-SILENCE = 15.0
-"""Seconds without a message after which a connection counts as dead."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 """Bounds, in seconds, of the growing random delay before a reconnect."""
 LONGEST_ORDERED_DELAY = 60.0
 """Seconds: a server that asks for more is asked again after these."""
 SETTLED = 5.0
 """A connection that lasted so long after its first message has worked: delays begin short again."""
-FAREWELL = 1.0
-"""Seconds that the server has to answer when a connection is closed."""
-MAX_MESSAGE = 2**30
 _RETRY = re.compile(r"retry=(\d{1,4}(?:\.\d{1,3})?)")
 _REFUSED_STATUSES = {400, 401, 403, 404}
 _REFUSED_CODES = {4400, 4401, 4403, 4404, 4440}
 
 T = TypeVar("T")
 Keys: TypeAlias = Mapping[str, str | Sequence[str]]
-
-
-class Dial(Protocol):
-    """Opens a socket; raises OSError, TimeoutError or InvalidHandshake."""
-
-    def __call__(self, url: str, token: str | None = None, /) -> Awaitable[Socket]: ...
-
-
-class Socket(Protocol):
-    """The part of `websockets.asyncio.client.ClientConnection` that is used."""
-
-    @property
-    def close_code(self) -> int | None: ...
-
-    @property
-    def close_reason(self) -> str | None: ...
-
-    async def recv(self) -> str | bytes:
-        """Return the next message; raises ConnectionClosed."""
-
-    async def close(self, code: int = 1000, reason: str = "") -> None: ...
-
-
-async def dial(url: str, token: str | None = None) -> Socket:
-    """Open a websocket to `url`; raises OSError, TimeoutError or InvalidHandshake."""
-    # The server compresses each message by itself, once for all clients.
-    deflate = ClientPerMessageDeflateFactory(
-        server_no_context_takeover=True, client_no_context_takeover=True
-    )
-    return await connect(
-        url,
-        additional_headers=None if token is None else {"Authorization": f"Bearer {token}"},
-        extensions=[deflate],
-        compression=None,
-        proxy=None,
-        open_timeout=SILENCE,
-        ping_interval=None,
-        close_timeout=FAREWELL,
-        max_size=MAX_MESSAGE,
-    )
 
 
 class Stream:
@@ -189,8 +143,8 @@ class Stream:
             self._on_disconnected()
             self._refuse_status(error)
             return None
-        except (OSError, TimeoutError, InvalidHandshake, TokenError):
-            self._on_disconnected()
+        except (OSError, TimeoutError, InvalidHandshake, TokenError) as error:
+            self._on_disconnected(describe_failure(error))
             return None  # no server there: as for a connection that ended
         return await self._converse(socket)
 
@@ -202,9 +156,9 @@ class Stream:
             sentence = body.decode(errors="replace") if body else ""
             raise FollowError(f"the server answered {status}: {sentence}") from error
 
-    def _on_disconnected(self, *, is_quiet: bool = False) -> None:
+    def _on_disconnected(self, reason: str = "", *, is_quiet: bool = False) -> None:
         for view in self.views.values():
-            view.on_disconnected(is_quiet=is_quiet)
+            view.on_disconnected(reason, is_quiet=is_quiet)
         self._news.set()
 
     async def _converse(self, socket: Socket) -> float | None:

@@ -26,7 +26,7 @@ class Standing(NamedTuple):
 
     `state` is `connecting`, `waiting` (for a base), `stale`, `unverified`, `live`, `refused` or
     `closed`; `reason` is a sentence, or empty. That of a `live` view is a failure that will make it
-    `stale` if it lasts.
+    `stale` if it lasts; that of a `connecting` one, why the last try failed.
     """
 
     state: str
@@ -79,6 +79,7 @@ class View:
         self._key = key
         self._changes: WeakSet[Changes] = WeakSet()
         self._is_connected = False
+        self._why_not_connected = ""
         self._end: Exception | None = None
 
     @property
@@ -105,7 +106,7 @@ class View:
         if self._end is not None:
             return Standing("closed", str(self._end))
         if not self._is_connected:
-            return Standing("connecting")
+            return Standing("connecting", self._why_not_connected)
         reason = "" if status is None else status.reason
         if status is not None and status.state != "live":
             return Standing(status.state, reason)
@@ -152,8 +153,9 @@ class View:
     def on_connected(self) -> None:
         self._is_connected = True
 
-    def on_disconnected(self, *, is_quiet: bool = False) -> None:
-        """Note that the connection has ended; the standing stays as it is if that is quiet."""
+    def on_disconnected(self, reason: str = "", *, is_quiet: bool = False) -> None:
+        """Note that there is no connection; the standing stays as it is if that is quiet."""
+        self._why_not_connected = reason
         self._is_connected = self._is_connected and is_quiet
         self.state.disconnect()
 
