@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import requests
 from websockets.sync.client import ClientConnection, connect
 
 from tests.server.fake_engine import FakeEngine
-from tests.support.processes import start_server, wait_until
+from tests.support.processes import PATIENCE, start_server, wait_until
 from viewstream.protocol import (
     Base,
     Delta,
@@ -83,9 +84,8 @@ class Served:
 
     def open(self, *views: str, **options: Any) -> Watcher:
         """A websocket, closed at the end of the test."""
-        connection = self._connections.enter_context(
-            connect(self.address(*views), max_size=None, **options)
-        )
+        given = {"max_size": None, "open_timeout": PATIENCE, "ping_interval": None, **options}
+        connection = self._connections.enter_context(connect(self.address(*views), **given))
         return Watcher(connection)
 
 
@@ -95,7 +95,7 @@ class Watcher:
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
 
-    def next(self, patience: float = 20.0) -> Message:
+    def next(self, patience: float = PATIENCE) -> Message:
         """The next message, whatever it is."""
         return decode(self.connection.recv(patience))
 
@@ -115,12 +115,17 @@ class Watcher:
         assert isinstance(message, Delta), message
         return message
 
-    def status(self, state: str) -> Status:
-        """The next status of that state; other messages are passed over."""
+    def status(self, state: str, reason: str = "") -> Status:
+        """The next status of that state with `reason` in its own; other messages are passed over.
+
+        A view has one status, and may have several problems: which one it names first is open.
+        """
+        deadline = time.monotonic() + PATIENCE
         while True:
             message = self.next()
-            if isinstance(message, Status) and message.state == state:
+            if isinstance(message, Status) and message.state == state and reason in message.reason:
                 return message
+            assert time.monotonic() < deadline, f"expected {state}: {reason}, found {message}"
 
 
 def wait_for_clients(served: Served, count: int) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served, wait_for_clients
 from tests.static.conftest import CHROMIUM, QUIET, chromium
-from tests.support.processes import start_server
+from tests.support.processes import PATIENCE, start_server
 
 __all__ = ["chromium"]  # a fixture
 
@@ -26,11 +26,12 @@ OPEN = """
 """
 
 
-def rows_seen(page: Page, count: int) -> list[dict[str, Any]]:
-    """The first `count` messages that are not statuses, once they have come."""
-    page.wait_for_function("(n) => seen.filter((m) => m.type !== 'status').length >= n", arg=count)
-    seen: list[dict[str, Any]] = page.evaluate("seen.filter((m) => m.type !== 'status')")
-    return seen
+def rows_seen(page: Page, number: int) -> dict[str, Any]:
+    """The message of that number, from 0 on, among those that are not statuses; waits for it."""
+    of_rows = "seen.filter((m) => m.type !== 'status')"
+    page.wait_for_function(f"(n) => {of_rows}.length > n", arg=number, timeout=PATIENCE * 1000)
+    message: dict[str, Any] = page.evaluate(f"(n) => {of_rows}[n]", number)
+    return message
 
 
 def test_a_browser_takes_every_frame(chromium: Browser, engine: FakeEngine) -> None:
@@ -41,12 +42,12 @@ def test_a_browser_takes_every_frame(chromium: Browser, engine: FakeEngine) -> N
         page.goto(served.url + "/healthz")
         extensions = page.evaluate(OPEN, served.address())
         assert "server_no_context_takeover" in extensions
-        base = rows_seen(page, 1)[0]
+        base = rows_seen(page, 0)
         assert base["rows"] == [list(row) for row in engine.rows]
         for n, size in enumerate((1, 40, 2000)):
             updates = [(1001 + n, 1, (f"user {i}", str(i))) for i in range(size)]
             served.post(1001 + n, 1002 + n, *updates)
-            delta = rows_seen(page, 2 + n)[1 + n]
+            delta = rows_seen(page, 1 + n)
             assert delta["updates"] == [[time, diff, list(row)] for time, diff, row in updates]
         served.process.send(signal.SIGTERM)
         page.wait_for_function("ended !== null")

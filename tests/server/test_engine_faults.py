@@ -8,17 +8,17 @@ import time
 import pytest
 
 from tests.server.fake_engine import START, FakeEngine
-from tests.server.served import Served
-from tests.support.processes import wait_until
+from tests.server.served import Served, Watcher
+from tests.support.processes import PATIENCE, wait_until
 from tests.support.scripted_wire import TEXT, Session
-from viewstream.protocol import Base
+from viewstream.protocol import Base, Status
 
 
 def test_a_view_that_cannot_be_read_is_said_and_read_again(engine: FakeEngine) -> None:
     engine.error = "Evaluation error: invalid input syntax for type jsonb: trailing characters"
     with Served(engine) as served:
         watcher = served.open()
-        assert watcher.status("waiting").reason == "the engine answers with an error"
+        assert watcher.status("waiting", "the engine answers with an error")
         assert served.health()["problem"] == "the engine answers with an error"
         served.process.wait_for(r"the engine answers with an error \(.*invalid input syntax")
         assert served.get("/healthz")["status"] == "degraded"
@@ -32,7 +32,7 @@ def test_a_view_that_does_not_exist_yet_is_read_once_it_does(engine: FakeEngine)
     engine.is_known = False
     with Served(engine) as served:
         watcher = served.open()
-        assert "unknown view 'top10'" in watcher.status("waiting").reason
+        watcher.status("waiting", "unknown view 'top10'")
         engine.is_known = True
         assert watcher.base() == engine.base("top10")
 
@@ -41,7 +41,7 @@ def test_an_answer_that_nobody_expected_ends_only_the_read(engine: FakeEngine) -
     engine.start = "no time at all"
     with Served(engine, views=("top10",)) as served:
         watcher = served.open()
-        assert "makes no sense" in watcher.status("waiting").reason
+        watcher.status("waiting", "makes no sense")
         engine.start = START
         engine.columns = [("user", TEXT)]  # rows of another width than was announced
         engine.rows = [("Alice",)]
@@ -52,14 +52,18 @@ def test_an_answer_that_nobody_expected_ends_only_the_read(engine: FakeEngine) -
 def test_a_plain_view_is_explained_in_one_sentence(engine: FakeEngine) -> None:
     engine.error = "unable to automatically determine a query timestamp"
     with Served(engine) as served:
-        reason = served.open().status("waiting").reason
-        assert reason == "top10 is a plain view: make it materialized, or give it an index"
+        reason = "top10 is a plain view: make it materialized, or give it an index"
+        assert served.open().status("waiting", reason).reason == reason
 
 
 def test_one_query_asks_for_the_epochs_of_all_views(engine: FakeEngine) -> None:
     views = [f"v{n}" for n in range(40)]
     with Served(engine, views=tuple(views), bounds={"epoch_every": 0.1}) as served:
-        wait_until(lambda: all(served.health(view)["base_reads"] for view in views), "the bases")
+
+        def are_read() -> bool:
+            return all(view["base_reads"] for view in served.get("/healthz")["views"].values())
+
+        wait_until(are_read, "the bases")
         before = engine.epoch_queries
         statements = len(engine.statements)
         wait_until(lambda: engine.epoch_queries >= before + 5, "five rounds")
@@ -85,7 +89,7 @@ def test_without_an_engine_clients_wait_and_posts_are_to_be_tried_again() -> Non
         port = gone.port
     with Served(gone) as served:
         watcher = served.open()
-        assert "the engine does not answer" in watcher.status("waiting").reason
+        watcher.status("waiting", "the engine does not answer")
         refused = served.post(1, 2)
         assert refused.status_code == 503
         assert 1 <= int(refused.headers["Retry-After"]) <= 2
@@ -111,33 +115,36 @@ def test_a_query_that_hangs_fails_and_is_repeated(engine: FakeEngine) -> None:
         assert reason.upper == 1001
         assert "is not read within 5 s" in served.health()["problem"]
         engine.go_on.set()
-        wait_until(lambda: served.health()["base_reads"] == 2, "the engine to be asked again")
+        wait_until(lambda: served.health()["base_reads"] >= 2, "the engine to be asked again")
         assert "is not read" not in (served.health()["problem"] or "")
 
 
 def test_the_engine_has_as_long_as_was_said(engine: FakeEngine) -> None:
     engine.go_on.clear()
-    with Served(engine, "--engine-timeout", "0.3") as served:
+    with Served(engine, "--engine-timeout", "1.5") as served:
         watcher = served.open()
-        assert "is not read within 0.3 s" in watcher.status("waiting").reason
+        watcher.status("waiting", "is not read within 1.5 s")
         engine.go_on.set()
         assert watcher.base() == engine.base("top10")
 
 
 class SlowEngine(FakeEngine):
-    """Counts the questions that it works at."""
+    """Counts the questions that it works at, and answers none until `expected` have met."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
         super().__init__()
         self.most = 0
-        self._counted = threading.Lock()
+        self._expected = expected
+        self._counted = threading.Condition()
         self._at_once = 0
 
     def _answer(self, statement: str, session: Session) -> None:
         with self._counted:
             self._at_once += 1
             self.most = max(self.most, self._at_once)
-        time.sleep(0.02)  # so that questions meet
+            self._counted.notify_all()
+            self._counted.wait_for(lambda: self.most >= self._expected, 4)
+        time.sleep(0.02)  # so that more would meet
         with self._counted:
             self._at_once -= 1
         super()._answer(statement, session)
@@ -147,7 +154,7 @@ class SlowEngine(FakeEngine):
 def test_the_engine_is_asked_as_many_questions_at_a_time_as_was_said(most: int) -> None:
     views = ("a", "b", "c")
     with (
-        SlowEngine() as engine,
+        SlowEngine(most) as engine,
         Served(engine, bounds={"engine_connections": most}, views=views) as served,
     ):
         for view in views:
@@ -185,7 +192,7 @@ def test_a_restart_of_the_engine_ends_the_history(engine: FakeEngine) -> None:
         engine.rows = [("Alice", "1")]
         base = watcher.base()
         assert base == engine.base("top10")
-        assert "the view was recreated" in watcher.status("stale").reason
+        watcher.status("stale", "the view was recreated")
         assert served.post(1001, 1002, epoch=old).status_code == 410
 
 
@@ -203,7 +210,7 @@ def test_an_audit_that_fails_gives_everybody_a_new_base(engine: FakeEngine) -> N
         engine.time = "1019"
         engine.rows = [("the", "truth")]
         other = served.open()  # so much log lies above the kept base that another is read
-        wait_until(lambda: served.health()["audit_mismatches"] == 1, "the audit to fail")
+        wait_until(lambda: served.health()["audit_mismatches"], "the audit to fail")
         engine.time = "1030"
         assert watcher.base() == engine.base("top10")
         while (base := other.base()) != engine.base("top10"):
@@ -223,52 +230,85 @@ def test_posts_go_on_while_a_base_is_read(engine: FakeEngine) -> None:
             target=lambda: answers.append(served.post(1001, 1002).status_code)
         )
         poster.start()
-        poster.join(10)
+        poster.join(PATIENCE)
         assert answers == [200], "a POST of a new epoch waits for the epoch, not for the rows"
+
+
+class Pipeline:
+    """Posts that nothing changes, up to one later time after another."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self.head = 1001
+        wait_until(lambda: served.post(900, self.head).status_code == 200, "the epoch")
+
+    def move(self) -> None:
+        self._served.post(self.head, self.head + 1)
+        self.head += 1
+
+    def stand_still(self) -> None:
+        self._served.post(self.head, self.head)
+
+    def wait_until_live(self) -> None:
+        """Move until the view is live, however seldom this process gets its turn."""
+
+        def is_live() -> bool:
+            self.move()
+            return bool(self._served.health()["state"] == "live")
+
+        wait_until(is_live, "the view to be live")
+
+    def open_live(self) -> Watcher:
+        """A client that has been sent `live`."""
+        watcher = self._served.open()
+
+        def is_live() -> bool:
+            self.move()
+            message = watcher.next()
+            return isinstance(message, Status) and message.state == "live"
+
+        wait_until(is_live, "the client to be sent that the view is live")
+        return watcher
+
+    def wait_until_stale(self, reason: str) -> None:
+        """Stand still until the view is stale for that reason; another one may come first."""
+
+        def is_stale() -> bool:
+            self.stand_still()
+            health = self._served.health()
+            return health["state"] == "stale" and reason in health["problem"]
+
+        wait_until(is_stale, reason)
 
 
 def test_a_tail_that_stands_still_is_noticed_though_nobody_needs_a_base(engine: FakeEngine) -> None:
     """Its empty deltas keep on coming: only the time of a SELECT can tell."""
     engine.time = "1000"
     with Served(engine, "--stale-after", "3") as served:
-        served.post(900, 1001)
-        wait_until(lambda: served.health()["state"] == "live", "the view to be live")
-        watcher = served.open()
-        watcher.status("live")
-        engine.time = "5000"
-        served.post(1001, 1002)  # the head moves once more, and then stands still
-
-        def is_stale() -> bool:
-            served.post(1002, 1002)
-            return bool(served.health()["state"] == "stale")
-
-        wait_until(is_stale, "the standstill to be noticed", 20)
-        assert "has been behind the engine for 3 s" in served.health()["problem"]
-        assert "has been behind the engine" in watcher.status("stale").reason
-        served.post(1002, 5001)
-        wait_until(lambda: served.health()["state"] == "live", "the view to be live again")
+        pipeline = Pipeline(served)
+        watcher = pipeline.open_live()
+        engine.time = str(pipeline.head + 100_000)
+        reason = "has been behind the engine for 3 s"
+        pipeline.wait_until_stale(reason)
+        watcher.status("stale", reason)
+        served.post(pipeline.head, pipeline.head + 200_000)
+        pipeline.head += 200_000
+        pipeline.wait_until_live()
 
 
 def test_a_frozen_engine_is_not_called_live_though_its_pipeline_is_there(
     engine: FakeEngine,
 ) -> None:
     engine.time = "1000"
-    with Served(engine, "--stale-after", "3", "--engine-timeout", "0.5") as served:
-        served.post(900, 1001)
-        wait_until(lambda: served.health()["state"] == "live", "the view to be live")
-        watcher = served.open()
-        watcher.status("live")
+    with Served(engine, "--stale-after", "3", "--engine-timeout", "1") as served:
+        pipeline = Pipeline(served)
+        watcher = pipeline.open_live()
         engine.thawed.clear()
-
-        def is_stale() -> bool:
-            served.post(1001, 1001)
-            return bool(served.health()["state"] == "stale")
-
-        wait_until(is_stale, "the silence of the engine to be noticed", 20)
-        assert "the engine does not answer" in watcher.status("stale").reason
+        reason = "the engine does not answer"
+        pipeline.wait_until_stale(reason)
+        watcher.status("stale", reason)
         engine.thawed.set()
-        served.post(1001, 1002)
-        wait_until(lambda: served.health()["state"] == "live", "the view to be live again", 20)
+        pipeline.wait_until_live()
 
 
 def test_rows_that_a_tail_left_out_are_found_though_nobody_needs_a_base(engine: FakeEngine) -> None:
@@ -286,7 +326,8 @@ def test_rows_that_a_tail_left_out_are_found_though_nobody_needs_a_base(engine: 
             served.post(head, head)
             return bool(served.health()["audit_mismatches"])
 
-        wait_until(is_found, "the audit to fail", 20)
+        wait_until(is_found, "the audit to fail")
+        old = engine.base("top10")
         engine.time = "1030"
         assert watcher.delta().upper == 1010
-        assert watcher.base() == engine.base("top10")
+        assert watcher.base() in (old, engine.base("top10"))

@@ -17,6 +17,7 @@ from server.upstream import base_rows
 from server.upstream.database import Answer
 from server.upstream.reader import COLLECT_SLICE
 from tests.server.fake_engine import FakeEngine
+from tests.support.processes import PATIENCE
 from viewstream.protocol import Base, Delta, Message, Row, decode
 
 ROWS = 100_000
@@ -80,6 +81,12 @@ class Follower:
         return next(message for message in self.messages if isinstance(message, Base))
 
 
+def serve(engine: FakeEngine, *views: str) -> Server:
+    """A server whose engine has as long as a slow machine takes for a large view."""
+    timeout = 2 * PATIENCE
+    return Server(Options(views, listen=("127.0.0.1", 0), dsn=engine.dsn, engine_timeout=timeout))
+
+
 def test_no_turn_of_the_event_loop_does_more_than_a_slice_of_a_large_base(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +115,7 @@ def test_no_turn_of_the_event_loop_does_more_than_a_slice_of_a_large_base(
         monkeypatch.setattr(Answer, "take", counted_take)
         monkeypatch.setattr(base_rows, "encode", counted_encode)
         monkeypatch.setattr(FramedMessage, "compress", traced_compress)
-        server = Server(Options(("large",), listen=("127.0.0.1", 0), dsn=engine.dsn))
+        server = serve(engine, "large")
         follower = await Follower.connect(server, "large")
         base = await follower.base()
         turns.stop()
@@ -119,7 +126,7 @@ def test_no_turn_of_the_event_loop_does_more_than_a_slice_of_a_large_base(
         assert turns.most("encoded") <= 2 * COLLECT_SLICE  # the rows and their weights
         return base
 
-    base = asyncio.run(asyncio.wait_for(run(), 60))
+    base = asyncio.run(asyncio.wait_for(run(), 2 * PATIENCE))
     assert base == engine.base("large")
     assert compressed_in
     assert all(name != threading.main_thread().name for name in compressed_in)
@@ -129,7 +136,7 @@ def test_deltas_of_another_view_are_sent_while_a_large_base_is_read(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def run() -> int:
-        server = Server(Options(("large", "small"), listen=("127.0.0.1", 0), dsn=engine.dsn))
+        server = serve(engine, "large", "small")
         small = await Follower.connect(server, "small")
         await small.base()
         posted = iter(range(1001, 1_000_000))
@@ -154,4 +161,4 @@ def test_deltas_of_another_view_are_sent_while_a_large_base_is_read(
         return sent
 
     slices = ROWS // COLLECT_SLICE
-    assert asyncio.run(asyncio.wait_for(run(), 60)) >= slices // 2
+    assert asyncio.run(asyncio.wait_for(run(), 2 * PATIENCE)) >= slices // 2

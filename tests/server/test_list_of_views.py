@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from server.upstream.descriptions import FRESH_FOR
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from tests.support.processes import wait_until
@@ -20,11 +21,18 @@ def entry(served: Served) -> dict[str, Any]:
     return view
 
 
+def is_described(served: Served) -> bool:
+    """Whether the engine's answers are there: a request waits for them two seconds at most."""
+    view = entry(served)
+    return view["columns"] is not None and view["rows"] is not None
+
+
 def test_a_view_is_described(engine: FakeEngine) -> None:
     with Served(engine) as served:
         assert served.post(1000, 1001).status_code == 200
         watcher = served.open()
         watcher.base()
+        wait_until(lambda: is_described(served), "the engine's answers")
         assert entry(served) == {
             "name": "top10",
             "kind": "materialized view",
@@ -43,23 +51,27 @@ def test_a_view_is_described(engine: FakeEngine) -> None:
 def test_internal_tables_have_no_sql(engine: FakeEngine) -> None:
     engine.id, engine.schema = "s4021", "mz_catalog"
     with Served(engine) as served:
+        wait_until(lambda: is_described(served), "the engine's answers")
         view = entry(served)
     assert (view["kind"], view["sql"], view["rows"]) == ("internal table", None, 2)
 
 
 def test_another_epoch_has_another_definition(engine: FakeEngine) -> None:
     with Served(engine) as served:
-        assert len(entry(served)["columns"]) == 2
+        wait_until(lambda: len(entry(served)["columns"] or ()) == 2, "the columns")
         engine.columns, engine.rows, engine.id = engine.columns[:1], [("Alice",)], "u9"
-        wait_until(lambda: len(entry(served)["columns"]) == 1, "the new columns")
-        assert entry(served)["rows"] == 1
+        wait_until(lambda: len(entry(served)["columns"] or ()) == 1, "the new columns")
+        wait_until(lambda: entry(served)["rows"] == 1, "the new rows")
 
 
 def test_requests_share_what_was_asked(engine: FakeEngine) -> None:
     with Served(engine) as served, ThreadPoolExecutor(10) as pool:
+        wait_until(lambda: is_described(served), "the engine's answers")
+        before, began = engine.counts, time.monotonic()
         found = list(pool.map(lambda _: entry(served)["rows"], range(60)))
+        most = 1 + (time.monotonic() - began) / FRESH_FOR
     assert found == [2] * 60
-    assert engine.counts < 20, "one question serves all who ask within two seconds"
+    assert engine.counts - before <= most, "one question serves all within two seconds"
 
 
 def test_what_the_engine_does_not_answer_is_null(engine: FakeEngine) -> None:
@@ -75,7 +87,7 @@ def test_what_the_engine_does_not_answer_is_null(engine: FakeEngine) -> None:
 
 def test_an_engine_that_hangs_delays_nobody_for_long(engine: FakeEngine) -> None:
     with Served(engine, "--engine-timeout", "60") as served:
-        entry(served)
+        wait_until(lambda: is_described(served), "the engine's answers")
         engine.thawed.clear()
         wait_until(lambda: entry(served)["rows"] in (2, None), "an answer, though an old one")
         assert entry(served)["columns"] is not None

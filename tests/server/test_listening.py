@@ -42,6 +42,7 @@ def test_an_address_that_the_machine_has_not_is_left_out(monkeypatch: pytest.Mon
 def test_no_socket_is_left_open_if_a_port_is_in_use() -> None:
     (used,) = listen("127.0.0.1", 0)
     port = used.getsockname()[1]
+    gc.collect()  # what earlier tests left
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         with pytest.raises(OSError, match="Address already in use") as raised:

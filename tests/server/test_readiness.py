@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def ready(served: Served, query: str = "") -> tuple[int, Any]:
 def test_a_view_without_a_pipeline_is_not_ready_but_the_server_is_alive(served: Served) -> None:
     expected = (503, {"top10": ["no pipeline has posted yet"]})
     wait_until(lambda: ready(served) == expected, "the base to be read")
-    served.post(900, 1001)
+    assert served.post(900, 1001).status_code == 200
     assert ready(served) == (200, {})
     assert served.get("/healthz")["status"] == "ok"
 
@@ -47,12 +48,17 @@ def test_only_the_views_that_are_named_count(engine: FakeEngine) -> None:
 
 
 def test_an_engine_that_is_away_makes_it_unready_and_heals(engine: FakeEngine) -> None:
-    with Served(engine, "--engine-timeout", "0.5", bounds={"epoch_every": 0.2}) as served:
-        served.post(900, 1001)
+    options = ("--engine-timeout", "1", "--stale-after", "600")
+    with Served(engine, *options, bounds={"epoch_every": 0.2}) as served:
+        wait_until(lambda: served.post(900, 1001).status_code == 200, "the epoch")
         wait_until(lambda: ready(served) == (200, {}), "the view to be ready")
         engine.thawed.clear()
-        wait_until(lambda: ready(served)[0] == 503, "the engine to be missed")
-        assert "the engine does not answer" in ready(served)[1]["top10"][0]
+
+        def is_missed() -> bool:
+            status, reasons = ready(served)
+            return status == 503 and "the engine does not answer" in reasons["top10"][0]
+
+        wait_until(is_missed, "the engine to be missed")
         engine.thawed.set()
         wait_until(lambda: ready(served)[0] == 200, "the engine to be back")
 
@@ -61,9 +67,14 @@ def test_a_restart_after_which_time_stands_still(engine: FakeEngine) -> None:
     """As v0.26.0 whose file does not grow: time stays below its start, and TAIL repeats it."""
     bounds = {"tail_delay": 0.05, "epoch_every": 0.2, "hub": {"recreate_patience": 200}}
     engine.start, engine.time = EARLIER, str(AT_EARLIER - 1)
-    with Served(engine, "--tail", "--stale-after", "2", bounds=bounds) as served:
-        engine.tail.progress(AT_EARLIER)
-        wait_until(lambda: ready(served)[0] == 200, "the view to be ready")
+    with Served(engine, "--tail", "--stale-after", "3", bounds=bounds) as served:
+        times = itertools.count()
+
+        def is_ready_at(time: int) -> bool:
+            engine.tail.progress(time + next(times))
+            return ready(served)[0] == 200
+
+        wait_until(lambda: is_ready_at(AT_EARLIER), "the view to be ready")
         watcher = served.open()
         still = AT_LATER - 60_000
         engine.start, engine.time = LATER, str(still - 1)
@@ -76,12 +87,8 @@ def test_a_restart_after_which_time_stands_still(engine: FakeEngine) -> None:
         expected = (503, {"top10": [STOPPED]})
         wait_until(lambda: repeat(ready(served) == expected), "the standstill")
         assert served.health()["problem"] == STOPPED
-        status = watcher.status("stale")
-        while status.reason != STOPPED:
-            status = watcher.status("stale")
-        assert status == Status("top10", "stale", STOPPED)
-        engine.tail.progress(still + 1)
-        wait_until(lambda: ready(served)[0] == 200, "time to go on")
+        assert watcher.status("stale", STOPPED) == Status("top10", "stale", STOPPED)
+        wait_until(lambda: is_ready_at(still + 1), "time to go on")
 
 
 def test_a_probe_needs_no_token_but_the_reasons_do(engine: FakeEngine, tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.child import PATIENCE, ROOT, Child
+from scripts.child import ROOT, Child
 
 T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds that a test waits for what must happen: for a slow machine with other work to do."""
 
 
 def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
@@ -51,6 +53,12 @@ class Process(Child):
     @property
     def stderr(self) -> str:
         return self.output
+
+    def wait_for(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
+        return super().wait_for(pattern, patience)
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        return super().wait(patience)
 
 
 def start_engine(*options: str | Path, listen: str = "127.0.0.1:0") -> tuple[Process, str]:
