@@ -67,9 +67,9 @@ class Crowd:
             headers = WEBSOCKET + (_DEFLATE if way == "deflated" else "")
         headers += bearer(self._token())
         query = "&".join(f"view={quote(view)}" for view in views)
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(HOST, self._chance.choice(self._ports)), _PATIENCE
-        )
+        # Not wait_for: in Python 3.11 it may swallow the cancellation, and the run never ends.
+        async with asyncio.timeout(_PATIENCE):
+            reader, writer = await asyncio.open_connection(HOST, self._chance.choice(self._ports))
         try:
             writer.write(f"GET {path}?{query} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n".encode())
             stay = self._chance.expovariate(1 / 5)

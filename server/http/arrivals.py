@@ -16,9 +16,9 @@ from server.access.address_limits import AddressLimits
 from server.access.refusal import Refusal, send_refusal
 from server.flusher import now
 from server.http.post_connection import Posts
-from server.wire.counting import CountingServer, NoteRefusal
+from server.wire.counting import MALFORMED, CountingServer, NoteRefusal
 from server.wire.handshake import StreamRequest, parse_stream_request
-from server.wire.heads import MAX_HEAD, head_size
+from server.wire.heads import MAX_HEAD, has_bare_newline, head_size
 from server.wire.readers import Readers
 from server.wire.socket_connection import receive
 
@@ -147,7 +147,8 @@ class Arrivals:
         if request is not None:
             self._open_websocket(connection, address[0], request, data[size:])
             return
-        refusal = self._refuse_request(address[0], data)
+        is_broken = not size and has_bare_newline(data)
+        refusal = MALFORMED if is_broken else self._refuse_request(address[0], data)
         if refusal is None:
             self._http.take(connection, address, data)
         else:
@@ -167,5 +168,5 @@ class Arrivals:
 
 
 def _has_request(data: bytes) -> bool:
-    """Whether a head has come whole, or too much to be one."""
-    return head_size(data) > 0 or len(data) >= MAX_HEAD
+    """Whether a head has come whole, or what will never be one."""
+    return head_size(data) > 0 or len(data) >= MAX_HEAD or has_bare_newline(data)

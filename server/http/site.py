@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
 from tornado.iostream import IOStream
 from tornado.web import Application
 
@@ -34,6 +34,7 @@ from server.http.rows import Bodies, Rows
 from server.http.views import Views
 from server.http.websocket import Stream
 from server.options import STATIC
+from server.wire.absolute_form import OriginForm
 
 DELTAS = "/view/deltas"
 STREAM = "/view/stream"
@@ -81,6 +82,11 @@ class Site(Application):
             default_handler_args=self._shared,
             log_function=lambda handler: None,
         )
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        return OriginForm(super().start_request(server_conn, request_conn))
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """Choose by more than the path.

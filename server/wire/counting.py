@@ -12,15 +12,17 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPInputError
 from tornado.iostream import IOStream, SSLIOStream, UnsatisfiableReadError
 
 from server.access.refusal import Refusal, encode_refusal
+from server.wire.heads import has_bare_newline
 
 MAX_BUFFER = 1 << 20
 """Bytes that are read ahead from one client."""
 _BARE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 """Tornado's answer to a request that is none."""
-_MALFORMED = Refusal(400, "expected a request of HTTP/1.1")
+MALFORMED = Refusal(400, "expected a request of HTTP/1.1")
 _TOO_LARGE = Refusal(431, "expected a head of at most 64 KiB, and lines of a usual length")
 _DRAINED = 1 << 20
 """Bytes of a refused request that are read before its connection is closed: a connection that is
@@ -37,15 +39,26 @@ _Error: TypeAlias = (
 
 
 class _ExplainingStream(IOStream):
-    """Answers in JSON where Tornado refuses a malformed request without a body, or in silence."""
+    """Answers in JSON where Tornado refuses a malformed request without a body, or in silence.
+
+    Refuses heads whose lines do not end with CRLF, which Tornado takes: a proxy in front may see
+    other headers in them.
+    """
 
     on_refused: Callable[[Refusal], None] = staticmethod(lambda refusal: None)
+
+    async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
+        """Read a head: Tornado reads nothing else by a pattern."""
+        head = await super().read_until_regex(regex, max_bytes)
+        if has_bare_newline(head):
+            raise HTTPInputError("a line of the head does not end with CRLF")
+        return head
 
     def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
         if data != _BARE:
             return super().write(data)
-        self.on_refused(_MALFORMED)
-        return super().write(encode_refusal(_MALFORMED))
+        self.on_refused(MALFORMED)
+        return super().write(encode_refusal(MALFORMED))
 
     def close(self, exc_info: _Error = False) -> None:
         is_refused = isinstance(exc_info, UnsatisfiableReadError)

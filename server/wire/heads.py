@@ -10,6 +10,7 @@ from typing import NamedTuple
 MAX_HEAD = 16 << 10
 """Bytes of a head that are read here; a longer one is left to Tornado."""
 _END = b"\r\n\r\n"
+_BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
 _HEAD = re.compile(
     r"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n"
     r"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+)\r\n"
@@ -28,6 +29,11 @@ def head_size(data: bytes | bytearray) -> int:
     """The size of the head with which `data` begins; 0 if it has not come whole."""
     end = data.find(_END)
     return 0 if end < 0 else end + len(_END)
+
+
+def has_bare_newline(head: bytes) -> bool:
+    """Whether a line does not end with CRLF: programs differ in whether that ends the line."""
+    return _BARE_NEWLINE.search(head) is not None
 
 
 def parse_head(head: bytes) -> Head | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import struct
 import sys
@@ -75,6 +76,66 @@ def test_a_malformed_request_is_refused_in_json(shared_server: Served, data: byt
     head, _, body = exchange(shared_server, data).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert json.loads(body) == {"error": "expected a request of HTTP/1.1"}
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+POST = "POST /view/deltas HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+AMBIGUOUS = {
+    "no CR at all": "GET /healthz HTTP/1.1\nHost: localhost\n\n",
+    "no CR in a line": "GET /healthz HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n",
+    "no CR at the end": "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\n",
+    "LF first": "\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "no LF": "GET /healthz HTTP/1.1\r\nHost: localhost\rX: y\r\n\r\n",
+    "folded": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
+    "blank before colon": "GET /healthz HTTP/1.1\r\nHost : localhost\r\n\r\n",
+    "NUL": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: \0\r\n\r\n",
+    "two lengths": f"{POST}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}",
+    "length and chunks": f"{POST}Content-Length: 2\r\n{CHUNKED}\r\n\r\n0\r\n\r\n",
+    "two encodings": f"{POST}{CHUNKED}\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+    "chunk with extension": f"{POST}{CHUNKED}\r\n\r\n2;a=b\r\n{{}}\r\n0\r\n\r\n",
+}
+"""Requests that end, or have headers, where another program in front may not see it."""
+
+
+@pytest.mark.parametrize("before", ["", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+@pytest.mark.parametrize("data", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_an_ambiguous_request_is_refused(shared_server: Served, before: str, data: str) -> None:
+    """Also as the second request of a connection; the request behind it is not answered."""
+    behind = "GET /about.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = exchange(shared_server, (before + data + behind).encode())
+    statuses = re.findall(rb"^HTTP/1.1 (\d+)", answer, re.MULTILINE)
+    assert statuses == ([b"200"] if before else []) + [b"400"], answer
+
+
+def test_a_bare_newline_is_refused_before_the_head_is_whole(shared_server: Served) -> None:
+    assert raw_request(shared_server, b"GET / HTTP/1.1\n").startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://localhost/healthz", "localhost", 200),
+        ("HTTPS://LOCALHOST:80/healthz", "example.org", 200),
+        ("http://localhost/view/rows?view=nosuch", "localhost", 404),
+        ("http://localhost", "localhost", 200),
+        ("http://localhost?a", "localhost", 200),
+        ("http://example.org/healthz", "localhost", 403),
+        ("http://localhost@example.org/healthz", "localhost", 400),
+        ("ftp://localhost/healthz", "localhost", 404),
+    ],
+)
+def test_a_target_may_be_absolute_and_its_host_counts(
+    shared_server: Served, target: str, host: str, status: int
+) -> None:
+    answer = exchange(shared_server, f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+
+
+def test_a_websocket_opens_at_an_absolute_target(shared_server: Served) -> None:
+    headers = "".join(f"{name}: {value}\r\n" for name, value in UPGRADE.items())
+    target = "http://localhost/view/stream?view=top10"
+    answer = exchange(shared_server, f"GET {target} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 101 "), answer
 
 
 @pytest.mark.parametrize("size", [70_000, 300_000, 900_000])

@@ -46,7 +46,7 @@ def test_other_requests_are_refused(shared_server: Served) -> None:
         ("GET", "/viewstream/a%0ab", None, 400, "expected a path without control codes"),
         ("GET", "/view/rows%00?view=top10", None, 400, "expected a path without control codes"),
         ("GET", "/%ff", None, 400, "bad request"),
-        ("GET", "http://localhost/healthz", None, 404, "there is nothing at 'http://localhost/"),
+        ("GET", "ftp://localhost/healthz", None, 404, "there is nothing at 'ftp://localhost/"),
         ("OPTIONS", "*", None, 404, "there is nothing at '*'"),
         ("OPTIONS", "/healthz", None, 405, "expected GET or HEAD, found OPTIONS"),
         ("CONNECT", "example.org:443", None, 405, "found CONNECT"),
