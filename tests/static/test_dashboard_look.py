@@ -21,11 +21,14 @@ from tests.static.dashboard_script import (
 from tests.support.npm import INSTALLS, TOOLS, install, system_node
 from tests.support.scripted_stream import ScriptedStream
 
+SMALL = {"width": 320, "height": 568}
 PHONE = {"width": 360, "height": 740}
 TABLET = {"width": 820, "height": 1180}
 LAPTOP = {"width": 1280, "height": 900}
 SCREEN = {"width": 3840, "height": 2160}
-WINDOWS = [PHONE, TABLET, LAPTOP, SCREEN]
+COLUMN = {"width": 1440, "height": 2560}
+"""A screen on a wall that is higher than it is wide."""
+WINDOWS = [SMALL, PHONE, TABLET, LAPTOP, SCREEN, COLUMN]
 
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\">",
@@ -125,12 +128,15 @@ def test_fits_its_window(
     expect(total(page)).to_have_text("1,234,567,890")
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     page_height = page.evaluate("document.documentElement.scrollHeight")
-    assert viewport is not SCREEN or page_height <= SCREEN["height"]
+    assert viewport not in (SCREEN, COLUMN) or page_height <= viewport["height"]
     assert page.evaluate(TEXTS_IN_THE_WAY) == []
 
 
-def test_a_large_screen_is_a_wall(stream: ScriptedStream, new_page: Callable[..., Page]) -> None:
-    page = new_page(viewport=SCREEN)
+@pytest.mark.parametrize("viewport", [SCREEN, COLUMN], ids=lambda size: size["width"])
+def test_a_large_screen_is_a_wall(
+    stream: ScriptedStream, new_page: Callable[..., Page], viewport: Any
+) -> None:
+    page = new_page(viewport=viewport)
     page.goto(stream.url)
     whole_scene(stream.connection(0))
     expect(page.locator("#clock")).to_be_visible()
@@ -141,14 +147,14 @@ def test_a_large_screen_is_a_wall(stream: ScriptedStream, new_page: Callable[...
     expect(page.locator("#wars")).to_be_in_viewport(ratio=1)
     covered = page.evaluate("""() => {
       const { left, right } = document.querySelector("main").getBoundingClientRect();
-      const { bottom } = document.querySelector("#race").getBoundingClientRect();
+      const { bottom } = document.querySelector("#wars").getBoundingClientRect();
       return [(right - left) / innerWidth, bottom / innerHeight];
     }""")
     assert min(covered) > 0.9
     size = page.locator("#race .name").first.evaluate(
         "e => parseFloat(getComputedStyle(e).fontSize)"
     )
-    assert size >= 36
+    assert size >= min(viewport.values()) / 60
 
 
 @pytest.mark.parametrize(("query", "is_wall"), [("", False), ("?wall", True), ("?wall=off", False)])
@@ -186,6 +192,34 @@ def test_nothing_jumps(
     scene.connection.close(1001, "retry=600")
     expect(page.locator("#notice")).to_be_visible()
     assert page.evaluate("shifts") < 0.05
+
+
+def test_bars_and_choices_are_seen_in_the_colours_of_the_reader(
+    stream: ScriptedStream, new_page: Callable[..., Page]
+) -> None:
+    """Where a system replaces all colours, two lengths of a bar still differ, and so on."""
+    page = new_page(forced_colors="active", reduced_motion="reduce")
+    page.goto(stream.url)
+    scene = whole_scene(stream.connection(0))
+    expect(total(page)).to_have_text("1,024")
+    scene.become(top10_5min=[("Alice", "100"), ("Bob", "10")])
+    wait_for_editors(page, "Alice", "Bob")
+    long, short = (
+        track.screenshot() for track in page.locator("#race li:not([inert]) .track").all()
+    )
+    assert long != short
+    split = page.locator(".split").screenshot()
+    scene.become(editors=[("people", "10"), ("bots", "1000")])
+    expect(page.locator("[data-kind=people] .edits")).to_have_text("10")
+    assert page.locator(".split").screenshot() != split
+    for switch, choice in (("#race-switch", "#race-switch label:nth-of-type(2)"), ("#pause",) * 2):
+        before = page.locator(switch).screenshot()
+        page.locator(choice).click()
+        page.mouse.move(0, 0)
+        assert page.locator(switch).screenshot() != before
+    current, other = page.locator(".site-nav a").all()[:2]
+    outline = "e => getComputedStyle(e).outlineStyle"
+    assert current.evaluate(outline) != other.evaluate(outline)
 
 
 @INSTALLS
@@ -254,6 +288,6 @@ def test_a_list_has_as_many_items_as_its_window_has_room_for(
     expect(items).to_have_count(3)
     for item in items.all():
         expect(item).to_be_in_viewport(ratio=0.99)
-    page.set_viewport_size(PHONE)  # a wall is never higher than it is wide
+    page.set_viewport_size(PHONE)  # a phone is no wall
     scene.become()
     expect(items).to_have_count(4)
