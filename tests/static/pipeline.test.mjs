@@ -72,6 +72,7 @@ const FILE = { lines: 5, bytes: 10, fileState: "followed", perSecond: 1, quietFo
 const TAILS = { tails: 2, updates: 9, perSecond: 1, lag: 5, missing: [] };
 const SERVER = {
   isReachable: true,
+  isEngineHeard: true,
   deltas: 1,
   perSecond: 1,
   lag: 4,
@@ -100,6 +101,7 @@ test("each hop has a state and says why", () => {
     [describeTails({ ...TAILS, missing: ["a", "b"] }, true), "bad", "Nobody reads a and 1 more"],
     [describeServer(SERVER), "ok", "All views are live"],
     [describeServer({ ...SERVER, isReachable: false }), "bad", "Does not answer"],
+    [describeServer({ ...SERVER, isEngineHeard: false }), "quiet", "Waits for the database"],
     [
       describeServer({ ...SERVER, late: [{ name: "a", problem: "nothing was posted for 15 s" }] }),
       "bad",
@@ -134,22 +136,35 @@ test("a hop of which nothing is known has no rate", () => {
 
 test("an outage lasts until rows are newer than it, and says whether they were verified", () => {
   const recovery = new Recovery();
-  const well = { trouble: "", asOf: 900, verifiedAt: 900 };
+  const well = { troubles: [], asOf: 900, verifiedAt: 900 };
   recovery.note({ ...well, at: 1000 });
   assert.deepEqual(recovery.outages, []);
-  recovery.note({ at: 2000, trouble: "It is away", asOf: 1900, verifiedAt: 1900 });
-  recovery.note({ at: 2500, trouble: "Rows are missing", asOf: 1900, verifiedAt: 1900 });
+  recovery.note({ at: 2000, troubles: ["It is away", false], asOf: 1900, verifiedAt: 1900 });
+  recovery.note({ at: 2500, troubles: [false, "Rows are missing"], asOf: 1900, verifiedAt: 1900 });
   assert.equal(recovery.describe(2600), "It is away, for 0.6 s");
-  recovery.note({ at: 3000, trouble: "", asOf: 1900, verifiedAt: 1900 });
+  recovery.note({ at: 3000, troubles: [], asOf: 1900, verifiedAt: 1900 });
   assert.deepEqual(recovery.outages, [], "the rows are from before");
-  recovery.note({ at: 3300, trouble: "", asOf: 3200, verifiedAt: 3250 });
+  recovery.note({ at: 3300, troubles: [], asOf: 3200, verifiedAt: 3250 });
   assert.equal(recovery.describe(3300), "");
   assert.deepEqual(recovery.outages.map(outageText), [
     "It is away: converged again in 1.3 s, checksum equal",
   ]);
-  recovery.note({ at: 5000, trouble: "Again", asOf: 4900, verifiedAt: 4900 });
-  recovery.note({ at: 6000, trouble: "", asOf: 5900, verifiedAt: 4900 });
+  recovery.note({ at: 5000, troubles: ["Again"], asOf: 4900, verifiedAt: 4900 });
+  recovery.note({ at: 6000, troubles: [], asOf: 5900, verifiedAt: 4900 });
   assert.equal(outageText(recovery.outages[0]), "Again: converged again in 1.0 s");
-  recovery.note({ at: 7000, trouble: "", asOf: 6900, verifiedAt: 6800 });
+  recovery.note({ at: 7000, troubles: [], asOf: 6900, verifiedAt: 6800 });
   assert.equal(outageText(recovery.outages[0]), "Again: converged again in 1.0 s, checksum equal");
+});
+
+test("an outage is named by its surest cause, whichever sign came first", () => {
+  const recovery = new Recovery();
+  recovery.note({ at: 1000, troubles: [false, "Changes are late"], asOf: 900, verifiedAt: 0 });
+  assert.equal(recovery.describe(1100), "Changes are late, for 0.1 s");
+  recovery.note({ at: 2000, troubles: ["The database is away", false], asOf: 900, verifiedAt: 0 });
+  recovery.note({ at: 3000, troubles: [false, "Changes are late"], asOf: 900, verifiedAt: 0 });
+  assert.equal(recovery.describe(3000), "The database is away, for 2.0 s");
+  recovery.note({ at: 4000, troubles: [false, false], asOf: 3900, verifiedAt: 0 });
+  assert.equal(outageText(recovery.outages[0]), "The database is away: converged again in 3.0 s");
+  recovery.note({ at: 5000, troubles: [false, "Changes are late"], asOf: 3900, verifiedAt: 0 });
+  assert.equal(recovery.describe(5000), "Changes are late, for 0.0 s", "that was another outage");
 });

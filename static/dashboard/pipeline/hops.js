@@ -7,7 +7,8 @@ const QUIET = 5_000;
 
 const numbers = new Intl.NumberFormat("en-US");
 const count = (value) => (value === null ? "–" : numbers.format(value));
-const rate = (value) => (value === null ? "–" : rateText(value) || "–");
+/** A rate, unless what counts is not heard: its last one is no news. */
+const rate = (value, isHeard = true) => (isHeard && value !== null ? rateText(value) : "–");
 
 /** @param {?number} bytes */
 export function bytesText(bytes) {
@@ -32,7 +33,7 @@ export function describeFile(file, isReachable) {
   const facts = /** @type {[string, string][]} */ ([
     ["Lines", count(file.lines)],
     ["Size", bytesText(file.bytes)],
-    ["New lines", rate(isReachable ? file.perSecond : null)],
+    ["New lines", rate(file.perSecond, isReachable)],
   ]);
   if (!isReachable) return { state: "unknown", word: "Not known", facts };
   if (file.fileState !== "followed")
@@ -67,7 +68,7 @@ export function describeTails(tails, isReachable) {
   const facts = /** @type {[string, string][]} */ ([
     ["TAILs", count(tails.tails)],
     ["Rows out", count(tails.updates)],
-    ["Rate", rate(isReachable ? tails.perSecond : null)],
+    ["Rate", rate(tails.perSecond, isReachable)],
     ["Worst lag", duration(tails.lag)],
   ]);
   if (!isReachable) return { state: "unknown", word: "Not known", facts };
@@ -81,18 +82,20 @@ export function describeTails(tails, isReachable) {
 }
 
 /**
- * @param {{ isReachable: boolean, deltas: ?number, perSecond: ?number, lag: ?number, bytes: ?number, clients: ?number, late: {name: string, problem: string}[] }} server
+ * @param {{ isReachable: boolean, isEngineHeard: boolean, deltas: ?number, perSecond: ?number, lag: ?number, bytes: ?number, clients: ?number, late: {name: string, problem: string}[] }} server
  * @returns {Hop}
  */
-export function describeServer({ isReachable, deltas, perSecond, lag, bytes, clients, late }) {
+export function describeServer(server) {
+  const { isReachable, isEngineHeard, deltas, perSecond, lag, bytes, clients, late } = server;
   const facts = /** @type {[string, string][]} */ ([
     ["Deltas", count(deltas)],
-    ["Rate", rate(isReachable ? perSecond : null)],
+    ["Rate", rate(perSecond, isReachable)],
     ["Lag to the send", lag === null ? "–" : `${Math.round(lag)} ms`],
     ["Bytes posted", bytesText(bytes)],
     ["Clients", count(clients)],
   ]);
   if (!isReachable) return { state: "bad", word: "Does not answer", facts };
+  if (!isEngineHeard) return { state: "quiet", word: "Waits for the database", facts };
   if (late.length === 0) return { state: "ok", word: "All views are live", facts };
   const [{ name, problem }] = late;
   const others = late.length === 1 ? "" : ` and ${late.length - 1} more`;

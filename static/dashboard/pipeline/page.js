@@ -120,7 +120,7 @@ function show() {
     }),
   );
   boxes.tails.show(describeTails(tails, isEngineHeard));
-  boxes.server.show(describeServer({ ...serverFacts(), isReachable, late }));
+  boxes.server.show(describeServer({ ...serverFacts(), isReachable, isEngineHeard, late }));
   rates.messages.add(messages.count, now);
   const standing = views.length === 0 ? null : worst(views);
   const state = standing?.state ?? "connecting";
@@ -143,18 +143,20 @@ function problemOfEngine(views) {
 }
 
 function noteTrouble({ now, state, isReachable, engineProblem, late, missing, age, asOf }) {
-  let trouble = "";
-  if (!isReachable || state === "connecting") trouble = "The server does not answer";
-  else if (engineProblem !== "") trouble = "The database does not answer";
-  else if (late.length > 0) trouble = `${visibleText(late[0].name)} is not live`;
-  else if (state !== "live" && state !== "unverified") trouble = "Rows are missing";
-  else if (missing.length > 0) trouble = `Nobody reads ${visibleText(missing[0])}`;
-  else if (Number(age) > LAGGING) trouble = "Changes are late";
-  hasBegun ||= trouble === "";
+  const isLive = state === "live" || state === "unverified";
+  const troubles = [
+    (!isReachable || state === "connecting") && "The server does not answer",
+    engineProblem !== "" && "The database does not answer",
+    missing.length > 0 && `Nobody reads ${visibleText(missing[0])}`,
+    late.length > 0 && `${visibleText(late[0].name)} is not live`,
+    !isLive && "Rows are missing",
+    Number(age) > LAGGING && "Changes are late",
+  ];
+  hasBegun ||= !troubles.some(Boolean);
   if (!hasBegun) return;
   recovery.note({
     at: now,
-    trouble,
+    troubles,
     asOf: asOf - offset,
     verifiedAt: state === "unverified" ? 0 : messages.checksumAt,
   });

@@ -9,7 +9,8 @@ const MOST = 6;
 export class Recovery {
   /** Since when something is wrong. @type {?number} */
   #began = null;
-  #what = "";
+  /** The signs so far: the surest one names the outage. @type {(string | false)[]} */
+  #signs = [];
   /** The last outages, the latest first. @type {Outage[]} */
   outages = [];
 
@@ -18,14 +19,15 @@ export class Recovery {
    *
    * @param {object} now
    * @param {number} now.at milliseconds
-   * @param {string} now.trouble what is wrong, or ""
+   * @param {readonly (string | false)[]} now.troubles what may be wrong, each at its place: the causes
+   *     before the signs that they have. It is false where all is well
    * @param {number} now.asOf the time up to which all rows are known
    * @param {number} now.verifiedAt when a checksum of the server was last found equal
    */
-  note({ at, trouble, asOf, verifiedAt }) {
-    if (trouble !== "") {
+  note({ at, troubles, asOf, verifiedAt }) {
+    if (troubles.some(Boolean)) {
       this.#began ??= at;
-      if (this.#what === "") this.#what = trouble;
+      this.#signs = troubles.map((sign, place) => this.#signs[place] || sign);
       return;
     }
     // Not every message has a checksum: the next one proves what came before.
@@ -38,7 +40,11 @@ export class Recovery {
       ...this.outages.slice(0, MOST - 1),
     ];
     this.#began = null;
-    this.#what = "";
+    this.#signs = [];
+  }
+
+  get #what() {
+    return this.#signs.find(Boolean) || "";
   }
 
   /** What goes on, in words; "" while nothing is wrong. @param {number} at */
