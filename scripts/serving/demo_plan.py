@@ -93,7 +93,7 @@ def choose_source(wish: str, rate: float) -> tuple[tuple[str, ...], str]:
         raise DemoError(
             f"expected auto, live, generated or a file of events as --source, found {wish!r}"
         )
-    return ("replay", "--rate", str(rate), "--now", "--from", str(path)), f"{path}, {pace}"
+    return ("replay", "--rate", str(rate), "--now", "--from", str(path)), f"{path.name}, {pace}"
 
 
 @contextlib.contextmanager

@@ -198,6 +198,12 @@ def test_an_unknown_source_is_refused() -> None:
         choose_source("nowhere", 50.0)
 
 
+def test_visitors_are_not_shown_the_folder_of_the_source(tmp_path: Path) -> None:
+    (tmp_path / "events.ndjson").touch()
+    _, label = choose_source(str(tmp_path / "events.ndjson"), 12.0)
+    assert label == "events.ndjson, 12 a second"
+
+
 def test_every_materialized_view_of_the_sql_is_served() -> None:
     assert demo_views() == VIEWS
 
