@@ -3,10 +3,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { accountsOf, linkOf } from "../../static/dashboard/home/edit_items.js";
+import { accountsOf, languageOf, linkOf } from "../../static/dashboard/home/edit_items.js";
 import { Feed, newestFirst } from "../../static/dashboard/home/feed.js";
-import { changeText, countOf, shareText, sumOf } from "../../static/dashboard/home/numbers.js";
-import { Pace, SECONDS, secondsOfBar } from "../../static/dashboard/home/pace.js";
+import {
+  changeText,
+  countOf,
+  shareText,
+  shareTexts,
+  sumOf,
+} from "../../static/dashboard/home/numbers.js";
+import { gridStep, Pace, SECONDS, secondsOfBar } from "../../static/dashboard/home/pace.js";
 import { ranking } from "../../static/dashboard/home/ranking.js";
 import { SettledOrder } from "../../static/dashboard/home/settled_order.js";
 import { SETTLED, Spring } from "../../static/dashboard/home/spring.js";
@@ -176,6 +182,10 @@ test("bars are wide enough to be seen", () => {
   assert.equal(secondsOfBar(700, 4), 2);
   assert.equal(secondsOfBar(330, 4), 5);
   assert.ok(SECONDS % secondsOfBar(330, 4) === 0);
+  assert.deepEqual(
+    [1, 1.9, 2, 4.99, 99, 100, 530, 9_999].map(gridStep),
+    [1, 1, 2, 2, 50, 100, 500, 5_000],
+  );
 });
 
 const edit = (id, bot = false) => ({ id, bot, wiki: "enwiki", time: String(1000 + id) });
@@ -232,6 +242,9 @@ test("only addresses of the web are links", () => {
 test("numbers for people", () => {
   assert.deepEqual([1204, -56, 0, null, 5n].map(changeText), ["+1,204", "−56", "±0", "", "+5"]);
   assert.deepEqual([0.613, 0.0994, 0.004, 0].map(shareText), ["61%", "9.9%", "0.4%", "0%"]);
+  assert.deepEqual(shareTexts([0.88, 0.12]), ["88%", "12%"]);
+  assert.deepEqual(shareTexts([0.944, 0.056]), ["94.4%", "5.6%"]);
+  assert.deepEqual(shareTexts([1, 0]), ["100%", "0%"]);
   assert.equal(countOf(1, "edit"), "1 edit");
   assert.equal(countOf(2, "person", "people"), "2 people");
   assert.equal(sumOf([9007199254740993n, 1]), 9007199254740994n);
@@ -414,4 +427,12 @@ test("the source is shown if the server names it", () => {
   for (const about of [null, undefined, {}, { source: null }, { source: 7 }]) {
     assert.equal(sourceText(about), "");
   }
+});
+
+test("an edit names its language, or the wiki where that says nothing", () => {
+  const url = "https://www.wikidata.org/w/index.php?diff=7";
+  assert.equal(languageOf({ wiki: "dewiki", language: "German", url }), "German");
+  assert.equal(languageOf({ wiki: "wikidatawiki", language: "Multilingual", url }), "wikidata.org");
+  assert.equal(languageOf({ wiki: "newwiki", language: null, url: null }), "newwiki");
+  assert.equal(languageOf({ wiki: null, url: "javascript:alert(1)" }), "");
 });

@@ -35,6 +35,17 @@ export function linkOf(url) {
   return new URL(url).protocol === "https:" ? url : null;
 }
 
+/** The wiki of an edit, as people know it: the host of its address. */
+function siteOf({ url, wiki }) {
+  const link = linkOf(url);
+  return link === null ? (wiki ?? "") : new URL(link).host.replace(/^www\./, "");
+}
+
+/** The language of an edit; of a wiki in many, its name tells more. */
+export function languageOf(row) {
+  return row.language && row.language !== "Multilingual" ? row.language : siteOf(row);
+}
+
 function showSize(element, bytes) {
   setText(element, changeText(bytes));
   element.dataset.sign = bytes > 0 ? "more" : bytes < 0 ? "less" : "same";
@@ -50,7 +61,7 @@ function appendEditor(line, user, isBot) {
 export function createEdit(element, row) {
   const { size, line } = makeItem(element, row);
   appendEditor(line, row.user, row.bot);
-  append(line, "bdi").textContent = row.language ?? row.wiki ?? "";
+  append(line, "bdi").textContent = languageOf(row);
   append(line, "time").textContent = timeText(Date.parse(row.time));
   showSize(size, row.bytes);
   return {};
@@ -81,7 +92,7 @@ export function updateWar({ name, size, people, wiki }, row) {
   setLink(name, row.url);
   setText(size, countOf(row.edits, "edit"));
   setText(people, countOf(row.people, "person", "people"));
-  setText(wiki, row.wiki ?? "");
+  setText(wiki, siteOf(row));
 }
 
 /** The accounts in the rows of `new_accounts`, which has a row for each edit; the newest first. */

@@ -18,6 +18,12 @@ export function shareText(share) {
   return (share > 0 && share < 0.0995 ? finePercent : percent).format(share);
 }
 
+/** All parts of one whole, to one precision, so that they add up: 94.4% and 5.6%. @param {number[]} shares */
+export function shareTexts(shares) {
+  const isFine = shares.some((share) => share > 0 && share < 0.0995);
+  return shares.map((share) => (isFine ? finePercent : percent).format(share));
+}
+
 /** The size of a change, such as +1,204 or −56. */
 export function changeText(bytes) {
   if (bytes === null) return "";

@@ -2,7 +2,7 @@
 
 import { setText } from "../site/dom.js";
 import { Motion } from "./motion.js";
-import { countText, shareText, sumOf } from "./numbers.js";
+import { countText, shareTexts, sumOf } from "./numbers.js";
 
 export class PeopleAndBots {
   #panel;
@@ -23,8 +23,10 @@ export class PeopleAndBots {
     const total = Number(edits.people) + Number(edits.bots);
     this.#panel.toggleAttribute("data-empty", total === 0);
     if (total === 0) return;
-    for (const kind of ["people", "bots"]) {
-      setText(this.#part(kind, "share"), shareText(Number(edits[kind]) / total));
+    const kinds = ["people", "bots"];
+    const shares = shareTexts(kinds.map((kind) => Number(edits[kind]) / total));
+    for (const [at, kind] of kinds.entries()) {
+      setText(this.#part(kind, "share"), shares[at]);
       setText(this.#part(kind, "edits"), countText(edits[kind]));
     }
     const share = Number(edits.people) / total;
