@@ -4,7 +4,7 @@
 /** @import { Environment, Timer } from "./types/internal.js" */
 
 /** How long a connection may take to open. Milliseconds. */
-export const CONNECT_TIMEOUT = 10_000;
+const CONNECT_TIMEOUT = 10_000;
 /** After this long without a message, a connection counts as dead. Milliseconds. */
 export const SILENCE = 15_000;
 

@@ -6,7 +6,7 @@
 export const FIRST_DELAY = 500;
 export const LONGEST_DELAY = 30_000;
 /** The longest wait that a server can ask for. */
-export const LONGEST_ORDER = 600_000;
+const LONGEST_ORDER = 600_000;
 /** A connection that lasted this long after its first message resets the backoff. */
 const SETTLED = 5_000;
 

@@ -18,9 +18,9 @@ import { distinctColumns } from "./values.js";
 /** @import { Base, CoreChange, Delta, Diffs, Replica, Rows } from "./types/internal.js" */
 
 /** After this many wrong checksums in a row, a client shows the rows as unverified. */
-export const MAX_FAILURES = 3;
+const MAX_FAILURES = 3;
 /** Deltas and updates that are buffered before their base comes. */
-export const MAX_BUFFERED = 100_000;
+const MAX_BUFFERED = 100_000;
 
 /** One view as a client has it. Change it with `receive`, `disconnect` and `forget` only. */
 export class ViewState {
@@ -150,15 +150,8 @@ function* receiveBase(state, base) {
   state.rows = rows;
   state.replica = replica;
   const { view } = state;
-  return {
-    view,
-    epoch,
-    lower: null,
-    upper: replica.frontier,
-    columns,
-    rows: change,
-    updates: null,
-  };
+  const at = { view, epoch, lower: null, upper: replica.frontier };
+  return { ...at, columns, rows: change, updates: null };
 }
 
 /**

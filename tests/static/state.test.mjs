@@ -28,7 +28,7 @@ function described(change) {
 }
 
 /** Run the steps of a vector; `receive` applies a message. */
-function play({ steps, max_waiting: maxBuffered }, receive) {
+function play({ steps, max_buffered: maxBuffered }, receive) {
   const state = new ViewState("v", { maxBuffered });
   for (const step of steps) {
     if (step.disconnected) {

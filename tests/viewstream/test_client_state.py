@@ -27,7 +27,7 @@ def described(change: Change | None) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_vectors(case: dict[str, Any]) -> None:
-    options = {"max_waiting": case["max_waiting"]} if "max_waiting" in case else {}
+    options = {"max_buffered": case["max_buffered"]} if "max_buffered" in case else {}
     state = ViewState("v", **options)
     for step in case["steps"]:
         if step.get("disconnected"):
@@ -173,13 +173,13 @@ def test_rows_of_a_replaced_view_are_deleted_under_their_own_columns() -> None:
 def test_more_rows_deleted_than_there_are_is_a_wrong_checksum(weight: int, diff: int) -> None:
     state = ViewState("v")
     receive(state, base_of(*["x"] * weight))
-    with pytest.raises(RefusalError, match="a row went that was not there") as refusal:
+    with pytest.raises(RefusalError, match="a row was deleted that was not there") as refusal:
         receive(state, delta_of(5, 6, (5, diff, ("x",))))
     assert refusal.value.code == WRONG_CHECKSUM
 
 
 def test_a_waiting_delta_counts_with_its_updates() -> None:
-    state = ViewState("v", max_waiting=6)
+    state = ViewState("v", max_buffered=6)
     other = Delta("v", "1-u2", 5, 6, [(5, 1, ("y",))])  # counts 2, and goes on waiting
     receive(state, other)
     receive(state, delta_of(5, 6, (5, 1, ("y",))))

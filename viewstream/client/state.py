@@ -28,10 +28,10 @@ GAP = 4000
 """Close code of a client that cannot apply a message, because something before it is missing."""
 WRONG_CHECKSUM = 4001
 """Close code of a client whose rows have another checksum than the server sent."""
-TRIES = 3
+MAX_FAILURES = 3
 """After so many wrong checksums in a row a client continues, unverified."""
-MAX_WAITING = 100_000
-"""Deltas and updates that are kept until their base comes."""
+MAX_BUFFERED = 100_000
+"""Deltas and updates that are buffered before their base comes."""
 
 
 class RefusalError(Exception):
@@ -74,10 +74,10 @@ class ViewState:
     columns: list[Column] = field(default_factory=list)
     rows: Rows = field(default_factory=dict)
     status: Status | None = None
-    max_waiting: int = MAX_WAITING
+    max_buffered: int = MAX_BUFFERED
     _contents: _Contents | None = None
-    _waiting: list[Delta] = field(default_factory=list)
-    _waiting_size: int = 0
+    _buffer: list[Delta] = field(default_factory=list)
+    _buffered_size: int = 0
     _failures: int = 0
     _last_checksum_fits: bool = True
 
@@ -88,8 +88,8 @@ class ViewState:
 
     @property
     def is_unverified(self) -> bool:
-        """Whether `TRIES` checksums in a row were wrong, and the last one was."""
-        return self._failures >= TRIES and not self._last_checksum_fits
+        """Whether `MAX_FAILURES` checksums in a row were wrong, and the last one was."""
+        return self._failures >= MAX_FAILURES and not self._last_checksum_fits
 
     @property
     def resume(self) -> str:
@@ -105,17 +105,17 @@ class ViewState:
 
     def disconnect(self) -> None:
         """Drop what belongs to the connection that ended; rows and position stay."""
-        self._drop_waiting()
+        self._drop_buffer()
         self.status = None
 
     def forget(self) -> None:
         """Give up the position, so that a base must come; the rows stay visible."""
         self._contents = None
-        self._drop_waiting()
+        self._drop_buffer()
 
-    def _drop_waiting(self) -> None:
-        self._waiting.clear()
-        self._waiting_size = 0
+    def _drop_buffer(self) -> None:
+        self._buffer.clear()
+        self._buffered_size = 0
 
 
 def receive(state: ViewState, message: Message) -> Change | None:
@@ -145,7 +145,7 @@ def _receive_base(state: ViewState, base: Base) -> Change | None:
     columns = distinct_columns(base.columns)
     fresh = _Contents(base.epoch, base.upper, columns, _count(base.rows, base.weights))
     _verify(state, fresh, base.checksum, of_base=True)
-    for delta in _take_waiting(state, base.epoch):
+    for delta in _take_buffered(state, base.epoch):
         _advance(state, fresh, delta)
     change = Change(
         state.view,
@@ -163,7 +163,7 @@ def _receive_base(state: ViewState, base: Base) -> Change | None:
 def _receive_delta(state: ViewState, delta: Delta) -> Change | None:
     contents = state._contents
     if contents is None or contents.epoch != delta.epoch:
-        _keep_waiting(state, delta)
+        _add_to_buffer(state, delta)
         return None
     lower = contents.frontier
     change = _advance(state, contents, delta)
@@ -173,18 +173,20 @@ def _receive_delta(state: ViewState, delta: Delta) -> Change | None:
     return Change(state.view, contents.epoch, lower, contents.frontier, change, columns, columns)
 
 
-def _keep_waiting(state: ViewState, delta: Delta) -> None:
-    state._waiting.append(delta)
-    state._waiting_size += 1 + len(delta.updates)
-    if state._waiting_size > state.max_waiting:
-        raise RefusalError(GAP, f"no base of {delta.epoch} came before {state.max_waiting} updates")
+def _add_to_buffer(state: ViewState, delta: Delta) -> None:
+    state._buffer.append(delta)
+    state._buffered_size += 1 + len(delta.updates)
+    if state._buffered_size > state.max_buffered:
+        raise RefusalError(
+            GAP, f"no base of {delta.epoch} came before {state.max_buffered} updates"
+        )
 
 
-def _take_waiting(state: ViewState, epoch: str) -> list[Delta]:
-    """Take out the waiting deltas of `epoch`, in the order of their intervals."""
-    taken = [delta for delta in state._waiting if delta.epoch == epoch]
-    state._waiting = [delta for delta in state._waiting if delta.epoch != epoch]
-    state._waiting_size = sum(1 + len(delta.updates) for delta in state._waiting)
+def _take_buffered(state: ViewState, epoch: str) -> list[Delta]:
+    """Take the deltas of `epoch` out of the buffer, in the order of their intervals."""
+    taken = [delta for delta in state._buffer if delta.epoch == epoch]
+    state._buffer = [delta for delta in state._buffer if delta.epoch != epoch]
+    state._buffered_size = sum(1 + len(delta.updates) for delta in state._buffer)
     return sorted(taken, key=lambda delta: (delta.lower, delta.upper))
 
 
@@ -213,7 +215,7 @@ def _advance(state: ViewState, contents: _Contents, delta: Delta) -> Rows:
         after.checksum = checksum(_weighted(contents.rows)) + checksum(_weighted(change))
         after.checksum %= MODULUS
     if any(contents.rows.get(row, 0) + diff < 0 for row, diff in change.items() if diff < 0):
-        _disagree(state, f"at {delta.upper} a row went that was not there")
+        _count_failure(state, f"at {delta.upper} a row was deleted that was not there")
     _verify(state, after, delta.checksum, of_base=False)
     for row, diff in change.items():
         add(contents.rows, row, diff)
@@ -236,7 +238,7 @@ def _verify(state: ViewState, contents: _Contents, expected: int | None, *, of_b
     if contents.checksum is None:
         contents.checksum = checksum(_weighted(contents.rows))
     if contents.checksum != expected:
-        _disagree(
+        _count_failure(
             state, f"at {contents.frontier} the checksum is {contents.checksum}, not {expected}"
         )
         return
@@ -245,11 +247,11 @@ def _verify(state: ViewState, contents: _Contents, expected: int | None, *, of_b
         state._failures = 0
 
 
-def _disagree(state: ViewState, reason: str) -> None:
+def _count_failure(state: ViewState, reason: str) -> None:
     """Count a failure; raise RefusalError unless there were too many of them already."""
     state._last_checksum_fits = False
     state._failures += 1
-    if state._failures < TRIES:
+    if state._failures < MAX_FAILURES:
         raise RefusalError(WRONG_CHECKSUM, reason)
 
 

@@ -6,7 +6,7 @@ import { Bars } from "./bars.js";
 import { countText } from "./numbers.js";
 
 /** The views, by the value of their switch. */
-export const RACES = { "5min": "top10_5min", hour: "top10_hour", all: "top10" };
+const RACES = { "5min": "top10_5min", hour: "top10_hour", all: "top10" };
 const PARAMETER = "race";
 
 export class Race {

@@ -2,7 +2,7 @@
 
 /** Rows older than this are lagging; older than that, stale. Milliseconds. */
 export const LAGGING = 3_000;
-export const STALE = 15_000;
+const STALE = 15_000;
 
 /** From worst to best: a page shows the state of its worst view. */
 const ORDER = [
