@@ -19,6 +19,7 @@ const HERE = import.meta.url;
  * @param {Options<any>} options
  */
 export function follow(names, options = {}) {
+  checkArguments(names, options);
   const spelled = names.map(spellName);
   /** @type {[string, any][]} */
   const given = Object.entries(options.keys ?? {});
@@ -45,9 +46,40 @@ function defaultServer() {
   return origin;
 }
 
+/**
+ * Throw an error for what could never connect: a plain page has no types that would show it.
+ *
+ * @param {readonly string[]} names
+ * @param {Options<any>} options
+ */
+function checkArguments(names, { transport, int8, token }) {
+  if (!Array.isArray(names)) throw new Error(`expected an array of names, found ${names}`);
+  checkChoice("transport", transport, ["websocket", "sse"]);
+  checkChoice("int8", int8, ["number", "bigint", "string"]);
+  const kind = typeof token;
+  if (token && kind !== "function")
+    throw new Error(`expected a function as token, found a ${kind}`);
+}
+
+/**
+ * @param {string} option
+ * @param {string | undefined} found
+ * @param {string[]} choices
+ */
+function checkChoice(option, found, choices) {
+  if (found === undefined || choices.includes(found)) return;
+  throw new Error(`expected ${choices.join(" or ")} as ${option}, found ${found}`);
+}
+
 /** @param {string | URL} server */
 function withSlash(server) {
-  const url = new URL(server);
+  let url;
+  try {
+    url = new URL(server);
+  } catch {}
+  if (!url?.protocol.startsWith("http")) {
+    throw new Error(`expected a server, such as "http://127.0.0.1:8888", found ${server}`);
+  }
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url;
 }

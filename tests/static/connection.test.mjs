@@ -27,6 +27,22 @@ test("a server may be https, and below a path", () => {
 
 test("without a page and without a server there is nothing to connect to", () => {
   assert.throws(() => new World().follow({ server: undefined }), /expected a server/);
+  for (const server of ["127.0.0.1:8888", "localhost:8888", "ftp://localhost", "/views"]) {
+    const message = `expected a server, such as "http://127.0.0.1:8888", found ${server}`;
+    assert.throws(() => new World().follow({ server }), { message });
+  }
+});
+
+test("arguments that could never connect are a mistake", () => {
+  const mistakes = [
+    [{ views: "top10" }, "expected an array of names, found top10"],
+    [{ transport: "websockets" }, "expected websocket or sse as transport, found websockets"],
+    [{ int8: "bignum" }, "expected number or bigint or string as int8, found bignum"],
+    [{ token: "secret" }, "expected a function as token, found a string"],
+  ];
+  for (const [options, message] of mistakes) {
+    assert.throws(() => new World().follow(options), { message });
+  }
 });
 
 test("a gap ends the connection, keeps the rows, and does not resume", () => {

@@ -68,8 +68,8 @@ def test_the_core_stays_small() -> None:
     """As it is served: each module compressed by itself."""
     names = sorted(imported("index.js", set()))
     stripped = [strip_comments((LIBRARY / name).read_text("utf-8")) for name in names]
-    assert len(gzip.compress("".join(stripped).encode(), 9)) < 18_400
-    assert sum(len(gzip.compress(text.encode())) for text in stripped) < 23_900
+    assert len(gzip.compress("".join(stripped).encode(), 9)) < 18_800
+    assert sum(len(gzip.compress(text.encode())) for text in stripped) < 24_300
 
 
 def test_the_library_is_served_with_all_of_its_code(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_the_core_is_small_in_a_bundle(tmp_path: Path) -> None:
     arguments = [tool("rolldown"), LIBRARY / "index.js", "--minify", "-o", bundle]
     result = run([node_for_vite(), *arguments], ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert len(gzip.compress(bundle.read_bytes(), 9)) < 12_450
+    assert len(gzip.compress(bundle.read_bytes(), 9)) < 12_700
 
 
 def test_the_lock_has_no_engines_of_optional_packages() -> None:
