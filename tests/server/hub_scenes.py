@@ -88,3 +88,9 @@ def far_behind() -> tuple[World, list[Follower]]:
         world.work(server)
     assert server.hub.report(VIEW, world.now).log_bytes > LIMITS.fold_at_once
     return world, followers
+
+
+def fail_epoch(world: World, reason: str = "it is away") -> None:
+    server = world.servers[0]
+    server.ask(is_base=False)
+    world.fail(server, server.asked[-1], reason)

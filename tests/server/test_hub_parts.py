@@ -1,60 +1,26 @@
-"""Parts of a view in the hub: opened, split, advanced, closed, and following their view."""
+"""Parts of a view in the hub: split, advanced, audited, and following their view."""
 
 from __future__ import annotations
 
 import pytest
 
 from server.hub.engine_answer import EngineAnswer, ReadBase
-from server.hub.open_parts import OPENING
-from server.hub.parts import PartView
 from server.hub.post_check import Outcome
-from tests.server.hub_scenes import let_end, live_world, received
-from tests.server.simulated import LIMITS, VIEW, FakeClient, Follower, Server, make_base
+from tests.server.hub_scenes import client_of, let_end, live_world, received
+from tests.server.part_scenes import (
+    OTHER,
+    PART,
+    change,
+    deltas,
+    follow,
+    follower_status,
+    part,
+    settle,
+)
+from tests.server.simulated import LIMITS, VIEW, FakeClient, make_base
 from tests.server.world import World
-from viewstream.client.state import ViewState
-from viewstream.names import ViewName, parse_view
+from viewstream.names import parse_view
 from viewstream.protocol import MAX_TIME, Base, Delta, Position, Status, decode
-
-PART = "v[name=a]"
-OTHER = "v[name='b c']"
-
-
-def follow(world: World, name: str) -> Follower:
-    """A client that has the rows of the view or part."""
-    follower = Follower(ViewState(name))
-    world.followers.append(follower)
-    world.connect(world.servers[0], follower)
-    settle(world)
-    return follower
-
-
-def settle(world: World) -> None:
-    """Answer what is asked, and let all clients read."""
-    server = world.servers[0]
-    server.turn()
-    world.read_parts(server)
-    server.turn()
-    for follower in world.followers:
-        world.read(follower)
-
-
-def change(world: World, *changes: tuple[str, int]) -> None:
-    """Post up to the present, in whose last millisecond rows with these names come and go."""
-    for name, diff in changes:
-        world.engine.change(world.engine.epoch, (name, "1"), diff)
-    world.engine.time += 1
-    assert world.post(world.servers[0], world.pipelines[-1], 0, 1_000_000) is Outcome.TAKEN
-    world.servers[0].turn()
-
-
-def part(server: Server, name: str = PART) -> PartView:
-    return next(one for one in server.hub._parts if one.name == name)
-
-
-def deltas(world: World, follower: Follower) -> list[tuple[int, tuple[str | None, ...]]]:
-    """(diff, row) of all updates that the client reads now."""
-    messages = [message for message in world.read(follower) if isinstance(message, Delta)]
-    return [(diff, row) for message in messages for _, diff, row in message.updates]
 
 
 def test_a_row_that_moves_is_a_delete_here_and_an_insert_there() -> None:
@@ -146,99 +112,6 @@ def test_only_parts_with_updates_cost_anything() -> None:
     head = server.view.history.head
     heads = [part(server, follower.name).history.head for follower in followers]
     assert heads == [head, published[1], head, *published[3:]]
-
-
-def test_a_client_resumes_while_the_part_is_kept_open() -> None:
-    world, _ = live_world(0)
-    server = world.servers[0]
-    change(world, ("a", 1))
-    follower = follow(world, PART)
-    world.disconnect(follower)
-    change(world, ("a", 1))
-    world.pass_time(LIMITS.part_grace - 2_000)
-    change(world, ("a", 1))
-    bases = server.questions[True]
-    world.connect(server, follower)
-    server.turn()
-    assert [type(message) for message in world.read(follower)][:1] == [Delta]
-    assert follower.state.rows == {("a", "1"): 3}
-    assert server.questions[True] == bases
-
-
-def test_a_part_that_was_closed_begins_again_with_a_base() -> None:
-    world, _ = live_world(0)
-    server = world.servers[0]
-    change(world, ("a", 1))
-    follower = follow(world, PART)
-    world.disconnect(follower)
-    for _ in range(2):
-        world.pass_time(LIMITS.part_grace)
-    assert not server.open_parts(), "a part that nobody listens to costs nothing"
-    change(world, ("a", 1))
-    world.connect(server, follower)
-    settle(world)
-    assert follower.connection is not None
-    assert follower.connection.bases == 1
-    assert follower.state.rows == {("a", "1"): 2}
-
-
-def test_parts_are_bounded_and_idle_ones_make_room() -> None:
-    world, _ = live_world(0)
-    server = world.servers[0]
-    names = [f"v[name={n}]" for n in range(LIMITS.max_parts)]
-    followers = [follow(world, name) for name in names]
-    more = parse_view("v[name=more]")
-    assert not server.hub.open_parts([more], world.now)
-    assert server.hub.open_parts([parse_view(names[0])], world.now), "it is open"
-    world.disconnect(followers[1])
-    world.pass_time(1_000)
-    assert not server.hub.open_parts([more], world.now), "a client may just be coming back"
-    world.pass_time(5_000)
-    assert server.hub.open_parts([more], world.now)
-    assert server.open_parts() == {"v[name=more]", *names} - {names[1]}
-    assert server.hub.count_parts(VIEW) == LIMITS.max_parts
-
-
-def test_idle_parts_of_a_network_make_room_for_others_of_it() -> None:
-    world, _ = live_world(0)
-    hub = world.servers[0].hub
-    mine, ours, more = (parse_view(f"v[name={name}]") for name in ("mine", "ours", "more"))
-
-    def make_room(share: int, name: ViewName = more) -> bool:
-        return hub.make_room_for_parts([name], world.now, "A", share)
-
-    for name, network in ((mine, "A"), (ours, "A"), (ours, "B")):
-        assert hub.open_parts([name], world.now, network)
-    assert make_room(2), "an idle part counts for the network that opened it last"
-    assert make_room(1, mine), "it is open"
-    assert not make_room(1), "a client may just be coming"
-    client = FakeClient(world.servers[0], view=str(ours))
-    client.network = "A"
-    hub.add_client(client, {str(ours): None})
-    world.pass_time(OPENING + 1)
-    assert make_room(3)
-    assert make_room(2)
-    assert world.servers[0].open_parts() == {str(ours)}
-    assert not make_room(1), "it has a client"
-    client.close(1000, "")
-    world.pass_time(1_000)
-    assert not make_room(1), "it may be coming back"
-    world.pass_time(OPENING + 1)
-    assert make_room(1)
-    assert not world.servers[0].open_parts()
-
-
-def test_an_answer_for_a_part_that_was_closed_is_dropped() -> None:
-    world, _ = live_world(0)
-    server = world.servers[0]
-    assert server.hub.open_parts([parse_view(PART)], world.now)
-    server.ask(is_base=True, view=PART)
-    server.ask(is_base=True, view=PART)
-    for _ in range(2):
-        world.pass_time(LIMITS.part_grace)
-    assert not server.open_parts()
-    world.deliver(server, server.asked[-1])
-    world.fail(server, server.asked[-1])
 
 
 def test_parts_follow_a_view_that_is_replaced_by_one_with_other_columns() -> None:
@@ -393,16 +266,6 @@ def test_a_client_of_another_epoch_has_the_engine_asked() -> None:
     settle(world)
     (base,) = (message for message in received(client) if isinstance(message, Base))
     assert base.view == PART
-
-
-def follower_status(world: World, follower: Follower) -> Status:
-    """The last status that the client reads now."""
-    return [message for message in world.read(follower) if isinstance(message, Status)][-1]
-
-
-def client_of(follower: Follower) -> FakeClient:
-    assert follower.connection is not None
-    return follower.connection
 
 
 def test_a_client_of_nothing_but_a_refused_part_is_closed() -> None:
