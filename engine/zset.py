@@ -86,19 +86,23 @@ class Appended(LazyZSet):
 class Bag(LazyZSet):
     """Rows that are added, equal ones each: a Z-set for readers that need one.
 
-    What a function gives for the new rows of a source. To count equal rows of several bags together
-    costs less than to add their Z-sets.
+    What a function gives for the new rows of a source. `entries` are the rows, or, of rows with one
+    column, their values: to count these costs less than to make a row of each. To count equal rows
+    of several bags together costs less than to add their Z-sets.
     """
 
-    def __init__(self, rows: list[Row]) -> None:
-        self.rows = rows
+    def __init__(self, entries: list[Any], *, is_column: bool = False) -> None:
+        self.entries = entries
+        self.is_column = is_column
+        """Whether the entries are values."""
 
     @cached_property
     def zset(self) -> ZSet:
-        return dict(Counter(self.rows))
+        counts = Counter(self.entries)
+        return {(value,): n for value, n in counts.items()} if self.is_column else dict(counts)
 
     def __bool__(self) -> bool:
-        return bool(self.rows)
+        return bool(self.entries)
 
 
 Change: TypeAlias = ZSet | Appended | Bag
@@ -110,24 +114,31 @@ class Sum:
 
     def __init__(self) -> None:
         self._zset: ZSet = {}
-        self._rows: list[Row] = []
+        self._bag: Bag | None = None
 
     @property
     def size(self) -> int:
         """The number of rows, those that come in bags counted each."""
-        return len(self._zset) + len(self._rows)
+        return len(self._zset) + (len(self._bag.entries) if self._bag else 0)
 
     def add(self, change: Change) -> None:
-        if isinstance(change, Bag):
-            self._rows += change.rows
+        bag = self._bag
+        if not isinstance(change, Bag):
+            add(self._zset, change)
+        elif bag is None:
+            self._bag = Bag(list(change.entries), is_column=change.is_column)
+        elif bag.is_column == change.is_column:
+            bag.entries += change.entries
         else:
             add(self._zset, change)
 
     def change(self) -> Change:
         """The sum; nothing may be added afterwards."""
+        if self._bag is None:
+            return self._zset
         if not self._zset:
-            return Bag(self._rows)
-        add(self._zset, Counter(self._rows))
+            return self._bag
+        add(self._zset, self._bag)
         return self._zset
 
 

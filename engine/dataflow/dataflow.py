@@ -52,6 +52,10 @@ class Operator:
         """The next time at which the output changes although no input does, or None."""
         return None
 
+    def size_of(self, change: Change) -> int:
+        """The number of different rows of a change that the last step has taken."""
+        return len(change)
+
     def step(self, time: int, changes: Sequence[Any], errors: ErrorChange) -> ZSet | Bag:
         """Compute the change of the output.
 
@@ -145,12 +149,13 @@ class Dataflow:
                 results.append(absorbed.get(number, {}))
                 continue
             arguments = [_taken_by(node.operator, change_of(source)) for source in node.inputs]
-            if any(arguments):
-                self._count(number, arguments)
-            if not self._started or any(arguments) or _is_due(node.operator, time):
+            has_news = any(arguments)
+            if not self._started or has_news or _is_due(node.operator, time):
                 results.append(node.operator.step(time, arguments, errors))
             else:
                 results.append({})
+            if has_news:
+                self._count(number, arguments)
         self._started = True
         if errors:
             add_errors(self.errors, errors)
@@ -159,9 +164,9 @@ class Dataflow:
         return output
 
     def _count(self, number: int, arguments: Sequence[Change]) -> None:
-        received = self.received[number]
+        received, size_of = self.received[number], self.nodes[number].operator.size_of
         for port, argument in enumerate(arguments):
-            received[port] += len(argument)
+            received[port] += size_of(argument)
 
     def absorb(self, changes: Mapping[str, Change]) -> None:
         """Add a slice of the change that the next `step` completes."""

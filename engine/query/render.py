@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from operator import itemgetter
 
 from engine import code
 from engine.dataflow import Dataflow, Node, Operator
@@ -224,6 +225,8 @@ def _reduce(plan: Reduce) -> Operator:
     whole = plan.group == tuple(range(len(types)))
     key = None if whole else _columns(plan.group)
     if plan.group and list(map(is_count_of_rows, plan.aggregates)) == [True]:
+        if len(plan.group) == 1:
+            return op.Count(itemgetter(*plan.group), is_column=True)
         return op.Count(key)
     calls = [aggregate_call(spec, types) for spec in plan.aggregates]
     return op.Reduce(key, calls, single=not plan.group)

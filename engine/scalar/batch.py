@@ -11,9 +11,16 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from engine.code import define, room_for_nesting
+from engine.code import define, room_for_nesting, row_of
 from engine.errors import SqlError
-from engine.scalar.codegen import emit_row, prepared, roots, row_function, value_function
+from engine.scalar.codegen import (
+    emit_row,
+    emit_values,
+    prepared,
+    roots,
+    row_function,
+    value_function,
+)
 from engine.scalar.documents import FAST_ERRORS, Decoder, SharedDocument, SharedDocuments
 from engine.scalar.emitter import Emitter
 from engine.scalar.environment import Evaluation
@@ -113,16 +120,21 @@ class BatchFunction:
         emitter = _ColumnEmitter(self._nodes, self._condition, self._shared, self._origin)
         try:
             with room_for_nesting():
-                emit_row(emitter, self._nodes, self._condition, "continue", "append({})")
+                values = emit_values(emitter, self._nodes, self._condition, "continue")
         except _TooDeepError:
             return None
+        is_column = len(values) == 1 and not emitter.is_constant
+        emitter.line(f"append({values[0] if is_column else row_of(values)})")
+        result = f"Bag(out, is_column={is_column})"
+        if emitter.is_constant:
+            result = "dict.fromkeys(out, len(rows))"
         source = [
             "def batch(rows):",
             "    out = []",
             "    append = out.append",
             f"    {emitter.loop}",
             *("        " + line for line in emitter.lines),
-            f"    return {emitter.result}, {{}}",
+            f"    return {result}, {{}}",
         ]
         return define("batch", source, emitter.names | {"Bag": Bag})  # type: ignore[no-any-return]
 
@@ -150,17 +162,17 @@ class _ColumnEmitter(Emitter):
         super().__init__(computed, _no_function)
 
     @property
-    def result(self) -> str:
-        """The rows that the loop has put into `out`, as a change."""
-        if self._inputs or self._is_volatile:
-            return "Bag(out)"
-        return "dict.fromkeys(out, len(rows))"
+    def is_constant(self) -> bool:
+        """Whether all rows are equal, given all statements of the body."""
+        return not self._inputs and not self._is_volatile
 
     @property
     def loop(self) -> str:
         """The statement that goes through what is read, given all statements of the body."""
+        if self.is_constant:
+            return "for _ in (None,):"
         if not self._inputs:
-            return "for _ in rows.columns[0]:" if self._is_volatile else "for _ in (None,):"
+            return "for _ in rows.columns[0]:"
         variables, sources = ", ".join(self._inputs), ", ".join(self._inputs.values())
         return f"for {variables} in {sources if len(self._inputs) == 1 else f'zip({sources})'}:"
 

@@ -68,9 +68,16 @@ def emit_row(
     emitter: Emitter, nodes: Sequence[Node], condition: Node | None, skip: str, give: str
 ) -> None:
     """Emit a row's statements; `skip` is what happens to one that the condition leaves out."""
+    emitter.line(give.format(row_of(emit_values(emitter, nodes, condition, skip))))
+
+
+def emit_values(
+    emitter: Emitter, nodes: Sequence[Node], condition: Node | None, skip: str
+) -> list[str]:
+    """Emit the statements that compute a row; return its values' variables."""
     if condition is not None:
         emitter.skip_unless(condition, skip)
-    emitter.line(give.format(row_of([emitter.value(node) for node in nodes])))
+    return [emitter.value(node) for node in nodes]
 
 
 def _careful(emitter: Emitter) -> Callable[[Row], Any]:

@@ -226,8 +226,8 @@ class SharedDocument:
         return found
 
     def _decode(self, rows: Appended, decoder: Decoder) -> list[Any]:
-        decode, checked = decoder.fast, decoder.checked
         if self._index == 0 and rows.utf8 is not None:
-            return [decode(text) if len(text) <= SHALLOW else checked(text) for text in rows.utf8]
-        texts = rows.columns[self._index]
+            shallow = max(map(len, rows.utf8), default=0) <= SHALLOW
+            return list(map(decoder.fast if shallow else decoder.checked, rows.utf8))
+        checked, texts = decoder.checked, rows.columns[self._index]
         return [None if text is None else checked(text) for text in texts]

@@ -47,18 +47,29 @@ class Frame:
         """The group in each line that matches; None if a line is not UTF-8.
 
         The groups are views of `whole`: to copy lines of 1 KB would cost more than to find them.
+        Between two lines that match are always the same bytes, so one comparison is enough.
         """
         if not is_utf8(whole):
             return None
         begin, end, skipped, cut = self.begin, self.end, self.skipped, self.cut
+        between = end + b"\n" + begin
+        before, behind = len(end), 1 + len(begin)
         shortest = len(begin) + len(end)
-        find, starts, ends = whole.find, whole.startswith, whole.endswith
+        find, starts = whole.find, whole.startswith
         view = memoryview(whole)
         groups: list[memoryview] = []
+        append = groups.append
         start = 0
+        begins = starts(begin)
         while (stop := find(b"\n", start)) >= 0:
-            if starts(begin, start) and ends(end, start, stop) and stop - start >= shortest:
-                groups.append(view[start + skipped : stop - cut])
+            is_whole = begins and stop - start >= shortest
+            if whole[stop - before : stop + behind] == between:
+                begins = True
+            else:
+                begins = starts(begin, stop + 1)
+                is_whole = is_whole and starts(end, stop - before)
+            if is_whole:
+                append(view[start + skipped : stop - cut])
             start = stop + 1
         return Texts(groups)
 

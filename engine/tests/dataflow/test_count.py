@@ -1,5 +1,7 @@
 from collections.abc import Callable
 from itertools import islice
+from operator import itemgetter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,30 @@ def test_a_bag_is_what_its_zset_is(key: Key, steps: list[tuple[list[Row], bool, 
                        zip(results, (bags, zsets), strict=True)]  # fmt: skip
         assert results[0] == results[1]
         assert 0 not in results[0].values()
+
+
+def of_second_column() -> Count:
+    return Count(itemgetter(1), is_column=True)
+
+
+@given(histories())
+@settings(max_examples=60, deadline=None)
+def test_a_group_of_one_column_is_kept_as_its_value(steps: list[list[ZSet]]) -> None:
+    check(of_second_column, lambda rows: counted(rows, lambda row: row[1:]), steps)
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(["a", "b", None])), st.sampled_from("ZVR"))))
+def test_values_are_counted_as_their_rows_are(steps: list[tuple[list[Any], str]]) -> None:
+    of_values, of_rows = Count(itemgetter(0), is_column=True), Count(None)
+    for time, (values, form) in enumerate(steps):
+        rows = [(value,) for value in values]
+        column = Bag(values, is_column=True)
+        assert column.zset == Bag(rows).zset
+        change = {"Z": column.zset, "V": column, "R": Bag(rows)}[form]
+        expected = of_rows.step(time, [column.zset], {})
+        assert of_values.step(time, [change], {}) == expected
+        if form == "Z":
+            assert Count(None).step(time, [column], {}) == Count(None).step(time, [change], {})
 
 
 def add_step(result: ZSet, operator: Count, change: ZSet) -> ZSet:
