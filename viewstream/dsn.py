@@ -7,10 +7,13 @@ make the rest of it a host or a port.
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import stat
+from pathlib import Path
 
 import psycopg2
-from psycopg2.extensions import parse_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 _NUMBERS = (
     *("connect_timeout", "tcp_user_timeout", "keepalives"),
@@ -30,6 +33,8 @@ _CHOICES = {
 """The values of options that have few."""
 SECRETS = ("password", "sslpassword")
 """Options that are secrets."""
+_SERVICE_ERROR = re.compile(r"definition of service|.*service file|invalid ")
+"""The beginnings of libpq's errors about a service file, and about values in it."""
 _HIDDEN = "not shown: it may hold a password, whose special characters must be percent-encoded"
 
 
@@ -45,7 +50,37 @@ def usable_dsn(text: str) -> str:
     expected = _expected(options)
     if expected is not None:
         raise argparse.ArgumentTypeError(f"expected {expected} in the DSN ({_HIDDEN})")
+    if options.get("service") or os.environ.get("PGSERVICE"):
+        _check_service(text)
+    elif not options.get("password") and not os.environ.get("PGPASSWORD"):
+        _check_password_file(options)
     return text
+
+
+def _check_service(text: str) -> None:
+    """Refuse a DSN whose service libpq cannot use; it reads the file before it connects."""
+    try:
+        psycopg2.connect(make_dsn(text, host="/nowhere", hostaddr="")).close()
+    except psycopg2.Error as error:
+        if _SERVICE_ERROR.match(str(error)):
+            raise argparse.ArgumentTypeError(
+                "expected a service that libpq finds and can read: "
+                "see PGSERVICEFILE, or ~/.pg_service.conf"
+            ) from None
+
+
+def _check_password_file(options: dict[str, str]) -> None:
+    """Refuse a file that libpq would ignore, with a warning on stderr for each connection."""
+    given = options.get("passfile") or os.environ.get("PGPASSFILE")
+    try:
+        mode = (Path(given) if given else Path("~/.pgpass").expanduser()).stat().st_mode
+    except (OSError, RuntimeError):  # there is none, or no home
+        return
+    if not stat.S_ISREG(mode) or mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise argparse.ArgumentTypeError(
+            "expected a password file (passfile, PGPASSFILE or ~/.pgpass) that only its owner can "
+            "read: chmod 600"
+        )
 
 
 def _expected(options: dict[str, str]) -> str | None:

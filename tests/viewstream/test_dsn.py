@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,72 @@ def test_a_dsn_that_cannot_be_used_is_refused_without_being_shown(text: str) -> 
 )
 def test_other_dsns_are_left_as_they_are(text: str) -> None:
     assert usable_dsn(text) == text
+
+
+SERVICES = """
+[good]
+host=h
+port=5,6
+password=s3cret
+[port]
+port=s3cret
+[nested]
+service=good
+"""
+
+
+@pytest.mark.parametrize(
+    ("dsn", "is_usable"),
+    [
+        *(("service=good", True), ("service=good host=h hostaddr=127.0.0.1", True), ("", True)),
+        *(("service=none", False), ("service=port", False), ("service=nested", False)),
+    ],
+)
+@pytest.mark.parametrize("is_in_environment", [False, True])
+def test_a_service_must_be_one_of_the_service_file(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    dsn: str,
+    *,
+    is_usable: bool,
+    is_in_environment: bool,
+) -> None:
+    file = tmp_path / "services"
+    file.write_text(SERVICES)
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    if is_in_environment and dsn:
+        name, _, dsn = dsn.removeprefix("service=").partition(" ")
+        monkeypatch.setenv("PGSERVICE", name)
+    if is_usable:
+        assert usable_dsn(dsn) == dsn
+        return
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        usable_dsn(dsn)
+    assert "expected a service that libpq finds" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o644, 0o640])
+def test_a_password_file_that_libpq_would_warn_of_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int
+) -> None:
+    """libpq writes the warning to stderr itself, for each connection: no log bounds it."""
+    file = tmp_path / "passwords"
+    file.write_text("*:*:*:*:s3cret")
+    file.chmod(mode)
+    for name in ("PGPASSFILE", "PGPASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    dsn = f"host=127.0.0.1 port=1 passfile={file}"
+    connect = [sys.executable, "-c", "import psycopg2, sys; psycopg2.connect(sys.argv[1])", dsn]
+    done = subprocess.run(connect, capture_output=True, text=True, timeout=60, check=False)
+    does_warn = "WARNING: password file" in done.stderr
+    assert does_warn == (mode & 0o077 != 0)
+    assert usable_dsn(f"{dsn} password=s3cret")
+    if does_warn:
+        with pytest.raises(argparse.ArgumentTypeError, match="only its owner can read"):
+            usable_dsn(dsn)
+    else:
+        assert usable_dsn(dsn) == dsn
 
 
 COMMANDS = {
