@@ -23,7 +23,7 @@ from tests.server.fake_engine import FakeEngine
 from tests.support.scripted_wire import Session
 from tests.support.virtual_time import run_in_virtual_time
 from viewstream.dialect import Dialect, dialect_of
-from viewstream.names import ViewName
+from viewstream.names import ViewName, parse_view
 from viewstream.protocol import Delta, Row
 from viewstream.relation import Relation
 
@@ -38,7 +38,7 @@ class FakeReader:
 
     def __init__(self) -> None:
         self.rounds: list[list[str]] = []
-        self.bases = 0
+        self.bases = self.bases_of_parts = 0
         self.failure: EngineError | None = None
         self.base_failure: EngineError | None = None
         self.base_takes = 0.0
@@ -55,6 +55,7 @@ class FakeReader:
 
     async def base(self, name: ViewName) -> Reading:
         self.bases += 1
+        self.bases_of_parts += name.part is not None
         await asyncio.sleep(self.base_takes)
         if error := self.base_failure or self.failure:
             raise error
@@ -79,7 +80,7 @@ def poll(
             if poller is not None:
                 poller.on_question(view)
 
-        hub = Hub(views, Limits(), lambda: None, on_question)
+        hub = Hub(views, Limits(), lambda: None, on_question, dict.fromkeys(views, "name"))
         poller = Poller(
             hub, cast(Reader, reader), Metrics(hub), compress_from=None, reads_at_once=3
         )
@@ -147,6 +148,23 @@ def test_a_view_that_was_too_much_is_read_at_once_when_it_is_replaced() -> None:
         assert hub.report("v0", 0).base_reads == 1
 
     poll(VIEWS[:1], replace, 0)
+
+
+def test_a_part_that_is_too_much_rests_as_its_view_does() -> None:
+    async def rest(hub: Hub, poller: Poller, reader: FakeReader) -> None:
+        await asyncio.sleep(1)
+        part = parse_view("v0[name=a]")
+        reader.base_failure = TooMuchError("the view is not read within 5 s")
+        assert hub.open_parts([part], 0)
+        hub.questions.request_base(str(part))
+        await asyncio.sleep(MINUTES)
+        before = reader.bases_of_parts
+        assert 8 <= before <= 11  # after 1, 2, 4, .. 256 s
+        reader.epoch = "2000-u1"
+        await asyncio.sleep(4)
+        assert reader.bases_of_parts > before, "the view was replaced"
+
+    poll(VIEWS[:1], rest, 0)
 
 
 def test_an_unknown_epoch_is_asked_at_once_and_once() -> None:
