@@ -49,6 +49,7 @@ class Flusher:
         self._has_news = False
         """Whether there has been work since the last turn of the event loop."""
         self._compressing: asyncio.Task[None] | None = None
+        self._pace_timer: asyncio.TimerHandle | None = None
 
     def on_work(self) -> None:
         """Schedule what the hub has to do; called by the hub."""
@@ -85,6 +86,16 @@ class Flusher:
             self._pause_until = end + min((end - begin) * PAUSE, LONGEST_PAUSE)
             for view, frontier in moved:
                 self._on_sent(view, frontier)
+            self._flush_paced()
+
+    def _flush_paced(self) -> None:
+        """Flush for the clients with a pace what is due, and set a timer for the rest."""
+        if self._pace_timer is not None:
+            self._pace_timer.cancel()
+            self._pace_timer = None
+        due = self._hub.flush_paced(round(1000 * self._loop.time()))
+        if due is not None:
+            self._pace_timer = self._loop.call_at(due / 1000, self._flush_paced)
 
     async def _compress(self, large: list[Message]) -> None:
         """Compress in a worker thread (zlib releases the GIL). Flushes of these views wait."""

@@ -59,8 +59,13 @@ class OpenConnections:
         self._expiry.add(connection.close, subscription.grant)
         wanted = {str(name): position for name, position in subscription.wanted.items()}
         refused = {str(name): one.sentence for name, one in subscription.refused.items()}
-        takes_weights = subscription.takes_weights
-        self._hub.add_client(connection, wanted, refused, takes_weights=takes_weights)
+        self._hub.add_client(
+            connection,
+            wanted,
+            refused,
+            takes_weights=subscription.takes_weights,
+            every=subscription.every,
+        )
 
     def add_refused(self, connection: Connection, code: int, reason: str) -> None:
         """Close a websocket with the reason of its refusal."""

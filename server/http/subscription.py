@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -22,6 +23,9 @@ SHARES = 4
 """One client, and one address, may have this fraction of the parts that can be open."""
 
 
+_NUMBER = re.compile("[0-9]{1,9}")
+
+
 class Subscription(NamedTuple):
     """The views of a client, each with the position from which it resumes."""
 
@@ -33,6 +37,8 @@ class Subscription(NamedTuple):
     """Whether it takes bases with weights (`weights=1`)."""
     network: str = ""
     """The client's, for the limits by address."""
+    every: int = 0
+    """Milliseconds that the client wants between two deltas (`every=`)."""
 
 
 def parse_subscription(
@@ -43,11 +49,14 @@ def parse_subscription(
     *,
     takes_weights: bool = False,
     network: str = "",
+    every: str = "0",
 ) -> Subscription | Refusal:
     """Parse the `view=` arguments; refuse them if they are malformed, or none may be read.
 
     The positions of `last_event_id` replace those of the arguments.
     """
+    if not _NUMBER.fullmatch(every):
+        return Refusal(400, f"expected every=MILLISECONDS, found {every!r}")
     try:
         wanted = parse_views(arguments, served)
         if last_event_id:
@@ -64,7 +73,7 @@ def parse_subscription(
         return refused[next(iter(wanted))]
     for name in refused:
         del wanted[name]
-    return Subscription(wanted, refused, grant, takes_weights, network)
+    return Subscription(wanted, refused, grant, takes_weights, network, int(every))
 
 
 def parse_views(arguments: Sequence[str], served: Served) -> dict[ViewName, Position | None]:
@@ -126,6 +135,7 @@ class Admission:
             last_event_id,
             takes_weights=arguments.get("weights") == ["1"],
             network=network,
+            every=arguments.get("every", ("0",))[-1],
         )
         if isinstance(found, Refusal):
             return found

@@ -11,6 +11,7 @@ from server.framing import Message
 from server.hub.history import Past, Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Client
+from server.hub.paces import Paces, choose_pace
 from server.hub.parts import PartView
 from server.hub.post_check import Outcome, Post
 from server.hub.questions import Questions
@@ -40,6 +41,7 @@ class Hub:
         self._views = ServedViews(names, limits, on_work, on_question, part_columns or {})
         self._fanout = self._views.fanout
         self._parts = self._views.parts
+        self._paces = Paces()
         self._refusals: dict[str, str] = {}
         self.questions = Questions(self._views)
         self.clients: set[Client] = set()
@@ -127,12 +129,15 @@ class Hub:
         refused: Mapping[str, str] | None = None,
         *,
         takes_weights: bool = False,
+        every: int = 0,
     ) -> None:
         """Subscribe a client to views, each from its position on if it has one.
 
-        `refused` are views that are not served, each with the reason that the client is sent.
+        `refused` are views that are not served, each with the reason that the client is sent. The
+        client gets changes at most every `every` milliseconds, which are rounded down to a pace.
         """
         client.takes_weights = takes_weights
+        client.every = choose_pace(every)
         self.clients.add(client)
         for name, position in wanted.items():
             view = self._views.find_or_open(name)
@@ -223,9 +228,26 @@ class Hub:
         whole = [view for view in views if not isinstance(view, PartView)]
         moved = [(view.name, view.history.head) for view in whole if view.feed.has_delta]
         for view in views:
+            self._paces.add(view.paced_feeds)
             view.on_flushed()
         self._views.note_work()
         return moved
+
+    def flush_paced(self, now: int) -> int | None:
+        """Send what is due to the clients with a pace, of what `flush` has sent to the others.
+
+        Returns when to call again, if something is left. `now` is a steady clock's, in
+        milliseconds.
+        """
+        feeds, later = self._paces.take_due(now)
+        if feeds:
+            for feed in feeds:
+                self._views[feed.name].merge_pending(feed)
+            self._fanout.send_pending(feeds)
+            for feed in feeds:
+                self._views[feed.name].on_paced_flush(feed)
+            self._views.note_work()
+        return later
 
     # --- the pipeline ------------------------------------------------------------------------
 

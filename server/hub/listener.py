@@ -32,13 +32,20 @@ class Pending(NamedTuple):
 
 
 class Feed:
-    """The messages that the live listeners of one view are to be sent."""
+    """The messages that the live listeners of one view are to be sent, those of one pace."""
 
-    __slots__ = ("_large", "ahead", "flushed", "history", "name", "pending", "without_status")
+    __slots__ = (
+        *("_large", "ahead", "every", "flushed", "history", "listeners", "name", "pending"),
+        "without_status",
+    )
 
-    def __init__(self, name: str, history: History) -> None:
+    def __init__(self, name: str, history: History, every: int = 0) -> None:
         self.name = name
         self.history = history
+        self.every = every
+        """The pace: at least so many milliseconds are between two flushes."""
+        self.listeners = 0
+        """How many listeners it has."""
         self.pending: list[Pending] = []
         """Messages that the live listeners have not been sent; the last delta ends at the head."""
         self._large: list[Message] = []
@@ -90,8 +97,8 @@ class Client(ABC):
     """
 
     __slots__ = (
-        *("encoding", "group", "is_ready", "listeners", "network", "progress_at", "sender"),
-        "takes_weights",
+        *("encoding", "every", "group", "is_ready", "listeners", "network", "progress_at"),
+        *("sender", "takes_weights"),
     )
 
     def __init__(self, sender: Sender, encoding: Encoding) -> None:
@@ -100,6 +107,8 @@ class Client(ABC):
         self.is_ready = True
         self.takes_weights = False
         """Whether it takes bases with weights."""
+        self.every = 0
+        """The pace of all its views: one of `PACES`, or 0 for each change at once."""
         self.network = ""
         """The network from which it came, for the limits by address."""
         self.progress_at: int | None = None

@@ -203,7 +203,7 @@ class Serving:
 
     def _note_head(self, listener: Listener) -> None:
         """Note that a listener is at the head."""
-        is_there = listener.frontier == self._feed.flushed
+        is_there = listener.frontier == listener.feed.flushed
         self._fanout.move(listener, Event.CAUGHT_UP if is_there else Event.PASSED_FLUSH)
 
     def _on_answer_sent(self, listener: Listener) -> None:

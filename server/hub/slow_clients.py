@@ -66,14 +66,15 @@ class SlowClients:
 
     def bases_on_their_way(self, feed: Feed) -> list[ReadBase]:
         """The bases of one view that blocked clients are taking, oldest first."""
-        return list(dict.fromkeys(base for of, base in self._bases.values() if of is feed))
+        found = (base for of, base in self._bases.values() if of.history is feed.history)
+        return list(dict.fromkeys(found))
 
     def close_for_bases(self, feed: Feed) -> None:
         """Apply the base budget."""
         bases = self.bases_on_their_way(feed)
         if len(bases) > self._limits.bases_in_flight:
-            oldest = (feed, bases[0])
-            for client in [one for one, base in self._bases.items() if base == oldest]:
+            oldest = bases[0]
+            for client in [one for one, (_, base) in self._bases.items() if base is oldest]:
                 client.close(TOO_SLOW, "too slow to take a base")
 
     def close_for_bytes(self) -> None:

@@ -6,12 +6,15 @@ them: others get a `ViewReport`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from server.hub.engine_answer import EngineAnswer, EngineFailure
 from server.hub.epochs import Question, Verdict
 from server.hub.fanout import Fanout
 from server.hub.history import History, Snapshot
 from server.hub.limits import Limits
-from server.hub.listener import Client, Feed, Listener
+from server.hub.listener import Client, Feed, Listener, Pending
+from server.hub.paces import merge_deltas
 from server.hub.post_check import Extended, Post
 from server.hub.serving import Need, Serving
 from server.hub.states import HAS_NOTHING, Event, State
@@ -29,6 +32,8 @@ class View:
         self.name = history.view
         self.history = history
         self.feed = Feed(self.name, history)
+        self._feeds = {0: self.feed}
+        """A feed for each pace that a listener has, and the one without pauses."""
         self.failures = Failures()
         self.board = self._make_board(limits)
         self.listeners: dict[Listener, None] = {}
@@ -36,6 +41,7 @@ class View:
         sockets were made, since a jump to another place in memory makes a send a tenth slower."""
         self.wants_base = True
         self.wants_epoch = True
+        self._compress_from = limits.compress_from
         self._fanout = fanout
         self._serving = Serving(self.feed, self.failures, self.board, limits, fanout)
         self._generation = 0
@@ -51,15 +57,34 @@ class View:
 
     def subscribe(self, client: Client, position: Position | None) -> Listener:
         """Add a listener, from `position` on if the client has been here before."""
-        listener = Listener(client, self.feed, position)
+        listener = Listener(client, self._feed_of(client.every), position)
+        listener.feed.listeners += 1
         self.listeners[listener] = None
         self._fanout.queue.add(listener)
         return listener
 
+    def _feed_of(self, every: int) -> Feed:
+        feed = self._feeds.get(every)
+        if feed is None:
+            feed = self._feeds[every] = Feed(self.name, self.history, every)
+            feed.flushed = self.history.head
+        return feed
+
+    @property
+    def paced_feeds(self) -> list[Feed]:
+        """The feeds of all paces but the one without pauses."""
+        return [feed for feed in self._feeds.values() if feed.every]
+
     def unsubscribe(self, listener: Listener) -> None:
-        self.listeners.pop(listener, None)
-        self.feed.without_status.discard(listener)
+        feed = listener.feed
+        if listener in self.listeners:
+            del self.listeners[listener]
+            feed.listeners -= 1
+        feed.without_status.discard(listener)
         self._fanout.move(listener, Event.LEFT)
+        if not feed.listeners and feed.every and self._feeds.get(feed.every) is feed:
+            del self._feeds[feed.every]
+            feed.clear()
         if not self.listeners and self.history.base_reads and self.failures.base is None:
             self.wants_base = False
 
@@ -99,12 +124,26 @@ class View:
         return snapshot
 
     def on_flushed(self) -> None:
-        """All that was pending has been handed to the live listeners."""
-        for pending in self.feed.pending:
-            pending.message.drop_encodings()  # the log keeps the message, and reads its payload
-        self.feed.clear()
-        self.feed.flushed = self.history.head
-        for listener in [one for one in self.feed.ahead if one.frontier <= self.feed.flushed]:
+        """All that was pending has been handed to the live listeners that have no pace."""
+        if not any(feed.pending for feed in self.paced_feeds):
+            _drop_encodings(self.feed.pending)
+        self._empty(self.feed)
+
+    def merge_pending(self, feed: Feed) -> None:
+        """Merge what is pending in a feed with a pace, before it is flushed."""
+        merged = merge_deltas(feed.pending, self._compress_from)
+        _drop_encodings(set(feed.pending).difference(merged))
+        feed.pending = merged
+
+    def on_paced_flush(self, feed: Feed) -> None:
+        """All that was pending has been handed to the live listeners of that pace."""
+        _drop_encodings(feed.pending)
+        self._empty(feed)
+
+    def _empty(self, feed: Feed) -> None:
+        feed.clear()
+        feed.flushed = self.history.head
+        for listener in [one for one in feed.ahead if one.frontier <= feed.flushed]:
             self._fanout.move(listener, Event.FLUSHED)
 
     # --- the history -------------------------------------------------------------------------
@@ -115,7 +154,8 @@ class View:
         self.follow_history()
         self._fanout.tallies.take_audits(self.name, self.history.findings)
         if extended.message is not None:
-            self.feed.add(extended.message, self.history.head)
+            for feed in self._feeds.values():
+                feed.add(extended.message, self.history.head)
             self.board.on_delta(post.received_at)
             self._trim_log(post.received_at)
         return extended
@@ -150,9 +190,10 @@ class View:
         for listener in self.listeners:
             is_of_now = self.history.has_epoch(listener.epoch)
             self._fanout.move(listener, Event.LOG_RESTARTED if is_of_now else Event.EPOCH_CHANGED)
-        self.feed.clear()
-        # The first part of a log that begins with this very POST is still to be flushed.
-        self.feed.flushed = self.history.log.lower if self.history.log is not None else 0
+        for feed in self._feeds.values():
+            feed.clear()
+            # The first part of a log that begins with this very POST is still to be flushed.
+            feed.flushed = self.history.log.lower if self.history.log is not None else 0
 
     def decide_epochs(self, question: Question) -> None:
         """Decide about listeners whose epoch was unknown; serve all that are not live."""
@@ -183,7 +224,8 @@ class View:
 
     def _trim_log(self, now: int) -> None:
         pins = [base.upper for base in self._fanout.slow.bases_on_their_way(self.feed)]
-        if self.history.base is not None and self._fanout.queue.count(self.feed):
+        is_queued = any(self._fanout.queue.count(feed) for feed in self._feeds.values())
+        if self.history.base is not None and is_queued:
             pins.append(self.history.base.upper)
         self.history.trim(now, min(pins, default=None))
 
@@ -192,7 +234,8 @@ class View:
         is_due_for_live = self.board.is_due_for_live(now)
         message = self.board.renew(now)
         if is_due_for_live:
-            self.feed.add(message)
+            for feed in self._feeds.values():
+                feed.add(message)
         for listener in self.listeners:
             if not listener.is_live:
                 self._write_status(listener)
@@ -201,12 +244,18 @@ class View:
         has_nothing = listener.state in HAS_NOTHING
         status = self.board.waiting() if has_nothing else self.board.message
         if listener.client.is_ready and self._fanout.write(listener.client, status):
-            self.feed.without_status.discard(listener)
+            listener.feed.without_status.discard(listener)
         else:
-            self.feed.without_status.add(listener)
+            listener.feed.without_status.add(listener)
 
     def on_drained(self, listener: Listener) -> None:
         """Serve a listener whose client can be written to again."""
         self._fanout.queue.add(listener)
-        if listener in self.feed.without_status:
+        if listener in listener.feed.without_status:
             self._write_status(listener)
+
+
+def _drop_encodings(pending: Iterable[Pending]) -> None:
+    """Free what was encoded: the log keeps the messages, and reads their payloads."""
+    for one in pending:
+        one.message.drop_encodings()

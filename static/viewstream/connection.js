@@ -54,11 +54,6 @@ export class Connection {
       .catch((error) => this.#isDropped || this.#lose(1006, String(error)));
   }
 
-  /** Whether it has opened. */
-  get isOpen() {
-    return this.#isOpen;
-  }
-
   /** How long ago the last message came, or the attempt to connect began. */
   silentFor() {
     const now = this.#environment.now();

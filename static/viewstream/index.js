@@ -28,10 +28,12 @@ export function follow(names, options = {}) {
     if (!spelled.includes(name))
       throw new Error(`expected keys of ${spelled.join(", ")}, found ${name}`);
   }
-  const { WebSocket, environment, server = defaultServer() } = options;
+  const { WebSocket, environment, server = defaultServer(), every } = options;
   const world = { ...browser(), ...(WebSocket && { WebSocket }), ...environment };
   const settled = { ...options, keys };
-  return new Stream(spelled, new URL("view/stream", withSlash(server)), settled, world);
+  // Rows of bases may have weights.
+  const path = `view/stream?weights=1${every ? `&every=${every}` : ""}`;
+  return new Stream(spelled, new URL(path, withSlash(server)), settled, world);
 }
 
 /** The server that this module came from, or else the page: a bundler moves the module. */

@@ -16,10 +16,6 @@ export class Listeners {
     };
   }
 
-  get size() {
-    return this.#entries.size;
-  }
-
   /**
    * Call those that were there when the call began and that have not been removed since.
    *

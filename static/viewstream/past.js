@@ -52,13 +52,11 @@ export class Past {
     if (this.#fetch === undefined) throw new Error("expected a global fetch, found none");
     const url = new URL("history", this.#server);
     const query = { view: name, before: `${epoch}:${upper}`, since: String(since) };
-    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+    url.search = String(new URLSearchParams(query));
     const token = await this.#tokens.current;
-    const headers = token === null ? undefined : { Authorization: `Bearer ${token}` };
-    const response = await this.#fetch(url.href, {
-      cache: "no-store",
-      ...(headers && { headers }),
-    });
+    /** @type {Record<string, string>} */
+    const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
+    const response = await this.#fetch(url.href, { cache: "no-store", headers });
     if (response.status === 410) return null;
     const answer = await response.json();
     if (!response.ok) throw new Error(`no past of ${name}: ${answer.error}`);

@@ -211,7 +211,6 @@ export class Stream {
   #url() {
     const url = new URL(this.#server);
     for (const { request } of this.#group.cores) url.searchParams.append("view", request);
-    url.searchParams.append("weights", "1"); // rows of bases may have weights
     return url;
   }
 

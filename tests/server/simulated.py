@@ -176,6 +176,8 @@ class Server:
         self.questions = {True: 0, False: 0}
         """How many questions were asked for a base, and for the epoch only."""
         self.epoch_asked_at = 0
+        self.paced_due: int | None = None
+        """When the flusher's timer for clients with a pace fires."""
 
     @property
     def view(self) -> View:
@@ -224,15 +226,20 @@ class Server:
         """Flush, as the flusher does once it was called."""
         self.is_work_due = len(self.hub._fanout.queue) > 0
         self.hub.flush()
+        self.paced_due = self.hub.flush_paced(self.clock.now)
         self.check_callbacks()
 
     def turn(self) -> None:
         """Do everything that the event loop would do by itself."""
         self.check_callbacks()
-        while self.hub.has_pending or self.admit():
+        while self.hub.has_pending or self.is_pace_due or self.admit():
             self.flush()
         self.is_work_due = False
         self.check_callbacks()
+
+    @property
+    def is_pace_due(self) -> bool:
+        return self.paced_due is not None and self.paced_due <= self.clock.now
 
     def admit(self) -> bool:
         return self.hub.admit(self.clock.now)
@@ -245,6 +252,7 @@ class Follower:
     state: ViewState = field(default_factory=lambda: ViewState(VIEW))
     connection: FakeClient | None = None
     encoding: Encoding = Encoding.FRAMES
+    every: int = 0
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import cast
 
@@ -20,6 +21,8 @@ class SlowHub:
         self.seconds = seconds
         self.pending = 0
         self.flushes: list[tuple[float, int]] = []
+        self.paced_due: Iterator[int] = iter(())
+        self.paced_flushes: list[int] = []
         self.queue = 0
         self.admissions: list[int] = []
         """How many listeners waited whenever it was given a turn to serve them."""
@@ -39,6 +42,11 @@ class SlowHub:
         self.admissions.append(self.queue)
         self.queue -= self.has_queue
         return self.admissions[-1] > 0
+
+    def flush_paced(self, now: int) -> int | None:
+        """Return the next of `paced_due`: when clients with a pace are due again."""
+        self.paced_flushes.append(now)
+        return next(self.paced_due, None)
 
     def flush(self) -> list[tuple[str, int]]:
         loop = asyncio.get_running_loop()
@@ -127,3 +135,10 @@ def test_listeners_are_served_only_if_any_wait(queue: int, admissions: list[int]
     hub = SlowHub(0.0001)
     run_in_virtual_time(admit(hub, queue))
     assert hub.admissions == admissions
+
+
+def test_clients_with_a_pace_are_flushed_when_they_are_due() -> None:
+    hub = SlowHub(0.0)
+    hub.paced_due = iter([50, 20, 60])
+    run_in_virtual_time(post(hub, [0.0, 0.01]))
+    assert hub.paced_flushes == [0, 10, 20, 60]

@@ -1,7 +1,8 @@
 """Any interleaving of all that can happen to the protocol, against the world's plain truth.
 
 Holds invariants 1 (the rows at a frontier are those of a SELECT), 2 (intervals are adjacent), 3 (no
-half timestamps), 4 (everybody converges) and 7 (histories are never mixed).
+half timestamps), 4 (everybody converges) and 7 (histories are never mixed), for clients
+with a pace and without.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class Actions:
 
     def come(self, n: int, which: int, name: str) -> None:
         encoding = list(Encoding)[which % len(Encoding)]
-        follower = Follower(ViewState(name), encoding=encoding)
+        every = (0, 0, 50, 1000)[which % 4]
+        follower = Follower(ViewState(name), encoding=encoding, every=every)
         self.world.followers.append(follower)
         self.world.connect(self.server(n), follower)
 

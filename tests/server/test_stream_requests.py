@@ -29,6 +29,12 @@ STREAM_REFUSALS = {
     "a view twice": ("/view/stream?view=top10&view=top10", {}, 400, "the view 'top10' once"),
     "bad position": ("/view/stream?view=top10@x", {}, 400, "expected EPOCH:FRONTIER, found 'x'"),
     "bad epoch": ("/view/stream?view=top10@x:1", {}, 400, "expected an epoch such as"),
+    "bad pace": (
+        "/view/stream?view=top10&every=x",
+        {},
+        400,
+        "expected every=MILLISECONDS, found 'x'",
+    ),
     "huge time": ("/view/stream?view=top10@1-u1:9007199254740992", {}, 400, "expected a time"),
 }
 
@@ -37,6 +43,7 @@ EVIL = "http://evil.example"
 PAGE_REFUSALS: dict[str, tuple[str, dict[str, str], int, str]] = {
     "no view": ("", {}, 4400, "expected at least one view: /view/stream?view=NAME"),
     "bad position": ("?view=top10@x", {}, 4400, "expected EPOCH:FRONTIER, found 'x'"),
+    "bad pace": ("?view=top10&every=-1", {}, 4400, "expected every=MILLISECONDS, found '-1'"),
     "unknown view": ("?view=nix", {}, 4404, "no view 'nix'; there is top10"),
     "two unknown views": ("?view=nix&view=nox", {}, 4404, "no view 'nix'; there is top10"),
     "long name": ("?view=" + "n" * 500, {}, 4404, "no view 'n"),

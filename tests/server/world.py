@@ -146,7 +146,9 @@ class World:
             assert server.hub.open_parts([name], self.now)
         client = FakeClient(server, follower.encoding, follower.name)
         follower.connection = client
-        server.hub.add_client(client, {follower.name: follower.state.position})
+        server.hub.add_client(
+            client, {follower.name: follower.state.position}, every=follower.every
+        )
 
     def disconnect(self, follower: Follower) -> None:
         """Disconnect, and lose what was still on the way."""

@@ -21,8 +21,16 @@ test("a server may be https, and below a path", () => {
   for (const server of ["https://example.test/live", "https://example.test/live/"]) {
     const world = new World();
     world.follow({ server });
-    assert.equal(world.socket.url, "wss://example.test/live/view/stream?view=v&weights=1");
+    assert.equal(world.socket.url, "wss://example.test/live/view/stream?weights=1&view=v");
   }
+});
+
+test("the server is asked for a pace", () => {
+  const world = new World();
+  world.follow({ every: 50 });
+  const url = new URL(world.socket.url);
+  assert.equal(url.searchParams.get("every"), "50");
+  assert.deepEqual(world.asked, ["v"]);
 });
 
 test("without a page and without a server there is nothing to connect to", () => {

@@ -101,7 +101,7 @@ test("two websockets that bring nothing are followed by server-sent events", asy
   await until(stream, () => view.loaded);
   assert.equal(sockets.length, 2);
   assert.equal(requests[0].headers.accept, "text/event-stream");
-  assert.equal(requests[0].url, "/view/stream?view=v&weights=1");
+  assert.equal(requests[0].url, "/view/stream?weights=1&view=v");
   assert.deepEqual(view.rows(), [{ user: "Alice", count: 12 }]);
 });
 

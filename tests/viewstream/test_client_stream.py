@@ -112,6 +112,12 @@ def test_a_reconnect_resumes_every_view_at_its_position() -> None:
     ]
 
 
+def test_the_server_is_asked_for_a_pace() -> None:
+    stage = Stage([FakeSocket([])])
+    stage.play("v", every=50)
+    assert stage.urls == ["ws://example.test/view/stream?view=v&weights=1&every=50"]
+
+
 def test_a_delta_that_waited_is_dropped_with_its_connection() -> None:
     stage = Stage(
         [FakeSocket([delta(10, 20)]), FakeSocket([Status("v", "stale"), base(10, ALICE)])]

@@ -50,9 +50,10 @@ class Stream:
 
     `stream[name]` is a view. `on_change` is called at each consistent point, before the views'
     iterators. `keys` are the columns that identify a row of a view. `token` returns a reader's
-    token, a new one at each call; it is called before one ends. `dial` opens a socket, `clock`
-    gives seconds, `sleep` waits, `rng` gives a number from 0 to 1; after `silence` seconds without
-    a message a connection counts as dead.
+    token, a new one at each call; it is called before one ends. At least `every` milliseconds are
+    between two changes of a view. `dial` opens a socket, `clock` gives seconds, `sleep` waits,
+    `rng` gives a number from 0 to 1; after `silence` seconds without a message a connection counts
+    as dead.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Stream:
         on_change: Callable[[ViewState, Change], None] | None = None,
         keys: Keys | None = None,
         token: AskToken | None = None,
+        every: int = 0,
         dial: Dial = dial,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -82,6 +84,7 @@ class Stream:
         self._url = url
         self._on_change = on_change
         self._tokens = Tokens(token)
+        self._every = every
         self._dial = dial
         self._clock = clock
         self._sleep = sleep
@@ -101,7 +104,7 @@ class Stream:
         scheme, host, path, _, _ = urlsplit(self._url)
         scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
         views = "&".join(f"view={quote(state.resume)}" for state in self.states.values())
-        query = f"{views}&weights=1"
+        query = f"{views}&weights=1" + (f"&every={self._every}" if self._every else "")
         return urlunsplit((scheme, host, f"{path.rstrip('/')}/view/stream", query, ""))
 
     async def run(self) -> None:
@@ -218,7 +221,11 @@ class Stream:
 
 @asynccontextmanager
 async def follow(
-    url: str, *views: str, keys: Keys | None = None, token: AskToken | None = None
+    url: str,
+    *views: str,
+    keys: Keys | None = None,
+    token: AskToken | None = None,
+    every: int = 0,
 ) -> AsyncIterator[Stream]:
     """Follow `views` of the server at `url` while the block runs.
 
@@ -228,9 +235,11 @@ async def follow(
     `token` is a function, or an async one, that returns a reader's token, where the server asks
     for one.
 
+    With `every`, changes come at most every so many milliseconds, several of them as one.
+
     Raises FollowError in the views' iterators, and at the end of the block, if the server refuses.
     """
-    stream = Stream(url, views, keys=keys, token=token)
+    stream = Stream(url, views, keys=keys, token=token, every=every)
     running = asyncio.create_task(stream.run())
     try:
         yield stream

@@ -15,7 +15,7 @@ import { Wall } from "./wall_controls.js";
 
 const SERVER = new URL("../..", import.meta.url);
 
-const stream = follow(VIEWS, { server: SERVER, keep: { time: "5m", bytes: 32e6 } });
+const stream = follow(VIEWS, { server: SERVER, every: 50, keep: { time: "5m", bytes: 32e6 } });
 const shown = new Shown(stream);
 const clock = new ServerClock(new URL("about.json", SERVER));
 const status = new Status(stream, shown, clock, new StandingDisplay(stream.retry));

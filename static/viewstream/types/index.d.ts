@@ -185,6 +185,8 @@ export interface Options<Views = AnyViews> {
   together?: boolean;
   /** Keep the past for `view.at`: "90s", "5m", "1h", or milliseconds. */
   keep?: string | number | { time: string | number; bytes?: number };
+  /** Take changes at most every so many milliseconds, several of them as one. */
+  every?: number;
   /** Only this transport; by default websockets, and server-sent events if they fail. */
   transport?: Transport;
   /** Return a token of the reader (a new one at each call); the library asks before one ends. */
