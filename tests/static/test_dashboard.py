@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -63,6 +64,7 @@ def test_every_view_has_its_panel(stream: ScriptedStream, page: Page) -> None:
     expect(page.locator("#biggest .size")).to_have_text("\N{MINUS SIGN}54,321")
     expect(page.locator("#wars li")).to_contain_text("3 people")
     expect(page.locator("#rate")).to_have_text("43 a second")
+    expect(page.locator("#highest")).to_have_text(re.compile(r"highest: 4[3-6] a second"))
     scene.become(editors=[("people", "300"), ("bots", "700")])
     expect(page.locator("#people .share")).to_have_text(["30%", "70%"])
 

@@ -212,6 +212,10 @@ def test_bars_and_choices_are_seen_in_the_colours_of_the_reader(
     scene.become(editors=[("people", "10"), ("bots", "1000")])
     expect(page.locator("[data-kind=people] .edits")).to_have_text("10")
     assert page.locator(".split").screenshot() != split
+    chart = page.locator(".scrubber").screenshot()
+    scene.become(edits_per_second=[])
+    expect(page.locator("#highest")).to_have_text("")
+    assert page.locator(".scrubber").screenshot() != chart
     for switch, choice in (("#race-switch", "#race-switch label:nth-of-type(2)"), ("#pause",) * 2):
         before = page.locator(switch).screenshot()
         page.locator(choice).click()

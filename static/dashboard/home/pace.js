@@ -54,12 +54,6 @@ export class Pace {
   }
 }
 
-/** The round number at which a chart of this height has its line: 1, 2 or 5, and zeros. */
-export function gridStep(height) {
-  const zeros = 10 ** Math.floor(Math.log10(height));
-  return zeros * ([5, 2].find((digit) => digit * zeros <= height) ?? 1);
-}
-
 /** The seconds in one bar of a chart: as few as leave it wide enough to be seen. */
 export function secondsOfBar(width, narrowest) {
   return [1, 2, 5, 10].find((step) => (width / SECONDS) * step >= narrowest) ?? 15;

@@ -19,6 +19,7 @@ export class TimeTravel {
   #slider;
   #table;
   #rate = /** @type {HTMLElement} */ (document.getElementById("rate"));
+  #highest = /** @type {HTMLElement} */ (document.getElementById("highest"));
   #isChartDue = true;
   #askedAt = -Infinity;
 
@@ -91,7 +92,8 @@ export class TimeTravel {
     setText(this.#rate, rateText(rateAt(this.#shown, then && new Pace(then, time))));
     if (rows === null) return;
     const pace = new Pace(rows, liveTime);
-    this.#timeline.draw(pace, time, this.#shown.keptFrom);
+    const highest = this.#timeline.draw(pace, time, this.#shown.keptFrom);
+    setText(this.#highest, highest > 0 ? `highest: ${rateText(highest)}` : "");
     this.#table.show(() => minutesOf(pace), performance.now());
   }
 }

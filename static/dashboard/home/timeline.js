@@ -4,22 +4,19 @@
  * The chart is drawn once a second, on a canvas: a redraw costs no style and no layout.
  */
 
-import { gridStep, SECONDS, secondsOfBar } from "./pace.js";
+import { SECONDS, secondsOfBar } from "./pace.js";
 
 /** The narrowest bar, with its gap, in CSS pixels. */
 const NARROWEST = 4;
 /** The scale of the chart follows the highest bar down by this part a second. */
 const RELAX = 0.06;
 
-const numbers = new Intl.NumberFormat();
-
 export class Timeline {
   #canvas;
   #context;
   #width = 0;
   #height = 0;
-  #colours = { seen: "", later: "", kept: "", ground: "", text: "" };
-  #font = "";
+  #colours = { seen: "", later: "", kept: "" };
   #scale = 0;
 
   /** @param {HTMLCanvasElement} canvas */
@@ -43,10 +40,7 @@ export class Timeline {
       seen: colour("--accent-end"),
       later: colour("--line"),
       kept: colour("--accent"),
-      ground: colour("--paper"),
-      text: colour("--quiet"),
     };
-    this.#font = `${0.8 * Number.parseFloat(style.fontSize)}px ${style.fontFamily}`;
   }
 
   /**
@@ -55,21 +49,19 @@ export class Timeline {
    * @param {import("./pace.js").Pace} pace at the live time, which is the right edge
    * @param {number} time that is shown; bars after it are pale
    * @param {?number} keptFrom the first time that can be shown
+   * @returns {number} the edits a second of the highest bar; 0 without a bar
    */
   draw(pace, time, keptFrom) {
     const context = this.#context;
     context.clearRect(0, 0, this.#width, this.#height);
-    if (this.#width === 0) return;
+    if (this.#width === 0) return 0;
     const step = secondsOfBar(this.#width, NARROWEST);
     const bars = this.#bars(pace, step);
-    this.#rescale(Math.max(1, ...bars.map(({ mean }) => mean)));
+    const highest = Math.max(0, ...bars.map(({ mean }) => mean));
+    this.#rescale(Math.max(1, highest));
     const pixels = this.#width / SECONDS;
     const base = this.#height - 4;
     const gap = pixels * step > 5 ? 1.5 : 1;
-    const mark = gridStep(this.#scale);
-    const top = base - 1 - (mark / this.#scale) * (base - 3);
-    context.fillStyle = this.#colours.later;
-    context.fillRect(0, Math.round(top), this.#width, 1);
     for (const { from, mean } of bars) {
       const height = 1 + (mean / this.#scale) * (base - 3);
       const left = (from - (pace.end - SECONDS)) * pixels;
@@ -78,21 +70,8 @@ export class Timeline {
       context.roundRect(left, base - height, pixels * step - gap, height, [1.5, 1.5, 0, 0]);
       context.fill();
     }
-    this.#label(`${numbers.format(mark)} a second`, top);
     this.#underline(pace, pixels, keptFrom);
-  }
-
-  /** Write what the height of a line means, to be read over bars, too. @param {string} text @param {number} top */
-  #label(text, top) {
-    const context = this.#context;
-    context.font = this.#font;
-    context.textBaseline = "top";
-    context.lineJoin = "round";
-    context.lineWidth = 4;
-    context.strokeStyle = this.#colours.ground;
-    context.fillStyle = this.#colours.text;
-    context.strokeText(text, 1, top + 4);
-    context.fillText(text, 1, top + 4);
+    return highest;
   }
 
   /** Mark the part of the chart to which the slider leads. */
