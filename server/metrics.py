@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Protocol
 
 from prometheus_client import (
@@ -26,6 +27,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from server.flusher import now
+from server.hub.audit import Finding
 from server.hub.hub import Hub
 from server.hub.post_check import Outcome
 from server.hub.tallies import label_of
@@ -56,6 +58,12 @@ DISCONNECTS = {
 }
 """The reason of a disconnect by its close code."""
 
+AUDITED = (Finding.AGREES, Finding.DISAGREES, Finding.REPAIR)
+RARE_DISCONNECT = 4001
+RARE_REFUSAL = (503, "full")
+"""Counted from 0 on, as audits and failed reads of bases are: alert rules look for their increase,
+and Prometheus sees none where a counter begins with 1."""
+
 
 class Pool(Protocol):
     """The part of the connections to the engine that is shown."""
@@ -74,6 +82,7 @@ class Metrics:
     """The metrics of one server, in a registry of their own."""
 
     def __init__(self, hub: Hub) -> None:
+        self._hub = hub
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(HubCollector(hub))
@@ -112,6 +121,8 @@ class Metrics:
         Gauge(
             "viewstream_process_info", "The process that answers", ["pid"], registry=registry
         ).labels(os.getpid()).set(1)
+        self._disconnects.labels(RARE_DISCONNECT, DISCONNECTS[RARE_DISCONNECT])
+        self._refusals.labels(*RARE_REFUSAL)
 
     def watch_pool(self, pool: Pool) -> None:
         """Show the state of the connections to the engine."""
@@ -166,6 +177,8 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""
+        for view in self._hub.names:
+            self._base_reads.labels(view, "failed")
         return generate_latest(self._registry)
 
 
@@ -191,8 +204,8 @@ class HubCollector(Collector):
             "Bases compared with the log: agrees, disagrees, repair (the log was restarted)",
             labels=["view", "result"],
         )
-        for (view, finding), count in tallies.audits.items():
-            audits.add_metric([view, finding.name.lower()], count)
+        for view, finding in product(sorted(hub.names), AUDITED):
+            audits.add_metric([view, finding.name.lower()], tallies.audits[view, finding])
         yield audits
         yield CounterMetricFamily(
             "viewstream_sent_bytes", "Bytes of messages sent to clients", value=tallies.sent_bytes

@@ -35,6 +35,7 @@ LABEL_NAMES = {
 SUFFIXES = ("_bucket", "_sum", "_count")
 _METRIC = re.compile(r"\b(?:viewstream|process)_\w+")
 _MATCHER = re.compile(r"(\w+)(=~|=)\"([^\"]*)\"")
+_COUNTED = re.compile(r'increase\((\w+_total)\{(reason|result)=~?"([^"]*)"\}')
 _BY = re.compile(r"\bby \(([^)]*)\)")
 
 
@@ -53,11 +54,16 @@ def expressions() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def metrics() -> Iterator[dict[str, str]]:
-    """The type of each metric that a server has."""
+def exposition() -> Iterator[str]:
+    """The metrics of a server to which nothing has happened yet."""
     with FakeEngine() as engine, Served(engine) as served:
-        text = requests.get(f"{served.url}/metrics", timeout=20).text
-        yield dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+        yield requests.get(f"{served.url}/metrics", timeout=20).text
+
+
+@pytest.fixture(scope="module")
+def metrics(exposition: str) -> dict[str, str]:
+    """The type of each metric that a server has."""
+    return dict(re.findall(r"^# TYPE (\S+) (\S+)$", exposition, re.MULTILINE))
 
 
 def test_every_metric_exists_and_is_used_as_its_type_allows(metrics: dict[str, str]) -> None:
@@ -72,6 +78,18 @@ def test_every_metric_exists_and_is_used_as_its_type_allows(metrics: dict[str, s
                 assert re.search(rf"(rate|increase)\({name}", expression), expression
             else:
                 assert f"rate({name}" not in expression, expression
+
+
+def test_every_alert_sees_the_first_event(exposition: str) -> None:
+    """Prometheus sees no increase where a counter begins with 1: each has to be there before."""
+    seen = 0
+    for rule in rules():
+        for name, label, values in _COUNTED.findall(str(rule["expr"])):
+            for value in values.split("|"):
+                pattern = rf'^{name}\{{[^}}]*\b{label}="{value}"[^}}]*\}} 0\.0$'
+                assert re.search(pattern, exposition, re.MULTILINE), (name, label, value)
+                seen += 1
+    assert seen >= 5
 
 
 def test_every_metric_of_ours_is_shown(metrics: dict[str, str]) -> None:
