@@ -149,11 +149,13 @@ def test_deltas_of_another_view_are_sent_while_a_large_base_is_read(
             return checksum(rows)
 
         monkeypatch.setattr(base_rows, "checksum", post_while_summing)
-        engine.rows = [(f"user {n}", str(n)) for n in range(ROWS)]
         view = server.hub._views["large"]
+        while view.history.base is None:  # noqa: ASYNC110 -- no event; else it would be the answer
+            await asyncio.sleep(0)
+        engine.rows = [(f"user {n}", str(n)) for n in range(ROWS)]
         view.wants_base = True
         server._upstream.poller.on_question("large")
-        while view.history.base is None or view.history.base.message.size < ROWS:  # noqa: ASYNC110
+        while view.history.base.message.size < ROWS:  # noqa: ASYNC110
             await asyncio.sleep(0)
         sent = server.hub._views["small"].feed.flushed - 1001
         await small.close()
