@@ -4,6 +4,7 @@ Each is a process (`python -m scripts.benchmarks._peers NAME`) that prints its p
 orders, lines on stdin:
 
     hello SIZE                      send SIZE bytes to each client that connects from now on
+                                    (the bare loop marks them as deflated, if that is offered)
     send RATE SECONDS SIZE BURST    send BURST messages of SIZE bytes to each client, RATE times
                                     a second; answers with their number and the last stamp
 
@@ -23,6 +24,15 @@ import time
 from collections.abc import Callable, Iterator
 
 from server.framing import frame
+
+_SWITCHING = (
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Accept: "
+)
+_DEFLATE = (
+    "Sec-WebSocket-Extensions: "
+    "permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
+)
 
 
 def stamped(size: int) -> tuple[int, str]:
@@ -53,7 +63,7 @@ class BareLoop:
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self._sockets: list[socket.socket] = []
-        self._hello = b""
+        self._hello = self._deflated_hello = b""
 
     def run(self) -> None:
         threading.Thread(target=self._accept_all, daemon=True).start()
@@ -62,6 +72,7 @@ class BareLoop:
             kind, *numbers = line.split()
             if kind == "hello":
                 self._hello = frame(b"x" * int(numbers[0]))
+                self._deflated_hello = b"\xc1" + self._hello[1:]
                 print("ok", flush=True)
             else:
                 self._send(*map(float, numbers))
@@ -73,13 +84,12 @@ class BareLoop:
             while b"\r\n\r\n" not in head:
                 head += connection.recv(4096)
             key = head.decode().partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
-            connection.sendall(
-                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                f"Sec-WebSocket-Accept: {_answer(key)}\r\n\r\n".encode()
-            )
+            deflates = b"permessage-deflate" in head
+            extension = _DEFLATE if deflates else ""
+            connection.sendall(f"{_SWITCHING}{_answer(key)}\r\n{extension}\r\n".encode())
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._hello:
-                connection.sendall(self._hello)
+                connection.sendall(self._deflated_hello if deflates else self._hello)
             self._sockets.append(connection)
 
     def _send(self, rate: float, seconds: float, size: float, burst: float) -> None:

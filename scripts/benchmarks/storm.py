@@ -59,7 +59,11 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def _part(options: argparse.Namespace, peers: Peers, *, deflates: bool) -> Part:
-    """Measure with or without deflate; the peers send as many bytes as viewstream did."""
+    """Measure with or without deflate; the peers send as many bytes as viewstream did.
+
+    With deflate, only the bare loop: it answers the same offer, and sends bytes that it is given.
+    The peers would compress once for each client.
+    """
     storms, reads = {OURS: _Storms()}, []
     names = ["bare"] if deflates else list(peers.commands)
     for _ in range(options.rounds):
@@ -71,7 +75,9 @@ def _part(options: argparse.Namespace, peers: Peers, *, deflates: bool) -> Part:
         for name in names:
             with peers.start(name) as server:
                 server.order(f"hello {storms[OURS].size}")
-                storms.setdefault(name, _Storms()).add(server, "/", options.clients)
+                storms.setdefault(name, _Storms()).add(
+                    server, "/", options.clients, deflates=deflates
+                )
     way = "deflated" if deflates else "plain"
     return _measures(storms, way), list(_bars(storms, way, max(reads)))
 
