@@ -152,10 +152,14 @@ class Message:
         return self.is_compressible and self._deflated is None and self.size > MAX_DEFLATED_AT_ONCE
 
     def compress(self) -> None:
-        """Deflate it now, whatever its size; zlib releases the GIL."""
-        if self.is_compressible and self._deflated is None:
+        """Deflate it now, whatever its size, if that is worth it; zlib releases the GIL."""
+        if self._deflated is not None:
+            return
+        if self.is_compressible:
             deflated = _join_frame(_deflate(self.payload), _TEXT_DEFLATED)
             self._deflated = min(deflated, self.plain, key=len)
+        else:
+            self._deflated = self.plain
 
     def drop_encodings(self) -> None:
         """Free the bytes of every other encoding: they would be several times its size."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from server.framing import Encoding, Message, encode_event_id, join_small
 from server.hub.engine_answer import ReadBase
@@ -17,6 +18,13 @@ from server.hub.slow_clients import SlowClients
 from server.hub.states import TRANSITIONS, Action, Event, State
 from server.hub.tallies import Tallies
 from viewstream.protocol import Position
+
+
+class Piece(NamedTuple):
+    """Bytes to send at once, and the frontier after them, if they are more than a status."""
+
+    data: bytes
+    upper: int | None
 
 
 class ServeQueue:
@@ -93,8 +101,11 @@ class Fanout:
 
     def _regroup(self, client: Client) -> None:
         """Put the client into the group of the feeds in which it is live."""
-        feeds = frozenset(one.feed for one in client.listeners.values() if one.is_live)
-        key = GroupKey(feeds, client.encoding, _others(client))
+        feeds = frozenset(
+            [one.feed for one in client.listeners.values() if one.state is State.LIVE]
+        )
+        others = _others(client) if client.encoding is Encoding.EVENTS else ()
+        key = GroupKey(feeds, client.encoding, others)
         if client.group is not None:
             if client.group.key == key:
                 return
@@ -129,16 +140,30 @@ class Fanout:
         afterwards. `base` is the first message if that is one: a base that is taken slowly counts
         for the base budget.
         """
-        client, written = listener.client, 0
+        return self.write_pieces(listener, self.encode_for(listener, messages), base)
+
+    def write_pieces(
+        self, listener: Listener, pieces: Sequence[Piece], base: ReadBase | None = None
+    ) -> int | None:
+        """Write what `encode_for` returned for a listener of the same encoding; as `write_to`."""
+        client, reached = listener.client, None
         on_its_way = None if base is None else (listener.feed, base)
-        for count, data in join_small(self._encode_for(listener, messages)):
-            if self._send(client, data, on_its_way):
-                written += count
+        for data, upper in pieces:
+            if self._send(client, data, on_its_way) and upper is not None:
+                reached = upper
             if not client.is_ready:
                 break
             on_its_way = None
-        reached = [upper for _, upper in messages[:written] if upper is not None]
-        return reached[-1] if reached else None
+        return reached
+
+    def encode_for(self, listener: Listener, messages: Sequence[Pending]) -> list[Piece]:
+        """Encode messages for the listener's client: those that are small as one piece."""
+        pieces, begin = [], 0
+        for count, data in join_small(self._encode_for(listener, messages)):
+            uppers = [upper for _, upper in messages[begin : begin + count] if upper is not None]
+            pieces.append(Piece(data, uppers[-1] if uppers else None))
+            begin += count
+        return pieces
 
     def _encode_for(self, listener: Listener, messages: Sequence[Pending]) -> list[bytes]:
         encoding, feed = listener.client.encoding, listener.feed
@@ -192,7 +217,5 @@ class Fanout:
 
 def _others(client: Client) -> tuple[tuple[str, Position], ...]:
     """Positions that an event stream's ids have to name for listeners that are not live."""
-    if client.encoding is not Encoding.EVENTS:
-        return ()
     live = {name for name, listener in client.listeners.items() if listener.is_live}
     return tuple((name, at) for name, at in client.positions.items() if name not in live)

@@ -139,6 +139,7 @@ class Hub:
         client.takes_weights = takes_weights
         client.every = choose_pace(every)
         self.clients.add(client)
+        self.tallies.clients += 1
         for name, position in wanted.items():
             view = self._views.find_or_open(name)
             client.listeners[name] = view.subscribe(client, position)

@@ -83,7 +83,7 @@ class ServedViews:
 
     def note_work(self, *views: View) -> None:
         """Call `on_work` if a listener waits to be served, or one of `views` has news."""
-        pending = [view for view in views if view.feed.pending]
+        pending = [view for view in views if view.feed.pending] if views else []
         self.pending.update(pending)
         if self.fanout.queue or pending:
             self._on_work()

@@ -7,12 +7,14 @@ reached it. `serve` looks at its state and does what comes next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
+from typing import NamedTuple
 
-from server.framing import Message
+from server.framing import Encoding, Message
 from server.hub.base_or_delta import BaseOrDelta, Choice
 from server.hub.engine_answer import ReadBase
-from server.hub.fanout import Fanout
+from server.hub.fanout import Fanout, Piece
 from server.hub.history import Snapshot
 from server.hub.limits import Limits
 from server.hub.listener import Feed, Listener, Pending
@@ -30,6 +32,16 @@ class Need(Enum):
     WEIGHTS = "its client takes no weights, and the base cannot be sent without"
 
 
+class Welcome(NamedTuple):
+    """The bytes of a base, the status, and perhaps a delta: the same for all who come together."""
+
+    state: tuple[object, ...]
+    """All that they depend on; the base is the first."""
+    pieces: Sequence[Piece]
+    leads_to_head: bool
+    """Whether a client that is sent them is at the head."""
+
+
 class Serving:
     """Serves the listeners of one view."""
 
@@ -43,6 +55,9 @@ class Serving:
         self._limits = limits
         self._fanout = fanout
         self._base_or_delta = BaseOrDelta(feed.history, limits)
+        self._welcomes: dict[tuple[Encoding, bool], Welcome] = {}
+        """The last ones, by encoding and whether weights are taken; none of event streams, whose
+        ids depend on their other views."""
         self._folder: Listener | None = None
         """The listener for which the log is folded in steps."""
 
@@ -79,8 +94,11 @@ class Serving:
             return self._history.extend_base(base)
         return None
 
-    def drop_idle_fold(self) -> None:
-        """Forget the fold that is made in steps, if its listener no longer waits for it."""
+    def drop_idle(self) -> None:
+        """Drop bytes that nobody waits for: of bases that are gone, and the fold in steps."""
+        base = self._history.base
+        for kind in [kind for kind, one in self._welcomes.items() if one.state[0] is not base]:
+            del self._welcomes[kind]
         if self._folder is not None and self._folder not in self._fanout.queue:
             self._folder = self._history.folded.unfinished = None
 
@@ -109,15 +127,10 @@ class Serving:
 
     def _send_base(self, listener: Listener, base: ReadBase) -> Need | None:
         """Send `base`, the status, and what came since if that is quick to fold."""
-        message = base.message_for(takes_weights=listener.client.takes_weights)
-        if message is None:
+        welcome = self._find_welcome(listener, base)
+        if welcome is None:
             return Need.WEIGHTS
-        log, head = self._history.log, self._history.head
-        may_fold = log is not None and log.size_since(base.upper) <= self._limits.fold_at_once
-        messages = [Pending(message, base.upper), Pending(self._board.message)]
-        if may_fold and base.upper < head:
-            messages.append(Pending(self._history.delta_since(base.upper), head))
-        reached = self._fanout.write_to(listener, messages, base)
+        reached = self._fanout.write_pieces(listener, welcome.pieces, base)
         if reached is None:
             return None
         if listener.why_base is not None:
@@ -128,11 +141,36 @@ class Serving:
         self._fanout.move(listener, Event.BASE_SENT)
         if not listener.client.is_ready:
             self._fanout.slow.close_for_bases(self._feed)
-        elif may_fold:
+        elif welcome.leads_to_head:
             self._note_head(listener)
-        elif log is not None:
+        elif self._history.log is not None:
             self._fanout.queue.add(listener)
         return None
+
+    def _find_welcome(self, listener: Listener, base: ReadBase) -> Welcome | None:
+        """Return what the listener is sent with `base`; None if its client cannot take that."""
+        client, history = listener.client, self._history
+        kind = (client.encoding, client.takes_weights)
+        state = (base, history.log, history.head, self._board.message)
+        welcome = self._welcomes.get(kind)
+        if welcome is None or welcome.state != state:
+            welcome = self._make_welcome(listener, base, state)
+            if welcome is not None and client.encoding is not Encoding.EVENTS:
+                self._welcomes[kind] = welcome
+        return welcome
+
+    def _make_welcome(
+        self, listener: Listener, base: ReadBase, state: tuple[object, ...]
+    ) -> Welcome | None:
+        message = base.message_for(takes_weights=listener.client.takes_weights)
+        if message is None:
+            return None
+        log, head = self._history.log, self._history.head
+        may_fold = log is not None and log.size_since(base.upper) <= self._limits.fold_at_once
+        messages = [Pending(message, base.upper), Pending(self._board.message)]
+        if may_fold and base.upper < head:
+            messages.append(Pending(self._history.delta_since(base.upper), head))
+        return Welcome(state, self._fanout.encode_for(listener, messages), may_fold)
 
     # --- deltas ------------------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ class Tallies:
     def __init__(self) -> None:
         self.resumes: Counter[tuple[str, Resume]] = Counter()
         self.audits: Counter[tuple[str, Finding]] = Counter()
+        self.clients = 0
+        """Clients that were ever added."""
         self.sent_bytes = 0
         """Bytes of messages that sockets have taken, or that are kept for slow clients."""
 

@@ -209,7 +209,7 @@ class View:
     def maintain(self, now: int) -> None:
         """Trim, schedule audits, send the status; about once a second."""
         self._trim_log(now)
-        self._serving.drop_idle_fold()
+        self._serving.drop_idle()
         if self.history.wants_audit(now):
             self.wants_base = True
         is_awaiting_log = self.history.awaits_log(now)

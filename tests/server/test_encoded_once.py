@@ -10,6 +10,7 @@ from server.framing import Encoding
 from server.hub import history
 from server.hub.limits import Limits
 from tests.server import simulated
+from tests.server.hub_scenes import connect, live_world, post_rows, received
 from tests.server.simulated import FakeClient, Follower, Server
 from tests.server.world import World
 from viewstream.protocol import Delta
@@ -125,3 +126,46 @@ def test_a_base_is_encoded_once_for_all_clients_that_come_together(listening: Li
     for follower in came:
         listening.world.read(follower)
         assert follower.state.position is not None
+
+
+def test_clients_that_come_together_are_sent_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    listening = Listening(monkeypatch)
+    listening.sent.clear()
+    listening.join(30)
+    listening.server.turn()
+    sent = {
+        encoding: {id(data) for of, data in listening.sent if of is encoding}
+        for encoding in Encoding
+    }
+    assert [len(sent[encoding]) for encoding in (Encoding.FRAMES, Encoding.DEFLATED_FRAMES)] == [
+        1,
+        1,
+    ]
+
+
+def test_a_client_that_comes_later_is_sent_what_has_changed() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    connect(server)
+    server.turn()
+    post_rows(world, "one more")
+    server.turn()
+    late = connect(server)
+    server.turn()
+    rows = [
+        row
+        for message in received(late)
+        if isinstance(message, Delta)
+        for _, _, row in message.updates
+    ]
+    assert rows == [("one more", "1")]
+
+
+def test_the_bytes_of_a_base_are_dropped_with_the_base() -> None:
+    world, _ = live_world()
+    server = world.servers[0]
+    kept = server.view._serving._welcomes
+    assert kept
+    world.ask_now(server, is_base=True)
+    server.hub.on_tick(world.now)
+    assert not kept
