@@ -97,9 +97,6 @@ class Metrics:
         self._posts = counter("posts", "POSTs of deltas, by outcome", "view", "outcome")
         self._posts_of: dict[tuple[str, Outcome], Counter] = {}
         self.received_bytes = counter("received_bytes", "Bytes of the bodies of POSTs")
-        self.connections = counter(
-            "connections", "Streams opened: websockets and server-sent events"
-        )
         self._disconnects = counter(
             "disconnects", "Streams closed, by close code and what it means", "code", "reason"
         )
@@ -207,6 +204,11 @@ class HubCollector(Collector):
         for view, finding in product(sorted(hub.names), AUDITED):
             audits.add_metric([view, finding.name.lower()], tallies.audits[view, finding])
         yield audits
+        yield CounterMetricFamily(
+            "viewstream_connections",
+            "Streams opened: websockets and server-sent events",
+            value=tallies.clients,
+        )
         yield CounterMetricFamily(
             "viewstream_sent_bytes", "Bytes of messages sent to clients", value=tallies.sent_bytes
         )

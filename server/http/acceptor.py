@@ -99,8 +99,11 @@ class Acceptor:
         self._arrivals.close()
 
     def _accept(self, listening: socket.socket) -> None:
+        arrivals = self._arrivals
+        has_room_for_all = arrivals.room >= ACCEPTED_AT_ONCE
         for _ in range(ACCEPTED_AT_ONCE):
-            if not self._arrivals.has_room and not self._http.close_oldest_silent():
+            has_room = has_room_for_all or arrivals.room > 0
+            if not has_room and not self._http.close_oldest_silent():
                 self._pause(listening, "there are too many that are no streams", FULL_PAUSE)
                 return
             try:
@@ -111,7 +114,7 @@ class Acceptor:
                 self._pause(listening, str(error), ERROR_PAUSE)
                 return
             if self._tls is None:
-                self._arrivals.add(connection, address)
+                arrivals.add(connection, address)
             else:
                 self._http.handle_stream(_wrap(connection, self._tls), address)
 

@@ -32,7 +32,7 @@ does. They come out of the spare descriptors."""
 _POST = b"POST /view/deltas "
 _URGENT = re.compile(rb"(?:(?:GET|HEAD) /(?:healthz|readyz|metrics)|POST /view/deltas)[ ?]")
 
-Open = Callable[[socket.socket, str, StreamRequest, bytes], None]
+Open = Callable[[socket.socket, str, StreamRequest, bytes, bytes], None]
 
 
 class Arrival:
@@ -59,7 +59,8 @@ class Arrival:
 class Arrivals:
     """All connections whose first request has not come whole, oldest first.
 
-    `open_websocket` gets a connection, its peer's address, the request, and the bytes behind it.
+    `open_websocket` gets a connection, its peer's address, the request, its key, and the bytes
+    behind it. `compresses` allows permessage-deflate.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Arrivals:
         limits: AddressLimits,
         readers: Readers,
         *,
+        compresses: bool,
         max_requests: int,
         note_refusal: NoteRefusal,
         head_timeout: float = HEAD_TIMEOUT,
@@ -80,14 +82,15 @@ class Arrivals:
         self._posts = posts
         self._limits = limits
         self._readers = readers
+        self._compresses = compresses
         self._max_requests = max_requests
         self._timeout = round(head_timeout * 1000)
         self._waiting: dict[Arrival, None] = {}
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more connection may be accepted, if only for a probe."""
-        return self._requests < self._max_requests + RESERVED
+    def room(self) -> int:
+        """How many more connections may be accepted, if only for probes."""
+        return self._max_requests + RESERVED - self._requests
 
     @property
     def _requests(self) -> int:
@@ -99,8 +102,8 @@ class Arrivals:
         data = receive(connection, MAX_HEAD)
         if data == b"":
             connection.close()
-        elif data is not None and _has_request(data):
-            self._pass_on(connection, address, data)
+        elif data is not None and ((size := head_size(data)) or _is_no_head(data)):
+            self._pass_on(connection, address, data, size)
         else:
             self._make_room()
             arrival = Arrival(self, connection, address, data or b"")
@@ -111,9 +114,9 @@ class Arrivals:
         """Take what has come of a request."""
         if has_ended:
             self._close(arrival)
-        elif _has_request(arrival.data):
+        elif (size := head_size(arrival.data)) or _is_no_head(arrival.data):
             self._forget(arrival)
-            self._pass_on(arrival.socket, arrival.address, arrival.data)
+            self._pass_on(arrival.socket, arrival.address, arrival.data, size)
 
     def on_tick(self, at: int) -> None:
         """Close connections whose request takes too long; about once a second."""
@@ -137,15 +140,16 @@ class Arrivals:
         del self._waiting[arrival]
         self._readers.remove(arrival.socket.fileno())
 
-    def _pass_on(self, connection: socket.socket, address: tuple[Any, ...], data: bytes) -> None:
-        """Pass on a connection by its first request."""
-        size = head_size(data)
+    def _pass_on(
+        self, connection: socket.socket, address: tuple[Any, ...], data: bytes, size: int
+    ) -> None:
+        """Pass on a connection by its first request; `size` is that of its head, 0 if too large."""
         if size and data.startswith(_POST):
             self._posts.add(connection, address, data)
             return
-        request = parse_stream_request(data[:size]) if size else None
-        if request is not None:
-            self._open_websocket(connection, address[0], request, data[size:])
+        stream = parse_stream_request(data[:size], compresses=self._compresses) if size else None
+        if stream is not None:
+            self._open_websocket(connection, address[0], *stream, data[size:])
             return
         is_broken = not size and has_bare_newline(data)
         refusal = MALFORMED if is_broken else self._refuse_request(address[0], data)
@@ -167,6 +171,6 @@ class Arrivals:
         return None
 
 
-def _has_request(data: bytes) -> bool:
-    """Whether a head has come whole, or what will never be one."""
-    return head_size(data) > 0 or len(data) >= MAX_HEAD or has_bare_newline(data)
+def _is_no_head(data: bytes) -> bool:
+    """Whether this will never be a head that is read here."""
+    return len(data) >= MAX_HEAD or has_bare_newline(data)

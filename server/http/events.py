@@ -11,6 +11,7 @@ from server.http.handler import Handler, allow_origin
 from server.http.subscription import Subscription
 from server.wire.connection import Connection
 from server.wire.counting import PlainStream
+from server.wire.handshake import StreamRequest
 from server.wire.socket_connection import SocketConnection
 from server.wire.stream_connection import StreamConnection
 
@@ -29,11 +30,8 @@ class EventStream(Handler):
 
     def prepare(self) -> None:
         allow_origin(self, self.context.access)
-        found = self.context.admission.decide(
-            self.request.headers,
-            self.decode_arguments(),
-            self.request.remote_ip or "",
-        )
+        request = StreamRequest(self.decode_arguments(), self.request.headers)
+        found = self.context.admission.decide(request, self.request.remote_ip or "")
         if isinstance(found, Refusal):
             self.refuse(found)
         else:

@@ -52,20 +52,13 @@ class OpenConnections:
     def add(self, connection: Connection, subscription: Subscription) -> None:
         """Add a client to the hub."""
         self._connections.add(connection)
-        self._all_closed.clear()
-        connection.network = subscription.network
-        self._limits.add(connection.network)
-        self._metrics.connections.inc()
-        self._expiry.add(connection.close, subscription.grant)
-        wanted = {str(name): position for name, position in subscription.wanted.items()}
-        refused = {str(name): one.sentence for name, one in subscription.refused.items()}
-        self._hub.add_client(
-            connection,
-            wanted,
-            refused,
-            takes_weights=subscription.takes_weights,
-            every=subscription.every,
-        )
+        wanted, refused, _, grant, takes_weights, network, every = subscription
+        connection.network = network
+        self._limits.add(network)
+        if grant.expires_at is not None:
+            self._expiry.add(connection.close, grant)
+        reasons = {name: one.sentence for name, one in refused.items()}
+        self._hub.add_client(connection, wanted, reasons, takes_weights=takes_weights, every=every)
 
     def add_refused(self, connection: Connection, code: int, reason: str) -> None:
         """Close a websocket with the reason of its refusal."""
@@ -74,6 +67,7 @@ class OpenConnections:
 
     async def wait_until_all_closed(self) -> None:
         if self._connections:
+            self._all_closed.clear()
             await self._all_closed.wait()
 
     def on_tick(self, now: int) -> None:

@@ -8,7 +8,6 @@ import random
 import socket
 import ssl
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from server.access.access import SMALL_BODY
@@ -18,7 +17,7 @@ from server.http.arrivals import HEAD_TIMEOUT, Arrivals
 from server.http.handler import Context
 from server.http.post_connection import Posts
 from server.http.site import Site
-from server.http.websocket import open_websocket
+from server.http.websocket import Websockets
 from server.wire.counting import CountingServer
 
 GOING_AWAY = 1001
@@ -59,10 +58,11 @@ class Service:
         self._posts = Posts(context, http.take, headers_timeout, body_timeout)
         self._arrivals = Arrivals(
             http,
-            partial(open_websocket, context),
+            Websockets(context).open,
             self._posts,
             address_limits,
             context.readers,
+            compresses=context.compresses,
             max_requests=max_requests,
             note_refusal=context.note_refusal,
             head_timeout=min(headers_timeout, HEAD_TIMEOUT),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from server.access.access import Access
@@ -14,6 +15,7 @@ from server.access.refusal import Refusal, Served, parse_asked, refuse_view
 from server.flusher import now
 from server.framing import parse_event_id
 from server.hub.hub import Hub
+from server.wire.handshake import HEADS, StreamRequest
 from viewstream.names import ViewName
 from viewstream.protocol import Position, ProtocolError, parse_position
 
@@ -29,9 +31,11 @@ _NUMBER = re.compile("[0-9]{1,9}")
 class Subscription(NamedTuple):
     """The views of a client, each with the position from which it resumes."""
 
-    wanted: dict[ViewName, Position | None]
-    refused: dict[ViewName, Refusal]
+    wanted: Mapping[str, Position | None]
+    refused: Mapping[str, Refusal]
     """Views that are not served or not granted, each with a refusal."""
+    parts: Sequence[ViewName] = ()
+    """Those of the `wanted` that are parts of views."""
     grant: Grant = ALL
     takes_weights: bool = False
     """Whether it takes bases with weights (`weights=1`)."""
@@ -48,7 +52,6 @@ def parse_subscription(
     last_event_id: str | None = None,
     *,
     takes_weights: bool = False,
-    network: str = "",
     every: str = "0",
 ) -> Subscription | Refusal:
     """Parse the `view=` arguments; refuse them if they are malformed, or none may be read.
@@ -64,16 +67,19 @@ def parse_subscription(
             wanted = {name: positions.get(str(name)) for name in wanted}
     except ProtocolError as error:
         return Refusal(400, str(error))
-    refused = {}
-    for name in wanted:
-        refusal = refuse_view(name, served, grant)
-        if refusal is not None:
-            refused[name] = refusal
+    refusals = {name: refuse_view(name, served, grant) for name in wanted}
+    refused = {str(name): one for name, one in refusals.items() if one is not None}
     if len(refused) == len(wanted):
-        return refused[next(iter(wanted))]
-    for name in refused:
-        del wanted[name]
-    return Subscription(wanted, refused, grant, takes_weights, network, int(every))
+        return next(iter(refused.values()))
+    granted = {name: at for name, at in wanted.items() if refusals[name] is None}
+    return Subscription(
+        {str(name): at for name, at in granted.items()},
+        refused,
+        [name for name in granted if name.part is not None],
+        grant,
+        takes_weights,
+        every=int(every),
+    )
 
 
 def parse_views(arguments: Sequence[str], served: Served) -> dict[ViewName, Position | None]:
@@ -108,42 +114,53 @@ class Admission:
         self._limits = limits
         self._hub = hub
         self._max_clients = max_clients
+        # Requests that are one object get one decision: neither access rules nor views ever go.
+        self._refuse_site = lru_cache(HEADS)(self._refuse_site_of)
+        self._find_whole = lru_cache(HEADS)(self._find_whole_of)
 
-    def decide(
-        self, headers: Mapping[str, str], arguments: Mapping[str, Sequence[str]], peer: str
-    ) -> Subscription | Refusal:
-        """Decide by headers, query arguments, and the peer's address.
-
-        `headers` have names as Tornado spells them, such as "Last-Event-Id".
-        """
+    def decide(self, request: StreamRequest, peer: str) -> Subscription | Refusal:
+        """Decide about a request that came from the peer's address."""
+        headers = request.headers
         network = self._limits.client_network(peer, headers)
-        refusal = (
-            self._limits.refuse(network, now())
-            or self._access.refuse_host(headers)
-            or self._access.refuse_origin(headers)
-        )
+        refusal = self._limits.refuse(network, now()) or self._refuse_site(request)
         if refusal is not None:
             return refusal
         grant = self._access.find_grant(headers, time.time())
         if isinstance(grant, Refusal):
             return grant
-        last_event_id = None if "Upgrade" in headers else headers.get("Last-Event-Id")
-        found = parse_subscription(
-            arguments.get("view", ()),
-            self._hub,
-            grant,
-            last_event_id,
-            takes_weights=arguments.get("weights") == ["1"],
-            network=network,
-            every=arguments.get("every", ("0",))[-1],
-        )
+        found = self._find_whole(request, len(self._hub.names)) if grant is ALL else None
+        if found is None:
+            found = self._find(request, grant)
         if isinstance(found, Refusal):
             return found
         if len(self._hub.clients) >= self._max_clients:
             return Refusal(
                 503, f"there are {self._max_clients} clients already, which is the limit", "full"
             )
-        return self.open_parts(found.wanted, network) or found
+        refusal = self.open_parts(found.parts, network) if found.parts else None
+        wanted, refused, parts, _, takes_weights, _, every = found
+        return refusal or Subscription(wanted, refused, parts, grant, takes_weights, network, every)
+
+    def _refuse_site_of(self, request: StreamRequest) -> Refusal | None:
+        headers = request.headers
+        return self._access.refuse_host(headers) or self._access.refuse_origin(headers)
+
+    def _find_whole_of(self, request: StreamRequest, served: int) -> Subscription | Refusal | None:
+        """Find whole views that everybody may read, while `served` are; None if parts are asked."""
+        if any("[" in argument for argument in request.arguments.get("view", ())):
+            return None
+        return self._find(request, ALL)
+
+    def _find(self, request: StreamRequest, grant: Grant) -> Subscription | Refusal:
+        headers, arguments = request.headers, request.arguments
+        return parse_subscription(
+            arguments.get("view", ()),
+            self._hub,
+            grant,
+            None if "Upgrade" in headers else headers.get("Last-Event-Id"),
+            takes_weights=arguments.get("weights") == ["1"],
+            every=arguments.get("every", ("0",))[-1],
+        )
 
     def open_parts(self, names: Iterable[ViewName], network: str) -> Refusal | None:
         """Open the parts among `names`, which are served; refuse if these are too many."""

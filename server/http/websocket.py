@@ -14,18 +14,21 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from server.access.access import is_page
 from server.access.refusal import Refusal, send_refusal
+from server.framing import Encoding
 from server.http.handler import Context, Handler
 from server.http.subscription import Subscription
 from server.wire.connection import Connection
 from server.wire.handshake import (
-    Handshake,
     StreamRequest,
     check_handshake,
     encode_answer,
+    key_of,
 )
 from server.wire.socket_connection import SocketConnection
 from server.wire.stream_connection import StreamConnection
 
+LONGEST_SILENCE = 0.1
+"""Seconds that the answer of a handshake waits for a message to be sent with, in a storm."""
 _REQUEST = "GET '/view/stream'"
 
 
@@ -36,61 +39,76 @@ class Accepted(NamedTuple):
     accepted nevertheless, and the websocket closed with a code and a reason.
     """
 
-    handshake: Handshake
+    encoding: Encoding
+    answer: bytes
     found: Subscription | Refusal
 
 
-def accept(
-    context: Context,
-    request: StreamRequest,
-    peer: str,
-    *,
-    method: str = "GET",
-    version: str = "HTTP/1.1",
-) -> Accepted | Refusal:
+def accept(context: Context, request: StreamRequest, key: bytes, peer: str) -> Accepted | Refusal:
     """Decide about a handshake."""
-    headers = request.headers
-    handshake = check_handshake(headers, method, version, compresses=context.compresses)
+    handshake = request.handshake
     if isinstance(handshake, Refusal):
         return handshake
-    found = context.admission.decide(headers, request.arguments, peer)
-    if isinstance(found, Refusal) and not (is_page(headers) and context.connections.may_explain):
-        return found
-    return Accepted(handshake, found)
+    found = context.admission.decide(request, peer)
+    if isinstance(found, Refusal):
+        may_explain = is_page(request.headers) and context.connections.may_explain
+        if not may_explain:
+            return found
+    return Accepted(handshake.encoding, encode_answer(key, handshake.choices), found)
 
 
-def open_websocket(
-    context: Context, connection: socket.socket, peer: str, request: StreamRequest, rest: bytes
-) -> None:
-    """Answer a handshake on a plain connection; `rest` is what the client has sent behind it."""
-    accepted = accept(context, request, peer)
-    if isinstance(accepted, Refusal):
-        context.note_refusal(accepted, _REQUEST, context.client_network(peer, request.headers))
-        send_refusal(connection, accepted)
-        return
-    handshake = accepted.handshake
-    client = SocketConnection(
-        connection,
-        context.connections,
-        context.readers,
-        handshake.encoding,
-        encode_answer(handshake),
-    )
-    _begin(context, client, accepted, peer, request.headers)
-    if rest:
-        client.receive(rest)
-    context.readers.loop.call_soon(client.send_answer)  # after the hub had its turn
+class Websockets:
+    """Opens websockets on plain connections.
+
+    The answer of a handshake is sent with the first message of the hub, which is a base as a rule.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._loop = context.readers.loop
+        self._unanswered: list[SocketConnection] = []
+        self._answer_by = 0.0
+
+    def open(
+        self, connection: socket.socket, peer: str, request: StreamRequest, key: bytes, rest: bytes
+    ) -> None:
+        """Answer a handshake; `rest` is what the client has sent behind it."""
+        context = self._context
+        accepted = accept(context, request, key, peer)
+        if isinstance(accepted, Refusal):
+            context.note_refusal(accepted, _REQUEST, context.client_network(peer, request.headers))
+            send_refusal(connection, accepted)
+            return
+        encoding, answer, found = accepted
+        client = SocketConnection(
+            connection, context.connections, context.readers, encoding, answer
+        )
+        _begin(context, client, found, peer, request.headers)
+        if rest:
+            client.receive(rest)
+        if not self._unanswered:
+            self._answer_by = self._loop.time() + LONGEST_SILENCE
+            self._loop.call_soon(self._send_answers)
+        self._unanswered.append(client)
+
+    def _send_answers(self) -> None:
+        """Send the answers with which no message was sent, once the hub has served its queue."""
+        if self._context.hub.has_queue and self._loop.time() < self._answer_by:
+            self._loop.call_soon(self._send_answers)
+            return
+        unanswered, self._unanswered = self._unanswered, []
+        for client in unanswered:
+            client.send_answer()
 
 
 def _begin(
     context: Context,
     connection: Connection,
-    accepted: Accepted,
+    found: Subscription | Refusal,
     peer: str,
     headers: Mapping[str, str],
 ) -> None:
-    """Add a client whose handshake has been answered, or close it with a reason."""
-    found = accepted.found
+    """Add a client whose handshake is answered, or close it with a reason."""
     if isinstance(found, Refusal):
         context.note_refusal(found, _REQUEST, context.client_network(peer, headers))
         context.connections.add_refused(connection, found.close_code, found.close_reason)
@@ -109,14 +127,13 @@ class Stream(Handler):
         """Set none: they are of no use on an upgraded connection."""
 
     def prepare(self) -> None:
-        request = self.request
-        accepted = accept(
-            self.context,
-            StreamRequest(self.decode_arguments(), request.headers),
-            request.remote_ip or "",
-            method=request.method or "",
-            version=request.version,
+        request, context = self.request, self.context
+        headers = request.headers
+        handshake = check_handshake(
+            headers, request.method or "", request.version, compresses=context.compresses
         )
+        asked = StreamRequest(self.decode_arguments(), headers, handshake)
+        accepted = accept(context, asked, key_of(headers), request.remote_ip or "")
         if isinstance(accepted, Refusal):
             super().set_default_headers()
             self.refuse(accepted)
@@ -128,16 +145,11 @@ class Stream(Handler):
             return
         stream = self.detach()
         assert isinstance(stream, IOStream)
+        encoding, answer, found = self._accepted
         try:
-            await stream.write(encode_answer(self._accepted.handshake))
+            await stream.write(answer)
         except StreamClosedError:
             return
-        owner, encoding = self.context.connections, self._accepted.handshake.encoding
-        peer, headers = self.request.remote_ip or "", self.request.headers
-        _begin(
-            self.context,
-            StreamConnection(stream, owner, encoding),
-            self._accepted,
-            peer,
-            headers,
-        )
+        context, request = self.context, self.request
+        client = StreamConnection(stream, context.connections, encoding)
+        _begin(context, client, found, request.remote_ip or "", request.headers)

@@ -179,6 +179,7 @@ def test_one_line_is_enough_for_many_connections_that_are_not_accepted(
                 posts,
                 AddressLimits(),
                 Readers.create(),
+                compresses=False,
                 max_requests=10,
                 note_refusal=fail,
             )

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.wire.handshake import parse_stream_request
+from server.access.refusal import Refusal
+from server.framing import Encoding
+from server.wire.handshake import Handshake, StreamRequest, parse_stream_request
 from tests.server.fake_engine import FakeEngine
 from tests.server.frames import FrameReader
 from tests.server.served import Served
@@ -169,9 +171,14 @@ def test_a_wrong_frame_closes_the_websocket_with_a_code(either: Served, name: st
         assert reader.closed_with[0] == code
 
 
+def parse(data: bytes) -> StreamRequest | None:
+    found = parse_stream_request(data, compresses=True)
+    return None if found is None else found[0]
+
+
 def test_a_doubtful_head_is_left_to_tornado() -> None:
     good = head()
-    assert parse_stream_request(good) is not None
+    assert parse(good) is not None
     for doubtful in (
         good.replace(b"\r\n", b"\n"),
         good.replace(b"GET ", b"get "),
@@ -192,12 +199,62 @@ def test_a_doubtful_head_is_left_to_tornado() -> None:
         good + b"\r\n",
         b"GET http://localhost/view/stream HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ):
-        assert parse_stream_request(doubtful) is None, doubtful
+        assert parse(doubtful) is None, doubtful
 
 
 def test_headers_are_spelled_as_tornado_does_and_joined() -> None:
-    request = parse_stream_request(head({"x-a": " 1 ", "X-A": "2", "Origin": "null"}))
+    request = parse(head({"x-a": " 1 ", "X-A": "2", "Origin": "null"}))
     assert request is not None
     assert request.headers["X-A"] == "1,2"
     assert request.headers["Sec-Websocket-Version"] == "13"
     assert request.arguments == {"view": ["top10"]}
+
+
+def test_heads_that_differ_in_their_keys_only_are_parsed_once() -> None:
+    one, other = KEY, "AQIDBAUGBwgJCgsMDQ4PEA=="
+    found = [
+        parse_stream_request(head({"Sec-WebSocket-Key": key}), compresses=True)
+        for key in (one, other)
+    ]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[0][0] is found[1][0]
+    assert [key.decode() for _, key in found if key] == [one, other]
+    assert parse(head({"Sec-WebSocket-Extensions": "permessage-deflate"})) is not found[0][0]
+
+
+@pytest.mark.parametrize("compresses", [False, True])
+def test_an_offer_of_deflate_is_taken_only_where_it_is_allowed(compresses: bool) -> None:
+    offering = head({"Sec-WebSocket-Extensions": "permessage-deflate"})
+    for data in (offering, offering.replace(b"WebSocket-Key", b"Websocket-Key")):
+        found = parse_stream_request(data, compresses=compresses)
+        assert found is not None
+        handshake = found[0].handshake
+        assert isinstance(handshake, Handshake)
+        assert (handshake.encoding is Encoding.DEFLATED_FRAMES) == compresses
+        assert (b"permessage-deflate" in handshake.choices) == compresses
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sec-websocket-key": KEY},
+        {"sec-websocket-key": ""},
+        {"Sec-WebSocket-Key": KEY + "="},
+        {"Sec-WebSocket-Key": KEY[:-2] + "!="},
+        {"Sec-WebSocket-Key": None},
+    ],
+)
+def test_a_head_without_exactly_one_good_key_is_refused(changes: dict[str, str | None]) -> None:
+    parse(head())  # so that all but the key was parsed before
+    request = parse(head(changes))
+    assert request is not None
+    assert isinstance(request.handshake, Refusal)
+    assert request.handshake.status == 400
+
+
+def test_a_bad_handshake_with_a_bad_key_is_refused_for_the_handshake() -> None:
+    request = parse(head({"Sec-WebSocket-Version": "8", "Sec-WebSocket-Key": "x"}))
+    assert request is not None
+    assert isinstance(request.handshake, Refusal)
+    assert request.handshake.status == 426
