@@ -51,12 +51,12 @@ class Served:
 
     def get(self, path: str) -> Any:
         """The JSON at `path`."""
-        response = requests.get(self.url + path, timeout=20)
+        response = requests.get(self.url + path, timeout=PATIENCE)
         assert response.status_code == 200, response.text
         return response.json()
 
     def metrics(self) -> str:
-        return requests.get(self.url + "/metrics", timeout=20).text
+        return requests.get(self.url + "/metrics", timeout=PATIENCE).text
 
     def health(self, view: str = "top10") -> Any:
         return self.get("/healthz")["views"][view]
@@ -75,7 +75,10 @@ class Served:
 
     def post_body(self, body: Any, headers: dict[str, str] | None = None) -> requests.Response:
         return requests.post(
-            self.url + "/view/deltas", data=body, headers={**JSON, **(headers or {})}, timeout=20
+            self.url + "/view/deltas",
+            data=body,
+            headers={**JSON, **(headers or {})},
+            timeout=PATIENCE,
         )
 
     def address(self, *views: str) -> str:
@@ -126,6 +129,17 @@ class Watcher:
             if isinstance(message, Status) and message.state == state and reason in message.reason:
                 return message
             assert time.monotonic() < deadline, f"expected {state}: {reason}, found {message}"
+
+
+def get_rows(url: str, **options: Any) -> requests.Response:
+    """The answer to a GET, once it is no longer 503: the engine may need more than ten seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        answer = requests.get(url, timeout=PATIENCE, **options)
+        if answer.status_code != 503 or time.monotonic() > deadline:
+            return answer
+        answer.close()
+        time.sleep(0.1)
 
 
 def wait_for_clients(served: Served, count: int) -> None:

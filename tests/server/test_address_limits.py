@@ -141,8 +141,11 @@ def test_clients_behind_a_proxy_are_limited_each_by_its_own_address(engine: Fake
 def test_a_client_that_does_not_answer_pings_is_gone_though_its_view_is_quiet(
     engine: FakeEngine,
 ) -> None:
-    """As one behind a cut network: its socket takes everything, and nothing ever comes back."""
-    with Served(engine, bounds={"hub": {"stall_after": 4000, "status_every": 100}}) as served:
+    """As one behind a cut network: its socket takes everything, and nothing ever comes back.
+
+    The other one has six seconds for each pong.
+    """
+    with Served(engine, bounds={"hub": {"stall_after": 12_000, "status_every": 100}}) as served:
         served.post(900, 1001)
         alive = served.open()
         alive.base()

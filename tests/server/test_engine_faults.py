@@ -7,11 +7,13 @@ import time
 
 import pytest
 
+from scripts.ports import free_port
 from tests.server.fake_engine import START, FakeEngine
-from tests.server.served import Served, Watcher
+from tests.server.posting import Pipeline
+from tests.server.served import Served
 from tests.support.processes import PATIENCE, wait_until
 from tests.support.scripted_wire import TEXT, Session
-from viewstream.protocol import Base, Status
+from viewstream.protocol import Base
 
 
 def test_a_view_that_cannot_be_read_is_said_and_read_again(engine: FakeEngine) -> None:
@@ -85,8 +87,9 @@ def test_an_engine_that_goes_away_and_comes_back(engine: FakeEngine) -> None:
 
 
 def test_without_an_engine_clients_wait_and_posts_are_to_be_tried_again() -> None:
-    with FakeEngine() as gone:
-        port = gone.port
+    port = free_port()
+    with FakeEngine(port) as gone:
+        pass
     with Served(gone) as served:
         watcher = served.open()
         watcher.status("waiting", "the engine does not answer")
@@ -232,53 +235,6 @@ def test_posts_go_on_while_a_base_is_read(engine: FakeEngine) -> None:
         poster.start()
         poster.join(PATIENCE)
         assert answers == [200], "a POST of a new epoch waits for the epoch, not for the rows"
-
-
-class Pipeline:
-    """Posts that nothing changes, up to one later time after another."""
-
-    def __init__(self, served: Served) -> None:
-        self._served = served
-        self.head = 1001
-        wait_until(lambda: served.post(900, self.head).status_code == 200, "the epoch")
-
-    def move(self) -> None:
-        self._served.post(self.head, self.head + 1)
-        self.head += 1
-
-    def stand_still(self) -> None:
-        self._served.post(self.head, self.head)
-
-    def wait_until_live(self) -> None:
-        """Move until the view is live, however seldom this process gets its turn."""
-
-        def is_live() -> bool:
-            self.move()
-            return bool(self._served.health()["state"] == "live")
-
-        wait_until(is_live, "the view to be live")
-
-    def open_live(self) -> Watcher:
-        """A client that has been sent `live`."""
-        watcher = self._served.open()
-
-        def is_live() -> bool:
-            self.move()
-            message = watcher.next()
-            return isinstance(message, Status) and message.state == "live"
-
-        wait_until(is_live, "the client to be sent that the view is live")
-        return watcher
-
-    def wait_until_stale(self, reason: str) -> None:
-        """Stand still until the view is stale for that reason; another one may come first."""
-
-        def is_stale() -> bool:
-            self.stand_still()
-            health = self._served.health()
-            return health["state"] == "stale" and reason in health["problem"]
-
-        wait_until(is_stale, reason)
 
 
 def test_a_tail_that_stands_still_is_noticed_though_nobody_needs_a_base(engine: FakeEngine) -> None:

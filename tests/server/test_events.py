@@ -16,13 +16,14 @@ import pytest
 import requests
 from playwright.sync_api import Browser
 
+from scripts.ports import free_port
 from server.framing import Encoding, Message, encode_event_id, parse_event_id
 from tests.server.event_reader import EventReader, ReadEvent
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served, wait_for_clients
 from tests.server.test_tls import TLS
 from tests.static.conftest import chromium
-from tests.support.processes import wait_until
+from tests.support.processes import PATIENCE, wait_until
 from viewstream.protocol import (
     Base,
     Delta,
@@ -293,7 +294,7 @@ def test_curl_shows_the_stream(served: Served) -> None:
     served.post(900, 1001)
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    command = ["curl", "-sN", "--max-time", "20", f"{served.url}/view/stream?view=top10"]
+    command = ["curl", "-sN", "--max-time", f"{PATIENCE:g}", f"{served.url}/view/stream?view=top10"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as curl:
         assert curl.stdout is not None
         lines = iter(curl.stdout)
@@ -318,12 +319,12 @@ def test_a_browser_follows_and_resumes(chromium: Browser, engine: FakeEngine) ->
     """EventSource reconnects by itself, when the last event said so, with the id of the last."""
     with chromium.new_context() as context:
         page = context.new_page()
-        with Served(engine) as served:
+        address = f"127.0.0.1:{free_port()}"
+        with Served(engine, "--listen", address) as served:
             served.post(900, 1001)
             page.goto(served.url + "/healthz")
             page.evaluate(FOLLOW, served.url + "/view/stream?view=top10")
             page.wait_for_function("seen.length === 1")
-            address = served.url.removeprefix("http://")
             served.process.send(signal.SIGTERM)
             assert served.process.wait() == 0
         with Served(engine, "--listen", address) as served:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-import requests
 
 from scripts.text_query import text_query
+from tests.server.served import get_rows
 from tests.support.following import Witness, following
 from tests.support.processes import start_engine, start_server
 from viewstream.names import Part, ViewName
@@ -122,7 +122,7 @@ def test_a_value_that_the_type_does_not_have_is_refused(
     _, url = served
     part = part_of(f"t{list(TYPES).index(type_)}", value)
     for path in ("rows", "stream"):
-        response = requests.get(f"{url}/view/{path}", params={"view": part}, timeout=20)
+        response = get_rows(f"{url}/view/{path}", params={"view": part})
         assert response.status_code == 404
         assert response.json()["error"] == f"{value!r} is no value of the column 'the %s'"
 
@@ -132,8 +132,6 @@ def test_an_integer_in_another_spelling_is_a_part_without_rows(served: tuple[str
     table = f"t{list(TYPES).index('int4')}"
     text_query(dsn, f"INSERT INTO {table} VALUES (7, 7)")
     for value, count in [("7", 1), ("07", 0), (" 7", 0)]:
-        response = requests.get(
-            f"{url}/view/rows", params={"view": part_of(table, value)}, timeout=20
-        )
+        response = get_rows(f"{url}/view/rows", params={"view": part_of(table, value)})
         assert len(response.json()) == count
     text_query(dsn, f"DELETE FROM {table} WHERE n = 7")

@@ -192,7 +192,7 @@ def test_a_pipeline_that_reads_no_answers_is_not_read_either(connected: Pipeline
             sent += connected.socket.send(post * 1000)
     assert sent < 400_000_000
     connected.socket.settimeout(20)
-    for _ in range(1000):
+    for _ in range(min(1000, sent // len(post))):
         assert connected.answer().status == 200
 
 

@@ -165,13 +165,13 @@ def exchange(served: Served, data: bytes) -> bytes:
     """Send `data` and all that there is; the beginning of the answer."""
     host, port = served.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 20) as raw:
-        raw.sendall(data)
-        raw.shutdown(socket.SHUT_WR)
         answer = b""
         try:
+            raw.sendall(data)
+            raw.shutdown(socket.SHUT_WR)
             while len(answer) < 10_000 and (chunk := raw.recv(4096)):
                 answer += chunk
-        except ConnectionResetError:
+        except (BrokenPipeError, ConnectionResetError):
             pass  # the server closes before it has read a body that it refuses
         return answer
 

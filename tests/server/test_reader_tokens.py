@@ -18,7 +18,7 @@ from scripts.child import ChildError
 from tests.server.event_reader import EventReader
 from tests.server.fake_engine import FakeEngine
 from tests.server.requesting import closed_with
-from tests.server.served import Served, Watcher
+from tests.server.served import Served, Watcher, get_rows
 from tests.support.processes import wait_until
 from tests.support.reader_tokens import SECRET, bearer, make_token
 from viewstream.protocol import Status
@@ -47,8 +47,7 @@ def guarded(
 
 def get(served: Served, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any]:
     url = served.url + path.replace("{epoch}", served.engine.epoch)
-    response = requests.get(url, headers=headers, timeout=20, stream="stream" in path)
-    with response:
+    with get_rows(url, headers=headers, stream="stream" in path) as response:
         is_json = response.headers["Content-Type"] == "application/json"
         return response.status_code, response.json() if is_json else response.headers
 
@@ -272,9 +271,7 @@ def test_a_token_for_a_part_opens_nothing_else_on_any_path(
         def ask(path: str, view: str) -> tuple[int, str]:
             query = {"view": view, "before": f"{engine.epoch}:1010", "since": "0"}
             headers = {**bearer(token), "Accept": "*/*"}
-            with requests.get(
-                served.url + path, query, headers=headers, stream=True, timeout=20
-            ) as answer:
+            with get_rows(served.url + path, params=query, headers=headers, stream=True) as answer:
                 is_stream = answer.headers["Content-Type"] == "text/event-stream"
                 return answer.status_code, "" if is_stream else answer.text
 
@@ -307,7 +304,7 @@ def test_a_websocket_is_closed_when_its_token_expires(engine: FakeEngine, tmp_pa
     with start(engine, tmp_path) as served:
         served.post(900, 1001)
         lasting = served.open("top10", additional_headers=bearer(make_token()))
-        ending = make_token(exp=int(time.time()) + 4)
+        ending = make_token(exp=int(time.time()) + 12)
         watcher = served.open("top10", additional_headers=bearer(ending))
         watcher.base()
         assert end_of(watcher) == (4440, "the token has expired")
@@ -322,7 +319,7 @@ def test_an_event_stream_is_closed_when_its_token_expires(
 ) -> None:
     with start(engine, tmp_path) as served:
         served.post(900, 1001)
-        token = make_token(exp=int(time.time()) + 4)
+        token = make_token(exp=int(time.time()) + 12)
         reader = EventReader()
         response = requests.get(
             served.url + "/view/stream?view=top10",

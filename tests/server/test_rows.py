@@ -148,7 +148,8 @@ def test_without_a_pipeline_the_tag_is_that_of_the_read(served: Served) -> None:
 
 
 def test_clients_that_ask_together_share_one_read(engine: FakeEngine) -> None:
-    with Served(engine) as served, concurrent.futures.ThreadPoolExecutor(8) as pool:
+    options = ("--engine-timeout", "60", "--stale-after", "600")
+    with Served(engine, *options) as served, concurrent.futures.ThreadPoolExecutor(8) as pool:
         wait_until(lambda: served.health()["base_reads"] == 1, "the first read")
         served.post(900, 1001)
         for n in range(1001, 1011):

@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 from scripts.procfs import children_of
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import PATIENCE, ROOT, wait_until
 
 
 def write_certificate(certificate: Path, key_file: Path) -> None:
@@ -131,13 +131,13 @@ def test_a_closed_terminal_ends_the_server_as_sigterm_does(
             while (found := re.search(rb"listening on http(://\S+)\s", output)) is None:
                 output += os.read(shown, 4096)
             address = f"ws{found[1].decode()}/view/stream?view=top10"
-            with connect(address) as client:
+            with connect(address, open_timeout=PATIENCE) as client:
                 os.close(shown)
                 with pytest.raises(ConnectionClosed) as closed:
                     while True:
-                        client.recv(20)
+                        client.recv(PATIENCE)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.reason.startswith("retry=")
-            assert process.wait(20) in (0, 1)  # 1: the log has nowhere to go
+            assert process.wait(PATIENCE) in (0, 1)  # 1: the log has nowhere to go
         finally:
             process.kill()

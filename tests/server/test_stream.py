@@ -8,10 +8,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.server.fake_engine import FakeEngine
+from tests.server.posting import Pipeline
 from tests.server.served import Served, wait_for_clients
 from tests.support.processes import wait_until
 from viewstream.checksum import checksum
-from viewstream.protocol import MAX_TIME, Status
+from viewstream.protocol import MAX_TIME
 
 
 def test_a_client_gets_its_base_and_then_every_delta(served: Served) -> None:
@@ -128,7 +129,7 @@ def test_who_resumes_before_any_pipeline_is_answered_too(served: Served) -> None
     watcher = served.open(f"top10@{served.engine.epoch}:990")
     delta = watcher.delta()
     assert (delta.lower, delta.upper) == (990, 990)
-    assert watcher.status("stale").reason == "no pipeline has posted yet"
+    watcher.status("stale", "no pipeline has posted yet")
     served.post(985, 995, (992, 1, ("Eve", "1")))
     assert watcher.delta().lower == 990
 
@@ -208,7 +209,7 @@ def test_several_views_on_one_connection(engine: FakeEngine) -> None:
 
 
 def test_clients_that_arrive_together_share_one_read(engine: FakeEngine) -> None:
-    with Served(engine) as served:
+    with Served(engine, "--engine-timeout", "60", "--stale-after", "600") as served:
         wait_until(lambda: served.health()["base_reads"] == 1, "the first read")
         served.post(900, 1001)
         engine.go_on.clear()
@@ -221,20 +222,21 @@ def test_clients_that_arrive_together_share_one_read(engine: FakeEngine) -> None
 
 
 def test_a_gap_is_refused_while_it_may_be_filled_and_then_gives_everybody_a_base(
-    served: Served,
+    engine: FakeEngine,
 ) -> None:
-    served.post(900, 1001)
-    watcher = served.open()
-    watcher.base()
-    served.post(1001, 1005)
-    assert watcher.delta().upper == 1005
-    refused = served.post(1010, 1020)
-    assert refused.status_code == 409
-    assert refused.json()["head"] == 1005
-    served.engine.time = "1015"
-    wait_until(lambda: served.post(1010, 1020).status_code == 200, "the gap to be given up")
-    base = watcher.base()
-    assert base.upper == 1016
+    with Served(engine, bounds={"hub": {"gap_patience": 10_000}}) as served:
+        served.post(900, 1001)
+        watcher = served.open()
+        watcher.base()
+        served.post(1001, 1005)
+        refused = served.post(1010, 1020)
+        assert refused.status_code == 409
+        assert refused.json()["head"] == 1005
+        assert watcher.delta().upper == 1005
+        engine.time = "1015"
+        wait_until(lambda: served.post(1010, 1020).status_code == 200, "the gap to be given up")
+        base = watcher.base()
+        assert base.upper == 1016
 
 
 def test_repeated_and_overlapping_posts_change_nothing(served: Served) -> None:
@@ -301,10 +303,9 @@ def test_status_follows_the_pipeline(engine: FakeEngine) -> None:
     with Served(engine, "--stale-after", "3") as served:
         watcher = served.open()
         watcher.base()
-        assert watcher.status("stale").reason == "no pipeline has posted yet"
-        served.post(1001, 1002)
-        assert watcher.status("live") == Status("top10", "live")
-        assert watcher.status("stale").reason == "nothing was posted for 3 s"
+        watcher.status("stale", "no pipeline has posted yet")
+        Pipeline(served).wait_until_sent_live(watcher)
+        watcher.status("stale", "nothing was posted for 3 s")
         assert served.get("/healthz")["status"] == "degraded"
 
 
@@ -312,9 +313,7 @@ def test_a_plain_view_that_cannot_be_read_says_what_to_do(engine: FakeEngine) ->
     engine.error = "unable to automatically determine a query timestamp"
     with Served(engine) as served:
         reason = "top10 is a plain view: make it materialized, or give it an index"
-        watcher = served.open()
-        while watcher.status("waiting").reason != reason:
-            pass  # an earlier status says that nothing is known yet
+        assert served.open().status("waiting", reason).reason == reason
 
 
 def test_a_name_without_schema_is_found_along_the_search_path(engine: FakeEngine) -> None:
@@ -330,9 +329,7 @@ def test_a_name_outside_of_the_search_path_is_unknown(engine: FakeEngine) -> Non
     engine.schema = "elsewhere"
     with Served(engine) as served:
         reason = "the engine answers: unknown view 'top10'"
-        watcher = served.open()
-        while watcher.status("waiting").reason != reason:
-            pass  # an earlier status says that nothing is known yet
+        assert served.open().status("waiting", reason).reason == reason
 
 
 def test_the_greeting_of_an_engine_stays_out_of_the_log(engine: FakeEngine) -> None:

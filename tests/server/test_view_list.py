@@ -53,7 +53,7 @@ def test_a_view_that_is_added_is_served(tmp_path: Path) -> None:
         with server:
 
             def problems() -> dict[str, str | None]:
-                views = requests.get(f"{url}/healthz", timeout=10).json()["views"]
+                views = requests.get(f"{url}/healthz", timeout=60).json()["views"]
                 return {name: view["epoch"] for name, view in views.items()}
 
             assert problems() == {}
@@ -63,7 +63,7 @@ def test_a_view_that_is_added_is_served(tmp_path: Path) -> None:
                     lambda names=names: list(problems()) == names and all(problems().values()),
                     f"{names} have an epoch",
                 )
-            frontier = requests.get(f"{url}/view/frontier", params={"view": "b"}, timeout=10)
+            frontier = requests.get(f"{url}/view/frontier", params={"view": "b"}, timeout=60)
             assert frontier.status_code == 200
             assert 'viewstream_log_bytes{view="b"}' in requests.get(f"{url}/metrics").text
 
@@ -74,9 +74,9 @@ def test_the_library_is_served_beside_a_folder_of_ones_own(tmp_path: Path) -> No
     with engine:
         server, url = start_server(dsn, "a", options=["--static", str(tmp_path)])
         with server:
-            page = requests.get(url, timeout=10)
+            page = requests.get(url, timeout=60)
             assert page.text == "<p>mine</p>"
             assert "Content-Security-Policy" not in page.headers
-            library = requests.get(f"{url}/viewstream/index.js", timeout=10)
+            library = requests.get(f"{url}/viewstream/index.js", timeout=60)
             assert library.status_code == 200
             assert "javascript" in library.headers["Content-Type"]

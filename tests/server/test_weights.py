@@ -20,6 +20,8 @@ from server.upstream.database import Database
 from server.upstream.errors import TooMuchError
 from server.upstream.reader import Reader
 from tests.server.fake_engine import FakeEngine
+from tests.server.served import get_rows
+from tests.support.processes import PATIENCE
 from viewstream.client import follow
 from viewstream.client.state import ViewState, receive
 from viewstream.names import ViewName
@@ -46,11 +48,12 @@ def run(engine: FakeEngine, scene: Scene, *views: str) -> None:
         finally:
             await server.stop()
 
-    asyncio.run(asyncio.wait_for(serve(), 60))
+    asyncio.run(asyncio.wait_for(serve(), 2 * PATIENCE))
 
 
 def dial(server: Server, query: str) -> connect:
-    return connect(f"{server.url.replace('http', 'ws', 1)}/view/stream?{query}")
+    address = f"{server.url.replace('http', 'ws', 1)}/view/stream?{query}"
+    return connect(address, open_timeout=PATIENCE, ping_interval=None)
 
 
 async def next_message(client: ClientConnection, kind: type[Message]) -> Message:
@@ -231,7 +234,7 @@ def test_a_list_of_rows_has_each_as_often_as_it_is_there(engine: FakeEngine) -> 
         server.hub.take_delta(Delta("v", engine.epoch, 900, 1_001, []), 0, 0)
         server.hub.take_delta(Delta("v", engine.epoch, 1_001, 1_002, changes), 0, 0)
         url = f"{server.url}/view/rows?view=v&format=ndjson"
-        answer = await asyncio.to_thread(requests.get, url, timeout=20)
+        answer = await asyncio.to_thread(get_rows, url)
         assert Counter(answer.text.splitlines()) == {
             '{"user":"same","count":1}': 1,
             '{"user":"other","count":null}': 5,
@@ -248,7 +251,7 @@ def test_a_list_that_would_be_too_long_is_refused(
 
     async def scene(server: Server) -> None:
         url = f"{server.url}/view/rows?view=v"
-        answer = await asyncio.to_thread(requests.get, url, timeout=20)
+        answer = await asyncio.to_thread(get_rows, url)
         assert answer.status_code == 406
         assert "4,004 rows" in answer.json()["error"]
         assert "weights=1" in answer.json()["error"]
