@@ -167,6 +167,7 @@ def test_sixty_changes_of_order_a_second_become_a_few(stream: ScriptedStream, pa
     wait_for_editors(page, "Alice", "Bob")
     page.evaluate("""() => {
       window.orders = [];
+      window.began = performance.now();
       new MutationObserver(() => {
         const names = document.querySelectorAll("#race li:not([inert]) .name");
         window.orders.push([...names].map((n) => n.textContent).join());
@@ -178,7 +179,8 @@ def test_sixty_changes_of_order_a_second_become_a_few(stream: ScriptedStream, pa
     # At last Carol comes, and the order is the true one.
     views.become_total(200, ("Alice", "10"), ("Bob", "20"), ("Carol", "15"))
     wait_for_editors(page, "Bob", "Carol", "Alice")
-    assert page.evaluate("orders.length") < 40
+    changes, milliseconds = page.evaluate("[orders.length, performance.now() - began]")
+    assert changes <= max(40, milliseconds / 250)
 
 
 def test_null_and_empty_names_are_told_apart(stream: ScriptedStream, page: Page) -> None:
@@ -216,8 +218,11 @@ def test_edits_come_one_by_one_and_stay_to_be_read(stream: ScriptedStream, page:
     rows[-1] = (*rows[-1][:-1], "t")  # the newest one is by a bot
     scene.become(latest_edits=rows)
     # People come first.
-    expect(page.locator("#ticker li:not([inert]) .title").first).to_have_text("Page 119")
-    assert page.evaluate("[...document.querySelectorAll('#ticker li')].some(li => li.was)")
+    page.wait_for_function("""() => {
+      const [first] = document.querySelectorAll("#ticker li:not([inert]) .title");
+      const stays = [...document.querySelectorAll("#ticker li")].some((li) => li.was);
+      return first.textContent === "Page 119" && stays;
+    }""")
 
 
 def test_the_ticker_waits_while_it_is_read(stream: ScriptedStream, page: Page) -> None:

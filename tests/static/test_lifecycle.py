@@ -62,6 +62,7 @@ def test_a_page_comes_back_from_the_back_forward_cache(
     page.goto(f"{stream.url}/own/other.html")
     assert stream.connection(0).wait_closed() is not None
     page.go_back(wait_until="commit")
+    wait_until(lambda: page.evaluate("window.isStored !== undefined"), "the page to be shown")
     assert page.evaluate("window.isStored") is True, page.evaluate(NOT_STORED)
     # The same document: its rows are there before any message comes.
     assert page.evaluate("top10.size") == 2

@@ -18,7 +18,7 @@ def test_javascript(file: Path) -> None:
         [NODE, "--test", "--test-reporter=spec", file],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

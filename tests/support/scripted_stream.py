@@ -2,12 +2,14 @@
 
 It serves the page and its library too, under a strict Content-Security-Policy, so that the
 browser tests need neither engine nor server. It runs in a thread of its own; its methods may
-be called from any other.
+be called from any other. As the real server, it never leaves a client without a message for the
+fifteen seconds after which that would connect again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -18,11 +20,14 @@ import msgspec
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, StaticFileHandler
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from server.http.handlers import POLICY
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import PATIENCE, ROOT, wait_until
 from viewstream.protocol import Delta, Message, parse_position
+
+HEARTBEAT_EVERY = 4.0
+"""Seconds between two messages of a type that clients ignore."""
 
 
 class Connection:
@@ -48,6 +53,12 @@ class Connection:
     def cut(self) -> None:
         """Cut the connection as a broken network does: without a word."""
         self._stream.call(self._cut)
+
+    def send_heartbeat(self) -> None:
+        """Send a message that means nothing; call it in the server's thread."""
+        message = {"type": "heartbeat", "view": self.views[0].partition("@")[0]}
+        with contextlib.suppress(WebSocketClosedError):
+            self._handler.write_message(message)
 
     def _cut(self) -> None:
         if self._handler.ws_connection is not None:
@@ -80,16 +91,20 @@ class ScriptedStream:
         self.listed = 0
         """How often it was asked for."""
         self._ready = threading.Event()
+        self._scripts: list[threading.Thread] = []
+        """Threads that run `on_open`."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(PATIENCE)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        for script in self._scripts:
+            script.join(PATIENCE)
         self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
 
     def call(self, action: Callable[[], object]) -> None:
         """Run `action` in the server's thread and wait until it is done."""
@@ -97,7 +112,7 @@ class ScriptedStream:
         async def run() -> None:
             action()
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE)
 
     def connection(self, number: int) -> Connection:
         """The connection of that number, counted from 0; waits until it is there."""
@@ -112,11 +127,25 @@ class ScriptedStream:
         server.add_sockets(sockets)
         self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
         self._ready.set()
+        heartbeats = asyncio.create_task(self._send_heartbeats())
         await self._over.wait()
+        heartbeats.cancel()
         server.stop()
         for connection in self.connections:
             connection._cut()
         await server.close_all_connections()
+
+    async def _send_heartbeats(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_EVERY)
+            for connection in self.connections:
+                if connection.views and not connection.ended.is_set():
+                    connection.send_heartbeat()
+
+    def _run_script(self, connection: Connection) -> None:
+        assert self.on_open is not None
+        with contextlib.suppress(WebSocketClosedError):  # the client has left before the end
+            self.on_open(connection)
 
     def _application(self) -> Application:
         stream = self
@@ -132,9 +161,12 @@ class ScriptedStream:
                 self.connection = Connection(stream, self, self.get_arguments("view", strip=False))
                 stream.connections.append(self.connection)
                 if stream.on_open is not None:
-                    on_open, connection = stream.on_open, self.connection
                     # Not from here: what the script calls waits for this very thread.
-                    threading.Thread(target=lambda: on_open(connection), daemon=True).start()
+                    script = threading.Thread(
+                        target=stream._run_script, args=(self.connection,), daemon=True
+                    )
+                    stream._scripts.append(script)
+                    script.start()
 
             def on_message(self, message: str | bytes) -> None:
                 raise AssertionError(f"clients send nothing, but one sent {message!r}")
