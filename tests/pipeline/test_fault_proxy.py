@@ -29,7 +29,7 @@ async def proxied(server: ScriptedHttp) -> AsyncIterator[PostProxy]:
 def post(port: int, body: bytes) -> int | None:
     """The status of one POST, or None if the connection broke."""
     try:
-        return requests.post(f"http://127.0.0.1:{port}/", data=body, timeout=10).status_code
+        return requests.post(f"http://127.0.0.1:{port}/", data=body, timeout=60).status_code
     except requests.ConnectionError:
         return None
 

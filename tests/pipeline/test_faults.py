@@ -34,7 +34,7 @@ def test_every_kind_of_fault_comes_once_in_each_deck() -> None:
     assert all(0 <= fault.seconds <= LONGEST for fault in faults)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("kinds", "seed", "count", "tailing", "burst"),
     [
@@ -62,7 +62,7 @@ def test_the_pipeline_heals(
     assert all(proof.compared > 100 for _, proof in proved)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_clients_stay_exact_while_their_tokens_end(tmp_path: Path) -> None:
     async def follow() -> World:
         world = World(tmp_path, 3, 100, 200, tailing=SIDES, life=(3, 6))
@@ -75,7 +75,7 @@ def test_clients_stay_exact_while_their_tokens_end(tmp_path: Path) -> None:
             def is_enough() -> bool:
                 return world.keyring.signed > signed + 20 and hostile.refused > 20
 
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(300):
                 while not is_enough():  # noqa: ASYNC110 -- it signals nothing
                     await asyncio.sleep(0.1)
             await prove(world)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.ports import free_port
 from scripts.sql_files.apply import apply
 from scripts.sql_files.statements import WIKIS, SqlFileError
 from tests.support.processes import Process, start_engine, wait_until
@@ -34,8 +35,9 @@ def creations(wire: ScriptedWire) -> list[str]:
 
 
 def test_it_waits_for_an_engine_that_does_not_answer_and_for_the_file() -> None:
-    with ScriptedWire(lambda statement, session: None) as wire:
-        port, dsn = wire.port, wire.dsn
+    port = free_port()
+    with ScriptedWire(lambda statement, session: None, port) as wire:
+        dsn = wire.dsn
     ready = threading.Event()
 
     def scenario(statement: str, session: Session) -> None:

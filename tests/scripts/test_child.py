@@ -15,7 +15,7 @@ from scripts.child import Child, ChildError
 from scripts.procfs import is_running
 from tests.support.processes import wait_until
 
-SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+SLEEP = "import time; print('ready', flush=True); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 
 
@@ -63,7 +63,7 @@ def test_an_end_before_the_ready_line_is_an_error_with_the_output() -> None:
 
 def test_a_ready_line_that_does_not_come_is_an_error() -> None:
     with (
-        Child(python("import time; time.sleep(60)")) as process,
+        Child(python("import time; time.sleep(600)")) as process,
         pytest.raises(ChildError, match=r"did not print within 0\.1 s 'ready'"),
     ):
         process.wait_for("ready", 0.1)
@@ -110,9 +110,9 @@ def test_a_limit_of_file_size_fails_the_write(tmp_path: Path) -> None:
 PARENT = """
 import sys, time
 from scripts.child import Child
-child = Child([sys.executable, "-c", "import time; time.sleep(60)"])
+child = Child([sys.executable, "-c", "import time; time.sleep(600)"])
 print(child.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

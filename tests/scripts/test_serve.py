@@ -132,7 +132,7 @@ def test_an_unknown_view_is_told_with_those_that_there_are(tmp_path: Path) -> No
         with Serve(tmp_path, "top10", "nosuch", dsn=dsn) as serve:
             expected = "top10 ok; nosuch: unknown view, there are counter, top10"
             wait_until(lambda: expected in states(serve), f"{expected}:\n{serve.output}")
-            assert requests.get(f"{serve.url}/healthz", timeout=10).status_code == 200
+            assert requests.get(f"{serve.url}/healthz", timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize(

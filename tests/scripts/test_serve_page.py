@@ -46,12 +46,12 @@ def test_own_sql_in_an_own_page_is_live_and_edited_live(tmp_path: Path, chromium
         page = chromium.new_page()
         page.goto(serve.url)
         items = page.locator("li")
-        expect(items).to_have_text(["Ann 3", "Bob 4"], timeout=30_000)
+        expect(items).to_have_text(["Ann 3", "Bob 4"])
         text_query(serve.dsn, "INSERT INTO orders VALUES ('Ann', 2)")
-        expect(items).to_have_text(["Ann 5", "Bob 4"], timeout=30_000)
+        expect(items).to_have_text(["Ann 5", "Bob 4"])
         edited = TABLE.replace("GROUP BY", "WHERE amount <> 4 GROUP BY")
         (own / "orders.sql").write_text(edited)
-        expect(items).to_have_text(["Ann 5"], timeout=30_000)
+        expect(items).to_have_text(["Ann 5"])
         page.close()
     assert "sql: unchanged orders; replaced spend" in serve.output
     assert (own / ".viewstream" / "engine").is_dir(), "the data are where one stands"

@@ -24,7 +24,7 @@ def test_head_ends_it_though_the_view_is_idle() -> None:
             ["sh", "-c", f"{PYTHON} tail_view.py top10 --dsn '{wire.dsn}' | head -n 2"],
             cwd=ROOT,
             capture_output=True,
-            timeout=30,
+            timeout=60,
         )
     assert done.stdout == f"# epoch {EPOCH}\n".encode() + progress(50)
     assert (done.stderr, done.returncode) == (b"", 0)
@@ -40,7 +40,7 @@ def test_ctrl_c_ends_both_at_once_and_quietly() -> None:
         with Process(["setsid", "sh", "-c", line]) as shell:
             wait_until(lambda: server.deltas, "it is posted")
             os.killpg(shell.popen.pid, signal.SIGINT)
-            assert shell.wait(10) != 0
+            assert shell.wait() != 0
             assert shell.stderr == ""
 
 
@@ -58,7 +58,7 @@ def test_the_line_of_the_manual_resumes_where_the_server_stands() -> None:
             ["sh", "-c", f'{tail} --resume "$({post} --frontier)" | {post}'],
             cwd=ROOT,
             check=True,
-            timeout=30,
+            timeout=60,
         )
     (copy,) = (statement for statement in wire.statements if "COPY" in statement)
     assert copy.endswith(" AS OF 39) TO STDOUT")

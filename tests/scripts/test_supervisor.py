@@ -17,7 +17,7 @@ from scripts.procfs import is_running
 from scripts.supervisor import Part, PartError, Supervisor, run_until_first_ends
 from tests.support.processes import wait_until
 
-SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+SLEEP = "import time; print('ready', flush=True); time.sleep(600)"
 
 
 def part(script: str, ready: str | None = "ready") -> Part:
@@ -29,7 +29,7 @@ def supervise(check: Callable[[Supervisor, list[str]], Awaitable[None]]) -> list
     lines: list[str] = []
 
     async def run() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             async with Supervisor(
                 {"GREETING": "hello"}, log=lambda line, level: lines.append(line)
             ) as supervisor:
@@ -94,7 +94,7 @@ def test_a_wrong_command_line_fails_it_later_too(tmp_path: Path) -> None:
 
 def test_a_part_without_a_ready_line_is_ready_at_once() -> None:
     async def check(supervisor: Supervisor, lines: list[str]) -> None:
-        await supervisor.start(part("import time; time.sleep(60)", None))
+        await supervisor.start(part("import time; time.sleep(600)", None))
 
     assert len(pids(supervise(check))) == 1
 
@@ -157,7 +157,7 @@ def test_a_part_that_dies_again_and_again_is_a_few_lines(monkeypatch: pytest.Mon
 
             monkeypatch.setattr(supervisor, "_run", counted)
             await supervisor.start(part)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while starts < 8:  # noqa: ASYNC110 -- no event
                     await asyncio.sleep(0.01)
 

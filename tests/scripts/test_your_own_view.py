@@ -94,9 +94,9 @@ class Recipe:
             self._is_open = True
         items = self._page.locator("li")
         if isinstance(rows, re.Pattern):
-            expect(items.first).to_have_text(rows, timeout=30_000)
+            expect(items.first).to_have_text(rows)
         else:
-            expect(items).to_have_text(rows, timeout=30_000)
+            expect(items).to_have_text(rows)
 
     def _opens(self) -> bool:
         try:
@@ -112,7 +112,7 @@ def end_session(process: Process) -> None:
     process.close()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_ends_in_a_page_that_moves(
     title: str, tmp_path: Path, chromium: Browser, request: pytest.FixtureRequest

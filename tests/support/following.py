@@ -12,7 +12,7 @@ from viewstream.client.change import Change
 from viewstream.client.state import ViewState
 from viewstream.protocol import Row
 
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 
 class Witness:

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.child import PATIENCE, ROOT, Child
+from scripts.child import ROOT
 from scripts.serving.plan import embedded_dsn
 from scripts.text_query import text_query
-from tests.support.processes import wait_until
+from tests.support.processes import PATIENCE, Process, wait_until
 
 
-class Serve(Child):
+class Serve(Process):
     """`scripts/serve` with options, in the working directory `folder`; without a DSN, its engine.
 
     `root` is the checkout from which it runs.
@@ -27,8 +27,8 @@ class Serve(Child):
         command: list[str | Path] = [sys.executable, "-P", "-m", "scripts.serving.serve"]
         if root != ROOT:
             command = [root / "scripts" / "serve"]
-        env = {"PYTHONWARNINGS": "error", "PYTHONPATH": str(root)}
-        super().__init__([*command, *ports, *options], cwd=folder, env=env)
+        env = {"PYTHONPATH": str(root)}
+        super().__init__([*command, *ports, *options], cwd=folder, env=env, stdout=None)
         self._dsn = dsn
 
     @property
@@ -62,5 +62,5 @@ def run_serve(folder: Path, *options: str | Path) -> subprocess.CompletedProcess
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=2 * PATIENCE,
     )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from tests.support.processes import Process
+from tests.support.processes import PATIENCE, Process
 from tests.support.scripted_http import Answer, Script, ScriptedHttp
 from tests.support.tail_text import progress
 from viewstream.protocol import Delta
@@ -37,7 +37,7 @@ def run(
             arguments(server.url, *options),
             input=text,
             capture_output=True,
-            timeout=30,
+            timeout=PATIENCE,
             env={**os.environ, **(env or {})},
         )
         assert done.stdout == b""

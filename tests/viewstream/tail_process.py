@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.processes import Process
+from tests.support.processes import PATIENCE, Process
 from tests.support.scripted_tail import EPOCH, Engine
 from tests.support.scripted_wire import ScriptedWire
 from viewstream.protocol import MAX_TIME
@@ -28,7 +28,7 @@ def copies(wire: ScriptedWire) -> list[str]:
 def run(engine: Engine, *options: str) -> tuple[bytes, str, int, list[str]]:
     """Run to the end: what it printed, said, its status, and the COPYs that it asked for."""
     with ScriptedWire(engine) as wire:
-        done = subprocess.run(arguments(wire.dsn, *options), capture_output=True, timeout=30)
+        done = subprocess.run(arguments(wire.dsn, *options), capture_output=True, timeout=PATIENCE)
         return done.stdout, done.stderr.decode(), done.returncode, copies(wire)
 
 

@@ -99,7 +99,7 @@ def test_a_key_that_is_no_column_is_logged_and_the_view_works_without_it(
         connection.send(Base("v", EPOCH, 10, COLUMNS, [("Alice", "12")]))
 
     async def run(url: str) -> Change:
-        async with asyncio.timeout(30), follow(url, "v", keys={"v": "editor"}) as stream:
+        async with asyncio.timeout(90), follow(url, "v", keys={"v": "editor"}) as stream:
             return await anext(stream["v"].__aiter__())
 
     with ScriptedStream() as server, caplog.at_level(logging.ERROR, "viewstream"):

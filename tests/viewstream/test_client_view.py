@@ -33,7 +33,7 @@ def play(script: Callable[[Connection], None], use: Callable[[Stream], Awaitable
     """Follow `v` and `w` of a server that plays `script` on each connection."""
 
     async def run(url: str) -> None:
-        async with asyncio.timeout(30), follow(url, "v", "w") as stream:
+        async with asyncio.timeout(90), follow(url, "v", "w") as stream:
             await use(stream)
 
     with ScriptedStream() as server:

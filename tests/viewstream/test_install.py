@@ -21,7 +21,7 @@ from viewstream.client import follow
 
 
 async def main(url: str) -> None:
-    async with asyncio.timeout(60), follow(url, "top10") as stream:
+    async with asyncio.timeout(120), follow(url, "top10") as stream:
         async for change in stream["top10"]:
             print(__version__, change.upper, sorted(row["user"] for row in change.inserted))
             break
@@ -42,7 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [python, "-m", "pip", "install", "--disable-pip-version-check", "--retries", "0", ROOT],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         cwd=folder,
     )
     if done.returncode and any(reason in done.stderr for reason in UNREACHABLE):
@@ -59,7 +59,7 @@ def test_it_follows_a_view_of_a_running_server(installed: Path, tmp_path: Path) 
             [installed, program, served.url],
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=200,
             cwd=tmp_path,
         )
     assert done.stderr == ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 
 import pytest
 
+from scripts.ports import free_port
 from tests.support.scripted_http import Answer, Script, ScriptedHttp
 from tests.viewstream.post_process import (
     EPOCH,
@@ -22,7 +22,7 @@ from viewstream.exit_status import ExitStatus
 def frontier(script: Script) -> subprocess.CompletedProcess[str]:
     with ScriptedHttp(script) as server:
         done = subprocess.run(
-            arguments(server.url, "--frontier"), capture_output=True, text=True, timeout=30
+            arguments(server.url, "--frontier"), capture_output=True, text=True, timeout=60
         )
         (request,) = server.requests
         assert (request.method, request.target) == ("GET", "/view/frontier?view=top10")
@@ -56,10 +56,9 @@ def test_an_answer_that_is_no_frontier_is_one_line(body: object) -> None:
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     done = subprocess.run(
-        arguments(f"http://127.0.0.1:{port}", "--frontier"), capture_output=True, timeout=30
+        arguments(f"http://127.0.0.1:{port}", "--frontier"), capture_output=True, timeout=60
     )
     assert done.returncode == 1
     assert done.stderr == b"post_deltas: top10: the server does not answer: Connection refused\n"
@@ -74,7 +73,7 @@ def test_a_server_that_is_not_there_is_one_line() -> None:
 )
 def test_wrong_options_are_refused(options: list[str], message: str) -> None:
     done = subprocess.run(
-        arguments("http://127.0.0.1:9", *options), capture_output=True, timeout=30
+        arguments("http://127.0.0.1:9", *options), capture_output=True, timeout=60
     )
     assert done.returncode == 2
     assert message in done.stderr.decode()
@@ -96,7 +95,7 @@ def test_wrong_options_are_refused(options: list[str], message: str) -> None:
     ],
 )
 def test_an_invalid_server_url_is_a_usage_error(url: str) -> None:
-    done = subprocess.run(arguments(url), input=OPENING, capture_output=True, timeout=30)
+    done = subprocess.run(arguments(url), input=OPENING, capture_output=True, timeout=60)
     assert done.returncode == 2
     message = f"error: expected a server such as http://127.0.0.1:8888, found {url!r}"
     assert message in done.stderr.decode()
@@ -112,7 +111,7 @@ def test_a_token_that_no_header_can_carry_is_refused_and_not_printed(
             arguments(server.url, *options),
             input=OPENING,
             capture_output=True,
-            timeout=30,
+            timeout=60,
             env={**os.environ, "VIEWSTREAM_TOKEN": token, "PYTHONUTF8": "1"},
         )
         assert server.requests == []

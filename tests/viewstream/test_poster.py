@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import socket
 
 import pytest
 
+from scripts.ports import free_port
 from tests.support.scripted_http import Answer, ScriptedHttp
 from viewstream.poster import TIMEOUTS, Poster, RefusedError
 from viewstream.protocol import Position, ProtocolError
@@ -161,8 +161,7 @@ def test_certificates_are_verified(
 
 def test_a_server_that_does_not_answer_is_reported_in_plain_words() -> None:
     reported: list[str] = []
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with contextlib.ExitStack() as stack:
 
         def start_server(_: float) -> None:
