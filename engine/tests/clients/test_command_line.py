@@ -104,7 +104,7 @@ def test_a_signal_ends_it_quietly_although_tails_go_on(number: signal.Signals) -
         assert process.wait() == 0
         assert process.stderr.splitlines()[1:] == []
         for copy in copies:
-            copy.join(10)
+            copy.join(60)
             assert isinstance(copy.error, psycopg2.OperationalError)
             copy.connection.close()
 
@@ -123,7 +123,7 @@ def test_a_long_statement_does_not_hold_up_the_end() -> None:
         wait_until(lambda: _ticks(cpu) > before + 20, "the statement is being read")
         process.send(signal.SIGTERM)
         assert process.wait() == 0
-        asking.join(10)
+        asking.join(60)
         assert len(errors) == 1, "the statement was finished first"
         connection.close()
 

@@ -162,7 +162,7 @@ def test_psql(engine: Engine) -> None:
         input=script,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     lines = answer.stdout.splitlines()

@@ -30,7 +30,7 @@ def typed(kind: bytes, body: bytes = b"") -> bytes:
 
 @contextlib.contextmanager
 def raw(engine: Engine, *, started: bool = False) -> Iterator[socket.socket]:
-    with socket.create_connection((engine.host, engine.port), timeout=10) as client:
+    with socket.create_connection((engine.host, engine.port), timeout=60) as client:
         if started:
             client.sendall(STARTUP)
             receive_until(client, READY)
@@ -158,7 +158,7 @@ def test_a_reader_that_stops_costs_little_and_delays_nobody(engine: Engine) -> N
         big = "x" * 1000
         sql = f"SELECT i, '{big}' FROM generate_series(1, 20000) AS g(i)"
         client.sendall(typed(b"Q", sql.encode() + b"\0") * 5)
-        wait_until(lambda: memory(engine) > before, "the answer was begun", 5)
+        wait_until(lambda: memory(engine) > before, "the answer was begun")
         for _ in range(20):
             assert engine.ask("SELECT 1") == [(1,)]  # the answer to the reader cannot end
         assert memory(engine) - before < 100 * 1024 * 1024
@@ -176,7 +176,7 @@ def test_a_tail_that_is_not_read_costs_little_and_misses_nothing(engine: Engine)
             engine.run(f"INSERT INTO churn {rows}", "DELETE FROM churn")
         engine.run("INSERT INTO churn VALUES (-1, 'last')")
         assert memory(engine) - before < 150 * 1024 * 1024
-        client.settimeout(30)
+        client.settimeout(60)
         received = receive_until(client, b"\t1\t-1\tlast\n")
     held: dict[bytes, int] = {}
     for line in received[received.index(b"d\0") :].split(b"\n")[:-1]:
@@ -187,6 +187,14 @@ def test_a_tail_that_is_not_read_costs_little_and_misses_nothing(engine: Engine)
 
 
 def test_pipelined_messages_of_one_client_do_not_starve_the_others(engine: Engine) -> None:
+    assert any(is_answered_between(engine) for _ in range(10)), "it waits for all of them"
+
+
+def is_answered_between(engine: Engine) -> bool:
+    """Whether another client is answered before all messages of one are.
+
+    On a loaded machine the engine may be done before the other client gets its turn to ask.
+    """
     with raw(engine, started=True) as client:
         client.setblocking(False)
         sent = 0
@@ -195,8 +203,7 @@ def test_pipelined_messages_of_one_client_do_not_starve_the_others(engine: Engin
                 client.send(typed(b"Q", b"SELECT count(*) FROM items\0"))
                 sent += 1
         assert engine.ask("SELECT 1") == [(1,)]
-        answered = client.recv(10_000_000, socket.MSG_PEEK).count(READY)
-        assert answered < sent, "the other client had to wait for all of them"
+        return client.recv(10_000_000, socket.MSG_PEEK).count(READY) < sent
 
 
 def test_a_long_statement_does_not_stop_the_clock(engine: Engine) -> None:
@@ -253,14 +260,14 @@ def test_a_thousand_connections(engine: Engine) -> None:
         clients = []
         for _ in range(990):
             client = stack.enter_context(socket.create_connection((engine.host, engine.port)))
-            client.settimeout(20)
+            client.settimeout(60)
             client.sendall(STARTUP + typed(b"Q", b"SELECT 1\0"))
             clients.append(client)
         for client in clients:
             receive_until(client, b"SELECT 1\0" + READY)
         for _ in range(20):
             extra = stack.enter_context(socket.create_connection((engine.host, engine.port)))
-            extra.settimeout(20)
+            extra.settimeout(60)
             extra.sendall(STARTUP)
             clients.append(extra)
         assert b"too many connections" in receive_all(clients[-1])
@@ -284,19 +291,24 @@ def test_the_memory_of_unfinished_messages_is_bounded() -> None:
         port = int(dsn.split()[1].removeprefix("port="))
         clients = []
         for _ in range(10):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
             client.sendall(STARTUP)
             receive_until(client, READY)
             with contextlib.suppress(ConnectionError):
                 client.sendall(b"Q" + struct.pack("!i", 999_999) + b" " * 900_000)
             clients.append(client)
-        refused = []
-        for client in clients:
-            client.settimeout(0.5)
-            with contextlib.suppress(TimeoutError):
-                refused.append(receive_all(client))
-        assert len(refused) >= 6
-        assert any(b"too many bytes" in answer for answer in refused)
+        refused: dict[socket.socket, bytes] = {}
+
+        def are_refused() -> bool:
+            for client in clients:
+                client.settimeout(0.5)
+                if client not in refused:
+                    with contextlib.suppress(TimeoutError):
+                        refused[client] = receive_all(client)
+            return len(refused) >= 6
+
+        wait_until(are_refused, "six are refused")
+        assert any(b"too many bytes" in answer for answer in refused.values())
         connection = psycopg2.connect(dsn)
         connection.close()
 

@@ -81,7 +81,7 @@ def test_a_closed_socket_ends_a_tail_that_says_nothing(engine: Engine) -> None:
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
     engine.wait_for_tails(1)
     process.kill()
-    process.wait(10)
+    process.wait(60)
     engine.wait_for_tails(0)
 
 

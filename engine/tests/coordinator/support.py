@@ -24,7 +24,7 @@ from engine.sql import statements as s
 from engine.sql.parser import parse_statement
 from engine.zset import Row, ZSet, add
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 COUNTS = "SELECT word, count(*) AS n FROM s GROUP BY word"
 """A query over the source of `source_sql`."""

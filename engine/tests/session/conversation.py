@@ -106,7 +106,7 @@ def converse(test: Callable[[Conversation], Awaitable[Any]]) -> Callable[[], Non
 
     def run() -> None:
         async def begin() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await test(Conversation())
 
         asyncio.run(begin())

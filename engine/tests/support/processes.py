@@ -17,7 +17,7 @@ from engine.log_format import VARIABLE
 
 ROOT = Path(__file__).parents[3]
 """The folder that holds `engine/`, from which `python -m engine` finds it."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds until a condition counts as failed; generous, for machines under load."""
 
 T = TypeVar("T")
