@@ -75,7 +75,7 @@ class Server:
         self.hub = Hub(views, limits, self._on_work, self._on_question, dict(options.part))
         self._metrics = Metrics(self.hub)
         self._metrics.watch_event_loop()
-        self._flusher = Flusher(self.hub, self._metrics.on_sent)
+        self._flusher = Flusher(self.hub, self._metrics.deltas.on_sent)
         self._upstream = Upstream(
             self.hub,
             self._metrics,

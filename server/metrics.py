@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Protocol
@@ -26,14 +25,12 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from server.delta_counts import DeltaCounts
 from server.flusher import now
 from server.hub.audit import Finding
 from server.hub.hub import Hub
-from server.hub.post_check import Outcome
 from server.hub.tallies import label_of
-from viewstream.protocol import MAX_TIME
 
-LAGS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LOOP_LAGS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 READS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # They would be a gauge beside each counter. The function has no types.
@@ -86,6 +83,8 @@ class Metrics:
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(HubCollector(hub))
+        self.deltas = DeltaCounts()
+        registry.register(self.deltas)
 
         def counter(name: str, help_: str, *labels: str) -> Counter:
             return Counter(f"viewstream_{name}", help_, labels, registry=registry)
@@ -94,9 +93,6 @@ class Metrics:
             name = f"viewstream_{name}"
             return Histogram(name, help_, labels, buckets=tuple(buckets), registry=registry)
 
-        self._posts = counter("posts", "POSTs of deltas, by outcome", "view", "outcome")
-        self._posts_of: dict[tuple[str, Outcome], Counter] = {}
-        self.received_bytes = counter("received_bytes", "Bytes of the bodies of POSTs")
         self._disconnects = counter(
             "disconnects", "Streams closed, by close code and what it means", "code", "reason"
         )
@@ -108,9 +104,6 @@ class Metrics:
         )
         self._base_read_seconds = histogram(
             "base_read_seconds", "Time to read and encode a base", READS, "view"
-        )
-        self._lag = histogram(
-            "lag_seconds", "From the engine's time of a delta to its send", LAGS, "view"
         )
         self._loop_lag = histogram(
             "event_loop_lag_seconds", "How late the event loop calls what is due", LOOP_LAGS
@@ -140,20 +133,6 @@ class Metrics:
             loop.call_at(at + PROBE_EVERY, probe, at + PROBE_EVERY)
 
         probe(loop.time())
-
-    def on_post(self, view: str, outcome: Outcome) -> None:
-        """Count a POST. Finding a counter by its labels takes longer than counting."""
-        found = self._posts_of.get((view, outcome))
-        if found is None:
-            found = self._posts.labels(view, outcome.name.lower())
-            self._posts_of[view, outcome] = found
-        found.inc()
-
-    def on_sent(self, view: str, frontier: int) -> None:
-        """Observe the lag of a delta up to `frontier`, which has just been sent."""
-        if frontier < MAX_TIME:
-            lag = max(time.time() - frontier / 1000, 0.0)
-            self._lag.labels(label_of(view)).observe(lag)
 
     def on_base_read(self, view: str, seconds: float) -> None:
         self._base_reads.labels(label_of(view), "ok").inc()

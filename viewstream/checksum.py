@@ -28,6 +28,8 @@ _MASK = MODULUS - 1
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B
 _encode = msgspec.json.Encoder().encode
 
+_FEW = 8
+"""Hashes below which each is mixed by itself: the integers of the other way are large."""
 _LANES = 256
 """Hashes that are mixed at once, each in 64 bits of one large integer, in half the time."""
 _ONES = sum(1 << 64 * lane for lane in range(_LANES))
@@ -36,7 +38,10 @@ _LOW_32, _LOW_17, _LOW_16 = _ONES * _MASK, _ONES * (2**17 - 1), _ONES * (2**16 -
 
 def row_hash(row: Row) -> int:
     """Return the hash of one row: an integer from 0 to 2^32-1."""
-    mixed = crc32(_encode(row))
+    return _mix(crc32(_encode(row)))
+
+
+def _mix(mixed: int) -> int:
     mixed = (mixed ^ mixed >> 16) * _FIRST & _MASK
     mixed = (mixed ^ mixed >> 15) * _SECOND & _MASK
     return mixed ^ mixed >> 16
@@ -57,6 +62,8 @@ def _sum_mixed(crcs: list[int]) -> int:
     bits that a shift moves in from the next lane are masked, and since 2^64 = 1 modulo 2^64 - 1 the
     remainder is the sum of the lanes: 256 numbers below 2^32 do not come near that.
     """
+    if len(crcs) < _FEW:
+        return sum(map(_mix, crcs))
     total = 0
     for start in range(0, len(crcs), _LANES):
         lanes = array("Q", crcs[start : start + _LANES]).tobytes()

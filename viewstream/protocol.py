@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -116,6 +117,7 @@ _EPOCH = re.compile(r"[0-9]{1,16}-[A-Za-z0-9]{1,32}")
 _TIME = re.compile(r"[0-9]{1,16}")
 
 
+@lru_cache(64)
 def parse_epoch(text: str) -> str:
     """Return `text` if it has an epoch's form; raise ProtocolError otherwise."""
     if not _EPOCH.fullmatch(text):
@@ -182,10 +184,13 @@ def check_delta(delta: Delta) -> None:
         raise ProtocolError(
             f"expected 0 <= lower <= upper <= {MAX_TIME}, found {delta.lower} and {delta.upper}"
         )
+    updates = delta.updates
+    if not updates:
+        return
     last, upper, different = delta.lower, delta.upper, 0
     widths: set[int] = set()
     rows: set[Row] = set()  # of one time: small sets are faster than one large one
-    for time, diff, row in delta.updates:
+    for time, diff, row in updates:
         if time != last:
             different += len(rows)
             rows = set()
@@ -202,7 +207,7 @@ def check_delta(delta: Delta) -> None:
         last = time
         rows.add(row)
         widths.add(len(row))
-    if different + len(rows) != len(delta.updates):
+    if different + len(rows) != len(updates):
         raise ProtocolError("expected each (time, row) once: the updates are not consolidated")
     if len(widths) > 1:
         raise ProtocolError(f"expected rows of one length, found {sorted(widths)}")

@@ -109,20 +109,22 @@ def encode_answer(
     status: int, fields: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> bytes:
     """Encode an answer in JSON to a request that Tornado does not see."""
-    body = msgspec.json.encode(fields) + b"\n"
-    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-    head = f"{_head_start(status, int(time.time()))}{more}Content-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    body = msgspec.json.encode(fields)
+    start = _head_start(status, int(time.time()))
+    if headers:
+        start += "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+    return b"%bContent-Length: %d\r\n\r\n%b\n" % (start, len(body) + 1, body)
 
 
 @lru_cache(16)
-def _head_start(status: int, second: int) -> str:
+def _head_start(status: int, second: int) -> bytes:
     """The lines that all answers of one second and status have."""
-    return (
+    lines = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nServer: viewstream\r\n"
         f"Date: {formatdate(second, usegmt=True)}\r\nContent-Type: application/json\r\n"
         "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
     )
+    return lines.encode()
 
 
 def encode_refusal(refusal: Refusal) -> bytes:

@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 
 def take_delta(context: Context, body: bytes) -> Answer | Coroutine[Any, Any, Answer]:
     """Take a delta; return a coroutine if a worker thread or the engine has to be waited for."""
-    context.metrics.received_bytes.inc(len(body))
+    context.metrics.deltas.received_bytes += len(body)
     if len(body) > DECODED_IN_PLACE:
         return _take_large(context, body)
     return _take_decoded(context, _decode(body))

@@ -17,7 +17,7 @@ from server.access.refusal import encode_answer
 from server.flusher import now
 from server.http.deltas import Answer, take_delta
 from server.http.handler import Context
-from server.wire.heads import MAX_HEAD, head_size, parse_head
+from server.wire.heads import MAX_HEAD, SimilarHeads, head_size, parse_head
 from server.wire.socket_connection import receive
 
 log = logging.getLogger("server")
@@ -78,15 +78,19 @@ class PostConnection:
         self._client = ""
         """The client's network, of the last head."""
         self._data = bytearray()
+        """The part of the next request that has come."""
+        self._missing = 0
+        """How many bytes of it are missing, once its head has come."""
         self._unsent = b""
-        self._head: tuple[bytes, int] | None = None
-        """The last head that was accepted, and the size of its body: the next is often the same."""
+        self._heads: SimilarHeads | None = None
+        """Heads as the last one that was accepted: the next is often like it."""
         self._answering: asyncio.Task[Answer] | None = None
         self._is_open = True
+        self._is_watched = False
         self.waits_since = now()
-        """When the last request was answered, or the one that is coming has begun."""
+        """When bytes last came, or were answered."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(connection, self._on_readable)
+        self._watch()
 
     @property
     def is_within_request(self) -> bool:
@@ -98,10 +102,14 @@ class PostConnection:
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the client, and answer the requests that are whole now."""
+        self.waits_since = now()
         if not self._data:
-            self.waits_since = now()
+            self._serve(data)
+            return
         self._data += data
-        self._serve()
+        self._missing -= len(data)
+        if self._missing <= 0:
+            self._serve_kept()
 
     def close(self) -> None:
         if self._answering is not None:
@@ -112,11 +120,20 @@ class PostConnection:
 
     def _leave(self) -> None:
         self._is_open = False
-        self._loop.remove_reader(self._socket)
+        self._watch()
         self._loop.remove_writer(self._socket)
         self._posts.remove(self)
 
-    def _on_readable(self) -> None:
+    def _watch(self) -> None:
+        """Read nothing while an answer is not sent, or has to be waited for."""
+        is_watched = self._is_open and self._answering is None and not self._unsent
+        if is_watched and not self._is_watched:
+            self._context.readers.add(self._socket.fileno(), self)
+        elif self._is_watched and not is_watched:
+            self._context.readers.remove(self._socket.fileno())
+        self._is_watched = is_watched
+
+    def on_readable(self) -> None:
         data = receive(self._socket, READ_SIZE)
         if data:
             self.receive(data)
@@ -125,34 +142,52 @@ class PostConnection:
 
     # --- requests ----------------------------------------------------------------------------
 
-    def _serve(self) -> None:
+    def _serve(self, data: bytes) -> None:
         """Answer requests until one has not come whole, or its answer has to be waited for."""
         answers: list[bytes] = []
-        while self._is_open and self._answering is None and (size := head_size(self._data)):
-            length = self._accept(bytes(self._data[:size]))
-            if length is None:
+        at, self._missing = 0, 0
+        while self._is_open and self._answering is None and at < len(data):
+            found = self._find_body(data, at)
+            if found is None:
                 self._send(b"".join(answers))
-                self._pass_on()
+                self._pass_on(data[at:])
                 return
-            if len(self._data) < size + length:
+            begin, size = found
+            self._missing = begin + size - len(data)
+            if self._missing > 0:
                 break
-            body = bytes(self._data[size : size + length])
-            del self._data[: size + length]
-            answer = take_delta(self._context, body)
+            at = begin + size
+            answer = take_delta(self._context, data[begin:at])
             if isinstance(answer, Answer):
                 answers.append(self._encode(answer))
             else:
                 self._answer_later(answer)
-        self.waits_since = now()
+        self._data += data[at:]
         if answers:
-            self._send(b"".join(answers))
-        if len(self._data) > MAX_HEAD and not head_size(self._data):
-            self._pass_on()
+            self._send(answers[0] if len(answers) == 1 else b"".join(answers))
+
+    def _serve_kept(self) -> None:
+        data = bytes(self._data)
+        self._data.clear()
+        self._serve(data)
+
+    def _find_body(self, data: bytes, at: int) -> tuple[int, int] | None:
+        """Return where the body of the request at `at` begins, and its size.
+
+        One byte is missing, at least, if the head has not come whole. None if the request is not
+        to be answered here.
+        """
+        found = None if self._heads is None else self._heads.body_of(data, at)
+        if found is not None and found[1] <= self._context.max_body:
+            return found
+        size = head_size(data, at)
+        if not size:
+            return None if len(data) - at > MAX_HEAD else (len(data), 1)
+        length = self._accept(data[at : at + size])
+        return None if length is None else (at + size, length)
 
     def _accept(self, head: bytes) -> int | None:
         """Return the size of the body if the request may be answered here, by its head."""
-        if self._head is not None and self._head[0] == head:
-            return self._head[1]
         parsed = parse_head(head)
         if parsed is None or (parsed.method, parsed.target) != ("POST", _TARGET):
             return None
@@ -169,14 +204,14 @@ class PostConnection:
         if refusal is not None:
             return None
         self._client = self._context.client_network(self._address[0], headers)
-        self._head = (head, int(headers["Content-Length"]))
-        return self._head[1]
+        self._heads = SimilarHeads(head)
+        return int(headers["Content-Length"])
 
     def _answer_later(self, answer: Coroutine[Any, Any, Answer]) -> None:
         """Wait for a worker thread or the engine; nothing is read until then."""
-        self._loop.remove_reader(self._socket)
         self._answering = self._loop.create_task(answer)
         self._answering.add_done_callback(self._on_answered)
+        self._watch()
 
     def _on_answered(self, task: asyncio.Task[Answer]) -> None:
         self._answering = None
@@ -186,9 +221,9 @@ class PostConnection:
             log.error("POST %r failed", _TARGET, exc_info=task.exception())
             self.close()
             return
-        self._loop.add_reader(self._socket, self._on_readable)
+        self.waits_since = now()
         self._send(self._encode(task.result()))
-        self._serve()
+        self._serve_kept()
 
     def _encode(self, answer: Answer) -> bytes:
         refusal = answer.refusal
@@ -198,7 +233,7 @@ class PostConnection:
         fields = {"error": refusal.sentence, **answer.fields}
         return encode_answer(refusal.status, fields, refusal.headers)
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, data: bytes) -> None:
         """Leave the connection to Tornado, unless answers are still to be sent."""
         if not self._is_open:
             return
@@ -206,7 +241,7 @@ class PostConnection:
             self.close()
             return
         self._leave()
-        self._posts.pass_on(self._socket, self._address, bytes(self._data))
+        self._posts.pass_on(self._socket, self._address, data)
 
     # --- answers -----------------------------------------------------------------------------
 
@@ -221,12 +256,10 @@ class PostConnection:
             self.close()
             return
         if self._unsent:
-            self._loop.remove_reader(self._socket)
             self._loop.add_writer(self._socket, self._on_writable)
+        self._watch()
 
     def _on_writable(self) -> None:
         self._send(b"")
         if self._is_open and not self._unsent:
             self._loop.remove_writer(self._socket)
-            if self._answering is None:
-                self._loop.add_reader(self._socket, self._on_readable)

@@ -54,7 +54,7 @@ class Audit:
     def add(self, updates: Iterable[Update]) -> None:
         """Add updates that are appended to the log."""
         if self._running is not None:
-            change = checksum((diff, row) for _, diff, row in updates)
+            change = checksum([(diff, row) for _, diff, row in updates])
             self._running = (self._running + change) % MODULUS
 
     def note_base(self, upper: int, checksum_: int) -> None:

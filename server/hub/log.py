@@ -59,10 +59,13 @@ class Log:
     def new_part(self, delta: Delta) -> Delta | None:
         """Cut off what the log has already, by the interval rule; None if nothing is left.
 
-        `delta.lower` must not be above the head. The log does not change: `append` the result.
+        `delta.lower` must not be above the head. The log does not change: `append` the result,
+        which is `delta` itself if all of it is new.
         """
         if delta.upper <= self.head:
             return None
+        if delta.lower == self.head:
+            return delta
         updates = [update for update in delta.updates if update[0] >= self.head]
         return Delta(delta.view, delta.epoch, self.head, delta.upper, updates)
 

@@ -74,23 +74,29 @@ class ServedViews:
     def publish(self, post: Post) -> Extended:
         """Append a delta to the log of its view, and its updates to those of the view's parts."""
         view, parts = self._views[post.delta.view], self.parts.of(post.delta.view)
-        before = view.history.head
-        extended = view.publish(post)
-        touched = parts.split(before, extended, post.received_at) if parts is not None else []
+        if parts is None:
+            extended = view.publish(post)
+            self.note_work(view)
+        else:
+            before = view.history.head
+            extended = view.publish(post)
+            self.note_work(view, *parts.split(before, extended, post.received_at))
         self.note_questions(view)
-        self.note_work(view, *touched)
         return extended
 
     def note_work(self, *views: View) -> None:
         """Call `on_work` if a listener waits to be served, or one of `views` has news."""
-        pending = [view for view in views if view.feed.pending] if views else []
-        self.pending.update(pending)
-        if self.fanout.queue or pending:
+        has_work = bool(self.fanout.queue)
+        for view in views:
+            if view.feed.pending:
+                self.pending.add(view)
+                has_work = True
+        if has_work:
             self._on_work()
 
     def note_questions(self, view: View) -> None:
         """Call `on_question` if the engine should be asked about the view, or part."""
-        if isinstance(view, PartView) and view.wants_epoch:
+        if view.wants_epoch and isinstance(view, PartView):
             view.wants_epoch, view.parent.wants_epoch = False, True
             self._on_question(view.parent.name)
         if view.wants_base or view.wants_epoch:

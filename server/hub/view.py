@@ -44,6 +44,7 @@ class View:
         self._compress_from = limits.compress_from
         self._fanout = fanout
         self._serving = Serving(self.feed, self.failures, self.board, limits, fanout)
+        self._log_bytes = limits.log_bytes
         self._generation = 0
         self._was_awaiting_log = False
 
@@ -150,14 +151,17 @@ class View:
 
     def publish(self, post: Post) -> Extended:
         """Append a delta, and have its new part sent to the live listeners."""
-        extended = self.history.extend(post)
+        history = self.history
+        extended = history.extend(post)
         self.follow_history()
-        self._fanout.tallies.take_audits(self.name, self.history.findings)
+        if history.findings:
+            self._fanout.tallies.take_audits(self.name, history.findings)
         if extended.message is not None:
             for feed in self._feeds.values():
-                feed.add(extended.message, self.history.head)
+                feed.add(extended.message, history.head)
             self.board.on_delta(post.received_at)
-            self._trim_log(post.received_at)
+            if history.log is not None and history.log.size > self._log_bytes:
+                self._trim_log(post.received_at)
         return extended
 
     def on_answer(self, answer: EngineAnswer) -> bool:

@@ -46,6 +46,7 @@ class Poller:
         self._questions = hub.questions
         self._reader = reader
         self._metrics = metrics
+        self._posts = metrics.deltas.posts
         self._epoch_every = epoch_every
         self.details: dict[str, str] = {}
         """The engine's own words about the last failure of each view, for the log."""
@@ -92,9 +93,10 @@ class Poller:
         """
         asked = self._questions.last(delta.view)
         outcome = self._hub.take_delta(delta, now(), asked)
-        if outcome in (Outcome.UNKNOWN, Outcome.AHEAD):
+        if outcome is Outcome.UNKNOWN or outcome is Outcome.AHEAD:
             return self._ask_and_offer(delta, asked, outcome)
-        return self._count(delta, outcome)
+        self._posts[delta.view, outcome] += 1
+        return outcome
 
     async def offer(self, delta: Delta) -> Outcome:
         """Give the hub a delta, and ask the engine if necessary: see `offer_or_ask`."""
@@ -107,10 +109,7 @@ class Poller:
             outcome = self._hub.take_delta(delta, now(), asked)
         if outcome is Outcome.AHEAD and await self._learn_time(delta, asked):
             outcome = self._hub.take_delta(delta, now(), asked)
-        return self._count(delta, outcome)
-
-    def _count(self, delta: Delta, outcome: Outcome) -> Outcome:
-        self._metrics.on_post(delta.view, outcome)
+        self._posts[delta.view, outcome] += 1
         return outcome
 
     async def _settle(self, view: str, asked: int) -> bool:

@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 MAX_HEAD = 16 << 10
 """Bytes of a head that are read here; a longer one is left to Tornado."""
+MAX_DIGITS = 16
+"""Digits of a Content-Length, and the end of its line."""
 _END = b"\r\n\r\n"
 _BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)", re.IGNORECASE)
 _HEAD = re.compile(
     r"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n"
     r"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+)\r\n"
@@ -25,10 +28,31 @@ class Head(NamedTuple):
     headers: Mapping[str, str]
 
 
-def head_size(data: bytes | bytearray) -> int:
-    """The size of the head with which `data` begins; 0 if it has not come whole."""
-    end = data.find(_END)
-    return 0 if end < 0 else end + len(_END)
+def head_size(data: bytes | bytearray, at: int = 0) -> int:
+    """The size of the head that begins at `at` in `data`; 0 if it has not come whole."""
+    end = data.find(_END, at)
+    return 0 if end < 0 else end + len(_END) - at
+
+
+class SimilarHeads:
+    """Heads that differ from one that was accepted in the digits of Content-Length only."""
+
+    def __init__(self, head: bytes) -> None:
+        """Take a head with one Content-Length, which is a number."""
+        found = _LENGTH.search(head)
+        assert found is not None
+        self._before, self._after = head[: found.start(1)], head[found.end(1) :]
+
+    def body_of(self, data: bytes, at: int) -> tuple[int, int] | None:
+        """Return where the body begins, and its size, if such a head begins at `at`."""
+        if not data.startswith(self._before, at):
+            return None
+        begin = at + len(self._before)
+        end = data.find(b"\r", begin, begin + MAX_DIGITS)
+        digits = data[begin:end]
+        if end < 0 or not digits.isdigit() or not data.startswith(self._after, end):
+            return None
+        return end + len(self._after), int(digits)
 
 
 def has_bare_newline(head: bytes) -> bool:

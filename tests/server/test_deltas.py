@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from server.delta_counts import DeltaCounts
 from server.http import deltas
 from server.http.deltas import DECODED_IN_PLACE, Answer, take_delta
 from server.hub.post_check import Outcome
@@ -21,11 +22,7 @@ class Offering:
     def __init__(self, *, later: bool) -> None:
         self._is_later = later
         self.hub = Server(Clock()).hub
-        self.received = 0
-        self.metrics = SimpleNamespace(received_bytes=SimpleNamespace(inc=self._receive))
-
-    def _receive(self, size: int) -> None:
-        self.received += size
+        self.metrics = SimpleNamespace(deltas=DeltaCounts())
 
     def is_tailed(self, view: str) -> bool:
         return False
@@ -54,4 +51,4 @@ def test_a_body_is_decoded_and_counted_once(
         answer = asyncio.run(answer)
     assert answer.fields["taken"] is True
     assert decoded == [1]
-    assert context.received == len(body)
+    assert context.metrics.deltas.received_bytes == len(body)

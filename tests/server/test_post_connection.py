@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from server.wire.heads import head_size, parse_head
+from server.wire.heads import SimilarHeads, head_size, parse_head
 from tests.server.fake_engine import FakeEngine
 from tests.server.served import Served
 from viewstream.protocol import Delta, encode
@@ -213,3 +213,31 @@ def test_a_head_is_plain_or_left_alone() -> None:
         head.replace(b": 1", b": \x01"),
     ):
         assert parse_head(doubtful) is None, doubtful
+
+
+def test_posts_of_any_size_follow_each_other(connected: Pipeline) -> None:
+    sizes = [1, 10, 9, 1000, 999, 70_000, 2]
+    posts = [connected.request(1000 + n, 1001 + n, "x" * size) for n, size in enumerate(sizes)]
+    connected.send(connected.request(900, 1000))
+    connected.send(b"".join(posts))
+    heads = [connected.answer().body["head"] for _ in range(1 + len(sizes))]
+    assert heads == list(range(1000, 1001 + len(sizes)))
+
+
+def test_heads_are_similar_if_only_the_length_differs() -> None:
+    head = b"POST / HTTP/1.1\r\nA: 1\r\ncontent-LENGTH:\t12\r\nB: 2\r\n\r\n"
+    similar = SimilarHeads(head)
+    for length in (b"0", b"7", b"12", b"123456789012345"):
+        data = b"before" + head.replace(b"12\r", length + b"\r") + b"a body"
+        assert similar.body_of(data, 6) == (len(data) - 6, int(length))
+    for other in (
+        head[:-1],
+        head.replace(b"A: 1", b"A: 2"),
+        head.replace(b"B: 2", b"B: 3"),
+        head.replace(b"12\r", b"\r"),
+        head.replace(b"12\r", b"+12\r"),
+        head.replace(b"12\r", b"1 2\r"),
+        head.replace(b"12\r", b"1" * 17 + b"\r"),
+        head.replace(b"B: 2", b"B: 2\r\nContent-Length: 3"),
+    ):
+        assert similar.body_of(other, 0) is None, other
