@@ -75,7 +75,8 @@ class Server:
         self.hub = Hub(views, limits, self._on_work, self._on_question, dict(options.part))
         self._metrics = Metrics(self.hub)
         self._metrics.watch_event_loop()
-        self._flusher = Flusher(self.hub, self._metrics.deltas.on_sent)
+        self._readers = Readers.create()
+        self._flusher = Flusher(self.hub, self._metrics.deltas.on_sent, self._readers.read_ready)
         self._upstream = Upstream(
             self.hub,
             self._metrics,
@@ -124,7 +125,7 @@ class Server:
             connections=OpenConnections(
                 self.hub, self._metrics, self._expiry, address_limits, limits.stall_after
             ),
-            readers=Readers.create(),
+            readers=self._readers,
             max_body=options.max_body,
             compresses=limits.compress_from is not None,
             is_tailed=options.is_tailed,

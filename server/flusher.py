@@ -30,24 +30,28 @@ def now() -> int:
 class Flusher:
     """Flushes the hub once for all deltas that come together, and serves its queue.
 
-    `on_sent` gets each view whose deltas were sent, and its frontier after them.
+    `on_sent` gets each view whose deltas were sent, and its frontier after them. `read_ready` reads
+    from connections that have something to read.
 
-    A delta is sent once a turn of the event loop has brought no other: all that has come by then
-    shares its write, which costs as much for one as for all. After a flush comes a pause. When
-    deltas come faster than they can be sent, several of them share one write, and other work keeps
-    its part of the event loop.
+    A delta is sent once that has brought no other: all that has come by then shares its write,
+    which costs as much for one as for all. After a flush comes a pause. When deltas come faster
+    than they can be sent, several of them share one write, and other work keeps its part of the
+    event loop.
     """
 
-    def __init__(self, hub: Hub, on_sent: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, hub: Hub, on_sent: Callable[[str, int], None], read_ready: Callable[[], None]
+    ) -> None:
         self._hub = hub
         self._on_sent = on_sent
+        self._read_ready = read_ready
         self._loop = asyncio.get_running_loop()
         self._is_flush_scheduled = False
         self._is_admit_scheduled = False
         self._pause_until = 0.0
         self._gather_until = 0.0
         self._has_news = False
-        """Whether there has been work since the last turn of the event loop."""
+        """Whether there has been work since connections were last read."""
         self._compressing: asyncio.Task[None] | None = None
         self._pace_timer: asyncio.TimerHandle | None = None
 
@@ -68,12 +72,11 @@ class Flusher:
             self._loop.call_soon(self._admit)
 
     def _gather(self) -> None:
-        """Flush, unless more came since the last turn of the event loop."""
-        if self._has_news and self._loop.time() < self._gather_until:
+        """Flush, once reading brings nothing more."""
+        while self._has_news and self._loop.time() < self._gather_until:
             self._has_news = False
-            self._loop.call_soon(self._gather)
-        else:
-            self._flush()
+            self._read_ready()
+        self._flush()
 
     def _flush(self) -> None:
         self._is_flush_scheduled = False

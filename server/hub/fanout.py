@@ -7,7 +7,7 @@ these views is joined once for the group and sent with one `send` a client.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from server.framing import Encoding, Message, encode_event_id, join_small
@@ -194,10 +194,10 @@ class Fanout:
             self.tallies.sent_bytes += len(data)
         return is_kept
 
-    def send_pending(self, feeds: Iterable[Feed]) -> None:
-        """Send what is pending in `feeds` to all that are live there."""
-        dirty = set(feeds)
-        for group in [group for group in self._groups.values() if group.key.feeds & dirty]:
+    def send_pending(self, dirty: Set[Feed]) -> None:
+        """Send what is pending in feeds to all that are live there."""
+        groups = self._groups.values()
+        for group in [group for group in groups if not dirty.isdisjoint(group.key.feeds)]:
             data = group.encode_pending(dirty)
             self.tallies.sent_bytes += len(data) * len(group)
             for client, sent in group.send_all(data):

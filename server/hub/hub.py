@@ -223,12 +223,13 @@ class Hub:
 
         Returns the views whose deltas were sent, each with its new frontier.
         """
-        views = [view for view in self._views.pending if view.feed.uncompressed is None]
-        self._fanout.send_pending(view.feed for view in views if view.feed.pending)
-        self._views.pending.difference_update(views)
-        whole = [view for view in views if not isinstance(view, PartView)]
-        moved = [(view.name, view.history.head) for view in whole if view.feed.has_delta]
+        pending, moved = self._views.pending, []
+        views = [view for view in pending if view.feed.uncompressed is None]
+        self._fanout.send_pending({view.feed for view in views if view.feed.pending})
         for view in views:
+            pending.remove(view)
+            if view.feed.has_delta and not isinstance(view, PartView):
+                moved.append((view.name, view.history.head))
             self._paces.add(view.paced_feeds)
             view.on_flushed()
         self._views.note_work()
@@ -244,7 +245,7 @@ class Hub:
         if feeds:
             for feed in feeds:
                 self._views[feed.name].merge_pending(feed)
-            self._fanout.send_pending(feeds)
+            self._fanout.send_pending(set(feeds))
             for feed in feeds:
                 self._views[feed.name].on_paced_flush(feed)
             self._views.note_work()

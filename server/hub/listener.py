@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import chain
 from typing import NamedTuple, Protocol
 
@@ -207,9 +207,9 @@ class Group:
         del self._clients[client.sender]
         self._senders = []
 
-    def encode_pending(self, dirty: Iterable[Feed]) -> bytes:
+    def encode_pending(self, dirty: Set[Feed]) -> bytes:
         """Join what is pending in its feeds among `dirty`, feed by feed."""
-        feeds = sorted(self.key.feeds.intersection(dirty), key=lambda feed: feed.name)
+        feeds = sorted(self.key.feeds & dirty, key=lambda feed: feed.name)
         if self.key.encoding is Encoding.EVENTS:
             parts = self._events(feeds)
         else:

@@ -58,23 +58,29 @@ class Pace:
 class Paces:
     def __init__(self) -> None:
         self._paces = {every: Pace(every) for every in PACES}
+        self._is_idle = True
+        """Whether no feed has something pending."""
 
     def add(self, feeds: Iterable[Feed]) -> None:
         """Note the feeds that have something pending."""
         for feed in feeds:
             if feed.pending:
+                self._is_idle = False
                 self._paces[feed.every].add(feed)
 
     def take_due(self, now: int) -> tuple[list[Feed], int | None]:
         """Take the feeds to flush now; also return when the next ones are due."""
         feeds: list[Feed] = []
         later: list[int] = []
+        if self._is_idle:
+            return feeds, None
         for pace in self._paces.values():
             due = pace.due_at(now)
             if due is not None and due <= now:
                 feeds += pace.take(now)
             elif due is not None:
                 later.append(due)
+        self._is_idle = not later
         return feeds, min(later, default=None)
 
 

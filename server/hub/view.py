@@ -74,6 +74,8 @@ class View:
     @property
     def paced_feeds(self) -> list[Feed]:
         """The feeds of all paces but the one without pauses."""
+        if len(self._feeds) == 1:
+            return []
         return [feed for feed in self._feeds.values() if feed.every]
 
     def unsubscribe(self, listener: Listener) -> None:
@@ -144,8 +146,9 @@ class View:
     def _empty(self, feed: Feed) -> None:
         feed.clear()
         feed.flushed = self.history.head
-        for listener in [one for one in feed.ahead if one.frontier <= feed.flushed]:
-            self._fanout.move(listener, Event.FLUSHED)
+        if feed.ahead:
+            for listener in [one for one in feed.ahead if one.frontier <= feed.flushed]:
+                self._fanout.move(listener, Event.FLUSHED)
 
     # --- the history -------------------------------------------------------------------------
 

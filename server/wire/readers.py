@@ -32,6 +32,9 @@ class Readers:
         """Watch a socket no more; to be called before it is closed."""
         self.loop.remove_reader(descriptor)
 
+    def read_ready(self) -> None:
+        """Read now what can be read, as far as that is known before the event loop's next turn."""
+
     @staticmethod
     def create() -> Readers:
         """Return the fastest ones that the system has: only Linux has an epoll."""
@@ -45,7 +48,7 @@ class EpollReaders(Readers):
         super().__init__()
         self._epoll = select.epoll()
         self._readers: dict[int, Reader] = {}
-        self.loop.add_reader(self._epoll.fileno(), self._on_ready)
+        self.loop.add_reader(self._epoll.fileno(), self.read_ready)
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -58,7 +61,7 @@ class EpollReaders(Readers):
         if self._readers.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
-    def _on_ready(self) -> None:
+    def read_ready(self) -> None:
         for descriptor, _ in self._epoll.poll(0, READ_AT_ONCE):
             reader = self._readers.get(descriptor)
             if reader is None:

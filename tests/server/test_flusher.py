@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import cast
 
@@ -57,9 +57,13 @@ class SlowHub:
         return []
 
 
+def flusher_of(hub: SlowHub, read_ready: Callable[[], None] = lambda: None) -> Flusher:
+    return Flusher(cast("Hub", hub), lambda view, frontier: None, read_ready)
+
+
 async def post(hub: SlowHub, times: list[float]) -> None:
     """Give the hub a delta at each of these times, and wait until all are flushed."""
-    flusher = Flusher(cast("Hub", hub), lambda view, frontier: None)
+    flusher = flusher_of(hub)
     loop = asyncio.get_running_loop()
     for due in times:
         if (wait := due - loop.time()) > 0:
@@ -86,28 +90,36 @@ def test_a_single_delta_does_not_wait_for_others() -> None:
     assert flushes == [(pytest.approx(at), 1) for at in (0.0, 0.5, 1.0)]
 
 
-async def post_in_turns(hub: SlowHub, count: int, seconds: float) -> None:
-    """Give the hub a delta in each of `count` turns of the event loop, which take `seconds`."""
-    flusher = Flusher(cast("Hub", hub), lambda view, frontier: None)
+async def post_in_reads(hub: SlowHub, count: int, seconds: float) -> None:
+    """Give the hub one delta by each of `count` reads, which take `seconds`."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    for _ in range(count):
-        hub.pending += 1
-        flusher.on_work()
+    left = count
+
+    def read() -> None:
+        nonlocal left
         loop._clock.now += seconds
-        await asyncio.sleep(0)
+        if left:
+            left -= 1
+            hub.pending += 1
+            flusher.on_work()
+
+    flusher = flusher_of(hub, read)
+    while left:
+        read()
+        await asyncio.sleep(0.001)
     await asyncio.sleep(1)
 
 
 def test_a_burst_shares_one_write() -> None:
     hub = SlowHub(0.006)
-    run_in_virtual_time(post_in_turns(hub, 20, 0.00005))
+    run_in_virtual_time(post_in_reads(hub, 20, 0.00005))
     assert [count for _, count in hub.flushes] == [20]
 
 
 def test_a_burst_that_does_not_end_is_sent_in_parts() -> None:
     hub = SlowHub(0.006)
-    run_in_virtual_time(post_in_turns(hub, 40, 0.0001))
+    run_in_virtual_time(post_in_reads(hub, 40, 0.0001))
     (first, count), *_ = hub.flushes
     assert first == pytest.approx(GATHER, abs=0.0002)
     assert count == pytest.approx(GATHER / 0.0001, abs=2)
@@ -124,7 +136,7 @@ def test_pauses_are_short_and_leave_time_to_others(seconds: float) -> None:
 
 
 async def admit(hub: SlowHub, queue: int) -> None:
-    flusher = Flusher(cast("Hub", hub), lambda view, frontier: None)
+    flusher = flusher_of(hub)
     hub.queue = queue
     flusher.on_work()
     await asyncio.sleep(1)

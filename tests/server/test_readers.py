@@ -107,3 +107,16 @@ def test_a_flood_leaves_turns_to_the_event_loop() -> None:
             one.close()
 
     asyncio.run(scenario())
+
+
+def test_what_can_be_read_is_read_at_once() -> None:
+    async def scenario() -> None:
+        watched = EpollReaders()
+        one = Reading(watched)
+        one.theirs.send(b"x")
+        watched.read_ready()
+        assert one.received == b"x"
+        watched.read_ready()
+        one.close()
+
+    asyncio.run(scenario())
