@@ -27,6 +27,8 @@ export class Tokens {
   /** The one that the last connection was opened with. @type {?Promise<string>} */
   #used = null;
   #refused = 0;
+  /** When the current one ends, by itself. Milliseconds since 1970; NaN if that is not known. */
+  #end = Number.NaN;
   /** @type {Timer} */
   #timer = null;
 
@@ -39,8 +41,13 @@ export class Tokens {
     this.#ask = ask;
   }
 
-  /** The token for a request; null if the page has none. */
+  /**
+   * The token for a request; null if the page has none.
+   *
+   * One that has ended would be refused, after a computer slept or the server was away: ask at once.
+   */
   get current() {
+    if (this.#end <= this.#environment.now()) this.forget();
     if (this.#ask) this.#current ??= this.#request();
     return this.#current;
   }
@@ -67,6 +74,7 @@ export class Tokens {
 
   /** @param {number} end */
   #renewBefore(end) {
+    this.#end = end;
     const left = end - this.#environment.now();
     this.#environment.clearTimeout(this.#timer);
     // No known end, or a clock that is wrong: the server's close comes first.
@@ -101,6 +109,7 @@ export class Tokens {
   forget() {
     this.#environment.clearTimeout(this.#timer);
     this.#current = null;
+    this.#end = Number.NaN;
   }
 }
 

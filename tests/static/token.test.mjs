@@ -82,6 +82,18 @@ test("the next token is asked for before the end, and used at once when the serv
   assert.equal(view.rows().length, 2);
 });
 
+test("a token that ended while the page slept is not sent", async () => {
+  const { world, asked } = await followWith();
+  world.open();
+  world.send(base(10, [ALICE]));
+  world.time += 3_600_000; // timers do not run in a computer that sleeps
+  world.end();
+  world.pass(500);
+  await settle();
+  assert.equal(nameOf(world), "2");
+  assert.equal(asked.length, 2);
+});
+
 test("a page whose clock is wrong asks when the server ends, and no sooner", async () => {
   const { world, asked, standings } = await followWith({
     give: (n, world) => tokenOf(world, -5000, n),

@@ -126,6 +126,22 @@ def test_a_function_that_fails_is_called_again_after_a_wait(
     assert "no token for a reader: OSError('no login server')" in caplog.text
 
 
+@pytest.mark.parametrize(("passed", "expected"), [(99, "first"), (100, "second")])
+def test_a_token_that_has_ended_is_not_sent(passed: int, expected: str) -> None:
+    now = 1000
+    given = {name: ending(now + life, name) for name, life in (("first", 100), ("second", 50))}
+    answers = list(given.values())
+
+    async def run() -> None:
+        nonlocal now
+        tokens = Tokens(lambda: answers.pop(0), lambda: now)
+        assert await tokens.next() == given["first"]
+        now += passed
+        assert await tokens.next() == given[expected]
+
+    asyncio.run(run())
+
+
 def renewals(
     lives: list[float | None],
     ask: Callable[[int], Awaitable[str]] | None = None,

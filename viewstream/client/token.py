@@ -62,11 +62,17 @@ class Tokens:
         self._refused = 0
 
     async def next(self) -> str | None:
-        """Return the token for the next connection; None if there is none. Raises TokenError."""
-        if self._ask is not None and self._current is None:
+        """Return the token for the next connection; None if there is none. Raises TokenError.
+
+        One that has ended would be refused, after the server was away for long: ask at once.
+        """
+        if self._ask is not None and (self._current is None or self._has_ended(self._current)):
             self._current = await self._request()
         self._used = self._current
         return self._used
+
+    def _has_ended(self, token: str) -> bool:
+        return _end_of(token) <= self._clock()
 
     async def keep_fresh(self) -> None:
         """Ask for the next token before each ends, until cancelled."""
