@@ -129,11 +129,11 @@ class Definitions:
             for new in prepared:
                 new.discard()
             raise
-        await self._runtime.settled()
+        await self._runtime.ticks.settled()
         for item in dropped:
             self._remove(item)
         self.install(prepared)
-        self._runtime.tick({})
+        self._runtime.ticks.tick({})
 
     def install(self, prepared: Sequence[Prepared], *, build: bool = True) -> None:
         """Put prepared items in place, and begin to fill their dataflows."""
@@ -174,7 +174,7 @@ class Definitions:
         self._runtime.system.put_back(new)
         if item.id in self._runtime.collections:
             self._runtime.collections[item.id].name = statement.new_name
-        self._runtime.tick({})
+        self._runtime.ticks.tick({})
         return tag
 
     # Removal

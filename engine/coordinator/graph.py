@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from engine.coordinator.maintained import Maintained, is_unfinished, step_all
 from engine.zset import Portion, ZSet
@@ -40,27 +40,19 @@ class Graph:
         if member in self._members:
             self._members.remove(member)
 
-    def advance(self, time: int, portions: Sequence[Portion], changed: set[str]) -> Iterator[None]:
+    def advance(self, time: int, portions: Iterable[Portion], changed: set[str]) -> Iterator[None]:
         """Process the changes of sources and tables at `time`, and close it.
 
-        Temporal filters add and remove rows at their own times before it. The ids of everything
-        that changed or ended are added to `changed`. Yields after each slice of some milliseconds.
+        No more than two portions are in memory at once. Temporal filters add and remove rows at
+        their own times before it. The ids of everything that changed or ended are added to
+        `changed`. Yields after each slice of some milliseconds.
         """
         assert time >= self.upper
         self.is_advancing = True
         try:
             while (due := self._due(time)) is not None:
                 yield from self._step(due, {}, changed)
-            pieces = [piece for portion in portions or [{}] for piece in _pieces(portion)]
-            self._defer(len(pieces) > 1)
-            for piece in pieces:
-                if len(pieces) > 1 and self._has_room_for(piece):
-                    self._absorb(piece)
-                else:
-                    yield from self._step(time, piece, changed)
-            if len(pieces) > 1:
-                self._defer(False)
-                yield from self._step(time, {}, changed)
+            yield from self._process(time, _all_pieces(portions, changed), changed)
         finally:
             self.is_advancing = False
         self.upper = time + 1
@@ -68,6 +60,24 @@ class Graph:
         for member in done:
             self._members.remove(member)
             changed.add(member.id)
+
+    def _process(self, time: int, pieces: Iterator[Portion], changed: set[str]) -> Iterator[None]:
+        """Step all members with the pieces of a time; several of them are one change."""
+        first = next(pieces, {})
+        second = next(pieces, None)
+        if second is None:
+            self._defer(False)
+            yield from self._step(time, first, changed)
+            return
+        self._defer(True)
+        for piece in chain((first, second), pieces):
+            if self._has_room_for(piece):
+                self._absorb(piece)
+                yield
+            else:
+                yield from self._step(time, piece, changed)
+        self._defer(False)
+        yield from self._step(time, {}, changed)
 
     def _step(self, time: int, changes: Portion, changed: set[str]) -> Iterator[None]:
         changed.update(step_all(self.members, time, changes))
@@ -100,8 +110,15 @@ class Graph:
         return member.finished or member.error is not None
 
 
+def _all_pieces(portions: Iterable[Portion], changed: set[str]) -> Iterator[Portion]:
+    """The pieces of all portions; the ids of what they change are added to `changed`."""
+    for portion in portions:
+        changed.update(portion)
+        yield from filter(None, _pieces(portion))
+
+
 def _pieces(changes: Portion) -> Iterator[Portion]:
-    """The changes in pieces that do not take long; at least one, which may be empty.
+    """The changes in pieces that do not take long; the first may be empty.
 
     Portions of a source are small, so only the changes of tables are cut.
     """

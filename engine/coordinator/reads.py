@@ -134,7 +134,7 @@ async def _time(
             read.begin(time)
         return time
     if not finished:
-        await runtime.closed(time)
+        await runtime.ticks.closed(time)
     for collection in inputs.values():
         collection.check_readable(time)
     return time

@@ -44,7 +44,7 @@ def restore(runtime: Runtime, definitions: Definitions, parse: Parse) -> None:
             built.append(prepared)
     definitions.preparation.files_may_be_missing = False
     definitions.build(built)
-    runtime.tick({})
+    runtime.ticks.tick({})
 
 
 def _restored(

@@ -1,21 +1,18 @@
-"""All running dataflows and subscriptions, and the tick that advances them to a new time."""
+"""All that runs: the catalog and its collections, dataflows and subscriptions."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from time import perf_counter
 
 from sqlglot import exp
 
 from engine.catalog import Catalog, Item, add_system_items, with_oids
 from engine.coordinator.collection import Collection, Hold, Stored, Table
-from engine.coordinator.graph import Graph, pieces_of
+from engine.coordinator.graph import Graph
 from engine.coordinator.history import History
 from engine.coordinator.hydration import Pacer, hydrate
 from engine.coordinator.maintained import Maintained
@@ -23,19 +20,16 @@ from engine.coordinator.options import EngineOptions
 from engine.coordinator.source import Source
 from engine.coordinator.subscription import Subscription, SubscriptionOptions
 from engine.coordinator.system import SystemRelations
+from engine.coordinator.ticks import Ticks
 from engine.coordinator.timeline import ReservedTimeline
 from engine.coordinator.window import Window
 from engine.errors import SqlError
 from engine.query import Query, compile_query
 from engine.scalar import Environment
 from engine.storage import MemoryStore, SqliteStore, Store
-from engine.zset import Change, Portion, as_zset
 
 _GATHERING = 0.05
 """Seconds for which the filling of a view waits for others to be created."""
-
-_BRIEFLY = 0.02
-"""Seconds that a tick may take before the event loop runs again."""
 
 _LARGE_FILE = 4 * 1024 * 1024
 
@@ -72,17 +66,23 @@ class Runtime:
         self.reads: dict[object, tuple[float, int]] = {}
         """The transactions that keep history from compaction: since when, and at which time."""
         self._hydrations: set[asyncio.Task[None]] = set()
-        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = count(1)
-        self._still = asyncio.Lock()
-        self._rest_of_tick: asyncio.Task[None] | None = None
+        self.ticks = Ticks(
+            self.timeline,
+            self.graph,
+            self.pacer,
+            self.system,
+            self.collections,
+            self.sources,
+            self._wake_readers,
+        )
         self._gathered: list[Maintained] = []
         self._stopped = False
         for item in self.catalog:
             table = Table(item.id, item.name, item.columns, History(self.window.start))
             table.set_complete()
             self.keep(table)
-        self.tick({})
+        self.ticks.tick({})
 
     # What there is
 
@@ -128,105 +128,6 @@ class Runtime:
         """A number that nothing else has: for TAILs and the dataflows of queries."""
         return next(self._numbers)
 
-    # Time
-
-    def tick(
-        self, changes: Mapping[str, Change], *, time: int | None = None, progress: bool = False
-    ) -> int:
-        """Give `changes` (of tables and of sources read live) one time, and close it.
-
-        `time` is given only if it was taken from the timeline before. Returns the time.
-        """
-        time = self.timeline.next() if time is None else time
-        for _ in self._tick_slices([changes], time, progress):
-            pass
-        return time
-
-    async def tick_in_slices(self, changes: Mapping[str, Change], time: int) -> None:
-        """Do the same while the event loop runs; the caller is within `reserved_time`."""
-        await self._finish(self._tick_slices([changes], time, False))
-
-    def tick_briefly(self, portions: Sequence[Portion], *, time: int, progress: bool) -> None:
-        """Do the same, but leave the rest to a task if it takes more than some milliseconds."""
-        slices = self._tick_slices(portions, time, progress)
-        end = perf_counter() + _BRIEFLY
-        for _ in slices:
-            if perf_counter() > end:
-                self._rest_of_tick = asyncio.create_task(self._finish(slices))
-                break
-
-    def _tick_slices(
-        self, portions: Sequence[Portion], time: int, progress: bool
-    ) -> Iterator[None]:
-        changed: set[str] = set()
-        first, *others = portions or [{}]
-        yield from self._advance([{**first, **self.system.drain()}, *others], time, changed)
-        if self.system.has_pending:
-            # The errors of views: mz_evaluation_errors must not be behind them.
-            time = self.timeline.next()
-            yield from self._advance([self.system.drain()], time, changed)
-        self._wake_readers(changed, progress)
-
-    def _advance(self, portions: Sequence[Portion], time: int, changed: set[str]) -> Iterator[None]:
-        """Give the changes a time and close it, in slices; adds to `changed` what has changed."""
-        assert not self.graph.is_advancing
-        for portion in portions:
-            for id, change in portion.items():
-                table = self.collections.get(id)
-                if isinstance(table, Table):
-                    for piece in pieces_of(as_zset(change)):
-                        table.history.append(time, piece)
-                        yield
-            changed.update(portion)
-        for source in self.sources:
-            source.stamp(time)
-        yield from self.graph.advance(time, portions, changed)
-
-    async def _finish(self, slices: Iterator[None]) -> None:
-        async with self.pacer:
-            for _ in slices:
-                await self.pacer.breathe()
-
-    @property
-    def _is_ticking(self) -> bool:
-        """Whether a tick goes on that `tick_briefly` left to a task."""
-        return self._rest_of_tick is not None and not self._rest_of_tick.done()
-
-    async def settled(self) -> None:
-        """Wait until no tick goes on that was left to a task."""
-        while self._is_ticking:
-            assert self._rest_of_tick is not None
-            await asyncio.wait([self._rest_of_tick])
-
-    @asynccontextmanager
-    async def reserved_time(self) -> AsyncIterator[int]:
-        """A time that is taken and not closed; no other tick happens until it is closed."""
-        async with self._still:
-            await self.settled()
-            yield self.timeline.next()
-
-    @property
-    def is_paused(self) -> bool:
-        return self._still.locked() or self._is_ticking
-
-    def _wake_readers(self, changed: set[str], progress: bool) -> None:
-        for id in self.subscriptions if progress else changed & self.subscriptions.keys():
-            for subscription in self.subscriptions[id]:
-                if progress or id in changed:
-                    subscription.wake(progress=progress)
-        while self._waiters and self._waiters[0][0] < self.graph.upper:
-            _, _, future = heapq.heappop(self._waiters)
-            if not future.done():
-                future.set_result(None)
-
-    async def closed(self, time: int) -> None:
-        """Wait until `time` is closed."""
-        if time < self.graph.upper:
-            return
-        future = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiters, (time, self.new_number(), future))
-        await future
-
     # Dataflows
 
     def build(self, members: Sequence[Maintained], as_of: int | None = None) -> None:
@@ -262,11 +163,10 @@ class Runtime:
         self._gathered = []
 
     async def _hydrate(self, members: Sequence[Maintained], as_of: int | None) -> None:
-        async with self._still:
-            await self.settled()
+        async with self.ticks.stillness():
             # The lines of a source that was never read get their time now.
             if any(source.is_read and source.has_news() for source in self.sources):
-                self.tick({})
+                self.ticks.tick({})
         members = [member for member in members if member.is_wanted]
         inputs = [collection for member in members for collection in member.inputs.values()]
         for collection in inputs:
@@ -276,12 +176,11 @@ class Runtime:
         finally:
             for collection in inputs:
                 self.release(collection)
-        async with self._still:
-            await self.settled()
+        async with self.ticks.stillness():
             for source in self.sources:
                 self.publish_errors(source)
             if self.system.has_pending:
-                self.tick({})
+                self.ticks.tick({})
         self._wake_readers({member.id for member in members}, False)
 
     def publish_errors(self, source: Source) -> None:
@@ -303,6 +202,12 @@ class Runtime:
             for subscription in list(readers):
                 subscription.on_dropped(dropped.id, dropped.full_name)
 
+    def _wake_readers(self, changed: set[str], progress: bool) -> None:
+        for id in self.subscriptions if progress else changed & self.subscriptions.keys():
+            for subscription in self.subscriptions[id]:
+                if progress or id in changed:
+                    subscription.wake(progress=progress)
+
     def _unsubscribe(self, subscription: Subscription) -> None:
         readers = self.subscriptions[subscription.collection.id]
         readers.discard(subscription)
@@ -317,13 +222,10 @@ class Runtime:
         for readers in list(self.subscriptions.values()):
             for subscription in list(readers):
                 subscription.fail(ended)
-        tasks = [*self._hydrations, *([self._rest_of_tick] if self._rest_of_tick else [])]
-        for task in tasks:
+        for task in self._hydrations:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for _, _, future in self._waiters:
-            if not future.done():
-                future.set_exception(ended)
+        await asyncio.gather(*self._hydrations, return_exceptions=True)
+        await self.ticks.stop(ended)
         self.timeline.close()
         self.store.close()
 

@@ -102,7 +102,7 @@ def _check_nulls(item: Item, change: ZSet) -> None:
 
 async def _commit(runtime: Runtime, changes: dict[str, ZSet]) -> None:
     """Make changes durable under their time, then visible; other ticks wait until then."""
-    async with runtime.reserved_time() as time:
+    async with runtime.ticks.reserved_time() as time:
         stored: list[StoredUpdates] = []
         async with runtime.pacer:
             for table, change in changes.items():
@@ -116,7 +116,7 @@ async def _commit(runtime: Runtime, changes: dict[str, ZSet]) -> None:
             collection = runtime.collection(table)
             assert isinstance(collection, Table)
             collection.stored_updates += len(change)
-        await runtime.tick_in_slices(changes, time)
+        await runtime.ticks.tick_in_slices(changes, time)
 
 
 def _texts(runtime: Runtime, table: str, change: ZSet) -> list[tuple[int, tuple[str | None, ...]]]:

@@ -11,6 +11,7 @@ import pytest
 
 from engine.coordinator import END_OF_TIME, graph, ticker
 from engine.errors import SqlError
+from engine.sources import FileReader
 from engine.tests.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
 
 FORMATS = [
@@ -225,6 +226,7 @@ def test_all_that_a_turn_reads_has_one_time(
 ) -> None:
     """Whatever portions it is read in, and however many of them make a step."""
     monkeypatch.setattr(ticker, "_READ_BYTES", 16)
+    monkeypatch.setattr(ticker, "_LONG", 60)
     monkeypatch.setattr(graph, "PIECE_ROWS", piece)
     path = tmp_path / "file"
     append(path, "w0", "w1")
@@ -251,3 +253,67 @@ def test_all_that_a_turn_reads_has_one_time(
                 assert len({row.time for row in tails[name].got if row.diff}) == 2
 
     asyncio.run(scenario())
+
+
+def test_a_large_file_delays_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticker, "_READ_BYTES", 16)
+    monkeypatch.setattr(ticker, "_MOST_ROWS", 1)
+    long, short = tmp_path / "long", tmp_path / "short"
+    for path in (long, short):
+        path.touch()
+
+    async def scenario() -> None:
+        async with Engine() as engine:
+            for path in (long, short):
+                await engine.run(source_sql(path, name=path.name))
+                await engine.run(
+                    f"CREATE MATERIALIZED VIEW of_{path.name} AS SELECT word FROM {path.name}"
+                )
+                await engine.rows(f"SELECT * FROM of_{path.name}")
+            start = engine.coordinator.now
+            append(short, "x")
+            append(long, *("y" * 100))
+
+            async def is_read() -> bool:
+                counts = "SELECT (SELECT count(*) FROM of_long), (SELECT count(*) FROM of_short)"
+                return await engine.rows(counts) == [(100, 1)]
+
+            await wait_for(is_read, "all lines")
+            times_of_long = [time for time, _ in engine.history("of_long").after(start)]
+            [time_of_short] = [time for time, _ in engine.history("of_short").after(start)]
+            assert time_of_short <= times_of_long[1]
+            assert len(times_of_long) > 5
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_cannot_be_read_for_a_while_loses_no_line(
+    words: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ticker, "_READ_BYTES", 16)
+    monkeypatch.setattr(ticker, "_AFTER_A_DEFECT", 0.01)
+
+    async def scenario() -> None:
+        async with Engine() as engine:
+            await engine.run(source_sql(words), f"CREATE MATERIALIZED VIEW v AS {COUNTS}")
+            assert await engine.rows("SELECT * FROM v") == [("a", 2), ("b", 1)]
+            read, reads = FileReader._bytes, 0
+
+            def failing(reader: FileReader, most: int) -> bytes:
+                nonlocal reads
+                reads += 1
+                if reads % 2 == 0:
+                    raise OSError(5, "Input/output error")
+                return read(reader, most)
+
+            monkeypatch.setattr(FileReader, "_bytes", failing)
+            append(words, *("ab" * 50))
+
+            async def is_read() -> bool:
+                return await engine.rows("SELECT * FROM v") == [("a", 52), ("b", 51)]
+
+            await wait_for(is_read, "all lines")
+
+    asyncio.run(scenario())
+    assert "cannot read the file of s: [Errno 5] Input/output error" in caplog.text
+    assert "a tick failed" not in caplog.text
