@@ -31,6 +31,9 @@ from engine.storage import MemoryStore, SqliteStore, Store
 _GATHERING = 0.05
 """Seconds for which the filling of a view waits for others to be created."""
 
+_COMPILED = 128
+"""Compiled queries that are kept."""
+
 _LARGE_FILE = 4 * 1024 * 1024
 
 
@@ -65,6 +68,8 @@ class Runtime:
         """By the id of the collection that they read."""
         self.reads: dict[object, tuple[float, int]] = {}
         """The transactions that keep history from compaction: since when, and at which time."""
+        self._compiled: dict[int, tuple[exp.Query, int, Query]] = {}
+        """Queries by the ids of their trees, with the version of the catalog."""
         self._hydrations: set[asyncio.Task[None]] = set()
         self._numbers = count(1)
         self.ticks = Ticks(
@@ -87,9 +92,21 @@ class Runtime:
     # What there is
 
     def compile(self, query: exp.Query, *, maintained: bool) -> Query:
-        """Compile a query against the catalog as it is now; raises SqlError."""
+        """Compile a query against the catalog as it is now; raises SqlError.
+
+        One that is not maintained may be asked again: it is kept while the catalog is the same.
+        """
+        version = self.catalog.version
+        known = None if maintained else self._compiled.get(id(query))
+        if known is not None and known[0] is query and known[1] == version:
+            return known[2]
         tree = with_oids(query, self.catalog)
-        return compile_query(tree, self.catalog, self.environment, maintained=maintained)
+        compiled = compile_query(tree, self.catalog, self.environment, maintained=maintained)
+        if not maintained and not compiled.is_large:
+            self._compiled[id(query)] = query, version, compiled
+            if len(self._compiled) > _COMPILED:
+                self._compiled.pop(next(iter(self._compiled)))
+        return compiled
 
     def collection(self, id: str) -> Collection:
         """Return the relation of that id; raises SqlError if it was dropped."""

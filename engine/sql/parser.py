@@ -42,11 +42,26 @@ from engine.sql.parse_write import parse_delete, parse_insert, parse_update
 from engine.sql.refusals import STATEMENTS, refuse_unsupported
 from engine.sql.tokens import TokenStream
 
+_SHORT = 1000
+"""Characters of a text up to which its SELECT is kept."""
+
+_KEPT = 128
+"""SELECTs that are kept: one that is asked again has the same tree, and is not planned again."""
+
+_selects: dict[str, s.Select] = {}
+
 
 def parse_statements(sql: str) -> list[s.Statement]:
     """Parse all statements of `sql`, which semicolons separate; raises SqlError."""
+    if (known := _selects.get(sql)) is not None:
+        return [known]
     tokens = tokenize(sql)
-    return [_parse(TokenStream(piece, sql)) for piece in _split(tokens)]
+    parsed = [_parse(TokenStream(piece, sql)) for piece in _split(tokens)]
+    if len(sql) <= _SHORT and len(parsed) == 1 and isinstance(parsed[0], s.Select):
+        _selects[sql] = parsed[0]
+        if len(_selects) > _KEPT:
+            del _selects[next(iter(_selects))]
+    return parsed
 
 
 def parse_statement(sql: str) -> s.Statement | None:

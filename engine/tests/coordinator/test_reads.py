@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from engine.coordinator import limits
 from engine.coordinator.source import REPLAY_BYTES
 from engine.errors import SqlError
+from engine.sql import statements as s
+from engine.sql.parser import parse_statement
 from engine.tests.coordinator.support import COUNTS, Engine, append, source_sql, wait_for
 
 
@@ -229,5 +232,26 @@ def test_rows_leave_by_themselves_at_their_own_time() -> None:
                 assert tail.sum(end + 1) == {(5 - left,): 1}
                 assert await engine.rows("SELECT * FROM n", as_of=end) == [(6 - left,)]
             tail.check_order()
+
+    asyncio.run(scenario())
+
+
+def test_a_query_that_is_asked_again_is_that_of_the_catalog_as_it_is() -> None:
+    async def scenario() -> None:
+        async with Engine() as engine:
+            sql = "SELECT * FROM v"
+            statement = parse_statement(sql)
+            assert isinstance(statement, s.Select)
+            await engine.run("CREATE TABLE t (a int)", "INSERT INTO t VALUES (1)")
+            await engine.run("CREATE MATERIALIZED VIEW v AS SELECT a + 1 AS b FROM t")
+            compile = partial(engine.coordinator.compile, statement.query, maintained=False)
+            assert compile() is compile()
+            assert await engine.rows(sql) == [(2,)]
+            await engine.run("DROP VIEW v", "CREATE VIEW v AS SELECT a, 'x' AS c FROM t")
+            assert await engine.rows(sql) == [(1, "x")]
+            assert [column.name for column in compile().columns] == ["a", "c"]
+            await engine.run("ALTER VIEW v RENAME TO w")
+            with pytest.raises(SqlError, match="unknown catalog item 'v'"):
+                await engine.rows(sql)
 
     asyncio.run(scenario())

@@ -321,3 +321,16 @@ def test_any_text_is_parsed_or_refused(sql: str) -> None:
     except SqlError as error:
         assert error.message
         assert error.position is None or 1 <= error.position <= len(sql) + 1
+
+
+def test_a_select_that_is_asked_again_is_parsed_once() -> None:
+    sql = "SELECT a FROM t WHERE b = 'asked again'"
+    first = parse(sql)
+    assert parse(sql) is first
+    assert parse(f"{sql} AS OF 5") == s.Select(first.query, exp.Literal.number(5))  # type: ignore[attr-defined]
+    for other in ("CREATE VIEW v AS SELECT 1", "SELECT 1; SELECT 2", f"SELECT '{'x' * 1000}'"):
+        assert all(a is not b for a, b in zip(*map(parse_statements, (other, other)), strict=True))
+    for number in range(200):
+        parse(f"SELECT {number}")
+    assert parse(sql) is not first
+    assert parse(sql) == first
