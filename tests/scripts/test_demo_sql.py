@@ -108,10 +108,10 @@ def test_the_latest_edits_have_a_link_their_size_and_their_language(wikipedia: W
     )
 
 
-def test_only_the_latest_twenty_edits_stay(wikipedia: Wikipedia) -> None:
+def test_only_the_latest_ten_edits_stay(wikipedia: Wikipedia) -> None:
     for _ in range(30):
         wikipedia.add("busy")
-    wikipedia.until("latest_edits", "count(*), min(id)", ("20", "11"))
+    wikipedia.until("latest_edits", "count(*), min(id)", ("10", "21"))
 
 
 def test_people_bots_and_languages_are_parts_of_the_counter(wikipedia: Wikipedia) -> None:
