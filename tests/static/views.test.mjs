@@ -101,6 +101,36 @@ test("a filter keeps rows that have each of its words, in any column and case", 
   assert.equal(found("  ").length, 5);
 });
 
+test("intervals and numbers that are none are in the order of SQL", () => {
+  const sorted = (type, values, descending = false) =>
+    arrange(
+      values.map((v) => ({ v })),
+      [{ name: "v", type }],
+      { column: "v", descending },
+      "",
+    ).map(({ v }) => v);
+  const intervals = [
+    "-00:00:01",
+    "9:00:00",
+    "695:00:00",
+    "1 mon -1 days",
+    "1 mon",
+    "1 year 00:00:01",
+  ];
+  assert.deepEqual(sorted("interval", [...intervals].reverse()), intervals);
+  const floats = [-Infinity, -1, 0, 7.5, Infinity, Number.NaN];
+  for (const mixed of [[Number.NaN, 7.5, -Infinity, 0, Infinity, -1], [...floats].reverse()]) {
+    assert.deepEqual(sorted("float8", mixed), floats);
+    assert.deepEqual(sorted("float8", mixed, true), [...floats].reverse());
+  }
+  assert.deepEqual(sorted("numeric", ["NaN", "10", "9.5", "-Infinity"]), [
+    "-Infinity",
+    "9.5",
+    "10",
+    "NaN",
+  ]);
+});
+
 test("values look as their types ask for", () => {
   assert.equal(describeValue(null, "text").kind, "null");
   assert.equal(describeValue("NULL", "text").kind, "text");

@@ -123,14 +123,34 @@ function comparison({ name, type }, descending) {
     if (left === right) return 0;
     if (left === null) return 1;
     if (right === null) return -1;
-    const [x, y] = [key(left), key(right)];
-    return x === y ? 0 : sign * (x < y ? -1 : 1);
+    return sign * compareKeys(key(left), key(right));
   };
 }
 
-/** A numeric comes as text, which keeps its digits: it is ordered by its value. */
+/** As in SQL, NaN is one value, and above all others. */
+function compareKeys(x, y) {
+  if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
+  return x === y ? 0 : x < y ? -1 : 1;
+}
+
+/** A numeric comes as text, which keeps its digits: it is ordered by its value; so is an interval. */
 function sortKey(type) {
-  return type === "numeric" || kindOf(type) === "number"
+  if (type === "interval") return lengthOf;
+  return kindOf(type) === "number"
     ? (value) => (typeof value === "string" ? Number(value) : value)
     : (value) => value;
+}
+
+const DAYS = { year: 360, mon: 30, day: 1 };
+
+/** How long an interval such as `1 mon -2 days 03:04:05.6` is, in seconds: a month has 30 days. */
+function lengthOf(text) {
+  let seconds = 0;
+  for (const [, count, unit] of text.matchAll(/([+-]?\d+) (year|mon|day)/g))
+    seconds += 86_400 * DAYS[unit] * Number(count);
+  const time = /([+-]?)(\d+):(\d\d):(\d\d(?:\.\d+)?)/.exec(text);
+  if (time === null) return seconds;
+  const [, sign, hours, minutes, rest] = time;
+  const clock = 3600 * Number(hours) + 60 * Number(minutes) + Number(rest);
+  return seconds + (sign === "-" ? -clock : clock);
 }

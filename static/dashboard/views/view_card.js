@@ -29,7 +29,7 @@ export class ViewCard {
     const title = append(head, "h3");
     const link = append(title, "a");
     link.href = `views/${encodeURIComponent(name)}`;
-    append(link, "bdi").textContent = visibleText(name);
+    appendName(append(link, "bdi"), visibleText(name));
     this.#state = append(head, "span", "view-state");
     this.#purpose = append(this.element, "p", "purpose");
     const facts = append(this.element, "dl", "facts");
@@ -75,6 +75,11 @@ export class ViewCard {
       append(item, "span", "type").textContent = ` ${type}`;
     }
   }
+}
+
+/** Append a long name, which may be broken after an underscore. @param {HTMLElement} place @param {string} name */
+function appendName(place, name) {
+  for (const part of name.split(/(?<=_)/)) place.append(part, document.createElement("wbr"));
 }
 
 /** A state and, if something is wrong, what. */
