@@ -114,6 +114,11 @@ test("each hop has a state and says why", () => {
       "A checksum differs",
     ],
     [
+      describePage({ state: "waiting", messages: 1, perSecond: 1, age: 1 }),
+      "quiet",
+      "Waiting for rows",
+    ],
+    [
       describePage({ state: "connecting", messages: 1, perSecond: 1, age: 1 }),
       "bad",
       "Reconnecting",

@@ -114,6 +114,7 @@ export function describePage({ state, messages, perSecond, age }) {
   ]);
   if (state === "live") return { state: "ok", word: "Live", facts };
   if (state === "unverified") return { state: "bad", word: "A checksum differs", facts };
+  if (state === "waiting") return { state: "quiet", word: "Waiting for rows", facts };
   return state === "stale"
     ? { state: "quiet", word: "Waiting for changes", facts }
     : { state: "bad", word: "Reconnecting", facts };

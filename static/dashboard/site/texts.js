@@ -23,7 +23,7 @@ const REASONS = [
   [/are not what its TAIL/, "the database's answers do not agree with its changes"],
   [/recreated/, "the view was defined again, and its pipeline has not started yet"],
   [/behind the engine/, "the pipeline falls behind the database"],
-  [/being read|no base has been read/, "its rows are being read"],
+  [/being read|no base has been read/, "the rows are being read"],
   [/unknown view/, "the database has no such view"],
   [/does not answer|connect|server closed|terminat/, "the database does not answer"],
 ];
