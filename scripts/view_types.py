@@ -8,15 +8,14 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 
 import psycopg2
-from psycopg2.extensions import make_dsn, parse_dsn
 
 from viewstream.dsn import usable_dsn
-from viewstream.engine import DEFAULT_DSN, connection_options
+from viewstream.engine import DEFAULT_DSN
 from viewstream.names import parse_view, quote_view
 from viewstream.protocol import Column, ProtocolError, distinct_columns
+from viewstream.psycopg import connected
 
 _BOOL, _INT8 = 16, 20
 _NUMBERS = {21, 23, 700, 701}
@@ -30,9 +29,7 @@ Columns = Sequence[tuple[str, int]]
 
 def read_columns(dsn: str, views: Iterable[str]) -> dict[str, Columns]:
     """Return the columns of each view or part; raises psycopg2.Error and ProtocolError."""
-    options = connection_options(parse_dsn(dsn), os.environ)
-    with closing(psycopg2.connect(make_dsn(**options))) as connection:
-        connection.autocommit = True
+    with connected(dsn) as connection:
         found: dict[str, Columns] = {}
         for name in map(parse_view, views):
             with connection.cursor() as cursor:
@@ -113,7 +110,8 @@ def main() -> int:
     try:
         views = read_columns(options.dsn, options.views)
     except (psycopg2.Error, ProtocolError) as error:
-        print(f"types: {str(error).strip()}", file=sys.stderr)
+        problem, _, _ = str(error).strip().partition("\n")
+        print(f"types: {problem}", file=sys.stderr)
         return 1
     sys.stdout.write(declare(views, options.int8))
     return 0

@@ -32,7 +32,7 @@ PIPED = ("counter", "top10", "useredits")
 """The views that come by pipes. A pipe costs two processes, so the server reads the others."""
 _PIPES = (
     f"of {', '.join(PIPED)}: tail_view.py | post_deltas.py\n"
-    "              of all others, and with --no-pipes of these: read by the server itself"
+    "              of all others: read by the server itself (with --no-pipes of these, too)"
 )
 _NO_PIPES = "read by the server itself (server --tail)"
 

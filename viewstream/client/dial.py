@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol
 
+import msgspec
 from websockets.asyncio.client import connect
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
@@ -53,6 +54,18 @@ async def dial(url: str, token: str | None = None) -> Socket:
         close_timeout=FAREWELL,
         max_size=MAX_MESSAGE,
     )
+
+
+def read_refusal(body: bytes | bytearray) -> str:
+    """Return the server's sentence, the field `error` of its JSON; else the text as it is."""
+    try:
+        return msgspec.json.decode(body, type=_Refusal).error
+    except msgspec.DecodeError:
+        return body.decode(errors="replace").strip()
+
+
+class _Refusal(msgspec.Struct):
+    error: str
 
 
 def describe_failure(error: Exception) -> str:

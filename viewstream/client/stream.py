@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from viewstream.backoff import Backoff
 from viewstream.client.change import Change
-from viewstream.client.dial import SILENCE, Dial, Socket, describe_failure, dial
+from viewstream.client.dial import SILENCE, Dial, Socket, describe_failure, dial, read_refusal
 from viewstream.client.state import GAP, RefusalError, ViewState, receive
 from viewstream.client.token import AskToken, Next, TokenError, Tokens
 from viewstream.client.view import FollowError, View
@@ -153,10 +153,10 @@ class Stream:
 
     def _refuse_status(self, error: InvalidStatus) -> None:
         """Raise FollowError if no later handshake will get another answer."""
-        status, body = error.response.status_code, error.response.body
+        status = error.response.status_code
         next_ = self._tokens.after_end(4000 + status, has_answered=False)
         if status in _REFUSED_STATUSES and next_ is Next.NOT:
-            sentence = body.decode(errors="replace") if body else ""
+            sentence = read_refusal(error.response.body)
             raise FollowError(f"the server answered {status}: {sentence}") from error
 
     def _on_disconnected(self, reason: str = "", *, is_quiet: bool = False) -> None:
