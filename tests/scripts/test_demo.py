@@ -152,8 +152,8 @@ def test_a_file_is_replayed_and_its_views_stay(tmp_path: Path) -> None:
     with Demo(*options) as demo:
         demo.wait_until_ready()
         wait_until(lambda: demo.select("SELECT * FROM counter") == [(16,)], "all are counted")
-        assert "16 events written" in demo.output
-        assert f"source    {SAMPLE}, as fast as possible" in demo.output
+        wait_until(lambda: "16 events written" in demo.output, "their number is logged")
+        assert f"source    {SAMPLE.name}, as fast as possible" in demo.output
         health = requests.get(f"http://127.0.0.1:{demo.port}/healthz", timeout=60).json()
         assert set(health["views"]) == set(VIEWS)
         demo.send(signal.SIGINT)
