@@ -1,5 +1,5 @@
 // The peers on Node: node _peers.cjs ws|uwebsockets FOLDER, where FOLDER holds node_modules.
-// They take the same orders as _peers.py.
+// They take the same orders as _peers.py. uWebSockets also sends the body of each POST to all clients.
 'use strict';
 
 const path = require('node:path');
@@ -38,6 +38,16 @@ const peers = {
         client.subscribe('all');
         if (hello) client.send(hello);
       },
+    });
+    app.post('/*', (response) => {
+      const chunks = [];
+      response.onAborted(() => {});
+      response.onData((chunk, isLast) => {
+        chunks.push(Buffer.from(chunk.slice(0)));
+        if (!isLast) return;
+        app.publish('all', Buffer.concat(chunks).toString());
+        response.end('{}\n');
+      });
     });
     app.listen('127.0.0.1', 0, (listener) => announce(peer.us_socket_local_port(listener)));
     return (text) => app.publish('all', text);
