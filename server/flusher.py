@@ -67,7 +67,7 @@ class Flusher:
             else:
                 # Sockets are read before timers are called: what has come is in the flush.
                 self._loop.call_at(self._pause_until, self._flush)
-        if self._hub.has_queue and not self._is_admit_scheduled:
+        if not self._is_admit_scheduled and self._hub.has_queue:
             self._is_admit_scheduled = True
             self._loop.call_soon(self._admit)
 

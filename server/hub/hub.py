@@ -137,7 +137,7 @@ class Hub:
         client gets changes at most every `every` milliseconds, which are rounded down to a pace.
         """
         client.takes_weights = takes_weights
-        client.every = choose_pace(every)
+        client.every = choose_pace(every) if every else 0
         self.clients.add(client)
         self.tallies.clients += 1
         for name, position in wanted.items():
