@@ -9,6 +9,8 @@ import { SettledOrder } from "./settled_order.js";
 
 /** A bar gets another length when it differs by this part of the longest. */
 const STEP = 0.004;
+/** One that is on its way gets its next target when it is there, unless that differs by so much. */
+const LEAP = 0.04;
 
 /**
  * @template Row
@@ -29,6 +31,7 @@ export class Bars {
   #list;
   #order;
   #table;
+  #total = 0;
 
   /** @param {HTMLElement} list @param {BarsOptions<any>} options */
   constructor(list, options) {
@@ -54,15 +57,15 @@ export class Bars {
     const { nameOf, countOf, size, label, speak } = this.#options;
     const bars = ranking(rows, nameOf, countOf);
     const total = rows.reduce((sum, row) => sum + Number(countOf(row)), 0);
-    const figured = bars.map((bar) => ({ ...bar, figure: label(bar.row, total) }));
-    const top = figured.slice(0, size);
+    const top = bars.slice(0, size);
     const keys = this.#order.next(
       top.map(({ key }) => key),
       now,
       isAtOnce,
     );
-    this.#list.show(keys, new Map(figured.map((bar) => [bar.key, bar])));
-    this.#table.show(() => top.map(({ row, figure }) => [speak(row), figure]), now);
+    this.#total = total;
+    this.#list.show(keys, new Map(bars.map((bar) => [bar.key, bar])));
+    this.#table.show(() => top.map(({ row }) => [speak(row), label(row, total)]), now);
     return bars.length;
   }
 
@@ -76,8 +79,9 @@ export class Bars {
 
   #update({ rank, figure, fill }, bar, at) {
     setText(rank, String(at + 1));
-    setText(figure, bar.figure);
-    if (Math.abs(fill.target - bar.share) >= STEP || bar.share === 1) fill.moveTo(bar.share);
+    setText(figure, this.#options.label(bar.row, this.#total));
+    const off = Math.abs(fill.target - bar.share);
+    if (off >= (fill.isMoving ? LEAP : STEP) || bar.share === 1) fill.moveTo(bar.share);
   }
 }
 

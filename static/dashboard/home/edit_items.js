@@ -48,7 +48,8 @@ export function languageOf(row) {
 
 function showSize(element, bytes) {
   setText(element, changeText(bytes));
-  element.dataset.sign = bytes > 0 ? "more" : bytes < 0 ? "less" : "same";
+  const sign = bytes > 0 ? "more" : bytes < 0 ? "less" : "same";
+  if (element.dataset.sign !== sign) element.dataset.sign = sign;
 }
 
 function appendEditor(line, user, isBot) {

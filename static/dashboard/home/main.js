@@ -24,11 +24,15 @@ const panels = new Panels(shown, painter.paintSoon);
 const travel = new TimeTravel(shown, painter.paintSoon);
 const wall = new Wall();
 
+/** Whether the next paint is of all panels, as time has passed. */
+let isTickDue = false;
+
 function paint() {
   const now = performance.now();
   shown.update(now);
   travel.show();
-  panels.show(now);
+  panels.show(now, isTickDue);
+  isTickDue = false;
   status.painted();
   status.show();
 }
@@ -40,8 +44,8 @@ function tick() {
   status.tick();
   if (document.hidden) return;
   wall.tick();
-  travel.tick();
-  panels.show(performance.now(), true);
+  isTickDue = true;
+  travel.tick(); // which has the page painted
 }
 
 for (const view of stream.views.values()) {

@@ -33,6 +33,10 @@ export class Motion {
     return this.#spring.target;
   }
 
+  get isMoving() {
+    return this.#spring.isMoving(Number(document.timeline.currentTime));
+  }
+
   /** @param {number} place */
   moveTo(place) {
     if (place === this.#spring.target) return;

@@ -43,6 +43,7 @@ const list = (id) => /** @type {HTMLElement} */ (element(id).querySelector("ol")
 /**
  * @typedef {object} Panel
  * @property {string} id
+ * @property {{root: HTMLElement, empty: ?HTMLElement, note: ?HTMLElement}} parts
  * @property {() => string} view whose rows are shown
  * @property {string[]} views by which the panel may be filled
  * @property {(rows: readonly any[], now: number) => number} show returns how many rows there are
@@ -113,7 +114,7 @@ export class Panels {
     const served = new Set(this.#shown.served.map(({ name }) => name));
     const late = new Map(this.#shown.late.map((view) => [view.name, view]));
     for (const panel of this.#panels) {
-      element(panel.id).hidden = !panel.views.some((view) => served.has(view));
+      panel.parts.root.hidden = !panel.views.some((view) => served.has(view));
       this.#showNote(panel, late.get(panel.view()));
       this.#paint(panel, now, isTick || isOtherTime);
     }
@@ -127,7 +128,7 @@ export class Panels {
     if (isSame && !isForced) return;
     this.#painted.set(panel.id, rows);
     const count = panel.show(rows ?? [], now);
-    const empty = element(panel.id).querySelector(".empty");
+    const { empty } = panel.parts;
     if (empty === null) return;
     const isUnknown = rows === null;
     setText(empty, isUnknown ? this.#unknownText : empty.dataset.text);
@@ -139,8 +140,7 @@ export class Panels {
   }
 
   /** Say in the panel itself that it has stopped. */
-  #showNote({ id }, late) {
-    const note = element(id).querySelector(".late");
+  #showNote({ parts: { root, note } }, late) {
     if (note === null) return;
     const text =
       late === undefined
@@ -149,7 +149,7 @@ export class Panels {
           ? "no rows yet"
           : `stopped at ${timeText(late.asOf)}`;
     setText(note, text);
-    element(id).toggleAttribute("data-late", late !== undefined);
+    root.toggleAttribute("data-late", late !== undefined);
   }
 
   /** Whether the order must be the true one, as the page shows another time. */
@@ -168,6 +168,7 @@ export class Panels {
     const views = ["top10_5min", "top10_hour", "top10"];
     return {
       id: "race",
+      parts: partsOf("race"),
       views,
       view: () => {
         this.#race.offer(new Set(this.#shown.served.map(({ name }) => name)));
@@ -230,7 +231,14 @@ function sizeOf(element) {
 
 /** @returns {Panel} */
 function panelOf(id, view, show) {
-  return { id, view: () => view, views: [view], show };
+  return { id, parts: partsOf(id), view: () => view, views: [view], show };
+}
+
+/** The elements of a panel that all panels have: a text for no rows, and a note that it is late. */
+function partsOf(id) {
+  const root = element(id);
+  const part = (name) => /** @type {?HTMLElement} */ (root.querySelector(name));
+  return { root, empty: part(".empty"), note: part(".late") };
 }
 
 function biggestFirst(rows) {

@@ -12,6 +12,9 @@ const PARAMETER = "race";
 export class Race {
   #bars;
   #fields;
+  #radios;
+  /** The races that are offered, as one text. */
+  #offered = "";
   /** Whether the order must be the true one in the next paint. */
   #isSwitched = true;
 
@@ -22,6 +25,7 @@ export class Race {
    */
   constructor(list, fields, onSwitch) {
     this.#fields = fields;
+    this.#radios = [...fields.querySelectorAll("input")];
     this.#bars = new Bars(list, {
       size: 10,
       settle: 700,
@@ -43,10 +47,6 @@ export class Race {
     });
   }
 
-  get #radios() {
-    return [...this.#fields.querySelectorAll("input")];
-  }
-
   get #value() {
     return this.#radios.find(({ checked }) => checked)?.value ?? "5min";
   }
@@ -58,12 +58,13 @@ export class Race {
 
   /** Offer only the races whose views are served. @param {Set<string>} served */
   offer(served) {
-    const radios = this.#radios;
-    for (const radio of radios) radio.parentElement.hidden = !served.has(RACES[radio.value]);
-    const there = radios.filter(({ value }) => served.has(RACES[value]));
+    const there = this.#radios.filter(({ value }) => served.has(RACES[value]));
+    const offered = there.map(({ value }) => value).join();
+    if (offered === this.#offered) return;
+    this.#offered = offered;
+    for (const radio of this.#radios) radio.parentElement.hidden = !there.includes(radio);
     if (there.length > 0 && !there.some(({ checked }) => checked)) there.at(-1).checked = true;
     this.#fields.hidden = there.length < 2;
-    return there.length > 0;
   }
 
   /** @param {readonly any[]} rows @param {number} now @param {boolean} isAtOnce */

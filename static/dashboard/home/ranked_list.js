@@ -23,6 +23,8 @@ export class RankedList {
   #update;
   /** @type {Map<string, Item>} */
   #items = new Map();
+  /** The keys in the order of the elements. @type {string[]} */
+  #sorted = [];
 
   /**
    * @param {HTMLElement} list
@@ -73,6 +75,7 @@ export class RankedList {
     const item = { element, parts, motion: new Motion(element, placeOf, rank) };
     this.#items.set(key, item);
     this.#list.append(element);
+    this.#sorted = [];
     return item;
   }
 
@@ -96,7 +99,10 @@ export class RankedList {
 
   /** Bring the elements into the order of the ranks, for screen readers and the tab key. */
   #sort(keys) {
+    const isSorted = keys.length === this.#sorted.length;
+    if (isSorted && keys.every((key, at) => key === this.#sorted[at])) return;
     if (this.#list.contains(document.activeElement)) return; // a move would take the focus away
+    this.#sorted = keys;
     let next = this.#list.firstElementChild;
     for (const key of keys) {
       const element = this.#items.get(key)?.element;

@@ -45,9 +45,7 @@ export class TimeSlider {
     this.#back.hidden = isLive;
     const at = timeText(time);
     setText(this.#label, isLive ? at : `${at}, ${duration(ago)} ago`);
-    this.#input.setAttribute(
-      "aria-valuetext",
-      isLive ? `live, ${at}` : `${duration(ago)} ago, ${at}`,
-    );
+    const spoken = isLive ? `live, ${at}` : `${duration(ago)} ago, ${at}`;
+    if (this.#input.ariaValueText !== spoken) this.#input.ariaValueText = spoken;
   }
 }

@@ -88,10 +88,13 @@ export class TimeTravel {
     if (!this.#isChartDue || !Number.isFinite(time) || !Number.isFinite(liveTime)) return;
     this.#isChartDue = false;
     const rows = this.#shown.liveRows(VIEW);
-    const then = isLive ? rows : this.#shown.rows(VIEW);
-    setText(this.#rate, rateText(rateAt(this.#shown, then && new Pace(then, time))));
-    if (rows === null) return;
-    const pace = new Pace(rows, liveTime);
+    const pace = rows && new Pace(rows, liveTime);
+    const then = isLive ? null : this.#shown.rows(VIEW);
+    setText(
+      this.#rate,
+      rateText(rateAt(this.#shown, isLive ? pace : then && new Pace(then, time))),
+    );
+    if (pace === null) return;
     const highest = this.#timeline.draw(pace, time, this.#shown.keptFrom);
     setText(this.#highest, highest > 0 ? `highest: ${rateText(highest)}` : "");
     this.#table.show(() => minutesOf(pace), performance.now());

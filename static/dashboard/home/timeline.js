@@ -62,13 +62,17 @@ export class Timeline {
     const pixels = this.#width / SECONDS;
     const base = this.#height - 4;
     const gap = pixels * step > 5 ? 1.5 : 1;
+    // One path for each colour, and not one for each of 300 bars.
+    const paths = { seen: new Path2D(), later: new Path2D() };
     for (const { from, mean } of bars) {
       const height = 1 + (mean / this.#scale) * (base - 3);
       const left = (from - (pace.end - SECONDS)) * pixels;
-      context.fillStyle = from * 1000 < time ? this.#colours.seen : this.#colours.later;
-      context.beginPath();
-      context.roundRect(left, base - height, pixels * step - gap, height, [1.5, 1.5, 0, 0]);
-      context.fill();
+      const path = from * 1000 < time ? paths.seen : paths.later;
+      path.roundRect(left, base - height, pixels * step - gap, height, [1.5, 1.5, 0, 0]);
+    }
+    for (const [colour, path] of Object.entries(paths)) {
+      context.fillStyle = this.#colours[colour];
+      context.fill(path);
     }
     this.#underline(pace, pixels, keptFrom);
     return highest;

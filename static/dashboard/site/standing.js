@@ -34,22 +34,27 @@ function iconOf(state) {
 
 export class StandingDisplay {
   #standing = element("standing");
+  #word = element("standing-text");
   #notice = element("notice");
+  #noticeText = element("notice-text");
+  #countdown = element("countdown");
+  #retry = element("retry");
+  #age = element("age");
   #icon = document.querySelector("link[rel=icon]");
   #title = document.title;
   #state = "";
 
   /** @param {() => void} retry connects now */
   constructor(retry) {
-    element("retry").addEventListener("click", retry);
+    this.#retry.addEventListener("click", retry);
   }
 
   /** @param {import("./texts.js").Description} description */
   show({ state, word, notice, countdown, canRetry }) {
-    setText(element("standing-text"), word);
-    setText(element("notice-text"), notice);
-    setText(element("countdown"), countdown);
-    element("retry").hidden = !canRetry;
+    setText(this.#word, word);
+    setText(this.#noticeText, notice);
+    setText(this.#countdown, countdown);
+    this.#retry.hidden = !canRetry;
     this.#notice.hidden = notice === "";
     if (state === this.#state) return;
     this.#state = state;
@@ -61,7 +66,7 @@ export class StandingDisplay {
 
   /** @param {string} text */
   showAge(text) {
-    setText(element("age"), text);
+    setText(this.#age, text);
   }
 }
 

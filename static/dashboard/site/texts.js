@@ -152,9 +152,18 @@ const clock = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
+/** The last texts by second: a page shows the same few times in each paint. */
+const TIMES = new Map();
+const MOST_TIMES = 100;
+
 /** The time of day: 19:03:12; "" where there is none. @param {?number} time milliseconds */
 export function timeText(time) {
-  return Number.isFinite(time) ? clock.format(time) : "";
+  if (!Number.isFinite(time)) return "";
+  const second = Math.floor(time / 1000);
+  const text = TIMES.get(second) ?? clock.format(time);
+  if (TIMES.size >= MOST_TIMES) TIMES.clear();
+  TIMES.set(second, text);
+  return text;
 }
 
 /** An age such as `0.4 s old`; "" for null. */
