@@ -118,6 +118,7 @@ def test_fits_its_window(
     page = new_page(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
     page.goto(stream.url)
     scene = whole_scene(stream.connection(0))
+    expect(total(page)).to_have_text("1,024")
     name = "An editor with a name that is longer than any line of a phone can be"
     scene.become(
         counter=[("1234567890",)],
