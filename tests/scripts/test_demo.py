@@ -90,6 +90,7 @@ class Demo(Process):
             connection.close()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("options", [[], ["--no-pipes"]])
 def test_check_proves_every_view(options: list[str]) -> None:
     checked = subprocess.run(
