@@ -292,7 +292,8 @@ def test_a_token_for_a_part_opens_nothing_else_on_any_path(
         subprotocols = {"Sec-WebSocket-Protocol": f"viewstream, bearer.{token}"}
         sentence = "the token does not grant 'top10[user=Bob]'"
         assert closed_with(served, query, subprotocols) == (4403, sentence)
-        assert [ask(path, "top10[user=Alice]")[0] for path in reads] == [200] * 3
+        for path in reads:  # the rows may be refused (503) while the engine is slow
+            wait_until(lambda path=path: ask(path, "top10[user=Alice]")[0] == 200, path)
         assert "Bob" not in ask("/view/history", "top10[user=Alice]")[1]
         assert ask("/view/frontier", "top10[user=Alice]")[0] == 404, "nobody posts to a part"
         assert get(served, "/view/list", bearer(token))[1]["views"] == []
