@@ -163,6 +163,8 @@ def _looks(studio: Studio) -> None:
         "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
         "large": {"viewport": LARGE},
         "wall-dark": {"viewport": {"width": 1920, "height": 1080}, "color_scheme": "dark"},
+        "wall-high": {"viewport": {"width": 1080, "height": 1920}},
+        "forced-colours": {"forced_colors": "active"},
     }
     for name, options in looks.items():
         with studio.page("?wall" if "wall" in name else "", **options) as page:
