@@ -98,7 +98,7 @@ class Introspection:
                 channels.append((id, WORKER, numbers[source], 0, numbers[target], port))
                 addresses.append((id, WORKER, (ids.dataflow,)))
         replace = self._runtime.system.replace
-        replace("mz_dataflow_addresses", addresses)
+        replace("mz_dataflow_operator_addresses", addresses)
         replace("mz_dataflow_operators", operators)
         replace("mz_dataflow_operator_dataflows", dataflows)
         replace("mz_dataflow_channels", channels)

@@ -24,7 +24,7 @@ _QUERY = "SELECT * FROM top10"
 
 INTERNAL = (
     *("mz_source_statistics", "mz_tails", "mz_view_statistics", "mz_views"),
-    *("mz_dataflow_operator_dataflows", "mz_dataflow_addresses", "mz_dataflow_channels"),
+    *("mz_dataflow_operator_dataflows", "mz_dataflow_operator_addresses", "mz_dataflow_channels"),
     *("mz_message_counts", "mz_records_per_dataflow_operator"),
 )
 """Tables of the embedded engine itself, which are served like any view."""

@@ -45,7 +45,7 @@ VIEWS = (
     "top10_hour",
     "useredits",
     *("mz_source_statistics", "mz_tails", "mz_view_statistics", "mz_views"),
-    *("mz_dataflow_operator_dataflows", "mz_dataflow_addresses", "mz_dataflow_channels"),
+    *("mz_dataflow_operator_dataflows", "mz_dataflow_operator_addresses", "mz_dataflow_channels"),
     *("mz_message_counts", "mz_records_per_dataflow_operator"),
 )
 SAMPLE = Path(__file__).parent / "sources" / "data" / "recentchange.ndjson"

@@ -18,7 +18,7 @@ const ENGINE = {
     operator(13, "Arrange v", "Dataflow: materialize.public.v"),
     operator(21, "Get v", "Dataflow: other.public.top"),
   ],
-  mz_dataflow_addresses: [
+  mz_dataflow_operator_addresses: [
     { id: 11, address: "{7,1}" },
     { id: 12, address: "{7,2}" },
     { id: 13, address: "{7,3}" },
@@ -85,8 +85,8 @@ test("operators within an operator count as the one around them", () => {
       ...ENGINE.mz_dataflow_operator_dataflows,
       operator(16, "Inner", "Dataflow: materialize.public.v"),
     ],
-    mz_dataflow_addresses: [
-      ...ENGINE.mz_dataflow_addresses,
+    mz_dataflow_operator_addresses: [
+      ...ENGINE.mz_dataflow_operator_addresses,
       { id: 10, address: "{7}" },
       { id: 16, address: "{7,2,1}" },
       { id: 17, address: "{7,2}" },
@@ -113,7 +113,7 @@ test("operators within an operator count as the one around them", () => {
 });
 
 test("rows that do not fit together yet are left out", () => {
-  assert.deepEqual(read({ ...ENGINE, mz_dataflow_addresses: [] }), []);
+  assert.deepEqual(read({ ...ENGINE, mz_dataflow_operator_addresses: [] }), []);
   const gone = [{ id: 14, source_node: 1, target_node: 9 }];
   assert.deepEqual(read({ ...ENGINE, mz_dataflow_channels: gone })[1].channels, []);
 });

@@ -32,7 +32,7 @@ FLOWS: dict[str, tuple[str, list[Row]]] = {
             ("22", "TopK", "0", "8", "Dataflow: materialize.public.<i>top</i>"),
         ],
     ),
-    "mz_dataflow_addresses": (
+    "mz_dataflow_operator_addresses": (
         "id int8, worker int8, address int8[]",
         [
             *(("11", "0", "{7,1}"), ("12", "0", "{7,2}"), ("13", "0", "{7,3}")),

@@ -40,7 +40,7 @@ TABLES = system_tables(
     "lag_ms int8",
     mz_evaluation_errors="id text, name text, error text, count int8",
     mz_dataflow_operators="id int8, worker int8, name text",
-    mz_dataflow_addresses="id int8, worker int8, address int8[]",
+    mz_dataflow_operator_addresses="id int8, worker int8, address int8[]",
     mz_dataflow_operator_dataflows="id int8, name text, worker int8, dataflow_id int8, "
     "dataflow_name text",
     mz_dataflow_channels="id int8, worker int8, source_node int8, source_port int8, "
@@ -67,7 +67,7 @@ STATISTICS = frozenset(
     {
         *("mz_source_statistics", "mz_view_statistics", "mz_tails", "mz_evaluation_errors"),
         *("mz_dataflow_operators", "mz_dataflow_operator_dataflows", "mz_dataflow_channels"),
-        *("mz_dataflow_addresses", "mz_message_counts"),
+        *("mz_dataflow_operator_addresses", "mz_message_counts"),
         *("mz_records_per_dataflow_operator", "mz_records_per_dataflow"),
     }
 )

@@ -11,12 +11,14 @@ VIEW = "CREATE MATERIALIZED VIEW v AS SELECT word, count(*) AS n FROM s GROUP BY
 TOP = "CREATE MATERIALIZED VIEW top AS SELECT word, n FROM v ORDER BY n DESC, word LIMIT 1"
 _CHANNELS = """
 FROM mz_dataflow_channels c
-JOIN mz_dataflow_addresses address ON address.id = c.id
+JOIN mz_dataflow_operator_addresses address ON address.id = c.id
 JOIN (SELECT DISTINCT dataflow_id::text AS id, dataflow_name FROM mz_dataflow_operator_dataflows) d
   ON address.address::text = '{' || d.id || '}'
-JOIN mz_dataflow_addresses a ON a.address::text = '{' || d.id || ',' || c.source_node::text || '}'
+JOIN mz_dataflow_operator_addresses a
+    ON a.address::text = '{' || d.id || ',' || c.source_node::text || '}'
 JOIN mz_dataflow_operators source ON source.id = a.id
-JOIN mz_dataflow_addresses b ON b.address::text = '{' || d.id || ',' || c.target_node::text || '}'
+JOIN mz_dataflow_operator_addresses b
+    ON b.address::text = '{' || d.id || ',' || c.target_node::text || '}'
 JOIN mz_dataflow_operators target ON target.id = b.id
 """
 EDGES = f"SELECT d.dataflow_name, source.name, target.name, c.target_port {_CHANNELS}"

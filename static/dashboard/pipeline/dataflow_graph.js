@@ -10,7 +10,7 @@
 /** The tables that are needed. */
 export const TABLES = [
   "mz_dataflow_operator_dataflows",
-  "mz_dataflow_addresses",
+  "mz_dataflow_operator_addresses",
   "mz_dataflow_channels",
   "mz_message_counts",
   "mz_records_per_dataflow_operator",
@@ -28,7 +28,10 @@ export const TABLES = [
  */
 export function readDataflows(rowsOf) {
   const addresses = new Map(
-    rowsOf("mz_dataflow_addresses").map(({ id, address }) => [String(id), numbersOf(address)]),
+    rowsOf("mz_dataflow_operator_addresses").map(({ id, address }) => [
+      String(id),
+      numbersOf(address),
+    ]),
   );
   const records = sums(rowsOf("mz_records_per_dataflow_operator"), "id", "records", (id) =>
     (addresses.get(id) ?? []).slice(0, 2).join(),
