@@ -30,7 +30,7 @@ QUIET = [
 
 
 CLOSED_EARLY = "WebSocket is closed before the connection is established."
-"""What Chromium warns of when a test ends, and closes its page, while the page connects."""
+"""A warning of Chromium about a page that a test closes, at its end, while the page connects."""
 
 
 @pytest.fixture(scope="module")
