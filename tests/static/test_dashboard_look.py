@@ -78,6 +78,16 @@ def test_titles_and_editors_of_edits_are_only_ever_text(stream: ScriptedStream, 
 
 TEXTS_IN_THE_WAY = """() => {
   const place = ".site-header, .hero, .panel .head, #people dl, .site-footer";
+  const pen = document.createElement("canvas").getContext("2d");
+  // A font's box is higher than its letters: in some fonts those of good lines overlap.
+  const inked = (rect, text, { fontStyle, fontWeight, fontSize, fontFamily }) => {
+    pen.font = `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
+    const size = pen.measureText(text);
+    const baseline = rect.top + size.fontBoundingBoxAscent;
+    const top = baseline - size.actualBoundingBoxAscent;
+    const bottom = baseline + size.actualBoundingBoxDescent;
+    return { left: rect.left, right: rect.right, top, bottom };
+  };
   const texts = [...document.querySelectorAll(place)].flatMap((part) => {
     const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
     const found = [];
@@ -90,8 +100,10 @@ TEXTS_IN_THE_WAY = """() => {
       const section = parent.closest(".panel, .total, .timeline, header, footer");
       const style = getComputedStyle(section);
       const edge = section.getBoundingClientRect().right - parseFloat(style.paddingRight);
-      for (const rect of range.getClientRects())
+      for (const box of range.getClientRects()) {
+        const rect = inked(box, textContent, getComputedStyle(parent));
         found.push({ text: textContent.trim(), edge, rect });
+      }
     }
     return found;
   });
