@@ -19,14 +19,13 @@ from server.options import MAX_CLIENTS, Options
 from server.terminal import Terminal
 from server.traceback_limit import TracebackLimit
 from server.wire.tls import CertificateError
-from server.workers import Workers
+from server.workers import ENDING, Workers
 from viewstream import log_format
 
 log = logging.getLogger("server")
 
 FEW_CLIENTS = 1_000
 """A limit below this is worth a warning even if `--max-clients` was not given."""
-_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGQUIT}
 
 
 def main(words: Sequence[str] | None = None, bounds: Bounds | None = None) -> int:
@@ -92,9 +91,9 @@ def _fit_system(options: Options, bounds: Bounds) -> tuple[Options, Bounds]:
 async def _run(options: Options, bounds: Bounds) -> int:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in _ENDING:
+    for number in ENDING:
         loop.add_signal_handler(number, ended.set)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     try:
         server = Server(options, bounds)
     except (CertificateError, ReaderKeyError) as error:

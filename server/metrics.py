@@ -55,7 +55,7 @@ DISCONNECTS = {
 }
 """The reason of a disconnect by its close code."""
 
-AUDITED = (Finding.AGREES, Finding.DISAGREES, Finding.REPAIR)
+AUDITED = [one for one in Finding if one is not Finding.NOTHING]
 RARE_DISCONNECT = 4001
 RARE_REFUSAL = (503, "full")
 """Counted from 0 on, as audits and failed reads of bases are: alert rules look for their increase,

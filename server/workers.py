@@ -26,7 +26,7 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
 """Bounds, in seconds, of the growing random delay before a process is replaced."""
 SETTLED = 30.0
 """Seconds after which a process counts as one that worked: delays begin short again."""
-_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGQUIT}
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGQUIT}
 _RELOADING = signal.SIGHUP
 """Passed on to the processes, each of which reloads."""
 _PR_SET_PDEATHSIG = 1
@@ -66,7 +66,7 @@ class Workers:
 
     def run(self) -> int:
         """Start the processes, replace those that die, and pass signals on until one ends all."""
-        watched = {*_ENDING, _RELOADING, signal.SIGCHLD}
+        watched = {*ENDING, _RELOADING, signal.SIGCHLD}
         signal.pthread_sigmask(signal.SIG_BLOCK, watched)
         terminal = Terminal()
         while True:
@@ -74,7 +74,7 @@ class Workers:
             wait = self._due[0][0] - time.monotonic() if self._due else 3600.0
             received = signal.sigtimedwait(watched, max(wait, 0))
             number = None if received is None else received.si_signo
-            if number in _ENDING or (number == _RELOADING and terminal.is_closed):
+            if number in ENDING or (number == _RELOADING and terminal.is_closed):
                 return self._end()
             if number == _RELOADING:
                 self._signal(_RELOADING)

@@ -60,21 +60,18 @@ class Ticks:
         """Do the same while the event loop runs; the caller is within `reserved_time`."""
         await self._finish(self._slices(changes, (), time, False))
 
-    def tick_briefly(
-        self, portions: Iterable[Portion], *, time: int, progress: bool
-    ) -> asyncio.Task[None] | None:
+    def tick_briefly(self, portions: Iterable[Portion], *, time: int, progress: bool) -> None:
         """Give what is read from sources one time, and close it.
 
         Each portion is processed when it is taken from `portions`. What takes more than some
-        milliseconds is left to the task that is returned.
+        milliseconds is left to a task.
         """
         slices = self._slices({}, portions, time, progress)
         end = perf_counter() + _BRIEFLY
         for _ in slices:
             if perf_counter() > end:
                 self._rest = asyncio.create_task(self._finish(slices))
-                return self._rest
-        return None
+                break
 
     def _slices(
         self, changes: Portion, portions: Iterable[Portion], time: int, progress: bool

@@ -52,13 +52,16 @@ class OpenConnections:
     def add(self, connection: Connection, subscription: Subscription) -> None:
         """Add a client to the hub."""
         self._connections.add(connection)
-        wanted, refused, _, grant, takes_weights, network, every = subscription
-        connection.network = network
-        self._limits.add(network)
-        if grant.expires_at is not None:
-            self._expiry.add(connection.close, grant)
-        reasons = {name: one.sentence for name, one in refused.items()}
-        self._hub.add_client(connection, wanted, reasons, takes_weights=takes_weights, every=every)
+        connection.network = subscription.network
+        self._limits.add(connection.network)
+        self._expiry.add(connection.close, subscription.grant)
+        self._hub.add_client(
+            connection,
+            subscription.wanted,
+            {name: one.sentence for name, one in subscription.refused.items()},
+            takes_weights=subscription.takes_weights,
+            every=subscription.every,
+        )
 
     def add_refused(self, connection: Connection, code: int, reason: str) -> None:
         """Close a websocket with the reason of its refusal."""

@@ -138,8 +138,7 @@ class Admission:
                 503, f"there are {self._max_clients} clients already, which is the limit", "full"
             )
         refusal = self.open_parts(found.parts, network) if found.parts else None
-        wanted, refused, parts, _, takes_weights, _, every = found
-        return refusal or Subscription(wanted, refused, parts, grant, takes_weights, network, every)
+        return refusal or found._replace(network=network)
 
     def _refuse_site_of(self, request: StreamRequest) -> Refusal | None:
         headers = request.headers

@@ -159,13 +159,13 @@ class Fanout:
     def encode_for(self, listener: Listener, messages: Sequence[Pending]) -> list[Piece]:
         """Encode messages for the listener's client: those that are small as one piece."""
         pieces, begin = [], 0
-        for count, data in join_small(self._encode_for(listener, messages)):
+        for count, data in join_small(self._encode_each(listener, messages)):
             uppers = [upper for _, upper in messages[begin : begin + count] if upper is not None]
             pieces.append(Piece(data, uppers[-1] if uppers else None))
             begin += count
         return pieces
 
-    def _encode_for(self, listener: Listener, messages: Sequence[Pending]) -> list[bytes]:
+    def _encode_each(self, listener: Listener, messages: Sequence[Pending]) -> list[bytes]:
         encoding, feed = listener.client.encoding, listener.feed
         if encoding is not Encoding.EVENTS:
             return [message.encoded(encoding) for message, _ in messages]

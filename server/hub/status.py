@@ -101,8 +101,6 @@ class StatusBoard:
         self._history = history
         self._failures = failures
         self._limits = limits
-        self._live = Status(history.view, "live", "")
-        self._quick = min(SILENCE, limits.stale_after)
         self._sent: Status | None = None
         self._sent_at = 0
         self._live_at = 0
@@ -118,27 +116,10 @@ class StatusBoard:
         is being replaced is `waiting` for a moment.
         """
         view = self._history.view
-        if self._is_undisturbed(now):
-            return self._live
         if self._history.awaits_log(now):
             return Status(view, "waiting", REPLACED)
         reason = self._stale_reason(now)
         return Status(view, "stale", reason) if reason else Status(view, "live", self._warning(now))
-
-    def _is_undisturbed(self, now: int) -> bool:
-        """Whether nothing is wrong, found quickly: each new client is sent a status."""
-        history, failures = self._history, self._failures
-        return (
-            history.log is not None
-            and history.posted_at is not None
-            and now - history.posted_at < self._quick
-            and now - history.log.moved_at < self._quick
-            and failures.base is None
-            and failures.epoch is None
-            and failures.missing_since is None
-            and history.engine_ahead is None
-            and not history.audit.is_in_doubt
-        )
 
     def _stale_reason(self, now: int) -> str:
         history, failures, limit = self._history, self._failures, self._limits.stale_after

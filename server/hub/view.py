@@ -41,10 +41,9 @@ class View:
         sockets were made, since a jump to another place in memory makes a send a tenth slower."""
         self.wants_base = True
         self.wants_epoch = True
-        self._compress_from = limits.compress_from
         self._fanout = fanout
         self._serving = Serving(self.feed, self.failures, self.board, limits, fanout)
-        self._log_bytes = limits.log_bytes
+        self._limits = limits
         self._generation = 0
         self._was_awaiting_log = False
 
@@ -134,7 +133,7 @@ class View:
 
     def merge_pending(self, feed: Feed) -> None:
         """Merge what is pending in a feed with a pace, before it is flushed."""
-        merged = merge_deltas(feed.pending, self._compress_from)
+        merged = merge_deltas(feed.pending, self._limits.compress_from)
         _drop_encodings(set(feed.pending).difference(merged))
         feed.pending = merged
 
@@ -163,7 +162,7 @@ class View:
             for feed in self._feeds.values():
                 feed.add(extended.message, history.head)
             self.board.on_delta(post.received_at)
-            if history.log is not None and history.log.size > self._log_bytes:
+            if history.log is not None and history.log.size > self._limits.log_bytes:
                 self._trim_log(post.received_at)
         return extended
 

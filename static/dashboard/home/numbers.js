@@ -15,7 +15,7 @@ export function countText(count) {
 
 /** A part of a whole, between 0 and 1: 61 %, and 0.4 % where a whole number would hide it. */
 export function shareText(share) {
-  return (share > 0 && share < 0.0995 ? finePercent : percent).format(share);
+  return shareTexts([share])[0];
 }
 
 /** All parts of one whole, to one precision, so that they add up: 94.4% and 5.6%. @param {number[]} shares */
